@@ -1,0 +1,62 @@
+# What a developer does daily; `make help` lists it.
+SHELL := /bin/bash
+PYTEST := .venv/bin/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo format lint sanity unit integration test test-long test-all benchmarks clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
+
+setup: ## make .venv, install nftables if missing, make the checkout known as egress.allowlist
+	@scripts/setup.sh
+
+setup-dev: ## the same, with what lint and tests need
+	@scripts/setup.sh dev
+
+demo: setup ## KUDO's allowlist with policy deny in a throw-away network namespace, with real packets
+	@scripts/demo.sh
+
+format: setup-dev ## lay out the Python code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lint: setup-dev ## ruff, mypy, yamllint, ansible-lint (profile production)
+	@scripts/lint.sh
+
+sanity: setup-dev ## ansible-test sanity, and the documentation of every plugin and role
+	@scripts/sanity.sh
+
+unit: setup-dev ## unit and property tests
+	$(PYTEST) tests/unit
+
+integration: setup-dev ## the nftables backend in network namespaces: packets, faults, playbooks
+	$(PYTEST) tests/integration
+
+test: setup-dev ## lint, sanity, unit and integration; under 15 minutes on 2 cores
+	@scripts/checks.sh lint+unit sanity integration
+
+test-long: setup-dev ## the long runs that `make test` leaves out, and the matrix of ansible-core and Python
+	@scripts/checks.sh unit-long integration-long matrix
+
+test-all: ## test and test-long; under 40 minutes on 2 cores
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-long
+
+benchmarks: setup-dev ## measure against iprange, netaddr and an empty play
+	@for file in tests/benchmarks/*.py; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
+
+clean: ## remove what the targets made in the checkout (the cache outside it stays: ~/.cache/egress-allowlist)
+	rm -rf .venv .venvs .collections .cache .ansible .pytest_cache .hypothesis .mypy_cache .ruff_cache tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Parts of test-long.
+.PHONY: unit-long integration-long matrix
+unit-long: setup-dev
+	LONG_RUNS=1 $(PYTEST) tests/unit
+
+integration-long: setup-dev
+	LONG_RUNS=1 $(PYTEST) tests/integration
+
+matrix: setup-dev
+	@scripts/matrix.sh

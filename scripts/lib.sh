@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# What the scripts share. Sourced, with the repository's root as working directory.
+
+export PATH="$PATH:/usr/sbin:/sbin"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/egress-allowlist"
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# digest FILE...: one short name for the contents of all the files.
+digest() { cat -- "$@" | sha256sum | cut -c1-16; }
+
+# as_root COMMAND...: run it as root, or return 1 when this user cannot become root without being asked.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# install_packages PACKAGE...: from the distribution, saying so.
+install_packages() {
+    local command="apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "missing here: $*. Install them with this system's package manager, then run the command again."
+    if ! as_root true; then
+        fail "missing here: $*, and this user has no right to install packages. Type this, then run the command again:
+    sudo apt-get update && sudo $command"
+    fi
+    say "installing from the distribution: $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2
+    # shellcheck disable=SC2086  # the words of the command
+    as_root env DEBIAN_FRONTEND=noninteractive $command -q </dev/null >&2
+}
+
+# need COMMAND:PACKAGE...: install the packages whose command is not here.
+need() {
+    local pair missing=()
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    done
+    [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+# pythons VERSION...: of each version (as 3.12) that the machine has, "version path"; pyenv's come before the system's.
+pythons() {
+    local version found
+    for version in "$@"; do
+        for found in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$version".*/bin/python "$(command -v "python$version" || true)"; do
+            if [ -x "$found" ] && "$found" -c 'import venv, ensurepip' 2>/dev/null; then
+                echo "$version $found"
+                break
+            fi
+        done
+    done
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Every linter over the whole project; goes on after a finding, so that one run shows all.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+export PATH="$PWD/.venv/bin:$PATH"
+
+failed=0
+run() {
+    say "$*"
+    "$@" || failed=1
+}
+
+run ruff check .
+run ruff format --check .
+run mypy -p ansible_collections.egress.allowlist.plugins.plugin_utils
+run yamllint --strict .
+run ansible-lint --strict
+exit "$failed"
