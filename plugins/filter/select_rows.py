@@ -1,0 +1,102 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter egress.allowlist.select_rows: from the catalog, the rows that a user asks for."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: select_rows
+short_description: Select rows of vendors from the catalog
+version_added: "0.1.0"
+description:
+  - Takes the rows of the chosen vendors, regions, engines and options, cells as printed.
+  - An unknown vendor, option or value, and a missing mandatory one, is an error that names the choices.
+options:
+  _input:
+    description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
+    type: dict
+    required: true
+  vendors:
+    description: The chosen vendors, each with its C(name) and the options that its vendor file offers.
+    type: list
+    elements: dict
+    required: true
+  requirements:
+    description: Which rows to take, any of V(required), V(recommended), V(optional).
+    type: list
+    elements: str
+    default: [required, recommended]
+  max_age:
+    description: The age from which a source counts as stale, such as V(730d), V(24mo), V(2y).
+    type: str
+    default: 2y
+  stale:
+    description: What a stale source leads to, a flag in RV(_value) (V(warn)) or an error (V(fail)).
+    type: str
+    choices: [warn, fail]
+    default: warn
+  all_by_default:
+    description: Whether an V(all) among the options stands there because nobody said anything.
+    type: bool
+    default: false
+  today:
+    description: The day from which ages are counted, C(YYYY-MM-DD). Today when empty.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: One region of a vendor of your own
+  ansible.builtin.assert:
+    that:
+      - selection.rows | length == 1
+      - selection.rows[0].destination == '192.0.2.0 – 192.0.2.127'
+      - selection.sources[0].stale
+  vars:
+    vendors:
+      example:
+        title: Example
+        sources: [{id: page, title: Firewall page, date: "2020-03"}]
+        options:
+          regions: {type: list, choices: [east, west], required: true}
+        services:
+          - name: media
+            title: Media
+            source: page
+            rows:
+              - {protocol: UDP, ports: "3478", destination: "192.0.2.0 – 192.0.2.127", when: {regions: [east]}}
+              - {protocol: UDP, ports: "3478", destination: "198.51.100.0/24", when: {regions: [west]}}
+    selection: "{{ vendors | egress.allowlist.select_rows([{'name': 'example', 'regions': ['east']}], today='2026-01-01') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The rows, the timers, the sources with their ages, what no rule can be made of, and the choices that were made.
+  type: dict
+"""
+
+import datetime
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import parse_age
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import select_rows as select
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+
+
+def select_rows(catalog: Any, vendors: Any, max_age: str = "2y", today: str = "", **options: Any) -> dict[str, Any]:
+    """Glue."""
+    try:
+        day = datetime.date.fromisoformat(str(today)) if today else datetime.date.today()
+        return select(plain(catalog), plain(vendors), max_age_days=parse_age(max_age), today=day, **plain(options))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"select_rows": select_rows}

@@ -1,0 +1,73 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup egress.allowlist.catalog: the vendors' rows as published."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: catalog
+short_description: Read the vendors' rows as published
+version_added: "0.1.0"
+description:
+  - Returns one dictionary with all vendors of the catalog, each as its vendor file has it, for the
+    P(egress.allowlist.select_rows#filter) filter.
+  - The files are data from outside. They are checked, and never templated.
+options:
+  _terms:
+    description: Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>).
+    type: list
+    elements: path
+    default: []
+  custom_vendors:
+    description: More vendors, by name, in the form of a vendor file.
+    type: dict
+    default: {}
+notes:
+  - A vendor that is there already is refused, not replaced.
+"""
+
+EXAMPLES = r"""
+- name: The vendors of the catalog
+  ansible.builtin.debug:
+    msg: "{{ lookup('egress.allowlist.catalog') | list }}"
+
+- name: The catalog and a folder of your own
+  ansible.builtin.debug:
+    msg: "{{ lookup('egress.allowlist.catalog', playbook_dir ~ '/vendors') | list }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: One dictionary, the vendor's definition by its name.
+  type: list
+  elements: dict
+  sample:
+    - kudo:
+        title: KUDO
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import add_vendors, load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+
+_SHIPPED = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
+
+
+class LookupModule(LookupBase):
+    """Glue: the folders to load_vendor_dirs, the user's own vendors to add_vendors."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        self.set_options(var_options=variables, direct=kwargs)
+        base = self.get_basedir(variables or {})
+        folders = [Path(base, str(term)).expanduser() for term in terms]
+        try:
+            catalog = load_vendor_dirs([_SHIPPED, *folders])
+            return [add_vendors(catalog, plain(self.get_option("custom_vendors")))]
+        except ValueError as exc:
+            raise AnsibleLookupError(str(exc)) from exc
