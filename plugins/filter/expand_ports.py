@@ -1,0 +1,75 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C(expand_ports)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: expand_ports
+short_description: Turn a cell of ports into ports and port ranges
+version_added: "0.1.0"
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+description:
+  - Turns what a vendor prints in a port column into a list of ports and port ranges.
+  - Accepts a port, a range with any dash or a colon, lists separated by commas, semicolons, slashes, ampersands, C(and) or
+    spaces, and C(any); in front the label C(Port:) or C(Port Range:), behind a remark in parentheses on what the traffic is for.
+  - A comma or a space directly before three digits may group thousands. Every reading of the cell is tried, and if
+    just one has valid ports it is taken. C(10,000) is one port (000 is none), C(443,444) are two (443444 is none).
+    C(8,443) may be ports 8 and 443 or port 8443, which is an error; C(8443) and C(8, 443) say what is meant.
+  - Port 0, ports above 65535, leading zeros, an inverted range and an empty cell are errors.
+options:
+  _input:
+    description: A cell; a number is accepted for a single port.
+    type: raw
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Lists and ranges, as vendors print them
+  ansible.builtin.assert:
+    that:
+      - "'443/5349' | egress.allowlist.expand_ports == ['443', '5349']"
+      - "'80 &443' | egress.allowlist.expand_ports == ['80', '443']"
+      - "'6000-65535' | egress.allowlist.expand_ports == ['6000-65535']"
+      - "'8801:8810' | egress.allowlist.expand_ports == ['8801-8810']"
+      - "'any' | egress.allowlist.expand_ports == ['1-65535']"
+
+- name: Commas that group thousands, and commas that separate
+  ansible.builtin.assert:
+    that:
+      - "'10,000 – 60,000' | egress.allowlist.expand_ports == ['10000-60000']"
+      - "'10,000-60,000, 443' | egress.allowlist.expand_ports == ['10000-60000', '443']"
+      - "'1,2' | egress.allowlist.expand_ports == ['1', '2']"
+"""
+
+RETURN = r"""
+_value:
+  description: Ports and inclusive port ranges in printed order, each once.
+  type: list
+  elements: str
+  sample: ["443", 6000-60000]
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import expand_ports
+
+
+def expand_ports_filter(cell: Any) -> list[str]:
+    """Return expand_ports of plain copies; what is wrong becomes an error of the filter."""
+    try:
+        return expand_ports(plain(cell))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return it under its name."""
+        return {"expand_ports": expand_ports_filter}

@@ -1,0 +1,102 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C(expand_rows)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: expand_rows
+short_description: Turn rows of vendors' tables into rules
+version_added: "0.1.0"
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+description:
+  - Makes of each row, its cells as the vendor printed them, the rules that it asks for. A rule is one protocol, one port or port
+    range and one destination, with the row that it came from.
+  - The cells are read as P(egress.allowlist.expand_protocols#filter), P(egress.allowlist.expand_ports#filter) and
+    P(egress.allowlist.expand_ranges#filter) read them.
+  - An error names vendor, service and row, quotes the cell and says what is accepted.
+options:
+  _input:
+    description:
+      - Rows. C(vendor), C(service), C(destination) and C(ports) are needed.
+      - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or C(inbound)),
+        C(wide_because), C(title), C(label), C(note) and C(timers) are optional, as is C(row), by default the position in the list.
+      - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
+    type: list
+    elements: dict
+    required: true
+  widest_prefix:
+    description:
+      - The shortest prefix lengths, C(ipv4) and C(ipv6), that need no reason. A wider prefix, also one that a range comes to, is
+        refused unless the row says in C(wide_because) why it must be so.
+    type: dict
+    default: {ipv4: 16, ipv6: 32}
+"""
+
+EXAMPLES = r"""
+- name: One row, two ports, one prefix
+  ansible.builtin.assert:
+    that:
+      - rules | map(attribute='ports') == ['443', '5349']
+      - rules | map(attribute='protocol') == ['tcp', 'tcp']
+      - rules | map(attribute='destination') | unique == ['34.203.254.0/24']
+      - rules[0].vendor == 'example' and rules[0].service == 'stun' and rules[0].row == 1
+  vars:
+    rules: "{{ rows | egress.allowlist.expand_rows }}"
+    rows:
+      - vendor: example
+        service: stun
+        protocol: TCP (TURN TLS)
+        source_ip: ANY
+        source_port: ANY
+        destination: 34.203.254.0 – 34.203.254.255
+        ports: 443/5349
+
+- name: A prefix wider than usual, with its reason
+  ansible.builtin.assert:
+    that: rows | egress.allowlist.expand_rows(widest_prefix={'ipv4': 12}) | length == 2
+  vars:
+    rows:
+      - {vendor: example, service: push, destination: 10.0.0.0/8, ports: 80 & 443, wide_because: all of the site's networks}
+"""
+
+RETURN = r"""
+_value:
+  description: Rules in the order of the rows.
+  type: list
+  elements: dict
+  sample:
+    - protocol: tcp
+      ports: "443"
+      destination: 34.203.254.0/24
+      vendor: example
+      service: stun
+      row: 1
+      requirement: required
+      source: Firewall rules
+      date: "2026-06"
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+
+def expand_rows_filter(rows: Any, *, widest_prefix: Any = None) -> list[dict[str, Any]]:
+    """Return expand_rows of plain copies; what is wrong becomes an error of the filter."""
+    try:
+        return expand_rows(plain(rows), widest_prefix=plain(widest_prefix))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return it under its name."""
+        return {"expand_rows": expand_rows_filter}

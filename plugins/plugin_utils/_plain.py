@@ -1,0 +1,35 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plain copies of what Ansible hands to a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Return a deep copy made of exact dict, list, str, int, float, bool and None only.
+
+    Ansible's containers are lazy and its strings tagged: walking them is slow, and code that asks
+    for C{type(x)} is surprised. A date that YAML made of an unquoted C{2022-03-01} becomes that text again.
+    Raises ValueError for anything else.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool or kind is int or kind is float:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise ValueError(f"a value of type {kind.__name__} is neither text, a number, a list nor a dictionary")

@@ -1,0 +1,153 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Port cells of vendors' tables.
+
+A comma directly between a number of one or two digits and three digits may be a thousands separator
+(C{10,000}) or may separate two ports (C{22,443}); so may a single space. Every reading of the whole cell is tried.
+Exactly one with valid ports is taken: C{10,000} cannot be ports 10 and 000, C{443,444} cannot be port 443444.
+Two or more are an error that says how to write each. A comma with a space after it always separates.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ._protocols import check_remark
+
+_DASHES = r"\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
+_TOKEN = re.compile(
+    rf"""(?P<number>[0-9]+)
+    | (?P<range>\s*[{_DASHES}:]\s*)
+    | (?P<between>\s*[,;/&]\s*(?:and\s+)?|\s+and\s+|\s+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
+_REMARK = re.compile(r"\s*\(([^()]*)\)$")
+# One of these alone between digits may group thousands: comma, space, no-break space, thin space, narrow no-break space.
+_THOUSANDS = frozenset(", \u00a0\u2009\u202f")
+_RANGE = "-"
+_LIST = ","
+_EITHER = "?"
+_ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
+
+Reading = tuple[tuple[int, int], ...]
+
+
+def expand_ports(cell: str | int | None) -> list[str]:
+    """Return the ports and port ranges of a cell in printed order: C{["443", "5349"]}, C{["6000-60000"]}.
+
+    Ports are 1-65535, ranges inclusive; C{any} is C{["1-65535"]}; what is printed twice is returned once.
+    Raises ValueError that quotes the cell and gives the reason.
+    """
+    where = f"ports {str(cell)!r}"
+    if isinstance(cell, bool) or not isinstance(cell, (str, int)):
+        raise ValueError(f"{where}: this is not a number or text: {_ACCEPTED}")
+    text = str(cell).strip()
+    text = text[match.end() :] if (match := _LABEL.match(text)) else text
+    if remark := _REMARK.search(text):
+        check_remark(where, remark.group(1))
+        text = text[: remark.start()]
+    if not text:
+        raise ValueError(f"{where}: the cell is empty: {_ACCEPTED}")
+    if text.lower() == "any":
+        return ["1-65535"]
+    numbers, joints = _tokens(where, text)
+    readings = _readings(numbers, joints)
+    if not readings:
+        raise ValueError(f"{where}: {_fault(numbers, joints)}")
+    if len(readings) > 1:
+        ways = " or ".join(f"'{', '.join(_texts(reading))}'" for reading in readings)
+        more = ", among others" if len(readings) > 2 else ""
+        raise ValueError(f"{where}: this can be read in more than one way: write {ways}{more}")
+    return _texts(readings[0])
+
+
+def _texts(reading: Reading) -> list[str]:
+    """Return the ports of a reading as texts, each once."""
+    return list(dict.fromkeys(str(low) if low == high else f"{low}-{high}" for low, high in reading))
+
+
+def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
+    """Return the digit groups of a cell and what joins each to the next: C{_RANGE}, C{_LIST} or C{_EITHER}."""
+    numbers: list[str] = []
+    joints: list[str] = []
+    position = 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if not token:
+            raise ValueError(f"{where}: '{text[position:]}' is not understood: {_ACCEPTED}")
+        if (token.lastgroup == "number") != (len(numbers) == len(joints)):
+            raise ValueError(f"{where}: a port is missing before '{text[position:].strip()}': {_ACCEPTED}")
+        if token.lastgroup == "number":
+            numbers.append(token.group())
+        elif token.lastgroup == "range":
+            joints.append(_RANGE)
+        else:
+            joints.append(_EITHER if token.group() in _THOUSANDS else _LIST)
+        position = token.end()
+    if len(numbers) == len(joints):
+        raise ValueError(f"{where}: a port is missing at the end: {_ACCEPTED}")
+    return numbers, joints
+
+
+def _groups(head: str, tail: str) -> bool:
+    """Whether C{head,tail} may be one number with a thousands separator."""
+    return len(tail) == 3 and len(head) < 3 and not head.startswith("0")
+
+
+def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
+    """Return the valid readings of a cell, at most three of them.
+
+    The readings of what follows a token are found once, from the right, so that a long list takes linear time.
+    """
+    count = len(numbers)
+
+    def ports(start: int) -> list[tuple[int, int]]:
+        """Return each valid port that begins at token C{start}, with the index of the token after it."""
+        found = []
+        if not numbers[start].startswith("0"):
+            found.append((int(numbers[start]), start + 1))
+        if start + 1 < count and joints[start] == _EITHER and _groups(numbers[start], numbers[start + 1]):
+            found.append((int(numbers[start] + numbers[start + 1]), start + 2))
+        return [(port, after) for port, after in found if port <= 65535]
+
+    following: list[list[Reading]] = [[] for _ in range(count)] + [[()]]
+    for start in range(count - 1, -1, -1):
+        items = []
+        for low, after in ports(start):
+            if after == count or joints[after - 1] != _RANGE:
+                items.append((low, low, after))
+                continue
+            for high, end in ports(after):
+                if low <= high and (end == count or joints[end - 1] != _RANGE):
+                    items.append((low, high, end))
+        following[start] = [((low, high), *rest) for low, high, after in items for rest in following[after]][:3]
+    return following[0]
+
+
+def _fault(numbers: list[str], joints: list[str]) -> str:
+    """Say what is wrong with a cell that has no valid reading, in the reading that a person would try first."""
+    joined: list[str] = [numbers[0]]
+    between: list[str] = []
+    for joint, number in zip(joints, numbers[1:], strict=True):
+        if joint == _EITHER and number.startswith("0") and _groups(joined[-1], number):
+            joined[-1] += number
+        else:
+            joined.append(number)
+            between.append(joint)
+    for number in joined:
+        if not number.strip("0"):
+            return f"port {number} does not exist: {_ACCEPTED}"
+        if number.startswith("0"):
+            return f"port {number} has a leading zero: write {number.lstrip('0')}"
+        if len(number) > 5 or int(number) > 65535:
+            return f"port {number} is larger than 65535: {_ACCEPTED}"
+    for index, joint in enumerate(between):
+        if joint == _RANGE:
+            if between[index + 1 : index + 2] == [_RANGE]:
+                break
+            low, high = joined[index], joined[index + 1]
+            if int(low) > int(high):
+                return f"{low} is larger than {high}: write the lower port first"
+    return f"a range has two ends: {_ACCEPTED}"

@@ -1,0 +1,80 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Protocol cells of vendors' tables: what travels over tcp, what over udp."""
+
+from __future__ import annotations
+
+import re
+
+# A word of a protocol cell -> the transport that a packet filter sees.
+_TRANSPORTS = {
+    "tcp": "tcp",
+    "udp": "udp",
+    "tls": "tcp",
+    "ssl": "tcp",
+    "http": "tcp",
+    "https": "tcp",
+    "http(s)": "tcp",
+    "ws": "tcp",
+    "wss": "tcp",
+}
+# What may stand in parentheses: what the traffic is for. Anything else there ("not UDP") might change the meaning.
+REMARKS = frozenset("allocated dtls http https ice media rtp secure sip srtp ssl stun tls turn webrtc wss xmpp".split())
+_WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s/,;&+\-\u2010-\u2015\u2212]*")
+_TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
+_REMARK = re.compile(r"\s*\(([^()]*)\)")
+_ACCEPTED = "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP"
+
+
+def expand_protocols(cell: str | None) -> list[str]:
+    """Return the transports that a protocol cell names, C{["tcp"]}, C{["udp"]} or C{["tcp", "udp"]}.
+
+    TLS, WSS and the like are tcp on the wire; an empty cell is tcp. A remark in parentheses (C{TCP (TURN TLS)})
+    and the version of TLS do not change the transport. Raises ValueError that quotes the cell.
+    """
+    if cell is None:
+        return ["tcp"]
+    if not isinstance(cell, str):
+        raise ValueError(f"protocol {cell!r} is not text: {_ACCEPTED}")
+    text = cell.strip()
+    if text.endswith(":"):
+        text = text[:-1].rstrip()
+    if not text:
+        if cell.strip():
+            raise ValueError(f"protocol {cell!r} names no protocol: {_ACCEPTED}")
+        return ["tcp"]
+    found = set()
+    position = 0
+    while position < len(text):
+        word = _WORD.match(text, position)
+        if not word:
+            raise ValueError(f"protocol {cell!r} is not understood at '{text[position:]}': {_ACCEPTED}")
+        position = word.end()
+        name = word.group().lower()
+        if name == "and" and found:
+            position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]
+            continue
+        transport = _TRANSPORTS.get(name)
+        if transport is None:
+            raise ValueError(f"protocol {cell!r}: '{word.group()}' is not a known protocol: {_ACCEPTED}")
+        found.add(transport)
+        if transport == "tcp" and (version := _TLS_VERSION.match(text, position)) and name in ("tls", "ssl"):
+            position = version.end()
+        if remark := _REMARK.match(text, position):
+            check_remark(f"protocol {cell!r}", remark.group(1))
+            position = remark.end()
+        position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]
+    return [transport for transport in ("tcp", "udp") if transport in found]
+
+
+def check_remark(where: str, remark: str) -> None:
+    """Raise ValueError, beginning with C{where}, unless a remark in parentheses says only what traffic is for."""
+    words = re.split(r"[\s/,]+", remark.strip().lower())
+    for word in words:
+        if word not in REMARKS:
+            raise ValueError(
+                f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
+                f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
+            )
