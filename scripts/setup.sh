@@ -58,7 +58,7 @@ link_collection
 case "$wanted" in
     runtime) install_requirements runtime ;;
     dev)
-        need iprange:iprange conntrack:conntrack git:git
+        need iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck
         install_requirements dev
         ;;
     molecule)
