@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter egress.allowlist.select_rows: from the catalog, the rows that a user asks for."""
+"""Filter C(select_rows)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DOCUMENTATION = r"""
 name: select_rows
 short_description: Select rows of vendors from the catalog
 version_added: "0.1.0"
-description:
-  - Takes the rows of the chosen vendors, regions, engines and options, cells as printed.
-  - An unknown vendor, option or value, and a missing mandatory one, is an error that names the choices.
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+description: Takes the rows of the chosen vendors and options, cells as printed. Errors name the choices.
 options:
   _input:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
@@ -28,7 +28,7 @@ options:
     elements: str
     default: [required, recommended]
   max_age:
-    description: The age from which a source counts as stale, such as V(730d), V(24mo), V(2y).
+    description: The age beyond which a source is stale, such as V(730d), V(24mo), V(2y).
     type: str
     default: 2y
   stale:
@@ -37,21 +37,19 @@ options:
     choices: [warn, fail]
     default: warn
   all_by_default:
-    description: Whether an V(all) among the options stands there because nobody said anything.
+    description: Whether an V(all) stands there because nobody said anything.
     type: bool
     default: false
   today:
-    description: The day from which ages are counted, C(YYYY-MM-DD). Today when empty.
+    description: The day from which ages are counted, C(YYYY-MM-DD), if not today.
     type: str
-    default: ""
 """
 
 EXAMPLES = r"""
 - name: One region of a vendor of your own
   ansible.builtin.assert:
     that:
-      - selection.rows | length == 1
-      - selection.rows[0].destination == '192.0.2.0 – 192.0.2.127'
+      - selection.rows | map(attribute='destination') == ['192.0.2.0 – 192.0.2.127']
       - selection.sources[0].stale
   vars:
     vendors:
@@ -64,15 +62,17 @@ EXAMPLES = r"""
           - name: media
             title: Media
             source: page
+            traffic: [{protocol: UDP, ports: "3478"}]
             rows:
-              - {protocol: UDP, ports: "3478", destination: "192.0.2.0 – 192.0.2.127", when: {regions: [east]}}
-              - {protocol: UDP, ports: "3478", destination: "198.51.100.0/24", when: {regions: [west]}}
-    selection: "{{ vendors | egress.allowlist.select_rows([{'name': 'example', 'regions': ['east']}], today='2026-01-01') }}"
+              - {destination: "192.0.2.0 – 192.0.2.127", when: {regions: [east]}}
+              - {destination: "198.51.100.0/24", when: {regions: [west]}}
+    chosen: [{name: example, regions: [east]}]
+    selection: "{{ vendors | egress.allowlist.select_rows(chosen, today='2026-01-01') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The rows, the timers, the sources with their ages, what no rule can be made of, and the choices that were made.
+  description: C(rows), C(timers), C(sources) with ages, C(not_rules), and C(vendors), the choices that were made.
   type: dict
 """
 
@@ -80,7 +80,6 @@ import datetime
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import parse_age
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import select_rows as select
 from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain

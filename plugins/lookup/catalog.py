@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookup egress.allowlist.catalog: the vendors' rows as published."""
+"""Lookup C(catalog)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ DOCUMENTATION = r"""
 name: catalog
 short_description: Read the vendors' rows as published
 version_added: "0.1.0"
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
 description:
   - Returns one dictionary with all vendors of the catalog, each as its vendor file has it, for the
     P(egress.allowlist.select_rows#filter) filter.
@@ -52,7 +54,6 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import add_vendors, load_vendor_dirs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
 

@@ -30,7 +30,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def load_vendor_dirs(dirs: Iterable[str | Path]) -> dict[str, Definition]:
@@ -45,7 +46,7 @@ def load_vendor_dirs(dirs: Iterable[str | Path]) -> dict[str, Definition]:
             raise ValueError(f"'{folder}' is not a folder of vendor files")
         for path in sorted(folder.glob("*.yml")):
             vendor, definition = _load_file(path)
-            _add(catalog, vendor, definition, str(path))
+            _add(catalog, vendor, definition, f"the file '{path}'")
     return catalog
 
 
@@ -107,14 +108,15 @@ def select_rows(
         source["age_days"] = (today - first_day(source["date"])).days
         source["stale"] = source["age_days"] > max_age_days
     if stale == "fail" and any(source["stale"] for source in selection["sources"]):
-        listed = [f"{s['vendor']}: '{s['title']}' of {s['date']}, {s['age_days']} days" for s in selection["sources"] if s["stale"]]
-        raise ValueError(f"sources are older than {max_age_days} days: {'; '.join(listed)}")
+        old = [s for s in selection["sources"] if s["stale"]]
+        listed = "; ".join(f"{s['vendor']}: '{s['title']}' of {s['date']}, {s['age_days']} days" for s in old)
+        raise ValueError(f"sources are older than {max_age_days} days: {listed}")
     return selection
 
 
 def _load_file(path: Path) -> tuple[str, Definition]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as exc:
         raise ValueError(f"'{path}' cannot be read: {exc}") from None
     if not isinstance(content, dict) or len(content) != 1 or not str(*content).startswith("catalog_"):
@@ -124,7 +126,7 @@ def _load_file(path: Path) -> tuple[str, Definition]:
 
 def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, origin: str) -> None:
     if vendor in catalog:
-        raise ValueError(f"{vendor}: defined in {origin}, but there is a vendor of that name already: give yours another name")
+        raise ValueError(f"{vendor}: {origin} would replace a vendor that is there already: give yours another name")
     check_definition(vendor, definition)
     catalog[vendor] = definition
 
@@ -132,11 +134,11 @@ def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, or
 def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each vendor's name and the options that the user said; known and once each."""
     if not isinstance(vendors, list) or not vendors:
-        raise ValueError(f"vendors must be a list of entries such as 'name: {next(iter(catalog), 'vendor')}', and not empty")
+        raise ValueError(f"vendors must be a list of entries with a name, not empty; known are {', '.join(catalog)}")
     seen = set()
     for number, entry in enumerate(vendors, 1):
         if not isinstance(entry, dict) or "name" not in entry:
-            raise ValueError(f"vendors: entry {number} must be a dictionary with a name; known are {', '.join(catalog)}")
+            raise ValueError(f"vendors: entry {number} is not a dictionary with a name; known are {', '.join(catalog)}")
         vendor = entry["name"]
         if vendor not in catalog:
             raise ValueError(unknown("vendor", vendor, catalog))
@@ -146,7 +148,9 @@ def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str
         yield vendor, {option: value for option, value in entry.items() if option != "name"}
 
 
-def _select_vendor(selection: dict[str, Any], vendor: str, definition: Definition, choices: Choices, wanted: list[str]) -> None:
+def _select_vendor(
+    selection: dict[str, Any], vendor: str, definition: Definition, choices: Choices, wanted: list[str]
+) -> None:
     """Add what one vendor contributes to the selection."""
     sources = {source["id"]: source for source in definition["sources"]}
     used: set[str] = set()
@@ -163,7 +167,9 @@ def _select_vendor(selection: dict[str, Any], vendor: str, definition: Definitio
         source = sources[row["source"]]
         row.update(source=source["title"], date=source["date"])
     selection["rows"].extend(rows)
-    selection["sources"].extend({"vendor": vendor, **source} for source in definition["sources"] if source["id"] in used)
+    selection["sources"].extend(
+        {"vendor": vendor, **source} for source in definition["sources"] if source["id"] in used
+    )
     present = list(dict.fromkeys(row["service"] for row in rows))
     for timer in definition.get("timers", []):
         services = [name for name in present if name in timer.get("services", present)]

@@ -16,7 +16,8 @@ from typing import Any
 from ._options import choose, unknown
 
 REQUIREMENTS = ("required", "recommended", "optional")
-NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NAMES = "write small letters, digits and underscores, a letter first"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 
 # What must not stand in a string: template markers (Ansible before 2.19 templates facts again), and
@@ -25,9 +26,23 @@ _TEMPLATE = re.compile(r"\{[{%#]")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Key -> type, mandatory ones with a "!" after the type.
-_VENDOR = {"title": "str!", "sources": "list!", "options": "dict", "timers": "list", "services": "list!", "not_rules": "list"}
+_VENDOR = {
+    "title": "str!",
+    "sources": "list!",
+    "options": "dict",
+    "timers": "list",
+    "services": "list!",
+    "not_rules": "list",
+}
 _SOURCE = {"id": "str!", "title": "str!", "date": "str!", "dated": "str", "document": "str", "notices": "str"}
-_OPTION = {"type": "str!", "choices": "list", "required": "bool", "default": "any", "example": "any", "description": "str"}
+_OPTION = {
+    "type": "str!",
+    "choices": "list",
+    "required": "bool",
+    "default": "any",
+    "example": "any",
+    "description": "str",
+}
 _TIMER = {"protocol": "str!", "seconds": "int!", "printed": "str!", "source": "str", "services": "list", "when": "dict"}
 _SERVICE = {
     "name": "str!", "title": "str!", "source": "str!", "requirement": "str", "when": "dict", "traffic": "list",
@@ -44,8 +59,8 @@ _TYPES = {"str": str, "list": list, "dict": dict, "bool": bool, "int": int, "any
 
 def check_definition(vendor: str, definition: Any) -> None:
     """Raise ValueError, naming the vendor and the place, unless C{definition} is a vendor's definition."""
-    if not isinstance(vendor, str) or not NAME.match(vendor):
-        raise ValueError(f"vendor name '{vendor}': write small letters, digits and underscores, a letter first")
+    if not isinstance(vendor, str) or not _NAME.match(vendor):
+        raise ValueError(f"vendor name '{vendor}': {_NAMES}")
     _check_strings(vendor, definition)
     _check_keys(vendor, definition, _VENDOR)
     sources = _check_sources(vendor, definition["sources"])
@@ -99,8 +114,8 @@ def _check_sources(vendor: str, sources: list[Any]) -> list[str]:
 
 def _check_option(vendor: str, name: Any, spec: Any) -> None:
     place = f"{vendor}: option {name}"
-    if not isinstance(name, str) or not NAME.match(name) or name == "name":
-        raise ValueError(f"{place}: write small letters, digits and underscores, a letter first, and not 'name'")
+    if not isinstance(name, str) or not _NAME.match(name) or name == "name":
+        raise ValueError(f"{place}: {_NAMES}, and not 'name'")
     _check_keys(place, spec, _OPTION)
     _one_of(place, "type", spec["type"], ("list", "str", "bool", "ports"))
     choices = spec.get("choices", [])
@@ -116,11 +131,11 @@ def _check_option(vendor: str, name: Any, spec: Any) -> None:
 
 def _check_service(place: str, service: Any, sources: list[str], options: dict[str, Any]) -> None:
     _check_keys(place, service, _SERVICE)
-    if not NAME.match(service["name"]):
-        raise ValueError(f"{place}: name '{service['name']}': write small letters, digits and underscores, a letter first")
+    if not _NAME.match(service["name"]):
+        raise ValueError(f"{place}: name '{service['name']}': {_NAMES}")
     _check_references(place, service, sources, options)
     if "inbound_option" in service:
-        _one_of(place, "inbound_option", service["inbound_option"], [o for o, spec in options.items() if spec["type"] == "bool"])
+        _one_of(place, "inbound_option", service["inbound_option"], _of_type(options, "bool"))
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
         _check_keys(line, traffic, _TRAFFIC)
@@ -130,9 +145,9 @@ def _check_service(place: str, service: Any, sources: list[str], options: dict[s
         _check_keys(line, row, _ROW)
         _check_references(line, row, sources, options)
         if "traffic" in service and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
-            raise ValueError(f"{line}: protocol and ports stand in the service's traffic already: write them in one place")
+            raise ValueError(f"{line}: protocol and ports stand in the service's traffic already")
         if "ports_option" in row:
-            _one_of(line, "ports_option", row["ports_option"], [o for o, spec in options.items() if spec["type"] == "ports"])
+            _one_of(line, "ports_option", row["ports_option"], _of_type(options, "ports"))
 
 
 def _check_references(place: str, entry: dict[str, Any], sources: list[str], options: dict[str, Any]) -> None:
@@ -144,9 +159,15 @@ def _check_references(place: str, entry: dict[str, Any], sources: list[str], opt
             _one_of(place, key, entry[key], sources)
     for option, values in entry.get("when", {}).items():
         _one_of(f"{place}: when", "option", option, options)
-        choices = [True, False] if options[option]["type"] == "bool" else options[option].get("choices", [])
-        if not isinstance(values, list) or not values or not all(type(v) in (str, bool) and v in choices for v in values):
-            raise ValueError(f"{place}: when: {option} must be a list of {', '.join(map(str, choices)) or 'nothing: it has no choices'}")
+        choices = [True, False] if options[option]["type"] == "bool" else options[option].get("choices")
+        if not choices:
+            raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
+        if not isinstance(values, list) or not values or any(value not in choices for value in values):
+            raise ValueError(f"{place}: when: {option} '{values}' must be a list of {', '.join(map(str, choices))}")
+
+
+def _of_type(options: dict[str, Any], kind: str) -> list[str]:
+    return [name for name, spec in options.items() if spec["type"] == kind]
 
 
 def _check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
@@ -169,7 +190,7 @@ def _check_strings(place: str, value: Any) -> None:
     """Refuse template markers and unseen characters, at any depth; a destination may have several lines."""
     if isinstance(value, str):
         if found := _TEMPLATE.search(value):
-            raise ValueError(f"{place}: '{value}' holds the template marker '{found[0]}': vendor files are data and never templated")
+            raise ValueError(f"{place}: '{value}' holds '{found[0]}': vendor files are never templated")
         lines = value.replace("\n", " ").replace("\t", " ") if place.endswith(": destination") else value
         if found := _UNSEEN.search(lines):
             raise ValueError(f"{place}: {value!r} holds the control character U+{ord(found[0]):04X}")

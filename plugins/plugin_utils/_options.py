@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,8 +108,14 @@ def _read_bool(place: str, value: Any, spec: dict[str, Any]) -> bool:
 def _read_ports(place: str, value: Any, spec: dict[str, Any]) -> str:
     """Return the value as a ports cell; the cell itself is read, and refused, where rows are expanded."""
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).strip():
-        raise ValueError(f"{place}: '{value}' is not a port, a range or a list of ports, such as {spec.get('example', '443')}")
+        example = spec.get("example", 443)
+        raise ValueError(f"{place}: '{value}' is not a port, a range or a list of ports, such as {example}")
     return str(value)
 
 
-_READ = {"list": _read_list, "str": _read_str, "bool": _read_bool, "ports": _read_ports}
+_READ: dict[str, Callable[[str, Any, dict[str, Any]], Value]] = {
+    "list": _read_list,
+    "str": _read_str,
+    "bool": _read_bool,
+    "ports": _read_ports,
+}
