@@ -9,15 +9,15 @@ DOCUMENTATION = r"""
 name: expand_ports
 short_description: Turn a cell of ports into ports and port ranges
 version_added: "0.1.0"
-author:
-  - Contributors to egress.allowlist (@egress-allowlist)
 description:
   - Turns what a vendor prints in a port column into a list of ports and port ranges.
-  - Accepts a port, a range with any dash or a colon, lists separated by commas, semicolons, slashes, ampersands, C(and) or
-    spaces, and C(any); in front the label C(Port:) or C(Port Range:), behind a remark in parentheses on what the traffic is for.
-  - A comma or a space directly before three digits may group thousands. Every reading of the cell is tried, and if
-    just one has valid ports it is taken. C(10,000) is one port (000 is none), C(443,444) are two (443444 is none).
-    C(8,443) may be ports 8 and 443 or port 8443, which is an error; C(8443) and C(8, 443) say what is meant.
+  - Accepts a port, a range with any dash or a colon, lists separated by commas, semicolons, slashes,
+    ampersands, C(and) or spaces, and C(any); in front the label C(Port:) or C(Port Range:), behind a remark in
+    parentheses on what the traffic is for.
+  - A comma or a space directly before three digits may group thousands. Every reading of the cell is tried, and
+    if just one has valid ports it is taken. C(10,000) is one port (000 is none), C(443,444) are two (443444 is
+    none). C(8,443) may be ports 8 and 443 or port 8443, which is an error; C(8443) and C(8, 443) say what is
+    meant.
   - Port 0, ports above 65535, leading zeros, an inverted range and an empty cell are errors.
 options:
   _input:

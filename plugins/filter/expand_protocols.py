@@ -9,13 +9,11 @@ DOCUMENTATION = r"""
 name: expand_protocols
 short_description: Turn a protocol cell into the transports that a packet filter sees
 version_added: "0.1.0"
-author:
-  - Contributors to egress.allowlist (@egress-allowlist)
 description:
   - Turns what a vendor prints in a protocol column into C(tcp), C(udp) or both.
   - TLS, SSL, HTTP, HTTPS, WS and WSS are tcp on the wire. An empty cell is tcp.
-  - A version of TLS and a remark in parentheses on what the traffic is for, C((TURN TLS)), change nothing. A remark with other
-    words, C((not UDP)), is an error, and so is a protocol that is neither of these.
+  - A version of TLS and a remark in parentheses on what the traffic is for, C((TURN TLS)), change nothing. A
+    remark with other words, C((not UDP)), is an error, and so is a protocol that is neither of these.
 options:
   _input:
     description: A cell, possibly empty.

@@ -9,16 +9,17 @@ DOCUMENTATION = r"""
 name: expand_ranges
 short_description: Turn a cell of addresses, ranges and names into prefixes and names
 version_added: "0.1.0"
-author:
-  - Contributors to egress.allowlist (@egress-allowlist)
 description:
-  - Turns what a vendor prints in a destination column into prefixes, always with their length, and names in lower case.
-  - Accepts prefixes, addresses, ranges C(a - b) with any dash and any spacing, names, names with a leading C(*.), and
-    URLs of a host alone (C(https://live.example.com/)), IPv4 and IPv6, separated by commas, semicolons, spaces or newlines.
+  - Turns what a vendor prints in a destination column into prefixes, always with their length, and names in
+    lower case.
+  - Accepts prefixes, addresses, ranges C(a - b) with any dash and any spacing, names, names with a leading
+    C(*.), and URLs of a host alone (C(https://live.example.com/)), IPv4 and IPv6, separated by commas,
+    semicolons, spaces or newlines.
   - A range that is not one prefix becomes the shortest list of prefixes that covers exactly its addresses.
-  - Nothing is corrected. Host bits, octets such as 256 or 010, prefix lengths such as 33, an inverted range, a range of two
-    families, an empty cell, a separator without an item, brackets, control characters, zones, IPv4 addresses written as
-    IPv6, a URL with port, path, query or user, and a name that no host can bear are errors that say what to write.
+  - Nothing is corrected. Host bits, octets such as 256 or 010, prefix lengths such as 33, an inverted range, a
+    range of two families, an empty cell, a separator without an item, brackets, control characters, zones, IPv4
+    addresses written as IPv6, a URL with port, path, query or user, and a name that no host can bear are errors
+    that say what to write.
 options:
   _input:
     description: A cell, or a list of cells. An empty cell is an error, an empty list is not.

@@ -9,28 +9,27 @@ DOCUMENTATION = r"""
 name: expand_rows
 short_description: Turn rows of vendors' tables into rules
 version_added: "0.1.0"
-author:
-  - Contributors to egress.allowlist (@egress-allowlist)
 description:
-  - Makes of each row, its cells as the vendor printed them, the rules that it asks for. A rule is one protocol, one port or port
-    range and one destination, with the row that it came from.
-  - The cells are read as P(egress.allowlist.expand_protocols#filter), P(egress.allowlist.expand_ports#filter) and
-    P(egress.allowlist.expand_ranges#filter) read them.
+  - Makes of each row, its cells as the vendor printed them, the rules that it asks for. A rule is one protocol,
+    one port or port range and one destination, with the row that it came from.
+  - The cells are read as P(egress.allowlist.expand_protocols#filter), P(egress.allowlist.expand_ports#filter)
+    and P(egress.allowlist.expand_ranges#filter) read them.
   - An error names vendor, service and row, quotes the cell and says what is accepted.
 options:
   _input:
     description:
       - Rows. C(vendor), C(service), C(destination) and C(ports) are needed.
-      - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or C(inbound)),
-        C(wide_because), C(title), C(label), C(note) and C(timers) are optional, as is C(row), by default the position in the list.
+      - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or
+        C(inbound)), C(wide_because), C(title), C(label), C(note) and C(timers) are optional. C(row) is by
+        default the position.
       - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
     type: list
     elements: dict
     required: true
   widest_prefix:
     description:
-      - The shortest prefix lengths, C(ipv4) and C(ipv6), that need no reason. A wider prefix, also one that a range comes to, is
-        refused unless the row says in C(wide_because) why it must be so.
+      - The shortest prefix lengths, C(ipv4) and C(ipv6), that need no reason. A wider prefix, also one that a
+        range comes to, is refused unless the row says in C(wide_because) why it must be so.
     type: dict
     default: {ipv4: 16, ipv6: 32}
 """
@@ -59,7 +58,7 @@ EXAMPLES = r"""
     that: rows | egress.allowlist.expand_rows(widest_prefix={'ipv4': 12}) | length == 2
   vars:
     rows:
-      - {vendor: example, service: push, destination: 10.0.0.0/8, ports: 80 & 443, wide_because: all of the site's networks}
+      - {vendor: example, service: push, destination: 10.0.0.0/8, ports: 80 & 443, wide_because: the site's networks}
 """
 
 RETURN = r"""

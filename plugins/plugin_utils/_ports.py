@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 _LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)$")
-# One of these alone between digits may group thousands: comma, space, no-break space, thin space, narrow no-break space.
+# One of these alone between digits may group thousands: comma, space, no-break, thin and narrow no-break space.
 _THOUSANDS = frozenset(", \u00a0\u2009\u202f")
 _RANGE = "-"
 _LIST = ","
@@ -99,7 +99,7 @@ def _groups(head: str, tail: str) -> bool:
 def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
     """Return the valid readings of a cell, at most three of them.
 
-    The readings of what follows a token are found once, from the right, so that a long list takes linear time.
+    The readings of what follows a token are found once, from the right: trying all combinations would take forever.
     """
     count = len(numbers)
 

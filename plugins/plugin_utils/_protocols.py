@@ -20,9 +20,10 @@ _TRANSPORTS = {
     "wss": "tcp",
 }
 # What may stand in parentheses: what the traffic is for. Anything else there ("not UDP") might change the meaning.
-REMARKS = frozenset("allocated dtls http https ice media rtp secure sip srtp ssl stun tls turn webrtc wss xmpp".split())
+_MEDIA = {"dtls", "ice", "media", "rtp", "secure", "sip", "srtp", "stun", "turn", "webrtc"}
+REMARKS = frozenset({*_MEDIA, "allocated", "http", "https", "ssl", "tls", "wss", "xmpp"})
 _WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
-_BETWEEN = re.compile(r"[\s/,;&+\-\u2010-\u2015\u2212]*")
+_BETWEEN = re.compile(r"\s*([/,;&+\-\u2010-\u2015\u2212]?)\s*((?:and\s+)?)", re.IGNORECASE)
 _TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)")
 _ACCEPTED = "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP"
@@ -38,43 +39,37 @@ def expand_protocols(cell: str | None) -> list[str]:
         return ["tcp"]
     if not isinstance(cell, str):
         raise ValueError(f"protocol {cell!r} is not text: {_ACCEPTED}")
+    where = f"protocol {cell!r}"
     text = cell.strip()
-    if text.endswith(":"):
-        text = text[:-1].rstrip()
     if not text:
-        if cell.strip():
-            raise ValueError(f"protocol {cell!r} names no protocol: {_ACCEPTED}")
         return ["tcp"]
+    text = text.removesuffix(":").rstrip()
     found = set()
     position = 0
-    while position < len(text):
+    while position < len(text) or not found:
         word = _WORD.match(text, position)
-        if not word:
-            raise ValueError(f"protocol {cell!r} is not understood at '{text[position:]}': {_ACCEPTED}")
-        position = word.end()
-        name = word.group().lower()
-        if name == "and" and found:
-            position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]
-            continue
-        transport = _TRANSPORTS.get(name)
-        if transport is None:
-            raise ValueError(f"protocol {cell!r}: '{word.group()}' is not a known protocol: {_ACCEPTED}")
+        transport = _TRANSPORTS.get(word.group().lower()) if word else None
+        if not word or not transport:
+            unknown = word.group() if word else text[position:]
+            raise ValueError(f"{where}: '{unknown}' is not a known protocol: {_ACCEPTED}")
         found.add(transport)
-        if transport == "tcp" and (version := _TLS_VERSION.match(text, position)) and name in ("tls", "ssl"):
+        position = word.end()
+        if word.group().lower() in ("tls", "ssl") and (version := _TLS_VERSION.match(text, position)):
             position = version.end()
         if remark := _REMARK.match(text, position):
-            check_remark(f"protocol {cell!r}", remark.group(1))
+            check_remark(where, remark.group(1))
             position = remark.end()
-        position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]
+        between = _BETWEEN.match(text, position)
+        if between and between.end() == len(text) and (between.group(1) or between.group(2)):
+            raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
+        position = between.end() if between else position
     return [transport for transport in ("tcp", "udp") if transport in found]
 
 
 def check_remark(where: str, remark: str) -> None:
     """Raise ValueError, beginning with C{where}, unless a remark in parentheses says only what traffic is for."""
-    words = re.split(r"[\s/,]+", remark.strip().lower())
-    for word in words:
-        if word not in REMARKS:
-            raise ValueError(
-                f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
-                f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
-            )
+    if not REMARKS.issuperset(re.split(r"[\s/,]+", remark.strip().lower())):
+        raise ValueError(
+            f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
+            f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
+        )

@@ -17,10 +17,9 @@ WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 # What a rule takes over from its row, with the value that a row without it has.
 _PROVENANCE = {"requirement": "required", "source": "", "date": ""}
 _REQUIREMENTS = ("required", "recommended", "optional")
-_COLUMNS = frozenset(
-    """vendor service row destination protocol ports source_ip source_port requirement source date
-    title label note wide_because direction timers""".split()
-)
+_CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
+_ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
+_COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction"})
 
 
 def expand_rows(rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] | None = None) -> list[dict[str, Any]]:

@@ -1,0 +1,84 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The examples in the documentation of every filter, run as plays by ansible-playbook."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILTERS = sorted(path for path in (ROOT / "plugins" / "filter").glob("*.py") if path.stem != "__init__")
+
+
+def _text(path: Path, name: str) -> str:
+    """Return a text that a plugin assigns to C{name}, without importing the plugin."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            return str(ast.literal_eval(node.value))
+    raise AssertionError(f"{path.name} has no {name}")
+
+
+def _asserts(tasks: list[dict[str, Any]]) -> int:
+    return sum("ansible.builtin.assert" in task for task in tasks)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """Run one playbook of one play for each filter, and return how it went."""
+    plays = [
+        {
+            "name": f"Examples of {path.stem}",
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            # Each play is a host's whole run: a failed example must not keep the other filters' from running.
+            "ignore_errors": True,
+            "tasks": yaml.safe_load(_text(path, "EXAMPLES")),
+        }
+        for path in FILTERS
+    ]
+    playbook = tmp_path_factory.mktemp("examples") / "examples.yml"
+    playbook.write_text(yaml.safe_dump(plays, allow_unicode=True, sort_keys=False))
+    ansible_playbook = Path(sys.executable).with_name("ansible-playbook")
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(
+        [ansible_playbook, "-i", "localhost,", playbook],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
+def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None:
+    tasks = yaml.safe_load(_text(path, "EXAMPLES"))
+    assert _asserts(tasks), "an example without an assertion proves nothing"
+    found = re.search(rf"^PLAY \[Examples of {path.stem}\].*?(?=^PLAY )", run.stdout, re.MULTILINE | re.DOTALL)
+    assert found, run.stdout + run.stderr
+    output = found.group()
+    assert output.count("\nTASK [") == len(tasks), output
+    assert output.count("ok: [localhost]") == len(tasks), output
+    assert "fatal:" not in output, output
+    assert "...ignoring" not in output, output
+
+
+@pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
+def test_documentation_names_the_filter(path: Path) -> None:
+    documentation = yaml.safe_load(_text(path, "DOCUMENTATION"))
+    assert documentation["name"] == path.stem
+    assert "_input" in documentation["options"]
+    assert "_value" in yaml.safe_load(_text(path, "RETURN"))
+    assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
