@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 - name: A prefix wider than usual, with its reason
   ansible.builtin.assert:
-    that: rows | egress.allowlist.expand_rows(widest_prefix={'ipv4': 12}) | length == 2
+    that: "rows | egress.allowlist.expand_rows(widest_prefix={'ipv4': 12}) | length == 2"
   vars:
     rows:
       - {vendor: example, service: push, destination: 10.0.0.0/8, ports: 80 & 443, wide_because: the site's networks}

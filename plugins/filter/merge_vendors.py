@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleFilterError
-
-from ..plugin_utils._allowlist import merge_vendors as merge
-from ..plugin_utils._plain import plain
-
 DOCUMENTATION = r"""
 name: merge_vendors
 short_description: Merge the rules of all vendors into one allowlist
@@ -70,9 +65,14 @@ _value:
     - C(groups) and C(inbound) are lists of groups, each with C(id), C(services), C(ipv4), C(ipv6) and C(names).
     - C(provenance) holds the rules themselves; those that differ only in the destination share an entry.
     - C(timers), C(sources) and C(not_rules) are handed through, sorted.
-    - C(digest) is the SHA-256 of C(groups), C(inbound), C(provenance) and C(timers) as JSON with sorted keys and no spaces.
+    - C(digest) is the SHA-256 of C(groups), C(inbound), C(provenance) and C(timers) as JSON, keys sorted, no spaces.
   type: dict
 """
+
+from ansible.errors import AnsibleFilterError
+
+from ..plugin_utils._allowlist import merge_vendors as merge
+from ..plugin_utils._plain import plain
 
 
 def merge_vendors(rules, timers=(), sources=(), not_rules=()):

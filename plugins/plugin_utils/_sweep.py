@@ -1,27 +1,32 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One pass over the address axis: nested prefixes with masks become disjoint pieces."""
+"""One pass over the address axis: nested prefixes with marks become disjoint pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any, TypeVar
 
-Item = tuple[int, int, int]
+# What an item says of its addresses: an int taken as bits, or a frozenset. C{|} unites two of them.
+Mark = TypeVar("Mark", int, frozenset[Any])
 
 
-def sweep(items: Iterable[Item]) -> list[Item]:
-    """Return disjoint pieces C{(first, last, mask)}, ascending, with the masks of all items that cover them.
+def sweep(items: Iterable[tuple[int, int, Mark]]) -> list[tuple[int, int, Mark]]:
+    """Return disjoint pieces C{(first, last, mark)}, ascending, with the marks of all items that cover them.
 
-    items: C{(first, last, mask)}, both ends inside, in any order, the mask a set of bits that the caller
-    gave a meaning to. The items must be laminar as prefixes are: any two are nested or disjoint; ValueError
-    otherwise. Items of one address family only. Neighbouring pieces of equal masks come out as one.
+    items: C{(first, last, mark)} of one address family, both ends inside, in any order. They must be laminar
+    as prefixes are: any two are nested or disjoint; ValueError otherwise. Neighbouring pieces of equal marks
+    come out as one.
     """
-    pieces: list[Item] = []
-    # The items around the current place, outermost first, each with the masks of those around it.
-    around: list[tuple[int, int]] = []
+    pieces: list[tuple[int, int, Mark]] = []
+    # The items around the current place, outermost first, each with the marks of those around it.
+    around: list[tuple[int, Mark]] = []
     at = 0
-    for first, last, mask in sorted(items, key=_outer_first):
+    # By first address, the widest first: two sorts by plain integers are quicker than one by pairs.
+    widest_first = sorted(items, key=itemgetter(1), reverse=True)
+    for first, last, mark in sorted(widest_first, key=itemgetter(0)):
         while around and around[-1][0] < first:
             end, outer = around.pop()
             if at <= end:
@@ -31,13 +36,13 @@ def sweep(items: Iterable[Item]) -> list[Item]:
             end, outer = around[-1]
             if last > end:
                 raise ValueError(f"the ranges {first}-{last} and one that ends at {end} overlap without being nested")
-            mask |= outer
-            if mask == outer:
+            mark = mark | outer
+            if mark == outer:
                 continue
             if at < first:
                 pieces.append((at, first - 1, outer))
         at = first
-        around.append((last, mask))
+        around.append((last, mark))
     while around:
         end, outer = around.pop()
         if at <= end:
@@ -46,22 +51,12 @@ def sweep(items: Iterable[Item]) -> list[Item]:
     return _joined(pieces)
 
 
-def _outer_first(item: Item) -> tuple[int, int]:
-    return item[0], -item[1]
-
-
-def _joined(pieces: list[Item]) -> list[Item]:
-    """Return ascending disjoint pieces with neighbours of equal masks made one."""
-    joined: list[Item] = []
-    low = high = 0
-    held = None
-    for first, last, mask in pieces:
-        if mask == held and first == high + 1:
-            high = last
-            continue
-        if held is not None:
-            joined.append((low, high, held))
-        low, high, held = first, last, mask
-    if held is not None:
-        joined.append((low, high, held))
+def _joined(pieces: list[tuple[int, int, Mark]]) -> list[tuple[int, int, Mark]]:
+    """Return ascending disjoint pieces with neighbours of equal marks made one."""
+    joined: list[tuple[int, int, Mark]] = []
+    for piece in pieces:
+        if joined and joined[-1][1] + 1 == piece[0] and joined[-1][2] == piece[2]:
+            joined[-1] = (joined[-1][0], piece[1], piece[2])
+        else:
+            joined.append(piece)
     return joined

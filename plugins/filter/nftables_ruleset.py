@@ -1,0 +1,110 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C{nftables_ruleset}."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: nftables_ruleset
+short_description: Render an allowlist as an nftables ruleset
+version_added: "0.1.0"
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+description:
+  - Renders what P(egress.allowlist.merge_vendors#filter) returns for M(egress.allowlist.nftables).
+  - One map lookup per packet decides, however long the list is; its value is the counter of the vendor service.
+options:
+  _input:
+    description: The allowlist.
+    type: dict
+    required: true
+  policy:
+    description: C(unmanaged) only allows, C(audit) counts and logs what C(deny) would stop, C(deny) stops it.
+    type: str
+    choices: [unmanaged, audit, deny]
+    default: audit
+  scope:
+    description: Packets of the host itself, packets that it forwards, or both.
+    type: str
+    choices: [host, gateway, both]
+    default: host
+  names:
+    description: C(report) accepts that C(deny) stops what is only known by name.
+    type: str
+    choices: ["", report]
+    default: ""
+  sources:
+    description: Prefixes of clients whose forwarded packets are filtered; empty means all forwarded packets.
+    type: list
+    elements: str
+    default: []
+  stopped:
+    description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
+    type: str
+    choices: [reject, drop]
+    default: reject
+  log_rate:
+    description: How many stopped packets are logged at most.
+    type: str
+    default: 10/minute
+  dns_servers:
+    description: The only name servers that may be asked; empty means those that the host has configured.
+    type: list
+    elements: str
+    default: []
+  ntp_servers:
+    description: The only time servers that may be asked; empty means those that the host has configured.
+    type: list
+    elements: str
+    default: []
+  allow:
+    description: Additions to the baseline, rows with C(destination), C(ports) and C(protocol).
+    type: list
+    elements: dict
+    default: []
+  into:
+    description: A table of the user's to put the rules into, with C(family), C(table), C(chain) and C(jump).
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: One prefix, one service, one element
+  vars:
+    rows:
+      - {vendor: acme, service: media, destination: 192.0.2.0/28, protocol: UDP, ports: "3478"}
+    native: "{{ rows | egress.allowlist.expand_rows | egress.allowlist.merge_vendors | egress.allowlist.nftables_ruleset }}"
+  ansible.builtin.assert:
+    that:
+      - native.table == 'egress_allowlist'
+      - native.ruleset is search('192.0.2.0/28 . udp . 3478 : "acme/media"')
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The native form, with C(family), C(table), C(chain), C(jump), C(owned), C(discover), C(settings) and C(ruleset).
+  type: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+
+
+def nftables_ruleset(allowlist, **options):
+    """Render; raises AnsibleFilterError with what is accepted."""
+    try:
+        return render(plain(allowlist), **plain(options))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """Ansible's way in."""
+
+    def filters(self):
+        """Return the filter by its name."""
+        return {"nftables_ruleset": nftables_ruleset}

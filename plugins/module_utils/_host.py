@@ -1,0 +1,142 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only the host knows: its name servers, its clocks, and how it is managed and booted."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+import socket
+
+# Where the real servers stand when /etc/resolv.conf names a stub on the loopback.
+_RESOLVERS = (
+    "/etc/resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/no-stub-resolv.conf",
+    "/run/dnsmasq/resolv.conf",
+)
+_CLOCKS = (
+    "/etc/chrony.conf",
+    "/etc/chrony/chrony.conf",
+    "/etc/chrony/conf.d/*.conf",
+    "/etc/chrony/sources.d/*.sources",
+    "/run/chrony-dhcp/*.sources",
+    "/etc/systemd/timesyncd.conf",
+    "/etc/systemd/timesyncd.conf.d/*.conf",
+    "/etc/ntp.conf",
+    "/etc/ntpsec/ntp.conf",
+    "/etc/openntpd/ntpd.conf",
+)
+_NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
+_CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
+_TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
+_INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
+
+
+def name_servers():
+    """Return the addresses that the host asks for names, without the loopback's."""
+    return _addresses(address for text in _read(_RESOLVERS) for address in _NAMESERVER.findall(text))[0]
+
+
+def time_servers(known):
+    """Return C{(addresses, {name: addresses}, unresolved names)} of the clocks that the host is configured to ask.
+
+    A name in C{known} keeps the addresses of the last run: pools answer differently each time.
+    """
+    wanted = []
+    for text in _read(_CLOCKS):
+        wanted += _CLOCK.findall(text)
+        wanted += [server for line in _TIMESYNCD.findall(text) for server in line.split()]
+    addresses, names = _addresses(wanted)
+    resolved, unresolved = {}, []
+    for name in sorted(names):
+        found = known.get(name) or _resolve(name)
+        if found:
+            resolved[name] = found
+        else:
+            unresolved.append(name)
+    return addresses, resolved, unresolved
+
+
+def management_ports():
+    """Return the local ports that Ansible came in by (from SSH_CONNECTION of the module's ancestors), and 22."""
+    ports, process = {22}, os.getpid()
+    while process > 1:
+        try:
+            with open("/proc/%d/environ" % process, "rb") as handle:
+                found = re.search(rb"(?:^|\0)SSH_CONNECTION=\S+ \d+ \S+ (\d+)\0", handle.read())
+            with open("/proc/%d/stat" % process, "rb") as handle:
+                process = int(handle.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            break
+        if found:
+            ports.add(int(found.group(1)))
+    return sorted(ports)
+
+
+def boot_paths(root="/"):
+    """Return C{(main file, folder)} from which the distribution's nftables.service loads rules at boot."""
+    family = os.path.join(root, "etc/sysconfig/nftables.conf")
+    release = "\n".join(_read([os.path.join(root, "etc/os-release")]))
+    if os.path.exists(family) or re.search(r"^ID(_LIKE)?=.*\b(rhel|fedora|centos)\b", release, re.MULTILINE):
+        return family, os.path.join(root, "etc/nftables")
+    return os.path.join(root, "etc/nftables.conf"), os.path.join(root, "etc/nftables.d")
+
+
+def with_include(text, path):
+    """Return the main file's text so that it loads C{path}, and goes on loading when C{path} is gone.
+
+    A pattern is included instead of the name: nft admits a pattern that matches nothing.
+    """
+    if any(fnmatch.fnmatch(path, pattern) for pattern in _INCLUDE.findall(text)):
+        return text
+    if text and not text.endswith("\n"):
+        text += "\n"
+    return (text or "#!/usr/sbin/nft -f\n") + _include_line(path)
+
+
+def without_include(text, path):
+    """Return the main file's text without the line that C{with_include} added."""
+    return text.replace(_include_line(path), "")
+
+
+def _include_line(path):
+    return 'include "%s*" # egress.allowlist\n' % path
+
+
+def _addresses(candidates):
+    """Return C{(sorted addresses, names)}; loopback and link-local scopes are dropped."""
+    addresses, names = set(), set()
+    for candidate in candidates:
+        plain = candidate.partition("%")[0]
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                plain = socket.inet_ntop(family, socket.inet_pton(family, plain))
+            except OSError:
+                continue
+            if not plain.startswith("127.") and plain != "::1":
+                addresses.add(plain)
+            break
+        else:
+            names.add(candidate)
+    return sorted(addresses), names
+
+
+def _resolve(name):
+    try:
+        return sorted({answer[4][0] for answer in socket.getaddrinfo(name, 123, type=socket.SOCK_DGRAM)})
+    except (OSError, UnicodeError):
+        return []
+
+
+def _read(patterns):
+    for pattern in patterns:
+        for path in sorted(glob.glob(pattern)):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as handle:
+                    yield handle.read()
+            except OSError:
+                continue

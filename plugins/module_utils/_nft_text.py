@@ -1,0 +1,96 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what nft prints and what we write, and say in a person's words how two rulesets differ.
+
+Both texts have the same shape, C{table { <kind> <name> { ... } ... }}, so that one reader serves for
+the ruleset that is wanted, the file of the last run, and the live listing of the kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+_BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp) \. (\d+(?:-\d+)?) : "([^"]+)"')
+_HEADER = re.compile(r"^# (settings|place|loaded): (\{.*\})$", re.MULTILINE)
+_COUNTS = re.compile(r"packets \d+ bytes \d+")
+_ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
+
+
+def blocks(text, owned=""):
+    """Return C{{(kind, name): body}} of the blocks of a table whose names start with C{owned}.
+
+    The chain of that name without its trailing underscore is ours too.
+    """
+    return {
+        (match.group(1), match.group(2)): match.group(3)
+        for match in _BLOCK.finditer(text)
+        if match.group(2).startswith(owned) or match.group(2) == owned.rstrip("_")
+    }
+
+
+def digests(found):
+    """Return C{{"kind name": digest}} of blocks; counts and the order of elements do not matter."""
+    return {" ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in sorted(found.items())}
+
+
+def headers(text):
+    """Return the settings, the place and the loaded digests that a file of ours carries in comments."""
+    found = {name: json.loads(value) for name, value in _HEADER.findall(text)}
+    return {name: found.get(name, {}) for name in ("settings", "place", "loaded")}
+
+
+def header(name, value):
+    """Return the comment line that C{headers} reads."""
+    return "# %s: %s\n" % (name, json.dumps(value, sort_keys=True))
+
+
+def entries(found):
+    """Return C{{(direction, prefix, protocol, ports): label}} of the maps among the blocks."""
+    table = {}
+    for (kind, name), body in found.items():
+        if kind == "map":
+            direction = "from" if name.rstrip("46").endswith("inbound") else "to"
+            for prefix, protocol, ports, label in _ENTRY.findall(body):
+                for full in ("/32", "/128"):
+                    prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
+                table[(direction, prefix, protocol, ports)] = label
+    return table
+
+
+def difference(old, new, owned):
+    """Return lines C{- udp/3478 to 3.25.48.0/28  kudo: media} and C{+ ...} that lead from old to new entries."""
+    lines = []
+    for key in sorted(set(old.items()) ^ set(new.items()), key=lambda item: (item[1], item[0], new.get(item[0]) == item[1])):
+        (direction, prefix, protocol, ports), label = key
+        sign = "+" if new.get(key[0]) == label else "-"
+        lines.append("%s %s/%s %s %s  %s" % (sign, protocol, ports, direction, prefix, words(label, owned)))
+    return lines
+
+
+def words(label, owned):
+    """Return C{kudo: media, zoom: meetings} for the counter C{kudo/media.zoom/meetings}."""
+    return label[len(owned) :].replace(".", ", ").replace("/", ": ")
+
+
+def settings_difference(old, new):
+    """Return lines C{~ policy: audit -> deny} for the settings that differ."""
+    names = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
+    return ["~ %s: %s -> %s" % (name.replace("_", " "), old.get(name) or "none", new.get(name) or "none") for name in names]
+
+
+def declaration(kind, body):
+    """Return the body of a set or map without its elements, fit for C{add set}."""
+    return "; ".join(line.strip() for line in _ELEMENTS.sub("", body).splitlines() if line.strip())
+
+
+def _normal(body):
+    """Return a body in which only its meaning is left."""
+    body = _COUNTS.sub("", body)
+    match = _ELEMENTS.search(body)
+    members = sorted(" ".join(member.split()) for member in match.group(1).split(",")) if match else []
+    rest = [" ".join(line.split()) for line in _ELEMENTS.sub("", body).splitlines()]
+    return "\n".join([line for line in rest if line] + members)
