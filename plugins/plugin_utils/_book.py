@@ -195,7 +195,7 @@ def _place(side: Side, destination: str) -> None:
         version, first, last = parse_prefix(destination)
     except ValueError as exc:
         raise ValueError(
-            f"destination '{destination}' is neither a prefix nor a name: {exc}; "
+            f"destination {destination!r} is neither a prefix nor a name: {exc}; "
             "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com and *.example.com, in lower case"
         ) from None
     side.ranges[version].append((first, last, destination))
