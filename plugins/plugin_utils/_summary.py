@@ -120,7 +120,7 @@ def _vendor(
     entries.sort(key=lambda entry: order.get(entry["service"], 0))
     known = [source for source in selection.get("sources", allowlist["sources"]) if source["vendor"] == vendor]
     documents = dict.fromkeys((source["title"], source["date"]) for source in known)
-    documents.update(dict.fromkeys((entry["source"], entry["date"]) for entry in entries if entry["source"]))
+    documents.update(dict.fromkeys(_document(entry) for entry in entries if entry.get("source")))
     numbers = {document: number for number, document in enumerate(documents, 1)}
 
     title = chosen.get("title", vendor)
@@ -135,7 +135,12 @@ def _vendor(
     for document, number in numbers.items():
         old = stale.get(document)
         age = f", STALE: {old['age_days']:,} days old" if old else ""
-        yield from _wrapped(f"[{number}] {document[0]}, {document[1]}{age}", "  ")
+        yield from _wrapped(f"[{number}] {', '.join(filter(None, document))}{age}", "  ")
+
+
+def _document(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return title and date of the document that an entry comes from; rules written by hand may have none."""
+    return entry.get("source", ""), entry.get("date", "")
 
 
 def _choices(chosen: Mapping[str, Any], all_by_default: bool) -> str:
@@ -162,7 +167,7 @@ def _services(entries: list[Mapping[str, Any]], numbers: Mapping[tuple[str, str]
         key = (entry["service"], entry.get("direction", ""))
         for destination in entry["destinations"]:
             services[key][destination].add((entry["protocol"], entry["ports"]))
-            if number := numbers.get((entry["source"], entry["date"])):
+            if number := numbers.get(_document(entry)):
                 marks[(*key, destination)].add(number)
     for (service, direction), destinations in services.items():
         lines: dict[tuple[str, ...], tuple[_Reach, set[int]]] = {}
