@@ -42,7 +42,7 @@ def expand_ports(cell: str | int | None) -> list[str]:
     """
     where = f"ports {str(cell)!r}"
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
-        raise ValueError(f"{where}: this is not a number or text: {_ACCEPTED}")
+        raise ValueError(f"{where}: this is neither a number nor text: {_ACCEPTED}")
     text = str(cell).strip()
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     if remark := _REMARK.search(text):
