@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# The containers of the Molecule scenarios and the wires between them. Needs root, podman, mmdebstrap, iproute2.
+#
+#     containers.sh up               build the image if need be, start all containers, lay the wires
+#     containers.sh restart NAME     as a machine restarts: NAME boots again
+#     containers.sh shell NAME CMD   run a command in a container
+#     containers.sh dial NAME        standard input and output to NAME's SSH port, over the wire (for ssh's ProxyCommand)
+#     containers.sh down             remove the containers
+#
+#     host ──┐                        Each target has one wire, to the peer, which is its default route and plays
+#     include ──┼── peer              the rest of the world: it answers on every address and port that reaches it.
+#     upgrade ──┤                     There is no other way out. Behind the gateway there is a client in a
+#     client ── gateway ──┘           network namespace of the gateway's container.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+cd "$here/../.."
+. scripts/lib.sh
+export CONTAINERS_CONF="$here/containers.conf"
+
+targets=(host gateway upgrade include)
+# Checkouts beside each other must not share containers.
+prefix="egress-allowlist-$(printf %s "$PWD" | sha256sum | cut -c1-8)"
+key="$cache/molecule/id_ed25519"
+
+suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# The image: this machine's own distribution, from its own packages, with systemd.
+build_image() {
+    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
+    tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages" | sha256sum | cut -c1-16)"
+    echo "$tag"
+    ! podman image exists "$tag" || return 0
+    tar="$cache/molecule/${tag##*:}.tar"
+    mkdir -p "$(dirname "$tar")"
+    if [ ! -e "$tar" ]; then
+        say "building the image of the containers"
+        mmdebstrap --quiet --format=tar --variant=minbase --components="$(suite_components)" --include="$packages" "$(suite)" "$tar.new" >&2
+        mv "$tar.new" "$tar"
+    fi
+    podman import --quiet "$tar" "$tag" >/dev/null
+}
+
+suite_components() { (. /etc/os-release && if [ "$ID" = ubuntu ]; then echo main,universe; else echo main; fi); }
+
+inside() {
+    local name="$1"
+    shift
+    podman exec -i "$prefix-$name" "$@"
+}
+
+pid_of() { podman inspect --format '{{.State.Pid}}' "$prefix-$1"; }
+
+wait_for_boot() {
+    local try
+    for try in $(seq 100); do
+        # "degraded" is a state to work in: some units of the distribution cannot start in a container.
+        case "$(inside "$1" systemctl is-system-running 2>/dev/null)" in running | degraded) return 0 ;; esac
+        sleep 0.1
+    done
+    fail "container $1 does not come up: $try tries"
+}
+
+# lay_wire NAME: the veth of one target, gone with every stop of its container, its addresses and routes.
+lay_wire() {
+    local name="$1" number=0 target no_wait
+    for target in "${targets[@]}"; do
+        number=$((number + 1))
+        [ "$target" != "$name" ] || break
+    done
+    # Without the wait for duplicate addresses IPv6 works at once.
+    no_wait='for scope in all default; do echo 0 >"/proc/sys/net/ipv6/conf/$scope/accept_dad"; done'
+    inside peer sh -c "$no_wait"
+    inside "$name" sh -c "$no_wait"
+    ip link add wire netns "$(pid_of "$name")" type veth peer name "to-$name" netns "$(pid_of peer)"
+    inside peer sh -se "$name" "$number" <<'END'
+ip address add "198.18.$2.1/24" dev "to-$1"
+ip address add "2001:2:0:$2::1/64" dev "to-$1" nodad
+ip link set "to-$1" up
+if [ "$1" = gateway ]; then
+    ip route replace 198.18.100.0/24 via "198.18.$2.2"
+    ip route replace 2001:2:0:100::/64 via "2001:2:0:$2::2"
+fi
+END
+    inside "$name" sh -se "$number" <<'END'
+ip address add "198.18.$1.2/24" dev wire
+ip address add "2001:2:0:$1::2/64" dev wire nodad
+ip link set wire up
+ip route add default via "198.18.$1.1"
+ip route add default via "2001:2:0:$1::1"
+END
+    [ "$name" != gateway ] || inside gateway sh -se "$no_wait" <<'END'
+ip netns add client
+ip netns exec client sh -c "$1"
+ip link add lan type veth peer name wire netns client
+sysctl() { echo "$2" >"/proc/sys/net/$1"; }
+sysctl ipv4/ip_forward 1
+sysctl ipv6/conf/all/forwarding 1
+ip address add 198.18.100.1/24 dev lan
+ip address add 2001:2:0:100::1/64 dev lan nodad
+ip link set lan up
+ip -n client link set lo up
+ip -n client address add 198.18.100.2/24 dev wire
+ip -n client address add 2001:2:0:100::2/64 dev wire nodad
+ip -n client link set wire up
+ip -n client route add default via 198.18.100.1
+ip -n client route add default via 2001:2:0:100::1
+END
+}
+
+start() {
+    podman run --detach --quiet --name "$prefix-$1" --hostname "$1" --privileged --systemd=always "$image" /sbin/init >/dev/null
+    inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe' <"$here/probe.py"
+}
+
+up() {
+    local name
+    image="$(build_image)"
+    down
+    [ -e "$key" ] || ssh-keygen -q -t ed25519 -N '' -C egress-allowlist -f "$key"
+    start peer
+    inside peer sh -c 'cat >/usr/local/bin/answer' <"$here/answer.py"
+    inside peer systemd-run --quiet python3 /usr/local/bin/answer
+    inside peer nft -f - <<'END'
+table inet world {
+    chain prerouting {
+        type nat hook prerouting priority dstnat
+        iifname "to-*" meta l4proto { tcp, udp } redirect to :7
+    }
+}
+END
+    for name in "${targets[@]}"; do
+        start "$name"
+        inside "$name" sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$key.pub"
+    done
+    for name in "${targets[@]}"; do
+        wait_for_boot "$name"
+        lay_wire "$name"
+    done
+}
+
+down() { podman rm --force --ignore --time 0 "$prefix-peer" "${targets[@]/#/$prefix-}" >/dev/null 2>&1; }
+
+restart() {
+    podman restart --time 3 "$prefix-$1" >/dev/null
+    wait_for_boot "$1"
+    lay_wire "$1"
+}
+
+dial() {
+    local number=0 target
+    for target in "${targets[@]}"; do
+        number=$((number + 1))
+        [ "$target" != "$1" ] || break
+    done
+    exec podman exec -i "$prefix-peer" python3 /usr/local/bin/answer dial "198.18.$number.2" 22
+}
+
+action="${1:?up, restart, shell, dial or down}"
+shift
+case "$action" in
+    up | down) "$action" ;;
+    restart | dial) "$action" "$@" ;;
+    shell) inside "$@" ;;
+    *) fail "unknown action '$action': up, restart, shell, dial or down" ;;
+esac

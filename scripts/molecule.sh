@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Molecule on the checkout itself, in containers that podman makes from the distribution's packages.
+#
+#     scripts/molecule.sh                        test all scenarios
+#     scripts/molecule.sh converge -s host       any command of Molecule's (`create` and `destroy` belong to the scenario default)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+[ "$(id -u)" = 0 ] || fail "containers with systemd and a packet filter of their own need root. Type this:
+    sudo --preserve-env=HOME,XDG_CACHE_HOME make molecule"
+
+export PATH="$PWD/.venv/bin:$PATH"
+export ANSIBLE_COLLECTIONS_PATH="$PWD/.collections"
+export EGRESS_CACHE="$cache" EGRESS_CONTAINERS="$PWD/extensions/molecule/containers.sh"
+export ANSIBLE_FORCE_COLOR=0 NO_COLOR=1
+[ $# -gt 0 ] || set -- test --all
+exec molecule "$@" </dev/null
