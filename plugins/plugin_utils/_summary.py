@@ -200,7 +200,9 @@ def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     rows = list(rows)
     if not rows:
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    rows = list(zip(*columns, strict=True))
+    widths = [max(map(len, column)) for column in columns]
     # Columns share the width: nobody gets more than the longest cell, the widest gives first.
     while sum(widths) + 2 * len(widths) > WIDTH:
         widths[widths.index(max(widths))] -= 1
