@@ -74,7 +74,8 @@ EXAMPLES = r"""
   vars:
     rows:
       - {vendor: acme, service: media, destination: 192.0.2.0/28, protocol: UDP, ports: "3478"}
-    native: "{{ rows | egress.allowlist.expand_rows | egress.allowlist.merge_vendors | egress.allowlist.nftables_ruleset }}"
+    rules: "{{ rows | egress.allowlist.expand_rows }}"
+    native: "{{ rules | egress.allowlist.merge_vendors | egress.allowlist.nftables_ruleset }}"
   ansible.builtin.assert:
     that:
       - native.table == 'egress_allowlist'
@@ -89,7 +90,6 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
 

@@ -77,7 +77,7 @@ def locked(path, seconds=30):
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError("another run holds %s since more than %d seconds" % (path, seconds)) from None
+                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds") from None
                 time.sleep(0.1)
         yield
 
@@ -86,7 +86,7 @@ class Revert:
     """The armed way back of one backend; C{folder} is on a file system that a boot empties."""
 
     def __init__(self, backend, folder, candidate):
-        self.unit = "egress-allowlist-%s-revert" % backend
+        self.unit = f"egress-allowlist-{backend}-revert"
         self.candidate = candidate
         self.rollback = os.path.join(folder, backend + ".rollback")
         self.script = os.path.join(folder, backend + ".revert")
@@ -107,9 +107,13 @@ class Revert:
         # Its own session, no open files of ours: it outlives the module, the connection and the controller.
         process = subprocess.Popen(
             ["/bin/sh", "-c", 'sleep "$1"; exec "$2"', self.unit, str(seconds), self.script],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
         )
-        write(self.pid, "%d\n" % process.pid)
+        write(self.pid, f"{process.pid}\n")
 
     def disarm(self):
         """Call off the way back; harmless where none is armed."""
@@ -129,7 +133,15 @@ class Revert:
                 os.unlink(path)
 
     def _arm_systemd(self, seconds):
-        timer = ["systemd-run", "--quiet", "--collect", "--unit", self.unit, "--on-active=%ds" % seconds, "--timer-property=AccuracySec=100ms"]
+        timer = [
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            "--unit",
+            self.unit,
+            f"--on-active={seconds}s",
+            "--timer-property=AccuracySec=100ms",
+        ]
         return subprocess.run([*timer, self.script], check=False, capture_output=True).returncode == 0
 
 
@@ -141,7 +153,7 @@ def systemd_runs():
 def read_command(process):
     """Return the command line of a process, '' where it is gone."""
     try:
-        with open("/proc/%s/cmdline" % process, "rb") as handle:
+        with open(f"/proc/{process}/cmdline", "rb") as handle:
             return handle.read().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""

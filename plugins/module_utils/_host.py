@@ -66,9 +66,9 @@ def management_ports():
     ports, process = {22}, os.getpid()
     while process > 1:
         try:
-            with open("/proc/%d/environ" % process, "rb") as handle:
+            with open(f"/proc/{process}/environ", "rb") as handle:
                 found = re.search(rb"(?:^|\0)SSH_CONNECTION=\S+ \d+ \S+ (\d+)\0", handle.read())
-            with open("/proc/%d/stat" % process, "rb") as handle:
+            with open(f"/proc/{process}/stat", "rb") as handle:
                 process = int(handle.read().rpartition(b")")[2].split()[1])
         except (OSError, ValueError, IndexError):
             break
@@ -104,7 +104,7 @@ def without_include(text, path):
 
 
 def _include_line(path):
-    return 'include "%s*" # egress.allowlist\n' % path
+    return f'include "{path}*" # egress.allowlist\n'
 
 
 def _addresses(candidates):

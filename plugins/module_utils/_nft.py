@@ -11,7 +11,7 @@ import subprocess
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
 
 COMMENT = "egress.allowlist"
-_JUMP = re.compile(r'comment "%s" # handle (\d+)$' % re.escape(COMMENT), re.MULTILINE)
+_JUMP = re.compile(rf'comment "{re.escape(COMMENT)}" # handle (\d+)$', re.MULTILINE)
 # Objects in use by flows and people stay as they are when they are still wanted: counts, timeouts of calls.
 _KEPT = ("counter", "ct timeout")
 
@@ -31,7 +31,7 @@ class Place:
         return dict(vars(self))
 
     def __str__(self):
-        return "%s %s" % (self.family, self.table)
+        return f"{self.family} {self.table}"
 
     def __eq__(self, other):
         return vars(self) == vars(other)
@@ -60,7 +60,7 @@ class Nft:
     def listing(self, place, stateless=True):
         """Return the live listing of a table, '' where there is no such table."""
         # 'list tables' first: 'list table' of a missing one says the same as a failure.
-        if "table %s" % place not in self.run("list", "tables").splitlines():
+        if f"table {place}" not in self.run("list", "tables").splitlines():
             return ""
         return self.run(*(["-s"] if stateless else []), "list", "table", place.family, place.table)
 
@@ -78,15 +78,15 @@ def forward(place, wanted, live, jumps):
     if place.jump and not jumps:
         lines.append(_jump(place))
     elif not place.jump:
-        lines += ["delete rule %s %s handle %s" % (place, place.chain, handle) for handle in jumps]
+        lines += [f"delete rule {place} {place.chain} handle {handle}" for handle in jumps]
     return "\n".join(lines) + "\n"
 
 
 def away(place, live, jumps):
     """Return the transaction that removes all that is ours from a place."""
     if not place.owned:
-        return "delete table %s\n" % place if live else ""
-    lines = ["delete rule %s %s handle %s" % (place, place.chain, handle) for handle in jumps]
+        return f"delete table {place}\n" if live else ""
+    lines = [f"delete rule {place} {place.chain} handle {handle}" for handle in jumps]
     return "".join(line + "\n" for line in lines + _teardown(place, live, keep={}))
 
 
@@ -96,22 +96,22 @@ def back(place, wanted, listing):
     In a table of the user's an empty chain of ours may remain, with the jump to it: it decides nothing.
     """
     if not place.owned:
-        return "table %s\ndelete table %s\n%s" % (place, place, listing)
+        return f"table {place}\ndelete table {place}\n{listing}"
     old = texts.blocks(listing, place.owned)
-    body = "".join("\t%s %s {\n%s\t}\n" % (kind, name, block) for (kind, name), block in old.items())
-    return _emptied(place, {**texts.blocks(wanted, place.owned), **old}) + "table %s {\n%s}\n" % (place, body)
+    body = "".join(f"\t{kind} {name} {{\n{block}\t}}\n" for (kind, name), block in old.items())
+    return _emptied(place, {**texts.blocks(wanted, place.owned), **old}) + f"table {place} {{\n{body}}}\n"
 
 
 def boot(place, wanted):
     """Return the file that loads the wanted rules at boot, and again when somebody loads it by hand."""
     if not place.owned:
-        return "table %s\ndelete table %s\n%s" % (place, place, wanted)
-    jump = "add chain %s %s\n%s\n" % (place, place.chain, _jump(place)) if place.jump else ""
-    return "add table %s\n%s%s%s" % (place, _emptied(place, texts.blocks(wanted, place.owned)), wanted, jump)
+        return f"table {place}\ndelete table {place}\n{wanted}"
+    jump = f"add chain {place} {place.chain}\n{_jump(place)}\n" if place.jump else ""
+    return f"add table {place}\n{_emptied(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
 
 
 def _jump(place):
-    return 'insert rule %s %s jump egress_allowlist comment "%s"' % (place, place.chain, COMMENT)
+    return f'insert rule {place} {place.chain} jump egress_allowlist comment "{COMMENT}"'
 
 
 def _emptied(place, blocks):
@@ -119,20 +119,20 @@ def _emptied(place, blocks):
     lines = []
     for (kind, name), body in blocks.items():
         if kind in ("set", "map"):
-            lines.append("add %s %s %s { %s; }" % (kind, place, name, texts.declaration(kind, body)))
-            lines.append("flush %s %s %s" % (kind, place, name))
+            lines.append(f"add {kind} {place} {name} {{ {texts.declaration(kind, body)}; }}")
+            lines.append(f"flush {kind} {place} {name}")
         elif kind == "chain":
-            lines += ["add chain %s %s" % (place, name), "flush chain %s %s" % (place, name)]
+            lines += [f"add chain {place} {name}", f"flush chain {place} {name}"]
     return "".join(line + "\n" for line in lines)
 
 
 def _teardown(place, live, keep):
     """Return the commands that remove the live blocks, in an order in which nothing is still in use."""
-    flushes = ["flush chain %s %s" % (place, name) for kind, name in live if kind == "chain"]
+    flushes = [f"flush chain {place} {name}" for kind, name in live if kind == "chain"]
     deletes = {"chain": [], "map": [], "set": [], "counter": [], "ct timeout": []}
     for kind, name in live:
         # The user's chain may jump to ours: that one is only emptied while it is wanted.
         wanted = (kind, name) in keep and (kind in _KEPT or (kind == "chain" and place.owned))
         if not wanted:
-            deletes.setdefault(kind, []).append("delete %s %s %s" % (kind, place, name))
+            deletes.setdefault(kind, []).append(f"delete {kind} {place} {name}")
     return flushes + [line for lines in deletes.values() for line in lines]

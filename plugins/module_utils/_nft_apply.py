@@ -44,7 +44,9 @@ class Applier:
             jumps = self.nft.jumps(place)
             differences = self._differences(place, wanted, live, saved)
             if bool(jumps) != place.jump:
-                differences.append("%s jump from chain %s of table %s" % ("+" if place.jump else "-", place.chain, place))
+                differences.append(
+                    "{} jump from chain {} of table {}".format("+" if place.jump else "-", place.chain, place)
+                )
             same = _body(_commit.read(self.boot_file)) == _nft.boot(place, wanted)
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self._boot_notes()}
@@ -66,7 +68,9 @@ class Applier:
             if _token(_body(candidate)) != token:
                 if _token(_body(_commit.read(self.boot_file))) == token:
                     return {}
-                raise _nft.NftError("the change was not confirmed in time, and the host went back to the rules before it")
+                raise _nft.NftError(
+                    "the change was not confirmed in time, and the host went back to the rules before it"
+                )
             if not self.check_mode:
                 self._confirm()
             return {"notes": self._boot_notes()}
@@ -75,18 +79,24 @@ class Applier:
         """Remove all that is ours."""
         with self._locked():
             saved = texts.headers(_commit.read(self.boot_file))
-            places = {str(place): place for place in (_nft.Place(), self._saved_place(saved), self._saved_place(self._candidate_headers())) if place}
+            places = {
+                str(place): place
+                for place in (_nft.Place(), self._saved_place(saved), self._saved_place(self._candidate_headers()))
+                if place
+            }
             differences, text = [], ""
             for place in places.values():
                 live = texts.blocks(self.nft.listing(place), place.owned)
                 if live:
                     differences += texts.difference(texts.entries(live), {}, place.owned)
-                    differences.append("- %s" % ("chain egress_allowlist of table %s" if place.owned else "table %s") % place)
+                    differences.append(
+                        "- %s" % ("chain egress_allowlist of table %s" if place.owned else "table %s") % place
+                    )
                     text += _nft.away(place, live, self.nft.jumps(place))
             main = _commit.read(self.main_file)
             without = _host.without_include(main, self.boot_file)
-            differences += ["- %s" % path for path in (self.boot_file, self.revert.candidate) if os.path.exists(path)]
-            differences += ["- include in %s" % self.main_file] if without != main else []
+            differences += [f"- {path}" for path in (self.boot_file, self.revert.candidate) if os.path.exists(path)]
+            differences += [f"- include in {self.main_file}"] if without != main else []
             if differences and not self.check_mode:
                 self.revert.disarm()
                 if text:
@@ -124,11 +134,14 @@ class Applier:
             addresses = sorted(set(servers).union(*resolved.values()))
             elements += _by_version("ntp", addresses)
             settings.update({"ntp servers": ", ".join(addresses), "ntp names": resolved})
-            notes += ["time server %s stays shut: its name could not be looked up; set nftables_ntp_servers" % name for name in unresolved]
+            notes += [
+                f"time server {name} stays shut: its name could not be looked up; set nftables_ntp_servers"
+                for name in unresolved
+            ]
         text = native["ruleset"]
         for name, members in elements:
             if members:
-                text += "add element %s %s { %s }\n" % (place, name, ", ".join(members))
+                text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
         settings = {name: value for name, value in settings.items() if value}
         head = texts.header("settings", settings) + texts.header("place", place.as_dict())
         return head + text, notes
@@ -141,16 +154,22 @@ class Applier:
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
         now, loaded = texts.digests(live), saved["loaded"]
         changed = sorted(name for name in set(now) | set(loaded) if loaded and now.get(name) != loaded.get(name))
-        lines += ["~ %s: changed on the host since, set back" % name for name in changed if not (lines and name.startswith("map "))]
+        lines += [
+            f"~ {name}: changed on the host since, set back"
+            for name in changed
+            if not (lines and name.startswith("map "))
+        ]
         return lines
 
     def _check_place(self, place, listing):
         """A table of the user's must be there; we do not make one up."""
         if place.owned and not listing:
-            raise _nft.NftError("nftables_into: there is no table %s on this host" % place)
+            raise _nft.NftError(f"nftables_into: there is no table {place} on this host")
         chains = sorted(name for kind, name in texts.blocks(listing) if kind == "chain")
         if place.chain and place.chain not in chains:
-            raise _nft.NftError("nftables_into: table %s has no chain '%s': it has %s" % (place, place.chain, ", ".join(chains)))
+            raise _nft.NftError(
+                "nftables_into: table {} has no chain '{}': it has {}".format(place, place.chain, ", ".join(chains))
+            )
 
     def _saved_place(self, saved):
         return _nft.Place(**saved["place"]) if saved["place"] else None
@@ -201,11 +220,13 @@ class Applier:
     def _boot_notes(self, changing=False):
         """Say whether and how the rules come back after a reboot."""
         if not _commit.systemd_runs():
-            return ["nothing loads the rules at boot: no systemd runs here (they are kept in %s)" % self.boot_file]
-        state = subprocess.run(["systemctl", "is-enabled", _SERVICE], check=False, capture_output=True, text=True).stdout.strip()
+            return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {self.boot_file})"]
+        state = subprocess.run(
+            ["systemctl", "is-enabled", _SERVICE], check=False, capture_output=True, text=True
+        ).stdout.strip()
         if state == "enabled" or changing:
-            return ["%s loads the rules at boot, from %s" % (_SERVICE, self.boot_file)]
-        return ["nothing loads the rules at boot: %s is %s" % (_SERVICE, state or "not installed")]
+            return [f"{_SERVICE} loads the rules at boot, from {self.boot_file}"]
+        return ["nothing loads the rules at boot: {} is {}".format(_SERVICE, state or "not installed")]
 
 
 def _by_version(name, addresses):

@@ -34,7 +34,9 @@ def blocks(text, owned=""):
 
 def digests(found):
     """Return C{{"kind name": digest}} of blocks; counts and the order of elements do not matter."""
-    return {" ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in sorted(found.items())}
+    return {
+        " ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in sorted(found.items())
+    }
 
 
 def headers(text):
@@ -45,7 +47,7 @@ def headers(text):
 
 def header(name, value):
     """Return the comment line that C{headers} reads."""
-    return "# %s: %s\n" % (name, json.dumps(value, sort_keys=True))
+    return f"# {name}: {json.dumps(value, sort_keys=True)}\n"
 
 
 def entries(found):
@@ -64,10 +66,12 @@ def entries(found):
 def difference(old, new, owned):
     """Return lines C{- udp/3478 to 3.25.48.0/28  kudo: media} and C{+ ...} that lead from old to new entries."""
     lines = []
-    for key in sorted(set(old.items()) ^ set(new.items()), key=lambda item: (item[1], item[0], new.get(item[0]) == item[1])):
+    for key in sorted(
+        set(old.items()) ^ set(new.items()), key=lambda item: (item[1], item[0], new.get(item[0]) == item[1])
+    ):
         (direction, prefix, protocol, ports), label = key
         sign = "+" if new.get(key[0]) == label else "-"
-        lines.append("%s %s/%s %s %s  %s" % (sign, protocol, ports, direction, prefix, words(label, owned)))
+        lines.append(f"{sign} {protocol}/{ports} {direction} {prefix}  {words(label, owned)}")
     return lines
 
 
@@ -79,7 +83,10 @@ def words(label, owned):
 def settings_difference(old, new):
     """Return lines C{~ policy: audit -> deny} for the settings that differ."""
     names = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
-    return ["~ %s: %s -> %s" % (name.replace("_", " "), old.get(name) or "none", new.get(name) or "none") for name in names]
+    return [
+        "~ {}: {} -> {}".format(name.replace("_", " "), old.get(name) or "none", new.get(name) or "none")
+        for name in names
+    ]
 
 
 def declaration(kind, body):

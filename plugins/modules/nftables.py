@@ -104,7 +104,6 @@ notes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.egress.allowlist.plugins.module_utils._nft import Nft, NftError
 from ansible_collections.egress.allowlist.plugins.module_utils._nft_apply import Applier
 
@@ -128,7 +127,9 @@ def main():
     if not path:
         if params["state"] == "absent" or params["missing_ok"]:
             module.exit_json(**{**result, "missing": True})
-        module.fail_json(msg="nft is not installed: install the package nftables, or set nftables_install to true", **result)
+        module.fail_json(
+            msg="nft is not installed: install the package nftables, or set nftables_install to true", **result
+        )
     if os.geteuid() != 0:
         module.fail_json(msg="nft needs root rights: use become", **result)
     try:
@@ -140,9 +141,9 @@ def main():
         else:
             result.update(applier.absent())
     except NftError as error:
-        module.fail_json(msg="nft refused, the rules are the old ones: %s" % error, **result)
+        module.fail_json(msg=f"nft refused, the rules are the old ones: {error}", **result)
     except OSError as error:
-        module.fail_json(msg="nothing was applied, the rules are the old ones: %s" % error, **result)
+        module.fail_json(msg=f"nothing was applied, the rules are the old ones: {error}", **result)
     if module._diff and result["differences"]:
         result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
     module.exit_json(**result)

@@ -10,6 +10,7 @@ the same labels throughout. This module cuts the provenance of an allowlist into
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
     services = list(bits)
     pieces = sweep((first, last, mask) for (first, last), mask in masks.items())
     cuts: dict[int, list[tuple]] = {}
-    found = []
+    found: list[Element] = []
     for first, last, mask in pieces:
         if mask not in cuts:
             cuts[mask] = _cut([service for n, service in enumerate(services) if mask >> n & 1])
@@ -68,7 +69,7 @@ def _cut(services: list[tuple]) -> list[tuple]:
     for protocol in sorted({service[0] for service in services}):
         same = [service[1:] for service in services if service[0] == protocol]
         edges = sorted({first for first, last, label in same} | {last + 1 for first, last, label in same})
-        for first, behind in zip(edges, edges[1:]):
+        for first, behind in itertools.pairwise(edges):
             labels = tuple(sorted({label for low, high, label in same if low <= first and behind - 1 <= high}))
             if not labels:
                 continue

@@ -1,0 +1,114 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The blocks that an nftables table is made of: sets, maps, counters and conntrack timeouts, as text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import Element, elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
+
+IP = {4: "ip", 6: "ip6"}
+_LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
+_LONGEST_COMMENT = 120  # nft admits 128 bytes
+
+
+def block(head: str, lines: Iterable[str]) -> str:
+    """Return C{head { lines }}, indented as nft prints it inside a table."""
+    return f"\t{head} {{\n" + "".join(f"\t\t{line}\n" for line in lines) + "\t}\n"
+
+
+def members(keyword: str, name: str, kind: str, keys: list[str], interval: bool = True) -> str:
+    """Declare a set or a map (C{keyword}) of type C{kind} with its elements."""
+    lines = [f"type {kind}"] + (["flags interval"] if interval else [])
+    if keys:
+        lines.append("elements = {\n\t\t\t" + ",\n\t\t\t".join(keys) + " }")
+    return block(f"{keyword} {name}", lines)
+
+
+def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> dict[int, str]:
+    """Return the set C{name4} or C{name6} of each IP version that the user named addresses of.
+
+    Raises ValueError that names the user's variable.
+    """
+    listed: dict[int, list[str]] = {}
+    for prefix in (
+        expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True) if addresses else []
+    ):
+        if "/" not in prefix:
+            raise ValueError(f"{variable}: '{prefix}' is a name: write addresses or prefixes")
+        listed.setdefault(parse_prefix(prefix)[0], []).append(prefix)
+    return {
+        version: members("set", f"{name}{version}", f"ipv{version}_addr", found) for version, found in listed.items()
+    }
+
+
+def counter_name(labels: tuple[str, ...]) -> str:
+    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot, a long one cut with a digest."""
+    name = ".".join(labels)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 9]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def allowed_blocks(entries: list[dict], versions: tuple[int, ...], owned: str, name: str) -> list[str]:
+    """Return the counters of the vendor services and, per IP version, the map from what they asked for to these."""
+    counters, maps = {}, []
+    for version in versions:
+        keys = []
+        for element in elements(entries, version, lambda entry: f"{entry['vendor']}/{entry['service']}"):
+            counter = owned + counter_name(element.labels)
+            counters[counter] = ", ".join(element.labels).replace("/", ": ")[:_LONGEST_COMMENT]
+            keys.append(f'{_key(element)} : "{counter}"')
+        maps.append(members("map", f"{owned}{name}{version}", f"{_key_type(version)} : counter", keys))
+    return [block(f"counter {counter}", [f'comment "{words}"']) for counter, words in sorted(counters.items())] + maps
+
+
+def lookup(version: int, address: str, name: str) -> str:
+    """Return the one rule that accepts what the map has and counts it for whoever asked (daddr or saddr)."""
+    return f"counter name {IP[version]} {address} . meta l4proto . th dport map @{name}{version} accept"
+
+
+def timer_blocks(allowlist: dict, versions: tuple[int, ...], owned: str) -> tuple[list[str], list[str]]:
+    """Return the C{ct timeout} objects that vendors ask for with the sets of whom they apply to, and the rules.
+
+    Where two vendors ask for the same destination and service, the longer time holds.
+    """
+    seconds: dict[tuple, int] = {}
+    for timer in allowlist["timers"]:
+        for service in timer["services"]:
+            key = (timer["vendor"], service, timer["protocol"])
+            seconds[key] = max(seconds.get(key, 0), timer["seconds"])
+
+    def wanted(entry: dict) -> int | None:
+        return seconds.get((entry["vendor"], entry["service"], entry["protocol"]))
+
+    found: dict[tuple[str, int], dict[int, list[str]]] = {}
+    for version in versions:
+        for element in elements(allowlist["provenance"], version, wanted):
+            keys = found.setdefault((element.protocol, max(element.labels)), {})
+            keys.setdefault(version, []).append(_key(element))
+    blocks, rules = [], []
+    for (protocol, timeout), keys in sorted(found.items()):
+        name = f"{owned}{protocol}_{timeout}"
+        states = {"tcp": "established : {0}", "udp": "unreplied : {0}, replied : {0}"}[protocol].format(timeout)
+        family = "inet" if len(versions) == 2 else IP[versions[0]]
+        blocks.append(
+            block(f"ct timeout {name}", [f"protocol {protocol}", f"l3proto {family}", f"policy = {{ {states} }}"])
+        )
+        for version, keys_of_version in sorted(keys.items()):
+            blocks.append(members("set", f"{name}_v{version}", _key_type(version), keys_of_version))
+            rules.append(f'{IP[version]} daddr . meta l4proto . th dport @{name}_v{version} ct timeout set "{name}"')
+    return blocks, rules
+
+
+def _key(element: Element) -> str:
+    return f"{element.prefix} . {element.protocol} . {element.ports}"
+
+
+def _key_type(version: int) -> str:
+    return f"ipv{version}_addr . inet_proto . inet_service"
