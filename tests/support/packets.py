@@ -26,6 +26,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from scapy.layers.inet import UDP as UdpLayer
 from scapy.layers.inet6 import IPv6
 
 TCP, UDP = 6, 17
+NAMES = {TCP: "tcp", UDP: "udp"}
 Probe = tuple[int, int, int, int]  # protocol (TCP or UDP), IP version (4 or 6), address as integer, destination port
 
 SANDBOX = Path(__file__).with_name("sandbox")
@@ -180,7 +182,7 @@ class World:
 
     def __post_init__(self) -> None:
         self._capture = self.wire.call(_capture)
-        self._out = {version: self.sender.call(lambda version=version: _raw(version)) for version in (4, 6)}
+        self._out = {version: self.sender.call(partial(_raw, version)) for version in (4, 6)}
         self._templates = {
             (protocol, version): Template(protocol, version) for protocol in (TCP, UDP) for version in (4, 6)
         }
@@ -223,12 +225,12 @@ class World:
                 refused[n] = True
         for packet in self._drain():
             if packet[0] >> 4 == 4:
-                number = packet[24:28] if packet[9] == TCP else packet[28:32]
+                numbered = packet[24:28] if packet[9] == TCP else packet[28:32]
                 same = slice(12, None)  # addresses and all above; the kernel writes the IPv4 header's id and checksum
             else:
-                number = packet[44:48] if packet[6] == TCP else packet[48:52]
+                numbered = packet[44:48] if packet[6] == TCP else packet[48:52]
                 same = slice(8, None)
-            index = int.from_bytes(number, "big") - first
+            index = int.from_bytes(numbered, "big") - first
             if 0 <= index < len(batch) and packet[same] == sent[index][same]:
                 arrived[batch[index]] = True
 

@@ -121,13 +121,12 @@ def _with_ports(fact: Fact, chosen: Mapping[str, Any]) -> list[Fact]:
 class Compiled:
     """Outbound facts as two address axes cut into pieces within which the services do not change.
 
-    C{ranges}: IP version -> address ranges as the documents print them, (first, last), not merged.
+    C{ranges}: IP version -> the networks of the documents, not merged, as (first, last) -> their services.
     C{names}: name -> services.
     """
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        self.ranges: dict[int, set[tuple[int, int]]] = {4: set(), 6: set()}
-        self.services: set[Service] = set()
+        self.ranges: dict[int, dict[tuple[int, int], set[Service]]] = {4: {}, 6: {}}
         self.names: dict[str, set[Service]] = defaultdict(set)
         changes: dict[int, dict[int, list[tuple[Service, int]]]] = {4: defaultdict(list), 6: defaultdict(list)}
         for fact in facts:
@@ -139,8 +138,7 @@ class Compiled:
                 continue
             version: int = fact.destination.version
             first, last = int(fact.destination.network_address), int(fact.destination.broadcast_address)
-            self.ranges[version].add((first, last))
-            self.services.add(service)
+            self.ranges[version].setdefault((first, last), set()).add(service)
             changes[version][first].append((service, 1))
             changes[version][last + 1].append((service, -1))
         self._starts: dict[int, list[int]] = {}

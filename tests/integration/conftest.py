@@ -1,0 +1,24 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests in namespaces share."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.support.packets import SANDBOX
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> None:
+    """Fail, not skip, where namespaces cannot be made: these tests prove what the collection is for."""
+    done = subprocess.run([SANDBOX, "--", "nft", "list", "ruleset"], capture_output=True, text=True, check=False)
+    if done.returncode or done.stdout:
+        pytest.fail(
+            "integration tests need root, namespaces and nft, and send nothing without them: "
+            + (done.stderr.strip() or "the sandbox has a ruleset of its own"),
+            pytrace=False,
+        )

@@ -1,0 +1,190 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real packets through what the playbook made, compared with what the vendors' documents say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.packets import TCP, UDP, World, gateway_world, host_world
+from tests.support.probes import mismatches, probes
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCUMENTS = documents_directory()
+AT_LEAST = 20_000  # probes for each selection and scope
+RESOLVERS = ["198.19.0.53", "2001:2::f:53"]  # what the host has configured
+TIME_SERVERS = ["198.19.0.123", "2001:2::f:123"]  # what the user names
+
+pytestmark = [
+    pytest.mark.usefixtures("namespaces"),
+    pytest.mark.skipif(
+        DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a user selects."""
+
+    name: str
+    vendors: Sequence[dict[str, Any]]
+    requirements: Sequence[str] = field(default=DEFAULT_REQUIREMENTS)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+EVERYTHING: list[dict[str, Any]] = [
+    {"name": "kore_ai", "regions": "all"},
+    {"name": "kudo", "regions": "all", "teams": True},
+    {"name": "securevideo", "engines": "all", "ocsp": True, "one_click_regions": "all"},
+    {"name": "eschat", "signaling_port": 7400, "ios": True},
+    {"name": "zoom"},
+    {"name": "twilio", "regions": "all"},
+    {"name": "vsee"},
+]
+CASES = [
+    *(Case(str(entry["name"]), [entry]) for entry in EVERYTHING),
+    Case("kore_ai us", [{"name": "kore_ai", "regions": ["us"]}]),
+    Case("kudo usa", [{"name": "kudo", "regions": ["usa"]}]),
+    Case("kudo europe, required only", [{"name": "kudo", "regions": ["europe"]}], ["required"]),
+    Case("securevideo one_click", [{"name": "securevideo", "engines": ["one_click"]}]),
+    Case("eschat without ios, own data ports", [{"name": "eschat", "signaling_port": 7400, "data_ports": "5000-5063"}]),
+    Case("twilio us1", [{"name": "twilio", "regions": ["us1"]}]),
+    Case("all vendors", EVERYTHING),
+]
+WORLDS = {"host": host_world, "gateway": gateway_world}
+
+
+@cache
+def oracle() -> Oracle:
+    assert DOCUMENTS is not None
+    return Oracle.read(DOCUMENTS)
+
+
+def play(world: World, case: Case, **more: object) -> None:
+    """Run the playbook against the world, as a user would, with policy deny."""
+    world.run(["sh", "-c", "rm -f /etc/resolv.conf; cat > /etc/resolv.conf"], input=resolv_conf(), check=True)
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "ansible_become": False,
+        "apply_backend": "nftables",
+        "catalog_vendors": list(case.vendors),
+        "catalog_requirements": list(case.requirements),
+        "nftables_policy": "deny",
+        "nftables_scope": world.scope,
+        "nftables_sources": world.sources if world.scope == "gateway" else [],
+        "nftables_names": "report",
+        "nftables_ntp_servers": TIME_SERVERS,
+        **more,
+    }
+    playbook = Path(sys.executable).with_name("ansible-playbook")
+    command: list[str | Path] = [
+        playbook,
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "playbooks/apply.yml",
+        "-e",
+        json.dumps(variables),
+    ]
+    done = world.run(command, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def resolv_conf() -> str:
+    return "".join(f"nameserver {address}\n" for address in RESOLVERS)
+
+
+def made(scope: str) -> AbstractContextManager[World]:
+    return WORLDS[scope]()
+
+
+@pytest.mark.parametrize("scope", WORLDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
+    allowed = oracle().compile(case.vendors, case.requirements)
+    sent = probes(allowed, seed=20261120, count=AT_LEAST)
+    assert len(sent) >= AT_LEAST
+    with made(scope) as world:
+        play(world, case)
+        arrived = world.probe(sent)
+    wrong = mismatches(allowed, sent, arrived)
+    assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
+    assert not all(arrived), "nothing was stopped"
+    assert any(arrived) or not any(allowed.ranges.values()), "nothing arrived"
+
+
+@pytest.mark.parametrize("scope", WORLDS)
+def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
+    with made(scope) as world:
+        play(world, Case("vsee", [{"name": "vsee"}]))
+        for servers, allowed in (
+            (RESOLVERS, {(TCP, 53), (UDP, 53)}),
+            (TIME_SERVERS, {(UDP, 123)}),
+            (["9.9.9.9", "2620:fe::fe"], set()),
+        ):
+            for address in map(ip_address, servers):
+                asked = [(protocol, port) for protocol in (TCP, UDP) for port in (52, 53, 54, 122, 123, 124, 853)]
+                arrived = world.probe([(protocol, address.version, int(address), port) for protocol, port in asked])
+                assert {probe for probe, passed in zip(asked, arrived, strict=True) if passed} == allowed, address
+
+
+# The harness itself: rules that are wrong in one place, of which the probes must tell.
+
+TABLE = """
+table inet egress {{
+  set allowed {{
+    type ipv4_addr . inet_proto . inet_service; flags interval
+    elements = {{ {elements} }}
+  }}
+  chain {hook} {{
+    type filter hook {hook} priority 0; policy {policy}
+    ip daddr . meta l4proto . th dport @allowed accept
+  }}
+}}
+"""
+HOOKS = {"host": "output", "gateway": "forward"}
+
+
+def twilio_elements(last_port: int, spared: str = "") -> str:
+    found = oracle().select([{"name": "twilio", "regions": ["us1"]}])
+    return ", ".join(
+        f"{fact.destination} . {fact.protocol} . {fact.first}"
+        + (f"-{last_port if fact.last == 60000 else fact.last}" if fact.last > fact.first else "")
+        for fact in found
+        if str(fact.destination) != spared
+    )
+
+
+@pytest.mark.parametrize("scope", WORLDS)
+def test_probes_tell_of_wrong_rules(scope: str) -> None:
+    allowed: Compiled = oracle().compile([{"name": "twilio", "regions": ["us1"]}])
+    sent = probes(allowed, seed=1, count=AT_LEAST)
+    for elements, policy, wrong in (
+        (twilio_elements(60000), "drop", False),
+        (twilio_elements(60001), "drop", True),
+        (twilio_elements(59999), "drop", True),
+        (twilio_elements(60000, spared="3.235.111.128/25"), "drop", True),
+        (twilio_elements(60000) + ", 54.172.62.0 . tcp . 443", "drop", True),
+        (twilio_elements(60000), "accept", True),
+    ):
+        with made(scope) as world:
+            table = TABLE.format(elements=elements, policy=policy, hook=HOOKS[scope])
+            world.run(["nft", "-f", "-"], input=table, check=True)
+            found = mismatches(allowed, sent, world.probe(sent))
+        assert bool(found) == wrong, found[:5]
