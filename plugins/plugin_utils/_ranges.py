@@ -80,7 +80,7 @@ def _add(found: Found, word: str) -> None:
     try:
         destination = parse_destination(word)
     except ValueError as exc:
-        raise ValueError(f"destination {_quoted(word.replace('–', ' - ').strip())} {exc}") from None
+        raise ValueError(f"destination {quoted(word.replace('–', ' - ').strip())} {exc}") from None
     if isinstance(destination, str):
         found[destination] = destination
         return
@@ -100,18 +100,18 @@ def _words(cell: str) -> list[str]:
     """Return the items of a cell; a range C{a - b} as one word with an en dash, whatever its dash and spacing."""
     text = _without_odd_spaces(cell) if _UNPLAIN.search(cell) else cell
     if "{{" in text or "{%" in text or "{#" in text:
-        raise ValueError(f"destination {_quoted(cell)} holds a template that was not filled in")
+        raise ValueError(f"destination {quoted(cell)} holds a template that was not filled in")
     if "-" in text or not text.isascii():
         text = _DASH.sub("–", text)
     if not text.strip():
-        raise ValueError(f"destination {_quoted(cell)} is empty: {_ACCEPTED}")
+        raise ValueError(f"destination {quoted(cell)} is empty: {_ACCEPTED}")
     if "," not in text and ";" not in text:
         return text.split()
     words = []
     for part in text.replace(";", ",").split(","):
         items = part.split()
         if not items:
-            raise ValueError(f"destination {_quoted(cell)} lacks an item before or after a separator: {_ACCEPTED}")
+            raise ValueError(f"destination {quoted(cell)} lacks an item before or after a separator: {_ACCEPTED}")
         words += items
     return words
 
@@ -125,11 +125,11 @@ def _without_odd_spaces(cell: str) -> str:
             text = text.replace(character, " ")
         elif category[0] in "CZ":
             kind = "a control character" if category == "Cc" else "an invisible character"
-            raise ValueError(f"destination {_quoted(cell)} holds {kind} (U+{ord(character):04X}): remove it")
+            raise ValueError(f"destination {quoted(cell)} holds {kind} (U+{ord(character):04X}): remove it")
     return text
 
 
-def _quoted(cell: str) -> str:
+def quoted(cell: str) -> str:
     """Return the cell in quotes, control characters escaped, cut after 60 characters."""
     return repr(cell if len(cell) <= 60 else f"{cell[:57]}...")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ._ports import expand_ports
 from ._protocols import expand_protocols
-from ._ranges import expand_ranges
+from ._ranges import expand_ranges, quoted
 
 WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 
@@ -33,7 +33,7 @@ def expand_rows(rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] 
     """
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
-    widest = _widest(widest_prefix or {})
+    widest = _widest({} if widest_prefix is None else widest_prefix)
     protocols = _remembered(expand_protocols)
     ports = _remembered(expand_ports)
     rules: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ def expand_rows(rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] 
         try:
             _check_columns(row)
             destinations = expand_ranges(row["destination"])
-            if not row.get("wide_because"):
+            if not (row.get("wide_because") or "").strip():
                 _check_width(destinations, row["destination"], widest)
             services = [(protocol, port) for protocol in protocols(row.get("protocol")) for port in ports(row["ports"])]
         except ValueError as exc:
@@ -98,7 +98,7 @@ def _check_columns(row: dict[str, Any]) -> None:
         cell = row.get(column)
         if cell and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
             raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
-    for column in ("source", "date"):
+    for column in ("source", "date", "wide_because"):
         text = row.get(column) or ""
         if not isinstance(text, str) or not text.isprintable():
             raise ValueError(f"{column} {text!r} is not one line of text")
@@ -124,8 +124,8 @@ def _check_width(destinations: list[str], cell: Any, widest: dict[str, int]) -> 
     for destination in destinations:
         address, slash, length = destination.partition("/")
         if slash and int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
-            made = "" if destination in str(cell).lower() else f" gives {destination}, which"
+            made = "" if cell == destination else f" gives {destination}, which"
             raise ValueError(
-                f"destination {str(cell)!r}{made} is wider than /{limit} (widest_prefix): "
+                f"destination {quoted(str(cell))}{made} is wider than /{limit} (widest_prefix): "
                 "if it must be so, say why in the row's wide_because"
             )
