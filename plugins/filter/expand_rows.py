@@ -67,15 +67,8 @@ _value:
   type: list
   elements: dict
   sample:
-    - protocol: tcp
-      ports: "443"
-      destination: 34.203.254.0/24
-      vendor: example
-      service: stun
-      row: 1
-      requirement: required
-      source: Firewall rules
-      date: "2026-06"
+    - {protocol: tcp, ports: "443", destination: 34.203.254.0/24, vendor: example, service: stun, row: 1,
+       requirement: required, source: Firewall rules, date: "2026-06"}
 """
 
 from typing import Any

@@ -44,7 +44,7 @@ def expand_protocols(cell: str | None) -> list[str]:
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()
-    found = set()
+    found: set[str] = set()
     position = 0
     while position < len(text) or not found:
         word = _WORD.match(text, position)

@@ -14,8 +14,6 @@ from ._ranges import expand_ranges, quoted
 
 WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 
-# What a rule takes over from its row, with the value that a row without it has.
-_PROVENANCE = {"requirement": "required", "source": "", "date": ""}
 _REQUIREMENTS = ("required", "recommended", "optional")
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
@@ -79,9 +77,14 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
     number = row.get("row", position)
     if type(number) is not int or number < 1:
         raise ValueError(f"{row['vendor']}: {row['service']}: row {number!r} is not a number from 1")
-    common = {"vendor": row["vendor"], "service": row["service"], "row": number}
-    for column, default in _PROVENANCE.items():
-        common[column] = row.get(column) or default
+    common = {
+        "vendor": row["vendor"],
+        "service": row["service"],
+        "row": number,
+        "requirement": row.get("requirement", "required"),
+        "source": row.get("source") or "",
+        "date": row.get("date") or "",
+    }
     if row.get("direction") == "inbound":
         common["direction"] = "inbound"
     return common
@@ -89,7 +92,8 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
 
 def _check_columns(row: dict[str, Any]) -> None:
     """Raise ValueError for a column that is unknown, missing, or asks for what a rule cannot say."""
-    if unknown := row.keys() - _COLUMNS:
+    if not _COLUMNS.issuperset(row):
+        unknown = row.keys() - _COLUMNS
         raise ValueError(f"unknown column '{sorted(unknown, key=str)[0]}'; known are {', '.join(sorted(_COLUMNS))}")
     for column in ("destination", "ports"):
         if row.get(column) is None:

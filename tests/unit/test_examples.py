@@ -15,6 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.filter import (
+    expand_ports,
+    expand_protocols,
+    expand_ranges,
+    expand_rows,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted(path for path in (ROOT / "plugins" / "filter").glob("*.py") if path.stem != "__init__")
@@ -78,3 +85,17 @@ def test_documentation_names_the_filter(path: Path) -> None:
     assert "_input" in documentation["options"]
     assert "_value" in yaml.safe_load(_text(path, "RETURN"))
     assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
+
+
+def test_errors_reach_the_play_with_their_reason() -> None:
+    for module, name, value, reason in (
+        (expand_ports, "expand_ports", "83-80", "83 is larger than 80: write the lower port first"),
+        (expand_protocols, "expand_protocols", "ICMP", "'ICMP' is not a known protocol"),
+        (expand_ranges, "expand_ranges", ["3.7.161.256/28"], "octet 256 is larger than 255"),
+        (expand_rows, "expand_rows", [{"vendor": "kudo"}], "row 1: service None is not a name"),
+        (expand_rows, "expand_rows", [object()], "neither text, a number, a list nor a dictionary"),
+    ):
+        with pytest.raises(AnsibleFilterError, match=re.escape(reason)):
+            module.FilterModule().filters()[name](value)
+    with pytest.raises(AnsibleFilterError, match="not a valid boolean"):
+        expand_ranges.FilterModule().filters()["expand_ranges"]([], collapse="perhaps")
