@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.packets import TCP, UDP, World, gateway_world, host_world
+from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
 
@@ -66,6 +66,8 @@ CASES = [
     Case("twilio us1", [{"name": "twilio", "regions": ["us1"]}]),
     Case("all vendors", EVERYTHING),
 ]
+SOME = [(TCP, 4, 0x08080808, 443), (UDP, 4, 0x08080404, 443), (TCP, 6, 0x2606 << 112, 443), (UDP, 6, 0x2607 << 112, 9)]
+VSEE = Case("vsee", [{"name": "vsee"}])  # names only: whatever arrives, arrives because of the policy
 WORLDS = {"host": host_world, "gateway": gateway_world}
 
 
@@ -132,7 +134,7 @@ def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
 @pytest.mark.parametrize("scope", WORLDS)
 def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
     with made(scope) as world:
-        play(world, Case("vsee", [{"name": "vsee"}]))
+        play(world, VSEE)
         for servers, allowed in (
             (RESOLVERS, {(TCP, 53), (UDP, 53)}),
             (TIME_SERVERS, {(UDP, 123)}),
@@ -142,6 +144,32 @@ def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
                 asked = [(protocol, port) for protocol in (TCP, UDP) for port in (52, 53, 54, 122, 123, 124, 853)]
                 arrived = world.probe([(protocol, address.version, int(address), port) for protocol, port in asked])
                 assert {probe for probe, passed in zip(asked, arrived, strict=True) if passed} == allowed, address
+
+
+@pytest.mark.parametrize("scope", WORLDS)
+@pytest.mark.parametrize(
+    ("policy", "stopped", "arrives"),
+    [("deny", "drop", False), ("deny", "reject", False), ("audit", "reject", True), ("unmanaged", "reject", True)],
+)
+def test_policy_decides_what_becomes_of_the_rest(policy: str, stopped: str, arrives: bool, scope: str) -> None:
+    with made(scope) as world:
+        play(world, VSEE, nftables_policy=policy, nftables_stopped=stopped)
+        assert world.probe(SOME) == [arrives] * len(SOME)
+
+
+@pytest.mark.parametrize(
+    ("sources", "arrives"),
+    [
+        ([], [False, False, False, False]),
+        (["203.0.113.0/24"], [True, True, True, True]),
+        (SOURCES[:1], [False, False, True, True]),
+        (SOURCES[1:], [True, True, False, False]),
+    ],
+)
+def test_gateway_filters_its_sources_only(sources: list[str], arrives: list[bool]) -> None:
+    with made("gateway") as world:
+        play(world, VSEE, nftables_sources=sources)
+        assert world.probe(SOME) == arrives
 
 
 # The harness itself: rules that are wrong in one place, of which the probes must tell.
