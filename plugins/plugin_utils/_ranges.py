@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable
 from socket import AF_INET, inet_pton
 
 from ._addresses import BITS, prefixes
@@ -42,26 +43,22 @@ def expand_ranges(value: str | list[str], *, collapse: bool = False) -> list[str
     result is sorted: IPv4, IPv6, names. An empty cell is an error, an empty list is not.
     Raises ValueError that quotes the item and gives the reason.
     """
-    if isinstance(value, str):
-        words = _words(value)
-    elif isinstance(value, (list, tuple)):
-        words = []
-        for cell in value:
-            if not isinstance(cell, str):
-                raise ValueError(f"destination {cell!r} is not text: {_ACCEPTED}")
-            words += _words(cell)
-    else:
+    cells = [value] if isinstance(value, str) else value
+    if not isinstance(cells, (list, tuple)):
         raise ValueError(f"destination {value!r} is neither text nor a list of texts: {_ACCEPTED}")
-    found = _find(words)
+    for cell in cells:
+        if not isinstance(cell, str):
+            raise ValueError(f"destination {cell!r} is not text: {_ACCEPTED}")
+    found: Found = {}
+    _find(found, cells)
     return _collapsed(found) if collapse else list(found.values())
 
 
-def _find(words: Iterable[str]) -> Found:
-    """Return what words that hold no separator stand for, in their order."""
-    found: Found = {}
+def _find(found: Found, cells: Iterable[str]) -> None:
+    """Add what cells stand for, in their order; a cell that is not just a plain IPv4 prefix is taken apart."""
     number = int.from_bytes
-    for word in words:
-        address, _slash, length = word.partition("/")
+    for cell in cells:
+        address, _slash, length = cell.partition("/")
         try:
             host_mask = _HOST_MASKS[length]
             first = number(inet_pton(AF_INET, address), "big")
@@ -69,10 +66,13 @@ def _find(words: Iterable[str]) -> Found:
             pass
         else:
             if not first & host_mask:
-                found[first << 32 | first | host_mask] = word
+                found[first << 32 | first | host_mask] = cell
                 continue
-        _add(found, word)
-    return found
+        words = _words(cell)
+        if words == [cell]:
+            _add(found, cell)
+        else:
+            _find(found, words)
 
 
 def _add(found: Found, word: str) -> None:
@@ -136,31 +136,32 @@ def quoted(cell: str) -> str:
 
 def _collapsed(found: Found) -> list[str]:
     """Return the minimal prefixes in ascending order, IPv4 first, then the names."""
-    packed = sorted(key for key in found if isinstance(key, int))
-    ipv6 = [key ^ _IPV6 for key in packed if key & _IPV6]
+    packed = sorted([key for key in found if isinstance(key, int)])
+    middle = bisect_left(packed, _IPV6)
     texts: list[str] = []
-    for version, keys in ((4, packed[: len(packed) - len(ipv6)]), (6, ipv6)):
-        flag = _IPV6 if version == 6 else 0
+    for version, flag, keys in ((4, 0, packed[:middle]), (6, _IPV6, packed[middle:])):
         bits = BITS[version]
         for key in _joined(keys, bits):
-            if text := found.get(key | flag):
+            if text := found.get(key):
                 texts.append(text)
             else:
-                texts += prefixes(version, key >> bits, key & (1 << bits) - 1)
+                texts += prefixes(version, (key ^ flag) >> bits, key & (1 << bits) - 1)
     return texts + sorted(name for name in found if isinstance(name, str))
 
 
-def _joined(keys: Iterable[int], bits: int) -> Iterator[int]:
-    """Yield sorted ranges, each one integer, with overlapping and adjacent ones joined."""
+def _joined(keys: list[int], bits: int) -> list[int]:
+    """Return sorted ranges, each one integer, with overlapping and adjacent ones joined."""
+    if not keys:
+        return []
     mask = (1 << bits) - 1
-    low, high = 0, -1
+    joined: list[int] = []
+    low, high = keys[0] >> bits, keys[0] & mask
     for key in keys:
         first = key >> bits
-        if first > high + 1 or high < 0:
-            if high >= 0:
-                yield low << bits | high
+        if first & mask > high + 1:
+            joined.append(low << bits | high)
             low, high = first, key & mask
-        else:
-            high = max(high, key & mask)
-    if high >= 0:
-        yield low << bits | high
+        elif key & mask > high:
+            high = key & mask
+    joined.append(low << bits | high)
+    return joined
