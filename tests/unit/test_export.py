@@ -1,0 +1,96 @@
+"""Exports: what other tools, spreadsheets, people and shells get."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._export import export_allowlist
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"])
+RULES: list[dict[str, Any]] = [
+    {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.0/25"},
+    {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.128/25"},
+    {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "*.example.com"},
+    {"vendor": "example", "service": "in", "protocol": "udp", "ports": "1-2", "destination": "2001:db8::/48"},
+]
+RULES[3]["direction"] = "inbound"
+HOSTILE = {
+    "vendor": "=HYPERLINK(1)",
+    "service": "a|b<script>",
+    "protocol": "tcp",
+    "ports": "443",
+    "destination": "192.0.2.1/32",
+    "row": 1,
+    "requirement": "recommended",
+    "source": ' +cmd, "x"\n[y](z)',
+    "date": "2026-03",
+}
+
+
+def compile_(day: datetime.date) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    selection = select_rows(CATALOG, [{"name": "kudo", "regions": "usa"}], today=day)
+    rules = expand_rows(selection["rows"])
+    return rules, merge_vendors(rules, sources=selection["sources"], not_rules=selection["not_rules"])
+
+
+def test_json_has_the_rules_before_merging_and_the_allowlist_after_it() -> None:
+    rules, allowlist = compile_(datetime.date(2026, 11, 20))
+    exported = json.loads(export_allowlist(rules, allowlist, "json"))
+    assert list(exported) == ["rules", "allowlist"]
+    assert exported["rules"] == rules
+    assert {"protocol", "ports", "destination", "vendor", "service", "source", "date"} <= set(exported["rules"][0])
+    same = [key for key in allowlist if key != "sources"]
+    assert {key: exported["allowlist"][key] for key in same} == {key: allowlist[key] for key in same}
+
+
+def test_an_export_of_the_next_day_is_the_same_file() -> None:
+    today, tomorrow = (compile_(datetime.date(2026, 11, day)) for day in (20, 21))
+    for form in ("json", "csv", "markdown", "text"):
+        assert export_allowlist(*today, form) == export_allowlist(*tomorrow, form)
+
+
+def test_csv_has_a_line_for_each_rule() -> None:
+    rules, allowlist = compile_(datetime.date(2026, 11, 20))
+    lines = list(csv.DictReader(io.StringIO(export_allowlist(rules, allowlist, "csv"))))
+    assert lines == [{"direction": "", **{key: str(value) for key, value in rule.items()}} for rule in rules]
+
+
+def test_csv_cells_are_no_formulas() -> None:
+    text = export_allowlist([HOSTILE, {**HOSTILE, "vendor": "-1", "service": "@x", "source": "＝1"}], {}, "csv")
+    cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
+    assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "＝"))]
+    assert {"'=HYPERLINK(1)", '\' +cmd, "x"\n[y](z)', "'-1", "'@x", "'＝1"} <= set(cells)
+
+
+def test_markdown_is_a_table_by_vendor_and_service() -> None:
+    rules, allowlist = compile_(datetime.date(2026, 11, 20))
+    lines = export_allowlist(rules, allowlist, "markdown").splitlines()
+    assert lines[:3] == ["# Allowlist", "", "## kudo"]
+    assert [line for line in lines if line.startswith("### ")] == ["### domains", r"### usa\_server", "### media"]
+    assert "| 3.7.161.0/26 | tcp/443, udp/3478 (recommended) | KUDO Firewall rules, 2022-03 |" in lines
+    assert r"| \*.tokbox.com | tcp/443, udp/3478 (recommended) | KUDO Firewall rules, 2022-03 |" in lines
+
+
+def test_markdown_cells_are_text() -> None:
+    text = export_allowlist([HOSTILE], {}, "markdown")
+    assert r"### a\|b\<script\>" in text.splitlines()
+    assert r'| 192.0.2.1/32 | tcp/443 (recommended) |  +cmd, "x" \[y\](z), 2026-03 |' in text.splitlines()
+
+
+def test_text_has_a_line_for_each_merged_service_and_destination() -> None:
+    text = export_allowlist(RULES, merge_vendors(RULES), "text")
+    assert text == "tcp/443 192.0.2.0/24\ntcp/443 *.example.com\ninbound udp/1-2 2001:db8::/48\n"
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"^unknown format 'yaml': known are json, csv, markdown, text$"):
+        export_allowlist([], {}, "yaml")
