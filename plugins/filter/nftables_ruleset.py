@@ -79,7 +79,8 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - native.table == 'egress_allowlist'
-      - native.ruleset is search('192.0.2.0/28 . udp . 3478 : "acme/media"')
+      - >-
+        native.ruleset is search('192.0.2.0/28 . udp . 3478 : "acme/media"')
 """
 
 RETURN = r"""
