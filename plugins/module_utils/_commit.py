@@ -4,14 +4,17 @@
 """Files that survive a crash, and a way back that does not depend on anybody coming back.
 
 The way back is a shell script that the host runs by itself after some seconds, from systemd where it
-runs, else from a process of its own session. What decides is one file, the unconfirmed candidate: who
-renames it to its final name has confirmed, and the script finds nothing left to do.
+runs, else from a process of its own session. What decides is one file, the unconfirmed candidate: the
+script goes back only while the candidate bears its token. Who renames the candidate to its final name has
+confirmed, and who writes one with another token has taken over; nothing of that depends on a process
+being ended in time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import shlex
 import signal
@@ -23,13 +26,14 @@ _SCRIPT = """#!/bin/sh
 # egress.allowlist: back to the rules before the last change, unless that was confirmed
 exec 9>{lock}
 flock 9
-test -e {candidate} || exit 0
-{command} && rm -f {candidate} {rollback}
+grep -qx "# token: $1" {candidate} || exit 0
+{command} && rm -f {candidate} {rollback} {script} {script}.pid
 """
 
 
 def write(path, text, mode=0o600):
-    """Write a file so that after a crash either the old or the new one is there whole."""
+    """Write a file so that after a crash either the old or the new one is there whole; OSError names the file."""
+    path = os.path.realpath(path)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
@@ -40,10 +44,10 @@ def write(path, text, mode=0o600):
             os.fsync(stream.fileno())
         os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise
+        raise OSError(error.errno, error.strerror, path) from error
     sync_folder(folder)
 
 
@@ -68,18 +72,33 @@ def read(path):
 @contextlib.contextmanager
 def locked(path, seconds=30):
     """Hold the lock of C{path}; raises TimeoutError when another run does not let go of it in time."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as handle:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
+    deadline = time.monotonic() + seconds
+    while True:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as handle:
+            while not _lock(handle):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds") from None
+                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds")
                 time.sleep(0.1)
-        yield
+            # Whoever held it may have removed the file: then this lock is nobody's, and another one is taken.
+            if os.path.exists(path) and os.path.samestat(os.fstat(handle.fileno()), os.stat(path)):
+                yield
+                return
+
+
+def _lock(handle):
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def remove(*paths):
+    """Remove files, and folders that are empty; harmless where there are none."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
 
 
 class Revert:
@@ -88,61 +107,63 @@ class Revert:
     def __init__(self, backend, folder, candidate):
         self.unit = f"egress-allowlist-{backend}-revert"
         self.candidate = candidate
+        self.folder = folder
         self.rollback = os.path.join(folder, backend + ".rollback")
-        self.script = os.path.join(folder, backend + ".revert")
-        self.pid = os.path.join(folder, backend + ".revert.pid")
         self.lock = os.path.join(folder, backend + ".lock")
+        self._scripts = os.path.join(folder, backend + ".revert-")
 
     def pending(self):
         """True while a change waits for its confirmation."""
         return os.path.exists(self.candidate) and os.path.exists(self.rollback)
 
-    def arm(self, command, seconds):
-        """Run C{command} (a list) in C{seconds} from now unless the candidate is confirmed by then."""
-        names = {name: shlex.quote(getattr(self, name)) for name in ("lock", "candidate", "rollback")}
-        self.disarm()
-        write(self.script, _SCRIPT.format(command=" ".join(map(shlex.quote, command)), **names), 0o700)
-        if systemd_runs() and self._arm_systemd(seconds):
+    def start(self, command, seconds, token):
+        """Run a shell command in C{seconds} from now if the candidate then bears C{token} still."""
+        script = self._scripts + token
+        names = {"lock": self.lock, "candidate": self.candidate, "rollback": self.rollback, "script": script}
+        quoted = {name: shlex.quote(path) for name, path in names.items()}
+        write(script, _SCRIPT.format(command=command, **quoted))
+        if systemd_runs() and self._start_systemd(script, seconds, token):
             return
         # Its own session, no open files of ours: it outlives the module, the connection and the controller.
         process = subprocess.Popen(
-            ["/bin/sh", "-c", 'sleep "$1"; exec "$2"', self.unit, str(seconds), self.script],
+            ["/bin/sh", "-c", 'sleep "$1"; exec /bin/sh "$2" "$3"', self.unit, str(seconds), script, token],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
             start_new_session=True,
         )
-        write(self.pid, f"{process.pid}\n")
+        write(script + ".pid", f"{process.pid}\n")
 
-    def disarm(self):
-        """Call off the way back; harmless where none is armed."""
-        if systemd_runs():
-            subprocess.run(["systemctl", "stop", self.unit + ".timer"], check=False, capture_output=True)
-        process = read(self.pid).strip()
-        if process.isdigit() and self.unit in read_command(process):
-            with contextlib.suppress(OSError):
-                os.killpg(int(process), signal.SIGTERM)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.pid)
+    def stop(self, but=""):
+        """End what waits to go back, except for the token C{but}; tidying only, the candidate decides."""
+        for script in glob.glob(self._scripts + "*"):
+            token = script[len(self._scripts) :]
+            if token.endswith(".pid") or token == but:
+                continue
+            if systemd_runs():
+                subprocess.run(["systemctl", "stop", f"{self.unit}-{token}.timer"], check=False, capture_output=True)
+            process = read(script + ".pid").strip()
+            if process.isdigit() and self.unit in read_command(process):
+                with contextlib.suppress(OSError):
+                    os.killpg(int(process), signal.SIGTERM)
+            remove(script, script + ".pid")
 
     def forget(self):
-        """Remove the files of a change that was confirmed or taken back."""
-        for path in (self.rollback, self.script, self.candidate):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+        """Remove the files of a change that was confirmed or taken back; the candidate first, it decides."""
+        remove(self.candidate, self.rollback)
+        self.stop()
 
-    def _arm_systemd(self, seconds):
+    def _start_systemd(self, script, seconds, token):
         timer = [
             "systemd-run",
             "--quiet",
             "--collect",
-            "--unit",
-            self.unit,
+            f"--unit={self.unit}-{token}",
             f"--on-active={seconds}s",
             "--timer-property=AccuracySec=100ms",
         ]
-        return subprocess.run([*timer, self.script], check=False, capture_output=True).returncode == 0
+        return subprocess.run([*timer, "/bin/sh", script, token], check=False, capture_output=True).returncode == 0
 
 
 def systemd_runs():

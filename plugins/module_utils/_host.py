@@ -33,6 +33,7 @@ _CLOCKS = (
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
+_MADE = "#!/usr/sbin/nft -f\n# made by egress.allowlist\n"
 _INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
 
 
@@ -87,20 +88,26 @@ def boot_paths(root="/"):
 
 
 def with_include(text, path):
-    """Return the main file's text so that it loads C{path}, and goes on loading when C{path} is gone.
+    """Return the main file's text ('' where there is none) so that it loads C{path}, and goes on when that is gone.
 
     A pattern is included instead of the name: nft admits a pattern that matches nothing.
     """
     if any(fnmatch.fnmatch(path, pattern) for pattern in _INCLUDE.findall(text)):
         return text
-    if text and not text.endswith("\n"):
-        text += "\n"
-    return (text or "#!/usr/sbin/nft -f\n") + _include_line(path)
+    line = _include_line(path)
+    if not text:
+        return _MADE + line
+    return text + line if text.endswith("\n") else f"{text}\n{line[:-1]}"
 
 
 def without_include(text, path):
-    """Return the main file's text without the line that C{with_include} added."""
-    return text.replace(_include_line(path), "")
+    """Return the main file's text without what C{with_include} added, None where that made the file."""
+    line = _include_line(path)
+    if text == _MADE + line:
+        return None
+    if text.endswith("\n" + line[:-1]):
+        return text[: -len(line)]
+    return text.replace(line, "")
 
 
 def _include_line(path):

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
 
 COMMENT = "egress.allowlist"
-_JUMP = re.compile(rf'comment "{re.escape(COMMENT)}" # handle (\d+)$', re.MULTILINE)
+# A line of a listing with handles: the head of a chain, or a rule of ours in it.
+_JUMP = re.compile(rf'^\tchain (\S+) \{{|^\t\t.*comment "{re.escape(COMMENT)}" # handle (\d+)$', re.MULTILINE)
 # Objects in use by flows and people stay as they are when they are still wanted: counts, timeouts of calls.
 _KEPT = ("counter", "ct timeout")
+_CHAIN = "egress_allowlist"  # of ours in a table of the user's
 
 
 class NftError(Exception):
-    """nft refused; the text is nft's own, shortened to what it complains about."""
+    """What was asked for cannot be; the text says why."""
 
 
 class Place:
@@ -50,7 +53,7 @@ class Nft:
         done = subprocess.run([self.path, *arguments], capture_output=True, text=True, check=False, **options)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr.strip()]
-            raise NftError("; ".join(lines[:5]))
+            raise NftError("nft refused: " + "; ".join(lines[:5]))
         return done.stdout
 
     def load(self, text, check=False):
@@ -65,53 +68,92 @@ class Nft:
         return self.run(*(["-s"] if stateless else []), "list", "table", place.family, place.table)
 
     def jumps(self, place):
-        """Return the handles of our jumps in the user's chain."""
-        if not place.chain:
-            return []
-        return _JUMP.findall(self.run("-a", "list", "chain", place.family, place.table, place.chain))
+        """Return C{[(chain, handle)]} of our jumps in the user's table, which must be there."""
+        chain, found = "", []
+        listing = self.run("-a", "list", "table", place.family, place.table) if place.owned else ""
+        for match in _JUMP.finditer(listing):
+            if match.group(1):
+                chain = match.group(1)
+            else:
+                found.append((chain, match.group(2)))
+        return found
+
+
+def settled(place, jumps):
+    """Return the one jump that may stay, as a list."""
+    return [jump for jump in jumps if jump[0] == place.chain][:1] if place.jump else []
 
 
 def forward(place, wanted, live, jumps):
     """Return the transaction that replaces the live blocks of ours by the wanted text."""
-    lines = _teardown(place, live, keep=texts.blocks(wanted, place.owned))
+    stays = settled(place, jumps)
+    lines = _unjump(place, [jump for jump in jumps if jump not in stays])
+    lines += _teardown(place, live, keep=texts.blocks(wanted, place.owned))
     lines.append(wanted)
-    if place.jump and not jumps:
-        lines.append(_jump(place))
-    elif not place.jump:
-        lines += [f"delete rule {place} {place.chain} handle {handle}" for handle in jumps]
+    if place.jump and not stays:
+        lines.append(_jump(place, place.chain))
     return "\n".join(lines) + "\n"
 
 
-def away(place, live, jumps):
-    """Return the transaction that removes all that is ours from a place."""
+def away(place, live, jumps, used=False):
+    """Return the transaction that removes all that is ours from a place; a chain that is C{used} is only emptied."""
     if not place.owned:
         return f"delete table {place}\n" if live else ""
-    lines = [f"delete rule {place} {place.chain} handle {handle}" for handle in jumps]
-    return "".join(line + "\n" for line in lines + _teardown(place, live, keep={}))
+    keep = {("chain", _CHAIN): ""} if used else {}
+    return "".join(line + "\n" for line in _unjump(place, jumps) + _teardown(place, live, keep))
 
 
-def back(place, wanted, listing):
+def used(listing):
+    """True when a rule of the user's leads to our chain in their table."""
+    leads = re.compile(rf"\b(jump|goto) {_CHAIN}\b(?!.*comment \"{re.escape(COMMENT)}\")")
+    return any(leads.search(line) for line in listing.splitlines())
+
+
+def back(place, wanted, listing, jumps):
     """Return the transaction that brings back what a listing (with counts) shows, whatever was loaded since.
 
-    In a table of the user's an empty chain of ours may remain, with the jump to it: it decides nothing.
+    Our jumps must be gone before: C{way_back} sees to that.
     """
     if not place.owned:
         return f"table {place}\ndelete table {place}\n{listing}"
-    old = texts.blocks(listing, place.owned)
-    body = "".join(f"\t{kind} {name} {{\n{block}\t}}\n" for (kind, name), block in old.items())
-    return _emptied(place, {**texts.blocks(wanted, place.owned), **old}) + f"table {place} {{\n{body}}}\n"
+    old, new = texts.blocks(listing, place.owned), texts.blocks(wanted, place.owned)
+    added = {key: body for key, body in new.items() if key not in old}
+    objects = {key: body for key, body in added.items() if key[0] in _KEPT}
+    text = _emptied(place, {**new, **old}) + _table(place, objects)
+    text += "".join(line + "\n" for line in _teardown(place, added, keep={}))
+    return text + _table(place, old) + "".join(_jump(place, chain) + "\n" for chain, _handle in jumps)
+
+
+def way_back(nft, rollback, places):
+    """Return the shell command that loads a rollback in one transaction with the removal of our jumps."""
+    parts = []
+    for place in places:
+        for chain in [place.chain] if place.chain else []:
+            where = f"{place.family} {place.table} {chain}"
+            found = f's/.*comment "{COMMENT}" # handle \\([0-9]*\\)$/delete rule {where} handle \\1/p'
+            parts.append(f"{shlex.quote(nft)} -a list chain {where} 2>/dev/null | sed -n {shlex.quote(found)}; ")
+    return "{{ {}cat {}; }} | {} -f -".format("".join(parts), shlex.quote(rollback), shlex.quote(nft))
 
 
 def boot(place, wanted):
     """Return the file that loads the wanted rules at boot, and again when somebody loads it by hand."""
     if not place.owned:
         return f"table {place}\ndelete table {place}\n{wanted}"
-    jump = f"add chain {place} {place.chain}\n{_jump(place)}\n" if place.jump else ""
+    jump = f"add chain {place} {place.chain}\n{_jump(place, place.chain)}\n" if place.jump else ""
     return f"add table {place}\n{_emptied(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
 
 
-def _jump(place):
-    return f'insert rule {place} {place.chain} jump egress_allowlist comment "{COMMENT}"'
+def _jump(place, chain):
+    return f'insert rule {place} {chain} jump {_CHAIN} comment "{COMMENT}"'
+
+
+def _unjump(place, jumps):
+    return [f"delete rule {place} {chain} handle {handle}" for chain, handle in jumps]
+
+
+def _table(place, blocks):
+    body = "".join(f"\t{kind} {name} {{\n{block}\t}}\n" for (kind, name), block in blocks.items())
+    return f"table {place} {{\n{body}}}\n"
 
 
 def _emptied(place, blocks):

@@ -10,8 +10,9 @@ the next boot by one rename, and only when it is confirmed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
+import re
+import secrets
 import subprocess
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host, _nft
@@ -29,33 +30,35 @@ class Applier:
         self.nft, self.check_mode = nft, check_mode
         self.main_file, folder = _host.boot_paths()
         self.boot_file = os.path.join(folder, _FILE)
-        # Not matched by the pattern that the main file includes.
-        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, "unconfirmed." + _FILE))
+        # Matched by no pattern that a main file includes: neither *.nft nor *.
+        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{_FILE}.unconfirmed"))
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
         place = _nft.Place(**{key: native[key] for key in ("family", "table", "chain", "jump", "owned")})
         with self._locked():
-            saved = texts.headers(_commit.read(self.boot_file))
+            saved = self._saved()
             wanted, notes = self._complete(native, place, saved)
             listing = self.nft.listing(place)
             self._check_place(place, listing)
             live = texts.blocks(listing, place.owned)
-            jumps = self.nft.jumps(place)
+            jumps = self.nft.jumps(place) if listing else []
             differences = self._differences(place, wanted, live, saved)
-            if bool(jumps) != place.jump:
-                differences.append(
-                    "{} jump from chain {} of table {}".format("+" if place.jump else "-", place.chain, place)
-                )
+            stays = _nft.settled(place, jumps)
+            differences += [f"- jump from chain {jump[0]} of table {place}" for jump in jumps if jump not in stays]
+            if place.jump and not stays:
+                differences.append(f"+ jump from chain {place.chain} of table {place}")
+            elsewhere = self._elsewhere(place, saved)
+            differences += self._main_differences()
             same = _body(_commit.read(self.boot_file)) == _nft.boot(place, wanted)
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self._boot_notes()}
-            text = self._elsewhere(place, saved) + _nft.forward(place, wanted, live, jumps)
+            text = "".join(self._away(former)[0] for former in elsewhere) + _nft.forward(place, wanted, live, jumps)
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
-                self._load(place, wanted, text, revert_after)
-                result.update(armed=revert_after > 0, token=_token(_nft.boot(place, wanted)))
+                token = self._load([*elsewhere, place], wanted, text, revert_after)
+                result.update(armed=revert_after > 0, token=token)
                 if not revert_after:
                     self._confirm()
             result["notes"] = notes + self._boot_notes(changing=True)
@@ -64,10 +67,9 @@ class Applier:
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked():
-            candidate = _commit.read(self.revert.candidate)
-            if _token(_body(candidate)) != token:
-                if _token(_body(_commit.read(self.boot_file))) == token:
-                    return {}
+            if not (self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token):
+                if _token(_commit.read(self.boot_file)) == token:
+                    return {"notes": self._boot_notes()}
                 raise _nft.NftError(
                     "the change was not confirmed in time, and the host went back to the rules before it"
                 )
@@ -78,35 +80,37 @@ class Applier:
     def absent(self):
         """Remove all that is ours."""
         with self._locked():
-            saved = texts.headers(_commit.read(self.boot_file))
-            places = {
-                str(place): place
-                for place in (_nft.Place(), self._saved_place(saved), self._saved_place(self._candidate_headers()))
-                if place
-            }
-            differences, text = [], ""
-            for place in places.values():
-                live = texts.blocks(self.nft.listing(place), place.owned)
-                if live:
-                    differences += texts.difference(texts.entries(live), {}, place.owned)
-                    differences.append(
-                        "- %s" % ("chain egress_allowlist of table %s" if place.owned else "table %s") % place
-                    )
-                    text += _nft.away(place, live, self.nft.jumps(place))
+            files = [self.boot_file, self.revert.candidate]
+            places = [_nft.Place()]
+            for path in files:
+                former = _place_of(texts.headers(_commit.read(path)))
+                if former and former not in places:
+                    places.append(former)
+            differences, text, notes = [], "", []
+            for place in places:
+                removal, lines, remains = self._away(place)
+                text, differences, notes = text + removal, differences + lines, notes + remains
             main = _commit.read(self.main_file)
             without = _host.without_include(main, self.boot_file)
-            differences += [f"- {path}" for path in (self.boot_file, self.revert.candidate) if os.path.exists(path)]
+            differences += [f"- {path}" for path in files if os.path.exists(path)]
             differences += [f"- include in {self.main_file}"] if without != main else []
             if differences and not self.check_mode:
-                self.revert.disarm()
                 if text:
                     self.nft.load(text)
-                if without != main:
+                _commit.remove(self.revert.candidate)
+                if without is None:
+                    _commit.remove(self.main_file)
+                elif without != main:
                     _commit.write(self.main_file, without, os.stat(self.main_file).st_mode & 0o777)
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.boot_file)
+                _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
                 self.revert.forget()
-            return {"changed": bool(differences), "differences": differences}
+            if not self.check_mode:
+                _commit.remove(self.revert.lock, self.revert.folder)
+            return {"changed": bool(differences), "differences": differences, "notes": notes}
+
+    def _saved(self):
+        """Return what is known of the last run: of the one that waits for its confirmation, if any."""
+        return texts.headers(_commit.read(self.revert.candidate if self.revert.pending() else self.boot_file))
 
     @contextlib.contextmanager
     def _locked(self):
@@ -153,6 +157,8 @@ class Applier:
         lines += texts.settings_difference(saved["settings"] if live else {}, texts.headers(wanted)["settings"])
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
         now, loaded = texts.digests(live), saved["loaded"]
+        if loaded and not live and str(place) == str(_place_of(saved)):
+            return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
         changed = sorted(name for name in set(now) | set(loaded) if loaded and now.get(name) != loaded.get(name))
         lines += [
             f"~ {name}: changed on the host since, set back"
@@ -160,6 +166,11 @@ class Applier:
             if not (lines and name.startswith("map "))
         ]
         return lines
+
+    def _main_differences(self):
+        """Return in words what the file that is loaded at boot lacks."""
+        main = _commit.read(self.main_file)
+        return [] if _host.with_include(main, self.boot_file) == main else [f"+ include in {self.main_file}"]
 
     def _check_place(self, place, listing):
         """A table of the user's must be there; we do not make one up."""
@@ -171,48 +182,83 @@ class Applier:
                 "nftables_into: table {} has no chain '{}': it has {}".format(place, place.chain, ", ".join(chains))
             )
 
-    def _saved_place(self, saved):
-        return _nft.Place(**saved["place"]) if saved["place"] else None
-
-    def _candidate_headers(self):
-        return texts.headers(_commit.read(self.revert.candidate))
-
     def _elsewhere(self, place, saved):
-        """Return the removal of what a former run put into another place."""
-        former = self._saved_place(saved)
-        if former is None or str(former) == str(place):
-            return ""
-        live = texts.blocks(self.nft.listing(former), former.owned)
-        return _nft.away(former, live, self.nft.jumps(former) if live else [])
+        """Return the other places in which former runs put something."""
+        found = []
+        for headers in (saved, texts.headers(_commit.read(self.boot_file))):
+            former = _place_of(headers)
+            if former and str(former) not in [str(place), *map(str, found)]:
+                found.append(former)
+        return found
 
-    def _load(self, place, wanted, text, revert_after):
-        """Prepare the way back, then load in one transaction."""
-        mode = os.stat(self.main_file).st_mode & 0o777 if os.path.exists(self.main_file) else 0o755
-        main = _commit.read(self.main_file)
-        including = _host.with_include(main, self.boot_file)
-        if including != main:
-            _commit.write(self.main_file, including, mode)
-        candidate = _nft.boot(place, wanted)
-        if not self.revert.pending():
-            _commit.write(self.revert.rollback, _nft.back(place, wanted, self.nft.listing(place, stateless=False)))
-        _commit.write(self.revert.candidate, candidate)
-        if revert_after:
-            self.revert.arm([self.nft.path, "-f", self.revert.rollback], revert_after)
+    def _away(self, place):
+        """Return the removal of what is in a place: the transaction, lines in words, notes on what remains."""
+        listing = self.nft.listing(place)
+        live = texts.blocks(listing, place.owned)
+        jumps = self.nft.jumps(place) if listing else []
+        if not place.owned:
+            lines = [*texts.difference(texts.entries(live), {}, ""), f"- table {place}"] if listing else []
+            return (f"delete table {place}\n" if listing else ""), lines, []
+        used = _nft.used(listing)
+        notes = (
+            [f"the empty chain egress_allowlist of table {place} stays: a rule of yours leads to it"] if used else []
+        )
+        if not jumps and (not live or (used and not "".join(live.values()).strip())):
+            return "", [], notes
+        lines = [f"- jump from chain {chain} of table {place}" for chain, _handle in jumps]
+        lines.append(f"- chain egress_allowlist of table {place}")
+        lines = texts.difference(texts.entries(live), {}, place.owned) + lines
+        return _nft.away(place, live, jumps, used), lines, notes
+
+    def _load(self, places, wanted, text, revert_after):
+        """Prepare the way back, load in one transaction, return the token that confirms; C{places}: the wanted last."""
+        place, token = places[-1], secrets.token_hex(8)
+        candidate = _nft.boot(place, wanted) + f"# token: {token}\n"
+        former, loaded = _commit.read(self.revert.candidate) if self.revert.pending() else "", False
+        command = _nft.way_back(self.nft.path, self.revert.rollback, places)
         try:
+            if not former:
+                _commit.write(self.revert.rollback, "".join(self._back(each, wanted, each is place) for each in places))
+            if revert_after:
+                self.revert.start(command, revert_after, token)
+            _commit.write(self.revert.candidate, candidate)
             self.nft.load(text)
-            loaded = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
-            _commit.write(self.revert.candidate, candidate + texts.header("loaded", loaded))
+            loaded = True
+            digests = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
+            _commit.write(self.revert.candidate, candidate + texts.header("loaded", digests))
         except (OSError, _nft.NftError):
-            self.nft.load(_commit.read(self.revert.rollback))
-            self.revert.disarm()
-            self.revert.forget()
+            self._undo(command if loaded else "", former)
             raise
+        self.revert.stop(but=token)
+        return token
+
+    def _back(self, place, wanted, new):
+        """Return the text that brings back what a place holds now."""
+        listing = self.nft.listing(place, stateless=False)
+        return _nft.back(place, wanted if new else "", listing, self.nft.jumps(place) if listing else [])
+
+    def _undo(self, command, former):
+        """Leave nothing behind of a change that failed; C{former}: the candidate of an older one that still waits."""
+        if command:
+            done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise _nft.NftError("the way back is blocked, it is tried again in time: " + done.stderr.strip())
+        elif former:
+            _commit.write(self.revert.candidate, former)
+            self.revert.stop(but=_token(former))
+            return
+        self.revert.forget()
+        _commit.remove(os.path.dirname(self.boot_file))
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
+        main = _commit.read(self.main_file)
+        including = _host.with_include(main, self.boot_file)
+        if including != main:
+            mode = os.stat(self.main_file).st_mode & 0o777 if os.path.exists(self.main_file) else 0o755
+            _commit.write(self.main_file, including, mode)
         os.replace(self.revert.candidate, self.boot_file)
         _commit.sync_folder(os.path.dirname(self.boot_file))
-        self.revert.disarm()
         self.revert.forget()
         if _commit.systemd_runs():
             subprocess.run(["systemctl", "enable", _SERVICE], check=False, capture_output=True)
@@ -234,9 +280,14 @@ def _by_version(name, addresses):
 
 
 def _body(text):
-    """Return a boot file without the line about what the kernel made of it."""
-    return "".join(line for line in text.splitlines(True) if not line.startswith("# loaded: "))
+    """Return a boot file without the lines about how it was loaded."""
+    return "".join(line for line in text.splitlines(True) if not line.startswith(("# loaded: ", "# token: ")))
 
 
 def _token(text):
-    return hashlib.sha256(text.encode()).hexdigest()
+    found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _place_of(headers):
+    return _nft.Place(**headers["place"]) if headers["place"] else None

@@ -57,8 +57,8 @@ def entries(found):
         if kind == "map":
             direction = "from" if name.rstrip("46").endswith("inbound") else "to"
             for prefix, protocol, ports, label in _ENTRY.findall(body):
-                for full in ("/32", "/128"):
-                    prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
+                full = "/128" if ":" in prefix else "/32"
+                prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
                 table[(direction, prefix, protocol, ports)] = label
     return table
 

@@ -141,9 +141,9 @@ def main():
         else:
             result.update(applier.absent())
     except NftError as error:
-        module.fail_json(msg=f"nft refused, the rules are the old ones: {error}", **result)
+        module.fail_json(msg=f"{error}; the rules are the old ones", **result)
     except OSError as error:
-        module.fail_json(msg=f"nothing was applied, the rules are the old ones: {error}", **result)
+        module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
     if module._diff and result["differences"]:
         result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
     module.exit_json(**result)
