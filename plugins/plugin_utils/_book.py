@@ -114,7 +114,7 @@ class Book:
         entry = {
             key: _text(key, value)
             for key, value in zip(_ORIGIN, head, strict=True)
-            if value is not None or key in _REQUIRED
+            if value not in (None, "") or key in _REQUIRED
         }
         protocol, direction = entry["protocol"], entry.get("direction")
         if protocol not in PROTOCOLS:
