@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.support.packets import SANDBOX
+from tests.support.namespaces import SANDBOX
 
 
 @pytest.fixture(scope="session")

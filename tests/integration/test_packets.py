@@ -131,6 +131,20 @@ def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
     assert any(arrived) or not any(allowed.ranges.values()), "nothing arrived"
 
 
+def test_packets_pass_inward_as_the_documents_say() -> None:
+    """Zoom's rules for inbound connections, which somebody has to ask for, let in what they name and nothing else."""
+    case = Case("zoom inbound", [{"name": "securevideo", "engines": ["zoom"], "inbound": True}])
+    allowed = oracle().compile(case.vendors, direction="inbound")
+    sent = probes(allowed, seed=20261121, count=AT_LEAST)
+    with made("gateway") as world:
+        play(world, Case("zoom", [{"name": "securevideo", "engines": ["zoom"]}]), nftables_sources=[])
+        unasked = sum(world.probe(sent, inbound=True))
+        play(world, case, nftables_sources=[])
+        wrong = mismatches(allowed, sent, world.probe(sent, inbound=True))
+    assert unasked == 0
+    assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
+
+
 @pytest.mark.parametrize("scope", WORLDS)
 def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
     with made(scope) as world:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packets import SANDBOX
+from tests.support.namespaces import SANDBOX
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -28,7 +28,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
-from tests.support.packets import Namespace, World, _address, _default_route, _link
+from tests.support.namespaces import Namespace, add_addresses, add_default_routes, link
+from tests.support.packets import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAIN, BOOT = "/etc/nftables.conf", "/etc/nftables.d/egress_allowlist.nft"
@@ -273,10 +274,10 @@ def linked() -> Iterator[Ends]:
         host, peer = Namespace(), Namespace()
         ends.callback(host.close)
         ends.callback(peer.close)
-        _link(host, "up0", peer, "down0")
-        _address(host, "up0", HOST, _BITS)
-        _address(peer, "down0", PEER, _BITS)
-        _default_route(host, "up0", PEER, "02:00:00:00:00:02")
+        link(host, "up0", peer, "down0")
+        add_addresses(host, "up0", HOST, _BITS)
+        add_addresses(peer, "down0", PEER, _BITS)
+        add_default_routes(host, "up0", PEER, "02:00:00:00:00:02")
         _answer_for_the_world(peer)
         yield Ends(Host(host), peer)
 

@@ -17,13 +17,11 @@ A probe arrived or was stopped; what did not arrive is sent once more, so that "
 
 from __future__ import annotations
 
-import ctypes
-import os
 import select
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,11 +33,21 @@ from scapy.layers.inet import TCP as TcpLayer
 from scapy.layers.inet import UDP as UdpLayer
 from scapy.layers.inet6 import IPv6
 
+from tests.support.namespaces import (
+    BITS,
+    MACS,
+    Namespace,
+    WorldError,
+    add_addresses,
+    add_default_routes,
+    link,
+    namespaces,
+)
+
 TCP, UDP = 6, 17
 NAMES = {TCP: "tcp", UDP: "udp"}
 Probe = tuple[int, int, int, int]  # protocol (TCP or UDP), IP version (4 or 6), address as integer, destination port
 
-SANDBOX = Path(__file__).with_name("sandbox")
 BATCH = 400  # packets between two drains of the capture; far below every queue on the way
 SO_RCVBUFFORCE, ETH_P_ALL, PACKET_OUTGOING = 33, 3, 4
 # The namespaces' own addresses: benchmarking ranges, which no vendor can own.
@@ -47,75 +55,11 @@ SOURCE = {4: "198.18.1.2", 6: "2001:2::1:2"}
 SOURCES = ["198.18.1.0/24", "2001:2::1:0/112"]  # where the gateway's clients are
 _GATEWAY = {4: "198.18.1.1", 6: "2001:2::1:1"}
 _UPLINK = {4: "198.18.2.2", 6: "2001:2::2:2"}
-_DESTINATION = {4: (socket.AF_INET, slice(16, 20)), 6: (socket.AF_INET6, slice(24, 40))}  # where a packet bears it
+_ADDRESSES = {4: (socket.AF_INET, slice(12, 20)), 6: (socket.AF_INET6, slice(8, 40))}  # where a packet bears the two
 _NEXT_HOP = {4: "198.18.2.1", 6: "2001:2::2:1"}
-_SETTINGS = "\n".join(
-    f"echo {value} > /proc/sys/net/{name}"
-    for name, value in {
-        "ipv4/conf/all/rp_filter": 0,
-        "ipv4/conf/default/rp_filter": 0,
-        "ipv6/conf/all/disable_ipv6": 0,
-        "ipv6/conf/default/accept_dad": 0,
-        "ipv6/conf/default/accept_ra": 0,
-        "ipv6/conf/default/router_solicitations": 0,
-    }.items()
-)
 
 
-class WorldError(Exception):
-    """The namespaces cannot be made, or do not carry packets as they must."""
-
-
-class Namespace:
-    """A sandbox held open by a process that ends with this one."""
-
-    def __init__(self) -> None:
-        self._holder = subprocess.Popen(
-            [SANDBOX, "--", "sh", "-c", "echo up; cat"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._holder.stdout
-        assert self._holder.stderr
-        if self._holder.stdout.readline() != "up\n":
-            raise WorldError(self._holder.stderr.read().strip() or "the sandbox ended at once")
-        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text("ascii")
-        self.pid = int(children.split()[0])  # the first process inside
-
-    def run(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command inside; options as for C{subprocess.run}, output captured as text unless they say else."""
-        enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", f"--wd={os.getcwd()}", "--"]
-        return subprocess.run(
-            [*enter, *map(str, command)], **{"capture_output": True, "text": True, "check": False, **options}
-        )
-
-    def script(self, text: str) -> None:
-        """Run a shell script inside; raises WorldError with its complaint when a line of it fails."""
-        done = self.run(["sh", "-ec", text])
-        if done.returncode:
-            raise WorldError(f"a namespace cannot be set up: {done.stderr.strip()}")
-
-    def call(self, make: Callable[[], socket.socket]) -> socket.socket:
-        """Return what C{make} returns when called in this network namespace: a socket stays where it was made."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open("/proc/thread-self/ns/net", "rb") as home, open(f"/proc/{self.pid}/ns/net", "rb") as there:
-            if libc.setns(there.fileno(), 0x40000000):
-                raise WorldError(f"the network namespace cannot be entered: {os.strerror(ctypes.get_errno())}")
-            try:
-                return make()
-            finally:
-                if libc.setns(home.fileno(), 0x40000000):
-                    os.abort()  # never go on in a namespace that is not ours
-
-    def close(self) -> None:
-        """End the namespace and all that runs in it."""
-        self._holder.kill()
-        self._holder.communicate()
-
-
-def _checksum_part(data: bytes) -> int:
+def _sum(data: bytes) -> int:
     return sum(struct.unpack(f"!{len(data) // 2}H", data))
 
 
@@ -126,47 +70,39 @@ class Template:
     port, so that each is a flow of its own and can be told when it arrives.
     """
 
-    def __init__(self, protocol: int, version: int) -> None:
-        source = SOURCE[version]
+    def __init__(self, protocol: int, version: int, inbound: bool) -> None:
+        family, self._addresses = _ADDRESSES[version]
+        own, far = SOURCE[version], "0.0.0.0" if version == 4 else "::"
+        source, destination = (far, own) if inbound else (own, far)
         tcp, udp = TcpLayer(sport=0, dport=0, seq=0, flags="S"), UdpLayer(sport=0, dport=0) / bytes(4)
-        layer = tcp if protocol == TCP else udp
-        # Destination zero, ports zero, number zero: what scapy sums up is the constant part of each checksum.
-        packet = (IP(src=source, dst="0.0.0.0") if version == 4 else IPv6(src=source, dst="::")) / layer
+        # Far address, ports and number are zero: what scapy sums up is the constant part of each checksum.
+        header = (IP if version == 4 else IPv6)(src=source, dst=destination)
+        packet = header / (tcp if protocol == TCP else udp)
         raw = bytes(packet)
-        header, self._address_size = (20, 4) if version == 4 else (40, 16)
-        at = header + (16 if protocol == TCP else 6)
-        (printed,) = struct.unpack_from("!H", raw, at)
+        self._own = socket.inet_pton(family, own)
+        self._before = raw[: self._addresses.start]
+        self._upper = raw[self._addresses.stop :]
+        (printed,) = struct.unpack_from("!H", self._upper, 16 if protocol == TCP else 6)
         self._sum = ~printed & 0xFFFF
-        self._before = raw[: header - self._address_size]
-        self._after = raw[header + 8 if protocol == TCP else header + 4 :]
-        self._tcp = protocol == TCP
+        self._tcp, self._inbound = protocol == TCP, inbound
 
     def build(self, number: int, address: int, port: int) -> bytes:
-        """Return the packet of probe C{number} to this address (an integer) and port."""
+        """Return the packet of probe C{number} with this far address (an integer) and destination port."""
         source_port = 1024 + number % 64000
-        destination = address.to_bytes(self._address_size, "big")
-        total = self._sum + source_port + port + (number >> 16) + (number & 0xFFFF) + _checksum_part(destination)
+        far = address.to_bytes(len(self._own), "big")
+        total = self._sum + source_port + port + (number >> 16) + (number & 0xFFFF) + _sum(far)
         while total > 0xFFFF:
             total = (total & 0xFFFF) + (total >> 16)
         checksum = ~total & 0xFFFF
+        upper = self._upper
         if self._tcp:
-            after = self._after
-            return b"%b%b%b%b%b%b" % (
-                self._before,
-                destination,
-                struct.pack("!HHI", source_port, port, number),
-                after[:8],
-                struct.pack("!H", checksum),
-                after[10:],
-            )
-        after = self._after
-        return b"%b%b%b%b%b" % (
-            self._before,
-            destination,
-            struct.pack("!HH", source_port, port),
-            after[:2],
-            struct.pack("!HI", checksum or 0xFFFF, number),
-        )
+            ports = struct.pack("!HHI", source_port, port, number)
+            end = b"%b%b%b" % (upper[8:16], checksum.to_bytes(2, "big"), upper[18:])
+        else:
+            ports = struct.pack("!HH", source_port, port)
+            end = upper[4:6] + struct.pack("!HI", checksum or 0xFFFF, number)
+        ends = far + self._own if self._inbound else self._own + far
+        return b"%b%b%b%b" % (self._before, ends, ports, end)
 
 
 @dataclass
@@ -178,29 +114,50 @@ class World:
     sender: Namespace  # the host itself, or the client behind the gateway
     wire: Namespace
     sources: list[str] = field(default_factory=lambda: list(SOURCES))
-    _count: int = 0
 
     def __post_init__(self) -> None:
-        self._capture = self.wire.call(_capture)
-        self._out = {version: self.sender.call(partial(_raw, version)) for version in (4, 6)}
-        self._templates = {
-            (protocol, version): Template(protocol, version) for protocol in (TCP, UDP) for version in (4, 6)
-        }
+        ways = [(False, self.sender, self.wire)]
+        if self.scope == "gateway":
+            ways.append((True, self.wire, self.sender))
+        self._ways = {inbound: _Way(inbound, start, end) for inbound, start, end in ways}
         control = [
             (protocol, version, address + n, 4000 + n)
             for protocol in (TCP, UDP)
             for version, address in ((4, 0xC0000200), (6, 0x20010DB8 << 96))
             for n in range(16)
         ]
-        if not all(self.probe(control)):
-            raise WorldError(f"scope {self.scope}: without any rule packets do not reach the wire")
+        for inbound in self._ways:
+            if not all(self.probe(control, inbound=inbound)):
+                raise WorldError(f"scope {self.scope}: without any rule packets do not arrive")
 
     def run(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command on the host or the gateway; see C{Namespace.run}."""
         return self.host.run(command, **options)
 
+    def probe(self, probes: Sequence[Probe], *, inbound: bool = False) -> list[bool]:
+        """Send the first packet of a new flow for each probe; say of each whether it arrived unchanged.
+
+        Inbound, through a gateway only: from the probe's address, on the wire, to its port on the client.
+        """
+        return self._ways[inbound].probe(probes)
+
+    def close(self) -> None:
+        """Close the sockets; the namespaces are their maker's."""
+        for way in self._ways.values():
+            way.close()
+
+
+class _Way:
+    """From one namespace to another: packets leave by raw sockets here and are captured there."""
+
+    def __init__(self, inbound: bool, start: Namespace, end: Namespace) -> None:
+        self._count = 0
+        self._capture = end.call(_capture)
+        self._out = {version: start.call(partial(_raw, version)) for version in (4, 6)}
+        self._to = {version: (SOURCE[version], 0) for version in (4, 6)} if inbound else {}
+        self._templates = {(p, version): Template(p, version, inbound) for p in (TCP, UDP) for version in (4, 6)}
+
     def probe(self, probes: Sequence[Probe]) -> list[bool]:
-        """Send the first packet of a new flow for each probe; say of each whether it arrived on the wire unchanged."""
         arrived = [False] * len(probes)
         refused = [False] * len(probes)
         # The second round is for packets that a queue lost: a probe that the rules stop is stopped twice.
@@ -218,18 +175,19 @@ class World:
             protocol, version, address, port = probes[n]
             packet = self._templates[protocol, version].build(number, address, port)
             sent.append(packet)
-            family, destination = _DESTINATION[version]
+            family, addresses = _ADDRESSES[version]
+            half = (addresses.stop - addresses.start) // 2
+            to = self._to.get(version) or (socket.inet_ntop(family, packet[addresses.stop - half : addresses.stop]), 0)
             try:
-                self._out[version].sendto(packet, (socket.inet_ntop(family, packet[destination]), 0))
+                self._out[version].sendto(packet, to)
             except PermissionError:  # the output hook stopped it
                 refused[n] = True
         for packet in self._drain():
             if packet[0] >> 4 == 4:
                 numbered = packet[24:28] if packet[9] == TCP else packet[28:32]
-                same = slice(12, None)  # addresses and all above; the kernel writes the IPv4 header's id and checksum
             else:
                 numbered = packet[44:48] if packet[6] == TCP else packet[48:52]
-                same = slice(8, None)
+            same = slice(_ADDRESSES[packet[0] >> 4][1].start, None)  # what is before, the kernel and gateways rewrite
             index = int.from_bytes(numbered, "big") - first
             if 0 <= index < len(batch) and packet[same] == sent[index][same]:
                 arrived[batch[index]] = True
@@ -246,7 +204,6 @@ class World:
                 yield packet
 
     def close(self) -> None:
-        """Close the sockets; the namespaces are their maker's."""
         for opened in (self._capture, *self._out.values()):
             opened.close()
 
@@ -265,42 +222,14 @@ def _raw(version: int) -> socket.socket:
     return opened
 
 
-def _link(near: Namespace, name: str, far: Namespace, far_name: str) -> None:
-    """Join two namespaces with a veth pair; both ends up, with addresses of the link layer that others can name."""
-    add = ["ip", "link", "add", name, "address", "02:00:00:00:00:01", "netns", str(near.pid), "type", "veth"]
-    add += ["peer", "name", far_name, "address", "02:00:00:00:00:02", "netns", str(far.pid)]
-    done = subprocess.run(add, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise WorldError(f"no veth pair can be made: {done.stderr.strip()}")
-    near.script(f"{_SETTINGS}\nip link set {name} up")
-    far.script(f"{_SETTINGS}\nip link set {far_name} up")
-
-
-def _address(namespace: Namespace, device: str, addresses: dict[int, str], bits: dict[int, int]) -> None:
-    for version, address in addresses.items():
-        nodad = "nodad" if version == 6 else ""
-        namespace.script(f"ip address add {address}/{bits[version]} dev {device} {nodad}")
-
-
-def _default_route(namespace: Namespace, device: str, hops: dict[int, str], mac: str) -> None:
-    for version, hop in hops.items():
-        namespace.script(
-            f"ip -{version} neighbour replace {hop} lladdr {mac} dev {device} nud permanent\n"
-            f"ip -{version} route add default via {hop} dev {device}"
-        )
-
-
-_BITS = {4: 24, 6: 112}
-
-
 @contextmanager
 def host_world() -> Iterator[World]:
     """Yield a host whose only route leads to a wire on which nobody answers."""
     with ExitStack() as ends:
-        host, wire = _namespaces(ends, 2)
-        _link(host, "up0", wire, "wire0")
-        _address(host, "up0", SOURCE, _BITS)
-        _default_route(host, "up0", _GATEWAY, "02:00:00:00:00:02")
+        host, wire = namespaces(ends, 2)
+        link(host, "up0", wire, "wire0")
+        add_addresses(host, "up0", SOURCE, BITS)
+        add_default_routes(host, "up0", _GATEWAY, MACS[1])
         world = World("host", host, host, wire)
         ends.callback(world.close)
         yield world
@@ -310,29 +239,20 @@ def host_world() -> Iterator[World]:
 def gateway_world() -> Iterator[World]:
     """Yield a gateway between a client, which sends, and a wire on which nobody answers."""
     with ExitStack() as ends:
-        gateway, client, wire = _namespaces(ends, 3)
-        _link(client, "up0", gateway, "inside0")
-        _link(gateway, "outside0", wire, "wire0")
-        _address(client, "up0", SOURCE, _BITS)
-        _address(gateway, "inside0", _GATEWAY, _BITS)
-        _address(gateway, "outside0", _UPLINK, _BITS)
+        gateway, client, wire = namespaces(ends, 3)
+        link(client, "up0", gateway, "inside0")
+        link(gateway, "outside0", wire, "wire0")
+        add_addresses(client, "up0", SOURCE, BITS)
+        add_addresses(gateway, "inside0", _GATEWAY, BITS)
+        add_addresses(gateway, "outside0", _UPLINK, BITS)
         gateway.script("echo 1 > /proc/sys/net/ipv4/ip_forward\necho 1 > /proc/sys/net/ipv6/conf/all/forwarding")
-        _default_route(client, "up0", _GATEWAY, "02:00:00:00:00:02")
-        _default_route(gateway, "outside0", _NEXT_HOP, "02:00:00:00:00:02")
-        # The gateway's own answers (a reject, for one) must find the client.
+        add_default_routes(client, "up0", _GATEWAY, MACS[1])
+        add_default_routes(gateway, "outside0", _NEXT_HOP, MACS[1])
+        # What comes back, and the gateway's own answers (a reject, for one), must find the client.
+        add_addresses(wire, "wire0", _NEXT_HOP, BITS)
+        add_default_routes(wire, "wire0", _UPLINK, MACS[0])
         for version, address in SOURCE.items():
-            gateway.script(
-                f"ip -{version} neighbour replace {address} lladdr 02:00:00:00:00:01 dev inside0 nud permanent"
-            )
+            gateway.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev inside0 nud permanent")
         world = World("gateway", gateway, client, wire)
         ends.callback(world.close)
         yield world
-
-
-def _namespaces(ends: ExitStack, count: int) -> list[Namespace]:
-    made = []
-    for _ in range(count):
-        namespace = Namespace()
-        ends.callback(namespace.close)
-        made.append(namespace)
-    return made

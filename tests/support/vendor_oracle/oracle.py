@@ -89,9 +89,14 @@ class Oracle:
             for fact in _with_ports(fact, chosen)
         ]
 
-    def compile(self, selection: Selection, requirements: Iterable[str] = DEFAULT_REQUIREMENTS) -> Compiled:
-        """Return the same as a table in which a packet is looked up quickly."""
-        return Compiled(self.select(selection, requirements))
+    def compile(
+        self,
+        selection: Selection,
+        requirements: Iterable[str] = DEFAULT_REQUIREMENTS,
+        direction: str = "outbound",
+    ) -> Compiled:
+        """Return the facts of one direction as a table in which a packet is looked up quickly."""
+        return Compiled(fact for fact in self.select(selection, requirements) if fact.direction == direction)
 
     def allowed(self, selection: Selection, protocol: str, address: str, port: int) -> bool:
         """Say whether a first packet out to this address and port is allowed; for many, compile once and ask that."""
@@ -119,7 +124,7 @@ def _with_ports(fact: Fact, chosen: Mapping[str, Any]) -> list[Fact]:
 
 
 class Compiled:
-    """Outbound facts as two address axes cut into pieces within which the services do not change.
+    """Facts as two address axes cut into pieces within which the services do not change.
 
     C{ranges}: IP version -> the networks of the documents, not merged, as (first, last) -> their services.
     C{names}: name -> services.
@@ -130,8 +135,6 @@ class Compiled:
         self.names: dict[str, set[Service]] = defaultdict(set)
         changes: dict[int, dict[int, list[tuple[Service, int]]]] = {4: defaultdict(list), 6: defaultdict(list)}
         for fact in facts:
-            if fact.direction != "outbound":
-                continue
             service = (fact.protocol, fact.first, fact.last)
             if isinstance(fact.destination, str):
                 self.names[fact.destination].add(service)
@@ -160,6 +163,9 @@ class Compiled:
             self._pieces[version].append(dict(piece))
 
     def allowed(self, protocol: str, version: int, address: int, port: int) -> bool:
-        """Say whether a first packet out is allowed: 'tcp' or 'udp', 4 or 6, the address as an integer."""
+        """Say whether a first packet to this address (of inbound facts: from it) is allowed.
+
+        C{protocol} is tcp or udp, C{version} 4 or 6, C{address} an integer.
+        """
         piece = self._pieces[version][bisect_right(self._starts[version], address) - 1]
         return any(first <= port <= last for first, last in piece.get(protocol, ()))
