@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 name: select_rows
 short_description: Select rows of vendors from the catalog
 version_added: "0.1.0"
-author:
-  - Contributors to egress.allowlist (@egress-allowlist)
+author: Contributors to egress.allowlist (@egress-allowlist)
 description: Takes the rows of the chosen vendors and options, cells as printed. Errors name the choices.
 options:
   _input:
@@ -56,16 +55,11 @@ EXAMPLES = r"""
       example:
         title: Example
         sources: [{id: page, title: Firewall page, date: "2020-03"}]
-        options:
-          regions: {type: list, choices: [east, west], required: true}
-        services:
-          - name: media
-            title: Media
-            source: page
-            traffic: [{protocol: UDP, ports: "3478"}]
-            rows:
-              - {destination: "192.0.2.0 – 192.0.2.127", when: {regions: [east]}}
-              - {destination: "198.51.100.0/24", when: {regions: [west]}}
+        options: {regions: {type: list, choices: [east, west], required: true}}
+        services: [{name: media, title: Media, source: page, rows: "{{ rows }}"}]
+    rows:
+      - {destination: "192.0.2.0 – 192.0.2.127", ports: "443", when: {regions: [east]}}
+      - {destination: "198.51.100.0/24", ports: "443", when: {regions: [west]}}
     chosen: [{name: example, regions: [east]}]
     selection: "{{ vendors | egress.allowlist.select_rows(chosen, today='2026-01-01') }}"
 """
@@ -80,22 +74,25 @@ import datetime
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import parse_age
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import select_rows as select
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.egress.allowlist.plugins.plugin_utils import _catalog
 from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
 
 
-def select_rows(catalog: Any, vendors: Any, max_age: str = "2y", today: str = "", **options: Any) -> dict[str, Any]:
-    """Glue."""
+def select_rows(catalog: Any, vendors: Any, max_age: str = "2y", today: str = "", **more: Any) -> dict[str, Any]:
+    """Return select_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
-        day = datetime.date.fromisoformat(str(today)) if today else datetime.date.today()
-        return select(plain(catalog), plain(vendors), max_age_days=parse_age(max_age), today=day, **plain(options))
-    except ValueError as exc:
+        checked = _catalog.add_vendors({}, plain(catalog))
+        more["today"] = datetime.date.fromisoformat(str(today)) if today else datetime.date.today()
+        more["all_by_default"] = boolean(more.get("all_by_default", False))
+        return _catalog.select_rows(checked, plain(vendors), max_age_days=_catalog.parse_age(max_age), **more)
+    except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc
 
 
 class FilterModule:
-    """The filter by its name."""
+    """The filter of this file."""
 
     def filters(self) -> dict[str, Any]:
+        """Return it under its name."""
         return {"select_rows": select_rows}

@@ -17,9 +17,11 @@ description:
   - The files are data from outside. They are checked, and never templated.
 options:
   _terms:
-    description: Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>).
+    description:
+      - Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>), or lists of such folders.
+      - Relative ones are taken from the playbook's folder.
     type: list
-    elements: path
+    elements: raw
     default: []
   custom_vendors:
     description: More vendors, by name, in the form of a vendor file.
@@ -63,10 +65,14 @@ _SHIPPED = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
 class LookupModule(LookupBase):
     """Glue: the folders to load_vendor_dirs, the user's own vendors to add_vendors."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+    def run(
+        self, terms: list[str | list[str]], variables: dict[str, Any] | None = None, **kwargs: Any
+    ) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        base = self.get_basedir(variables or {})
-        folders = [Path(base, str(term)).expanduser() for term in terms]
+        # Not get_basedir(): inside a role that is the role, and the user's folders lie beside the playbook.
+        base = (variables or {}).get("playbook_dir") or self._loader.get_basedir()
+        named = [name for term in terms for name in ([term] if isinstance(term, str) else term)]
+        folders = [Path(base, Path(str(name)).expanduser()) for name in named]
         try:
             catalog = load_vendor_dirs([_SHIPPED, *folders])
             return [add_vendors(catalog, plain(self.get_option("custom_vendors")))]

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ._definition import REQUIREMENTS, check_definition, first_day
-from ._options import Choices, choose, unknown
+from ._options import Choices, choose, unknown, words_of
 
 Definition = dict[str, Any]
 
@@ -70,7 +70,7 @@ def select_rows(
     catalog: dict[str, Definition],
     vendors: list[dict[str, Any]],
     *,
-    requirements: Iterable[str] = ("required", "recommended"),
+    requirements: list[str] | str = "required, recommended",
     max_age_days: int = 730,
     today: datetime.date,
     stale: str = "warn",
@@ -90,7 +90,7 @@ def select_rows(
 
     Raises ValueError that names the choices; with C{stale="fail"} also one that lists the stale sources.
     """
-    wanted = list(requirements)
+    wanted = words_of(requirements)
     for requirement in wanted:
         if requirement not in REQUIREMENTS:
             raise ValueError(unknown("requirement", requirement, REQUIREMENTS))

@@ -70,19 +70,19 @@ def _missing(option: str, spec: dict[str, Any]) -> str:
     return f"{option} must be given: {spec.get('description', 'it has no default')}{example}"
 
 
-def _words(value: Any) -> list[Any]:
+def words_of(value: Any) -> list[Any]:
     """Return the entries of a list, or of a string with commas between them."""
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
-    return value if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _is_all(value: Any) -> bool:
-    return "all" in _words(value)
+    return "all" in words_of(value)
 
 
 def _read_list(place: str, value: Any, spec: dict[str, Any]) -> list[str]:
-    words = _words(value)
+    words = words_of(value)
     choices = spec["choices"]
     for word in words:
         if word not in choices and word != "all":

@@ -80,6 +80,8 @@ def test_requirements_narrow_to_what_is_required() -> None:
     assert ports("recommended") == {"UDP 3478"}
     assert ports("required", "recommended") == {"TCP 443", "UDP 3478"}
     assert ports("optional") == set()
+    in_words = select({"name": "kudo", "regions": "all"}, requirements="required")["rows"]
+    assert {row["ports"] for row in in_words} == {"443"}
 
 
 def test_the_signaling_port_replaces_the_example_and_the_data_range_is_a_default() -> None:
