@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
@@ -15,6 +16,29 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import ex
 IP = {4: "ip", 6: "ip6"}
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
 _LONGEST_COMMENT = 120  # nft admits 128 bytes
+_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot and no slash: these join labels
+_LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
+
+
+def check(allowlist: dict) -> None:
+    """Raise ValueError for what cannot be written into a ruleset: nothing of it is ever quoted or escaped.
+
+    Prefixes and ports are written from numbers, and need no check.
+    """
+    for entry in allowlist["provenance"]:
+        for key in ("vendor", "service"):
+            if not _LABEL.fullmatch(entry[key]):
+                raise ValueError(
+                    f"{key} {entry[key]!r} cannot be part of a counter's name: write letters, digits, '_' or '-', "
+                    "a letter first"
+                )
+        if entry["protocol"] not in ("tcp", "udp"):
+            raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
+    for timer in allowlist["timers"]:
+        if type(timer["seconds"]) is not int or not 1 <= timer["seconds"] <= _LONGEST_TIMER:
+            raise ValueError(
+                f"{timer['vendor']}: timer: seconds {timer['seconds']!r} is not a number from 1 to {_LONGEST_TIMER}"
+            )
 
 
 def block(head: str, lines: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftabl
     address_sets,
     allowed_blocks,
     block,
+    check,
     lookup,
     members,
     timer_blocks,
@@ -74,11 +75,12 @@ def render(
     _one_of("policy", policy, POLICIES)
     _one_of("scope", scope, SCOPES)
     _one_of("stopped", stopped, ("reject", "drop"))
-    if not _RATE.fullmatch(log_rate):
+    if not _RATE.fullmatch(str(log_rate)):
         raise ValueError(f"log rate '{log_rate}' is not a number per second, minute, hour or day: write 10/minute")
     if sources and scope == "host":
         raise ValueError("sources choose among forwarded packets: use them with the scope gateway or both")
     place = _place(into, policy)
+    check(allowlist)
     _check_names(allowlist, policy, names)
     versions, owned = VERSIONS[place["family"]], place["owned"]
     source_sets = address_sets(f"{owned}sources", sources, "nftables_sources")
@@ -131,9 +133,11 @@ def _place(into: dict | None, policy: str) -> dict:
         raise ValueError(f"nftables_into has no '{unknown[0]}': it takes family, table, chain and jump")
     if policy != "unmanaged":
         raise ValueError(f"policy '{policy}' needs a table of its own; in yours your chains decide: use unmanaged")
+    if not isinstance(place["jump"], bool):
+        raise ValueError(f"nftables_into: jump '{place['jump']}' is not accepted: write true or false")
     _one_of("nftables_into: family", place["family"], tuple(VERSIONS))
     for key in ("table", "chain") if place["jump"] or place["chain"] else ("table",):
-        if not _IDENTIFIER.fullmatch(str(place[key])):
+        if not isinstance(place[key], str) or not _IDENTIFIER.fullmatch(place[key]):
             raise ValueError(
                 f"nftables_into: {key} '{place[key]}' is not a name: write letters, digits, '_', '.' or '-', "
                 "a letter first"
@@ -205,7 +209,8 @@ def _base_chains(policy: str, scope: str, invited: list[str], sources: list[int]
 
 def _allow_rules(allow: list[dict]) -> list[str]:
     """Return the user's own additions to the baseline as rules."""
-    rows = [{"vendor": "nftables_allow", "service": "baseline", "protocol": "TCP", **row} for row in allow]
+    given = {"vendor": "nftables_allow", "service": "baseline", "protocol": "TCP"}
+    rows = [{**given, **row} if isinstance(row, dict) else row for row in allow]
     rules = []
     for rule in expand_rows(rows, widest_prefix={"ipv4": 0, "ipv6": 0}):
         if "/" not in rule["destination"]:
