@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format lint sanity unit integration test test-long test-all benchmarks clean
+.PHONY: help setup setup-dev demo format lint sanity unit integration molecule test test-long test-all benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -33,8 +33,12 @@ unit: setup-dev ## unit and property tests
 integration: setup-dev ## the nftables backend in network namespaces: packets, faults, playbooks
 	$(PYTEST) tests/integration
 
-test: setup-dev ## lint, sanity, unit and integration; under 15 minutes on 2 cores
-	@scripts/checks.sh lint+unit sanity integration
+molecule: ## roles in containers: host, gateway, upgrade, include; each with its second run and a restart
+	@scripts/setup.sh molecule
+	@scripts/molecule.sh
+
+test: setup-dev ## lint, sanity, unit, integration and molecule; under 15 minutes on 2 cores
+	@scripts/checks.sh lint+unit sanity integration molecule
 
 test-long: setup-dev ## the long runs that `make test` leaves out, and the matrix of ansible-core and Python
 	@scripts/checks.sh unit-long integration-long matrix

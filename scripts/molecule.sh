@@ -14,5 +14,9 @@ export PATH="$PWD/.venv/bin:$PATH"
 export ANSIBLE_COLLECTIONS_PATH="$PWD/.collections"
 export EGRESS_CACHE="$cache" EGRESS_CONTAINERS="$PWD/extensions/molecule/containers.sh"
 export ANSIBLE_FORCE_COLOR=0 NO_COLOR=1
-[ $# -gt 0 ] || set -- test --all
+if [ $# = 0 ]; then
+    # What a killed run may have left.
+    molecule destroy --scenario-name default --no-report </dev/null >/dev/null 2>&1
+    set -- test --all
+fi
 exec molecule "$@" </dev/null

@@ -26,7 +26,7 @@ suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
 # The image: this machine's own distribution, from its own packages, with systemd.
 build_image() {
-    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
+    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,netbase,openssh-server
     tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages" | sha256sum | cut -c1-16)"
     echo "$tag"
     ! podman image exists "$tag" || return 0
