@@ -140,7 +140,7 @@ def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str
         if not isinstance(entry, dict) or "name" not in entry:
             raise ValueError(f"vendors: entry {number} is not a dictionary with a name; known are {', '.join(catalog)}")
         vendor = entry["name"]
-        if vendor not in catalog:
+        if not isinstance(vendor, str) or vendor not in catalog:
             raise ValueError(unknown("vendor", vendor, catalog))
         if vendor in seen:
             raise ValueError(f"{vendor}: is chosen twice: write one entry with all that you want of it")

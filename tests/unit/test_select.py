@@ -157,6 +157,7 @@ REFUSED: list[tuple[Any, str]] = [
     (["kudo"], "vendors: entry 1 is not a dictionary with a name"),
     ([{"regions": "usa"}], "vendors: entry 1 is not a dictionary with a name"),
     ([{"name": "kodo"}], f"unknown vendor 'kodo': known are {', '.join(CATALOG)}; did you mean kudo?"),
+    ([{"name": ["kudo"]}], "unknown vendor '['kudo']': known are eschat,"),
     ([{"name": "kudo"}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     ([{"name": "kudo", "regions": None}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     ([{"name": "kudo", "regions": []}], f"kudo: regions is an empty list: write any of {REGIONS}, or all"),
