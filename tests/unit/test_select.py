@@ -228,3 +228,33 @@ def test_ports_from_an_older_page_show_their_source_beside_the_addresses() -> No
         ("securevideo_2022_11", True),
     }
     assert {row["date"] for row in zoom["rows"] if row["service"] == "media"} == {"2026-06"}
+
+
+@pytest.mark.parametrize(
+    ("service", "row", "traffic", "weakest"),
+    [
+        ("required", "optional", "recommended", "optional"),
+        ("recommended", "required", "required", "recommended"),
+        ("required", "required", "optional", "optional"),
+        (None, None, "recommended", "recommended"),
+        (None, None, None, "required"),
+    ],
+)
+def test_the_weakest_of_several_requirements_counts(
+    service: str | None, row: str | None, traffic: str | None, weakest: str
+) -> None:
+    def with_requirement(entry: dict[str, Any], requirement: str | None) -> dict[str, Any]:
+        return {**entry, "requirement": requirement} if requirement else entry
+
+    media = {
+        "name": "media",
+        "title": "Media",
+        "source": "page",
+        "traffic": [with_requirement({"protocol": "TCP", "ports": "443"}, traffic)],
+        "rows": [with_requirement({"destination": "192.0.2.1"}, row)],
+    }
+    source = {"id": "page", "title": "Page", "date": "2026-03"}
+    catalog = {"mine": {"title": "Mine", "sources": [source], "services": [with_requirement(media, service)]}}
+    every = ["required", "recommended", "optional"]
+    rows = select_rows(catalog, [{"name": "mine"}], requirements=every, today=TODAY)["rows"]
+    assert [found["requirement"] for found in rows] == [weakest]
