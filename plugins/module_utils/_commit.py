@@ -31,22 +31,30 @@ grep -qx "# token: $1" {candidate} || exit 0
 """
 
 
-def write(path, text, mode=0o600):
-    """Write a file so that after a crash either the old or the new one is there whole; OSError names the file."""
+def write(path, text):
+    """Write a file so that after a crash either the old or the new one is there whole; OSError names the file.
+
+    A file that is there keeps its owner and mode, a link stays one; a new file is for root only.
+    """
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            with contextlib.suppress(FileNotFoundError):
+                former = os.stat(path)
+                os.chown(temporary, former.st_uid, former.st_gid)
+                os.chmod(temporary, former.st_mode & 0o7777)
+            os.replace(temporary, path)
+        except OSError:
+            remove(temporary)
+            raise
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
         raise OSError(error.errno, error.strerror, path) from error
     sync_folder(folder)
 
@@ -60,13 +68,13 @@ def sync_folder(folder):
         os.close(handle)
 
 
-def read(path):
-    """Return a file's text, '' where there is none."""
+def read(path, missing=""):
+    """Return a file's text, C{missing} where there is none."""
     try:
         with open(path, encoding="utf-8") as handle:
             return handle.read()
     except FileNotFoundError:
-        return ""
+        return missing
 
 
 @contextlib.contextmanager

@@ -33,7 +33,8 @@ _CLOCKS = (
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
-_MADE = "#!/usr/sbin/nft -f\n# made by egress.allowlist\n"
+# What the main file starts with where we made it, and what tells a file whose last line had no end.
+_MADE, _OPEN = "#!/usr/sbin/nft -f\n# made by egress.allowlist\n", "; the line above ended the file"
 _INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
 
 
@@ -88,30 +89,26 @@ def boot_paths(root="/"):
 
 
 def with_include(text, path):
-    """Return the main file's text ('' where there is none) so that it loads C{path}, and goes on when that is gone.
+    """Return the main file's text (None where there is none) so that it loads C{path}, also while that is missing.
 
     A pattern is included instead of the name: nft admits a pattern that matches nothing.
     """
+    if text is None:
+        return _MADE + _include_line(path)
     if any(fnmatch.fnmatch(path, pattern) for pattern in _INCLUDE.findall(text)):
         return text
-    line = _include_line(path)
-    if not text:
-        return _MADE + line
-    return text + line if text.endswith("\n") else f"{text}\n{line[:-1]}"
+    return text + _include_line(path) if text.endswith("\n") or not text else f"{text}\n{_include_line(path, _OPEN)}"
 
 
 def without_include(text, path):
     """Return the main file's text without what C{with_include} added, None where that made the file."""
-    line = _include_line(path)
-    if text == _MADE + line:
+    if text is None or text == _MADE + _include_line(path):
         return None
-    if text.endswith("\n" + line[:-1]):
-        return text[: -len(line)]
-    return text.replace(line, "")
+    return text.replace("\n" + _include_line(path, _OPEN), "").replace(_include_line(path), "")
 
 
-def _include_line(path):
-    return f'include "{path}*" # egress.allowlist\n'
+def _include_line(path, remark=""):
+    return f'include "{path}*" # egress.allowlist{remark}\n'
 
 
 def _addresses(candidates):

@@ -17,6 +17,7 @@ import subprocess
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host, _nft
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._nft_settings import complete
 
 _FOLDER = "/run/egress-allowlist"
 _FILE = "egress_allowlist.nft"
@@ -38,12 +39,12 @@ class Applier:
         place = _nft.Place(**{key: native[key] for key in ("family", "table", "chain", "jump", "owned")})
         with self._locked():
             saved = self._saved()
-            wanted, notes = self._complete(native, place, saved)
+            wanted, notes = complete(native, place, saved)
             listing = self.nft.listing(place)
             self._check_place(place, listing)
             live = texts.blocks(listing, place.owned)
             jumps = self.nft.jumps(place) if listing else []
-            differences = self._differences(place, wanted, live, saved)
+            differences = self._differences(place, wanted, listing, saved)
             stays = _nft.settled(place, jumps)
             differences += [f"- jump from chain {jump[0]} of table {place}" for jump in jumps if jump not in stays]
             if place.jump and not stays:
@@ -53,7 +54,10 @@ class Applier:
             same = _body(_commit.read(self.boot_file)) == _nft.boot(place, wanted)
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self._boot_notes()}
-            text = "".join(self._away(former)[0] for former in elsewhere) + _nft.forward(place, wanted, live, jumps)
+            # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
+            replaced = [*elsewhere, place] if _asleep(place, listing) else elsewhere
+            live = {} if place in replaced else live
+            text = "".join(self._away(former)[0] for former in replaced) + _nft.forward(place, wanted, live, jumps)
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
@@ -90,7 +94,7 @@ class Applier:
             for place in places:
                 removal, lines, remains = self._away(place)
                 text, differences, notes = text + removal, differences + lines, notes + remains
-            main = _commit.read(self.main_file)
+            main = _commit.read(self.main_file, missing=None)
             without = _host.without_include(main, self.boot_file)
             differences += [f"- {path}" for path in files if os.path.exists(path)]
             differences += [f"- include in {self.main_file}"] if without != main else []
@@ -101,7 +105,7 @@ class Applier:
                 if without is None:
                     _commit.remove(self.main_file)
                 elif without != main:
-                    _commit.write(self.main_file, without, os.stat(self.main_file).st_mode & 0o777)
+                    _commit.write(self.main_file, without)
                 _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
                 self.revert.forget()
             if not self.check_mode:
@@ -120,38 +124,9 @@ class Applier:
         with _commit.locked(self.revert.lock):
             yield
 
-    def _complete(self, native, place, saved):
-        """Return the wanted text with what only the host knows, and notes about it."""
-        settings, elements, notes = dict(native["settings"]), [], []
-        if "chain baseline" in native["ruleset"]:
-            elements.append(("management", [str(port) for port in _host.management_ports()]))
-            settings["management ports"] = ", ".join(elements[0][1])
-        if "dns" in native["discover"]:
-            servers = _host.name_servers()
-            elements += _by_version("dns", servers)
-            settings["dns servers"] = ", ".join(servers)
-            if not servers:
-                notes.append("no name server is configured besides the host's own: names are asked of nobody else")
-        if "ntp" in native["discover"]:
-            known = saved["settings"].get("ntp names", {})
-            servers, resolved, unresolved = _host.time_servers(known)
-            addresses = sorted(set(servers).union(*resolved.values()))
-            elements += _by_version("ntp", addresses)
-            settings.update({"ntp servers": ", ".join(addresses), "ntp names": resolved})
-            notes += [
-                f"time server {name} stays shut: its name could not be looked up; set nftables_ntp_servers"
-                for name in unresolved
-            ]
-        text = native["ruleset"]
-        for name, members in elements:
-            if members:
-                text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
-        settings = {name: value for name, value in settings.items() if value}
-        head = texts.header("settings", settings) + texts.header("place", place.as_dict())
-        return head + text, notes
-
-    def _differences(self, place, wanted, live, saved):
+    def _differences(self, place, wanted, listing, saved):
         """Return in words what applying would change."""
+        live = texts.blocks(listing, place.owned)
         new = texts.entries(texts.blocks(wanted, place.owned))
         lines = texts.difference(texts.entries(live), new, place.owned)
         lines += texts.settings_difference(saved["settings"] if live else {}, texts.headers(wanted)["settings"])
@@ -159,6 +134,8 @@ class Applier:
         now, loaded = texts.digests(live), saved["loaded"]
         if loaded and not live and str(place) == str(_place_of(saved)):
             return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
+        if _asleep(place, listing):
+            lines.append(f"~ table {place}: switched off on the host since, set back")
         changed = sorted(name for name in set(now) | set(loaded) if loaded and now.get(name) != loaded.get(name))
         lines += [
             f"~ {name}: changed on the host since, set back"
@@ -169,7 +146,7 @@ class Applier:
 
     def _main_differences(self):
         """Return in words what the file that is loaded at boot lacks."""
-        main = _commit.read(self.main_file)
+        main = _commit.read(self.main_file, missing=None)
         return [] if _host.with_include(main, self.boot_file) == main else [f"+ include in {self.main_file}"]
 
     def _check_place(self, place, listing):
@@ -252,11 +229,10 @@ class Applier:
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
-        main = _commit.read(self.main_file)
+        main = _commit.read(self.main_file, missing=None)
         including = _host.with_include(main, self.boot_file)
         if including != main:
-            mode = os.stat(self.main_file).st_mode & 0o777 if os.path.exists(self.main_file) else 0o755
-            _commit.write(self.main_file, including, mode)
+            _commit.write(self.main_file, including)
         os.replace(self.revert.candidate, self.boot_file)
         _commit.sync_folder(os.path.dirname(self.boot_file))
         self.revert.forget()
@@ -275,10 +251,6 @@ class Applier:
         return ["nothing loads the rules at boot: {} is {}".format(_SERVICE, state or "not installed")]
 
 
-def _by_version(name, addresses):
-    return [(name + "4", [a for a in addresses if ":" not in a]), (name + "6", [a for a in addresses if ":" in a])]
-
-
 def _body(text):
     """Return a boot file without the lines about how it was loaded."""
     return "".join(line for line in text.splitlines(True) if not line.startswith(("# loaded: ", "# token: ")))
@@ -287,6 +259,10 @@ def _body(text):
 def _token(text):
     found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
     return found.group(1) if found else ""
+
+
+def _asleep(place, listing):
+    return not place.owned and texts.asleep(listing)
 
 
 def _place_of(headers):

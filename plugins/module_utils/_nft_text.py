@@ -32,6 +32,11 @@ def blocks(text, owned=""):
     }
 
 
+def asleep(listing):
+    """True when somebody switched a table off."""
+    return re.search(r"^\tflags .*\bdormant\b", listing, re.MULTILINE) is not None
+
+
 def digests(found):
     """Return C{{"kind name": digest}} of blocks; counts and the order of elements do not matter."""
     return {

@@ -122,6 +122,10 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
+    if params["revert_after"] < 0:
+        module.fail_json(
+            msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
+        )
     result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
     path = module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"])
     if not path:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host in a namespace on which the module runs, and a neighbour that answers for the rest of the world.
+"""A host in a namespace on which the module runs.
 
 The module runs as Ansible runs it on a target, in a process of its own, but without the play around it.
 """
@@ -11,16 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +25,14 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
-from tests.support.namespaces import Namespace, add_addresses, add_default_routes, link
+from tests.support.namespaces import Namespace
 from tests.support.packets import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAIN, BOOT = "/etc/nftables.conf", "/etc/nftables.d/egress_allowlist.nft"
 CANDIDATE, RUN = "/etc/nftables.d/.egress_allowlist.nft.unconfirmed", "/run/egress-allowlist"
-HOST = {4: "198.18.1.2", 6: "2001:2::1:2"}
-PEER = {4: "198.18.1.1", 6: "2001:2::1:1"}
-# What the neighbour answers for, besides its own addresses.
-WORLD = {4: "203.0.113.0/24", 6: "2001:db8::/32"}
-_BITS = {4: 24, 6: 112}
+HOST = {4: "198.18.1.2", 6: "2001:2::1:2"}  # with a neighbour
+PEER = {4: "198.18.1.1", 6: "2001:2::1:1"}  # the neighbour, and the name server
 _RUN = """
 import sys
 from ansible.module_utils import basic
@@ -58,6 +52,14 @@ def row(destination: str, ports: str = "443", protocol: str = "TCP", service: st
 def native(*rows: dict, timers: Sequence[dict] = (), **options: Any) -> dict:
     """Return what the filter nftables_ruleset makes of rows."""
     return render(merge_vendors(expand_rows(list(rows)), timers=timers), **options)
+
+
+OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000", "UDP", "media"), row("192.0.2.7", "80", "TCP", "web")]
+NEW = [
+    row("203.0.113.0/25"),
+    row("2001:db8::/63", "10000-60000", "UDP", "media"),
+    row("198.51.100.0/24", "3478", "UDP"),
+]
 
 
 @dataclass
@@ -136,15 +138,14 @@ class Host:
         listed = json.loads(self.shell("nft -j list counters"))["nftables"]
         return {entry["counter"]["name"]: entry["counter"]["packets"] for entry in listed if "counter" in entry}
 
-    def files(self) -> dict[str, str]:
-        """Return the digest, mode and owner of each file below /etc and /run."""
-        lines = self.shell(
-            "find /etc /run -xdev -type f -not -path '*/.wh*' -exec stat -c '%a %U %n' {} + | sort -k3; "
-            "find /etc /run -xdev -type f -exec sha256sum {} + | sort -k2; find /run /etc/nftables* -type d | sort"
+    def files(self) -> list[str]:
+        """Return mode, owner and digest of all below /run and of what nftables reads below /etc."""
+        where = "$(ls -d /etc/nftables* /etc/sysconfig 2>/dev/null) $(ls -d /run/egress* /run/systemd* 2>/dev/null)"
+        listed = self.shell(
+            f"set -- {where}; test $# = 0 && exit; find $* -type d -printf 'folder %p\\n' -o -printf '%m %u:%g %p\\n'; "
+            "find $* -type f -exec sha256sum {} +"
         )
-        return {line.split(maxsplit=1)[1]: line.split(maxsplit=1)[0] for line in lines.splitlines() if " " in line} | {
-            line: "folder" for line in lines.splitlines() if " " not in line
-        }
+        return sorted(listed.splitlines())
 
     def timeouts(self, protocol: str) -> dict[tuple[str, int], int]:
         """Return the seconds that conntrack leaves each flow, by destination and port."""
@@ -157,26 +158,6 @@ class Host:
             port = next(value for name, value in fields if name == "dport")
             found[destination, int(port)] = int(line.split()[2])
         return found
-
-
-@dataclass
-class Ends:
-    """A host and its neighbour."""
-
-    host: Host
-    peer: Namespace
-
-    def listen(self, address: str, port: int) -> socket.socket:
-        """Return a TCP service of the neighbour's."""
-        return listen(self.peer, address, port)
-
-    def connects(self, address: str, port: int, seconds: float = 0.4) -> str:
-        """Say how a TCP connection from the host goes: open, refused, unreachable or silent."""
-        return connects(self.host.space, address, port, seconds)
-
-    def datagram(self, address: str, port: int, payload: bytes = b"x") -> bool:
-        """Say whether a datagram from the host reaches the neighbour."""
-        return datagram(self.host.space, self.peer, address, port, payload)
 
 
 def enter(space: Namespace) -> list[str]:
@@ -217,69 +198,6 @@ def _block(block: str) -> str:
 def uncounted(listing: str) -> str:
     """Return a listing without its counts."""
     return _COUNTS.sub("", listing)
-
-
-def _family(address: str) -> int:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
-def listen(space: Namespace, address: str, port: int) -> socket.socket:
-    """Return a TCP service in a namespace."""
-    return space.call(partial(socket.create_server, (address, port), family=_family(address)))
-
-
-def connect(space: Namespace, address: str, port: int, seconds: float = 2) -> socket.socket:
-    """Return a connection out of a namespace; raises OSError."""
-    return space.call(partial(socket.create_connection, (address, port), timeout=seconds))
-
-
-def connects(space: Namespace, address: str, port: int, seconds: float = 0.4) -> str:
-    """Say how a TCP connection goes: open, refused, unreachable or silent."""
-    try:
-        connect(space, address, port, seconds).close()
-    except TimeoutError:
-        return "silent"
-    except ConnectionRefusedError:
-        return "refused"
-    except OSError:
-        return "unreachable"
-    return "open"
-
-
-def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, payload: bytes = b"x") -> bool:
-    """Say whether a datagram from one namespace reaches a socket in another."""
-
-    def make(bound: str = "") -> socket.socket:
-        made = socket.socket(_family(address), socket.SOCK_DGRAM)
-        if bound:
-            made.bind((bound, port))
-        return made
-
-    with receiver.call(partial(make, address)) as there, sender.call(make) as here:
-        try:
-            here.sendto(payload, (address, port))
-        except OSError:
-            return False
-        return bool(select.select([there], [], [], 0.3)[0]) and there.recv(2048) == payload
-
-
-def _answer_for_the_world(peer: Namespace) -> None:
-    peer.script("".join(f"ip -{version} route add local {prefix} dev lo\n" for version, prefix in WORLD.items()))
-
-
-@contextmanager
-def linked() -> Iterator[Ends]:
-    """Yield a host with one way out, to a neighbour that answers for all of C{WORLD}."""
-    with ExitStack() as ends:
-        host, peer = Namespace(), Namespace()
-        ends.callback(host.close)
-        ends.callback(peer.close)
-        link(host, "up0", peer, "down0")
-        add_addresses(host, "up0", HOST, _BITS)
-        add_addresses(peer, "down0", PEER, _BITS)
-        add_default_routes(host, "up0", PEER, "02:00:00:00:00:02")
-        _answer_for_the_world(peer)
-        yield Ends(Host(host), peer)
 
 
 @contextmanager

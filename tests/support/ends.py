@@ -1,0 +1,107 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host and a neighbour that answers for the rest of the world, and what a client sees between the two."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
+from tests.support.nft_host import HOST, PEER, Host
+
+# What the neighbour answers for, besides its own addresses.
+WORLD = {4: "203.0.113.0/24", 6: "2001:db8::/32"}
+
+
+@dataclass
+class Ends:
+    """A host and its neighbour."""
+
+    host: Host
+    peer: Namespace
+
+    def listen(self, address: str, port: int) -> socket.socket:
+        """Return a TCP service of the neighbour's."""
+        return listen(self.peer, address, port)
+
+    def connects(self, address: str, port: int, seconds: float = 0.4) -> str:
+        """Say how a TCP connection from the host goes: open, refused, unreachable or silent."""
+        return connects(self.host.space, address, port, seconds)
+
+    def datagram(self, address: str, port: int, payload: bytes = b"x") -> bool:
+        """Say whether a datagram from the host reaches the neighbour."""
+        return datagram(self.host.space, self.peer, address, port, payload)
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listen(space: Namespace, address: str, port: int) -> socket.socket:
+    """Return a TCP service in a namespace."""
+    return space.call(partial(socket.create_server, (address, port), family=_family(address)))
+
+
+def connect(space: Namespace, address: str, port: int, seconds: float = 2) -> socket.socket:
+    """Return a connection out of a namespace; raises OSError."""
+    return space.call(partial(socket.create_connection, (address, port), timeout=seconds))
+
+
+def connects(space: Namespace, address: str, port: int, seconds: float = 0.4) -> str:
+    """Say how a TCP connection goes: open, refused, unreachable or silent."""
+    try:
+        connect(space, address, port, seconds).close()
+    except TimeoutError:
+        return "silent"
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError:
+        return "unreachable"
+    return "open"
+
+
+def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, payload: bytes = b"x") -> bool:
+    """Say whether a datagram from one namespace reaches a socket in another."""
+
+    def make(bound: str = "") -> socket.socket:
+        made = socket.socket(_family(address), socket.SOCK_DGRAM)
+        if bound:
+            made.bind((bound, port))
+        return made
+
+    with receiver.call(partial(make, address)) as there, sender.call(make) as here:
+        try:
+            here.sendto(payload, (address, port))
+        except OSError:
+            return False
+        return bool(select.select([there], [], [], 0.3)[0]) and there.recv(2048) == payload
+
+
+def _answer_for_the_world(peer: Namespace) -> None:
+    for version, address in HOST.items():  # known from the start: neighbour discovery takes seconds to get ready
+        peer.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev down0 nud permanent")
+    peer.script(
+        "echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind\n"
+        + "".join(f"ip -{version} route add local {prefix} dev lo\n" for version, prefix in WORLD.items())
+    )
+
+
+@contextmanager
+def linked() -> Iterator[Ends]:
+    """Yield a host with one way out, to a neighbour that answers for all of C{WORLD}."""
+    with ExitStack() as ends:
+        host, peer = Namespace(), Namespace()
+        ends.callback(host.close)
+        ends.callback(peer.close)
+        link(host, "up0", peer, "down0")
+        add_addresses(host, "up0", HOST, BITS)
+        add_addresses(peer, "down0", PEER, BITS)
+        add_default_routes(host, "up0", PEER, MACS[1])
+        _answer_for_the_world(peer)
+        yield Ends(Host(host), peer)
