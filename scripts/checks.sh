@@ -3,7 +3,7 @@
 #
 #     scripts/checks.sh lint+unit sanity     lint and unit at the same time, then sanity
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 . scripts/lib.sh
 
 logs="$(mktemp -d)"

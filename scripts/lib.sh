@@ -2,7 +2,7 @@
 # What the scripts share. Sourced, with the repository's root as working directory.
 
 export PATH="$PATH:/usr/sbin:/sbin"
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/egress-allowlist"
+export EGRESS_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/egress-allowlist"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 export PATH="$PWD/.venv/bin:$PATH"
 export ANSIBLE_COLLECTIONS_PATH="$PWD/.collections"
-export EGRESS_CACHE="$cache" EGRESS_CONTAINERS="$PWD/extensions/molecule/containers.sh"
+export EGRESS_CONTAINERS="$PWD/extensions/molecule/containers.sh"
 export ANSIBLE_FORCE_COLOR=0 NO_COLOR=1
 if [ $# = 0 ]; then
     # What a killed run may have left.

@@ -21,7 +21,7 @@ done | tar --null --files-from=- --create | tar --extract --directory "$tree"
 
 # ansible-test fetches the bootstrap script of one pip from a host of its own on its first run. The same pip from
 # the package index serves as well, also where only that index is within reach.
-home="$cache/ansible-test"
+home="$EGRESS_CACHE/ansible-test"
 python_version="$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 pip_version="$("$venv/bin/python" -c '
 import sys, types

@@ -20,7 +20,7 @@ export CONTAINERS_CONF="$here/containers.conf"
 targets=(host gateway upgrade include)
 # Checkouts beside each other must not share containers.
 prefix="egress-allowlist-$(printf %s "$PWD" | sha256sum | cut -c1-8)"
-key="$cache/molecule/id_ed25519"
+key="$EGRESS_CACHE/molecule/id_ed25519"
 
 suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
@@ -30,7 +30,7 @@ build_image() {
     tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages" | sha256sum | cut -c1-16)"
     echo "$tag"
     ! podman image exists "$tag" || return 0
-    tar="$cache/molecule/${tag##*:}.tar"
+    tar="$EGRESS_CACHE/molecule/${tag##*:}.tar"
     mkdir -p "$(dirname "$tar")"
     if [ ! -e "$tar" ]; then
         say "building the image of the containers"
@@ -68,7 +68,7 @@ lay_wire() {
         [ "$target" != "$name" ] || break
     done
     # Without the wait for duplicate addresses IPv6 works at once.
-    no_wait='for scope in all default; do echo 0 >"/proc/sys/net/ipv6/conf/$scope/accept_dad"; done'
+    no_wait="for scope in all default; do echo 0 >/proc/sys/net/ipv6/conf/\$scope/accept_dad; done"
     inside peer sh -c "$no_wait"
     inside "$name" sh -c "$no_wait"
     ip link add wire netns "$(pid_of "$name")" type veth peer name "to-$name" netns "$(pid_of peer)"
@@ -109,7 +109,7 @@ END
 
 start() {
     podman run --detach --quiet --name "$prefix-$1" --hostname "$1" --privileged --systemd=always "$image" /sbin/init >/dev/null
-    inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe' <"$here/probe.py"
+    { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe'
 }
 
 up() {
