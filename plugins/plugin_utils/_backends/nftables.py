@@ -113,13 +113,14 @@ def render(
         "sources": ", ".join(expand_ranges(sources if isinstance(sources, str) else list(sources), collapse=True))
         if sources
         else "",
-        "allow": "; ".join(_allow_rules(allow or [])),
+        "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
     }
     return {
         **place,
         "discover": discover,
         "settings": {name: value for name, value in settings.items() if value},
-        "ruleset": f"table {place['family']} {place['table']} {{\n" + "\n".join(blocks) + "}\n",
+        # Once each: what is asked for in both directions has one counter.
+        "ruleset": f"table {place['family']} {place['table']} {{\n" + "\n".join(dict.fromkeys(blocks)) + "}\n",
     }
 
 
@@ -161,8 +162,12 @@ def _only_from(sources: Sequence[str] | str, source_sets: dict[int, str], versio
     """Return the rules that leave our chain in the user's table for packets that others sent."""
     rules = []
     for version in versions if sources else ():
-        others = f"{IP[version]} saddr != @egress_allowlist_sources{version} " if version in source_sets else ""
-        rules.append(f"meta nfproto ipv{version} {others}return")
+        if version in source_sets:
+            others = f"{IP[version]} saddr != @egress_allowlist_sources{version} "
+        else:
+            # nft takes nfproto in inet tables only; elsewhere there are no packets of another version.
+            others = f"meta nfproto ipv{version} " if len(versions) > 1 else ""
+        rules.append(f"{others}return")
     return rules
 
 
