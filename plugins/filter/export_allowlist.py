@@ -16,12 +16,7 @@ description:
   - Cells that a spreadsheet would take for a formula, or Markdown for markup, are escaped.
 options:
   _input:
-    description: The rules, as P(egress.allowlist.expand_rows#filter) returns them.
-    type: list
-    elements: dict
-    required: true
-  allowlist:
-    description: The allowlist that P(egress.allowlist.merge_vendors#filter) made of them.
+    description: The allowlist, as P(egress.allowlist.merge_vendors#filter) returns it.
     type: dict
     required: true
   format:
@@ -37,12 +32,11 @@ options:
 EXAMPLES = r"""
 - name: A line for each service and destination
   ansible.builtin.assert:
-    that: rules | egress.allowlist.export_allowlist(allowlist, 'text') == 'tcp/443 192.0.2.0/24\n'
+    that: rules | egress.allowlist.merge_vendors | egress.allowlist.export_allowlist('text') == 'tcp/443 192.0.2.0/24\n'
   vars:
     rules:
       - {vendor: example, service: web, protocol: tcp, ports: "443", destination: 192.0.2.0/25}
       - {vendor: example, service: web, protocol: tcp, ports: "443", destination: 192.0.2.128/25}
-    allowlist: "{{ rules | egress.allowlist.merge_vendors }}"
 """
 
 RETURN = r"""
@@ -58,10 +52,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._export import ex
 from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
 
 
-def export(rules: Any, allowlist: Any, format: str = "json") -> str:
+def export(allowlist: Any, format: str = "json") -> str:
     """Return export_allowlist of plain copies; what is wrong becomes an error of the filter."""
     try:
-        return export_allowlist(plain(rules), plain(allowlist), plain(format))
+        return export_allowlist(plain(allowlist), plain(format))
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

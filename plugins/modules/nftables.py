@@ -59,7 +59,7 @@ extends_documentation_fragment: []
 EXAMPLES = r"""
 - name: Apply, armed to revert after a minute
   egress.allowlist.nftables:
-    ruleset: "{{ catalog_allowlist | egress.allowlist.nftables_ruleset(policy='audit') }}"
+    ruleset: "{{ catalog_compiled.allowlist | egress.allowlist.nftables_ruleset(policy='audit') }}"
   register: applied
 
 - name: Open a fresh connection

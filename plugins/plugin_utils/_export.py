@@ -24,7 +24,7 @@ _FORMULA = tuple("=+-@＝＋－＠")
 _MARKUP = {ord(character): f"\\{character}" for character in r"\`*_[]<>|~&#$"} | dict.fromkeys(map(ord, "\r\n\t"), " ")
 
 
-def export_allowlist(rules: list[dict[str, Any]], allowlist: Mapping[str, Any], form: str = "json") -> str:
+def export_allowlist(allowlist: Mapping[str, Any], form: str = "json") -> str:
     """Return the text of an export, ending in a newline.
 
     - C{json}: C{{"rules": [...], "allowlist": {...}}}, the rules before merging, the allowlist after it;
@@ -36,7 +36,17 @@ def export_allowlist(rules: list[dict[str, Any]], allowlist: Mapping[str, Any], 
     """
     if form not in _FORMS:
         raise ValueError(unknown("format", form, _FORMS))
-    return _FORMS[form](rules, allowlist)
+    return _FORMS[form](_rules(allowlist), allowlist)
+
+
+def _rules(allowlist: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rules before merging, in the order of the vendor's rows: the provenance is exactly these, gathered."""
+    rules = [
+        {**{key: entry[key] for key in _COLUMNS if key in entry}, "destination": destination}
+        for entry in allowlist["provenance"]
+        for destination in entry["destinations"]
+    ]
+    return sorted(rules, key=lambda rule: (rule["vendor"], rule["service"], rule.get("row", 0), rule["protocol"]))
 
 
 def _json(rules: list[dict[str, Any]], allowlist: Mapping[str, Any]) -> str:

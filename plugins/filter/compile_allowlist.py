@@ -1,0 +1,103 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C(compile_allowlist)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: compile_allowlist
+short_description: Select, expand and merge in one step
+version_added: "0.1.0"
+author: Contributors to egress.allowlist (@egress-allowlist)
+description:
+  - Does what P(egress.allowlist.select_rows#filter), P(egress.allowlist.expand_rows#filter) and
+    P(egress.allowlist.merge_vendors#filter) do one after the other, so that Ansible need not carry thousands of rows
+    and rules from task to task.
+options:
+  _input:
+    description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
+    type: dict
+    required: true
+  vendors:
+    description: The chosen vendors, each with its C(name) and the options that its vendor file offers.
+    type: list
+    elements: dict
+    required: true
+  widest_prefix:
+    description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
+    type: dict
+    default: {ipv4: 16, ipv6: 32}
+  requirements:
+    description: Which rows to take, any of V(required), V(recommended), V(optional).
+    type: list
+    elements: str
+    default: [required, recommended]
+  max_age:
+    description: The age beyond which a source is stale, such as V(730d), V(24mo), V(2y).
+    type: str
+    default: 2y
+  stale:
+    description: What a stale source leads to, a flag (V(warn)) or an error (V(fail)).
+    type: str
+    choices: [warn, fail]
+    default: warn
+  all_by_default:
+    description: Whether an V(all) stands there because nobody said anything.
+    type: bool
+    default: false
+  today:
+    description: The day from which ages are counted, C(YYYY-MM-DD), if not today.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: One vendor of your own
+  ansible.builtin.assert:
+    that:
+      - compiled.allowlist.groups[0].ipv4 == ['192.0.2.0/25']
+      - compiled.selection.vendors[0].name == 'example'
+  vars:
+    rows: [{destination: 192.0.2.0 – 192.0.2.127, protocol: UDP, ports: "3478"}]
+    catalog:
+      example:
+        title: Example
+        sources: [{id: page, title: Firewall page, date: "2026-03"}]
+        services: [{name: media, title: Media, source: page, rows: "{{ rows }}"}]
+    compiled: "{{ catalog | egress.allowlist.compile_allowlist([{'name': 'example'}]) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(selection), the choices that were made, with sources and their ages.
+    - C(allowlist), what backends get.
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.filter.select_rows import select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+
+def compile_allowlist(catalog: Any, vendors: Any, widest_prefix: Any = None, **options: Any) -> dict[str, Any]:
+    """Return C{{"selection": {...}, "allowlist": {...}}}."""
+    selection = select_rows(catalog, vendors, **options)
+    try:
+        rules = expand_rows(selection.pop("rows"), widest_prefix=plain(widest_prefix))
+        about = {key: selection[key] for key in ("timers", "sources", "not_rules")}
+        return {"selection": selection, "allowlist": merge_vendors(rules, **about)}
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return it."""
+        return {"compile_allowlist": compile_allowlist}
