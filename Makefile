@@ -31,7 +31,7 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## the nftables backend in network namespaces: packets, faults, playbooks
-	$(PYTEST) tests/integration
+	@scripts/with_root.sh $(PYTEST) tests/integration
 
 molecule: ## roles in containers: host, gateway, upgrade, include; each with its second run and a restart
 	@scripts/setup.sh molecule
@@ -57,10 +57,10 @@ clean: ## remove what the targets made in the checkout (the cache outside it sta
 # Parts of test-long.
 .PHONY: unit-long integration-long matrix
 unit-long: setup-dev
-	LONG_RUNS=1 $(PYTEST) tests/unit
+	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit
 
 integration-long: setup-dev
-	LONG_RUNS=1 $(PYTEST) tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh

@@ -7,8 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-[ "$(id -u)" = 0 ] || fail "containers with systemd and a packet filter of their own need root. Type this:
-    sudo --preserve-env=HOME,XDG_CACHE_HOME make molecule"
+[ "$(id -u)" = 0 ] || exec scripts/with_root.sh scripts/molecule.sh "$@"
 
 export PATH="$PWD/.venv/bin:$PATH"
 export ANSIBLE_COLLECTIONS_PATH="$PWD/.collections"
