@@ -27,7 +27,7 @@ _SCRIPT = """#!/bin/sh
 exec 9>{lock}
 flock 9
 grep -qx "# token: $1" {candidate} || exit 0
-{command} && rm -f {candidate} {rollback} {script} {script}.pid
+{command} && rm -f {candidate} {rollback} {script} {script}.pid && rmdir {home} 2>/dev/null
 """
 
 
@@ -128,6 +128,7 @@ class Revert:
         """Run a shell command in C{seconds} from now if the candidate then bears C{token} still."""
         script = self._scripts + token
         names = {"lock": self.lock, "candidate": self.candidate, "rollback": self.rollback, "script": script}
+        names["home"] = os.path.dirname(self.candidate)  # removed when it is empty then: nobody else uses it
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         write(script, _SCRIPT.format(command=command, **quoted))
         if systemd_runs() and self._start_systemd(script, seconds, token):

@@ -116,7 +116,9 @@ def back(place, wanted, listing, jumps):
     """
     if not place.owned:
         return f"table {place}\ndelete table {place}\n{listing}"
-    old, new = texts.blocks(listing, place.owned), texts.blocks(wanted, place.owned)
+    old, new = texts.blocks(listing, place.owned), {}
+    if f"\ntable {place} {{\n" in wanted:
+        new = texts.blocks(wanted, place.owned)
     added = {key: body for key, body in new.items() if key not in old}
     objects = {key: body for key, body in added.items() if key[0] in _KEPT}
     text = _emptied(place, {**new, **old}) + _table(place, objects)

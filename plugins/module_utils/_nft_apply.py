@@ -194,8 +194,12 @@ class Applier:
         former, loaded = _commit.read(self.revert.candidate) if self.revert.pending() else "", False
         command = _nft.way_back(self.nft.path, self.revert.rollback, places)
         try:
-            if not former:
-                _commit.write(self.revert.rollback, "".join(self._back(each, wanted, each is place) for each in places))
+            if former:
+                # Back to before the older change that still waits: what this one adds goes first.
+                steps = [self._back(place, wanted, jumps=False), _commit.read(self.revert.rollback)]
+            else:
+                steps = [self._back(each, wanted) for each in places]
+            _commit.write(self.revert.rollback, "".join(steps))
             if revert_after:
                 self.revert.start(command, revert_after, token)
             _commit.write(self.revert.candidate, candidate)
@@ -209,10 +213,10 @@ class Applier:
         self.revert.stop(but=token)
         return token
 
-    def _back(self, place, wanted, new):
+    def _back(self, place, wanted, jumps=True):
         """Return the text that brings back what a place holds now."""
         listing = self.nft.listing(place, stateless=False)
-        return _nft.back(place, wanted if new else "", listing, self.nft.jumps(place) if listing else [])
+        return _nft.back(place, wanted, listing, self.nft.jumps(place) if listing and jumps else [])
 
     def _undo(self, command, former):
         """Leave nothing behind of a change that failed; C{former}: the candidate of an older one that still waits."""
