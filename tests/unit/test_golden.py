@@ -1,0 +1,65 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each vendor's ruleset, in full, as golden/<vendor>.nft: what a change of the catalog or the renderer does to it.
+
+When a difference is what you meant, C{RENEW_GOLDEN=1 make unit} writes the files anew; read their diff before
+you commit it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+VENDORS = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
+GOLDEN = Path(__file__).with_name("golden")
+# Everything that the vendor offers. SecureVideo's list of Zoom, 1,248 elements, is too long to be read.
+CHOICES: dict[str, dict[str, Any]] = {
+    "eschat": {"signaling_port": 7400, "ios": True},
+    "kore_ai": {"regions": "all"},
+    "kudo": {"regions": "all", "teams": True, "names": "hosts"},
+    "securevideo": {"engines": ["one_click", "vsee"], "ocsp": True, "one_click_regions": "all"},
+    "twilio": {"regions": "all"},
+    "vsee": {},
+    "zoom": {"inbound": True},
+}
+
+
+def ruleset(vendor: str) -> str:
+    """Return the ruleset of one vendor, policy deny, for a host; for Zoom, for a gateway too."""
+    requirements = ["required", "recommended", "optional"]
+    chosen = [{"name": vendor, **CHOICES[vendor]}]
+    today = datetime.date(2026, 11, 20)
+    selection = select_rows(load_vendor_dirs([VENDORS]), chosen, requirements=requirements, today=today)
+    allowlist = merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
+    native = render(allowlist, policy="deny", names="report", scope="both" if "inbound" in CHOICES[vendor] else "host")
+    return native["ruleset"]
+
+
+def test_every_vendor_has_a_golden_file() -> None:
+    assert sorted(load_vendor_dirs([VENDORS])) == sorted(CHOICES)
+    if not os.environ.get("RENEW_GOLDEN"):
+        assert sorted(path.name for path in GOLDEN.iterdir()) == [f"{vendor}.nft" for vendor in sorted(CHOICES)]
+
+
+@pytest.mark.parametrize("vendor", sorted(CHOICES))
+def test_ruleset_is_the_golden_one(vendor: str) -> None:
+    path, rendered = GOLDEN / f"{vendor}.nft", ruleset(vendor)
+    if os.environ.get("RENEW_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(rendered.encode())
+    golden = path.read_bytes().decode() if path.exists() else ""
+    if rendered != golden:
+        lines = difflib.unified_diff(golden.splitlines(), rendered.splitlines(), str(path), "rendered", lineterm="")
+        shown = "\n".join(list(lines)[:60])
+        pytest.fail(f"{shown}\n\nif that is what you meant: RENEW_GOLDEN=1 make unit", pytrace=False)
