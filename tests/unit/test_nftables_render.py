@@ -1,0 +1,273 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nftables renderer: what each option changes in the text.
+
+Whether the kernel takes the text and means the same by it is for the integration tests.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+
+V4, V6 = "192.0.2.0/28", "2001:db8::/64"
+LOOKUP4 = "counter name ip daddr . meta l4proto . th dport map @allowed4 accept"
+LOOKUP6 = "counter name ip6 daddr . meta l4proto . th dport map @allowed6 accept"
+INVITED4 = "counter name ip saddr . meta l4proto . th dport map @inbound4 accept"
+INVITED6 = "counter name ip6 saddr . meta l4proto . th dport map @inbound6 accept"
+KNOWN = "ct state established,related accept"
+MANAGED = "tcp sport @management tcp flags & (syn | ack) != syn accept"
+OUTPUT, FORWARD = (f"type filter hook {hook} priority filter; policy accept;" for hook in ("output", "forward"))
+
+
+def rule(destination: str = V4, ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
+    about = {"vendor": "acme", "service": "calls"}
+    return {**about, "destination": destination, "ports": ports, "protocol": protocol, **more}
+
+
+def timer(seconds: Any, vendor: str = "acme", protocol: str = "udp", services: tuple = ("calls",)) -> dict[str, Any]:
+    return {"vendor": vendor, "services": list(services), "protocol": protocol, "seconds": seconds, "printed": "x"}
+
+
+def made(*rules: dict[str, Any], timers: tuple = (), **options: Any) -> dict[str, Any]:
+    return render(merge_vendors(rules or [rule()], timers=timers), **options)
+
+
+def bodies(native: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the lines of each block by C{kind name}."""
+    found: dict[str, list[str]] = {}
+    for line in native["ruleset"].splitlines()[1:-1]:
+        if head := re.fullmatch(r"\t(\S.*) \{", line):
+            assert head[1] not in found, f"{head[1]} is declared twice"
+            lines = found[head[1]] = []
+        elif line.strip() not in ("", "}"):
+            lines.append(line.strip())
+    return found
+
+
+def test_the_defaults_are_audit_on_a_host() -> None:
+    native = made()
+    assert {key: value for key, value in native.items() if key != "ruleset"} == {
+        "family": "inet", "table": "egress_allowlist", "chain": "", "jump": False, "owned": "",
+        "discover": ["dns", "ntp"],
+        "settings": {"policy": "audit", "scope": "host", "log rate": "10/minute"},
+    }  # fmt: skip
+    found = bodies(native)
+    assert found["counter acme/calls"] == ['comment "acme: calls"']
+    assert found["map allowed4"] == [
+        "type ipv4_addr . inet_proto . inet_service : counter",
+        "flags interval",
+        "elements = {",
+        f'{V4} . udp . 3478 : "acme/calls" }}',
+    ]
+    assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, MANAGED, "jump egress"]
+    assert "chain forward" not in found
+    assert found["chain egress"] == [
+        LOOKUP4,
+        LOOKUP6,
+        "jump baseline",
+        'limit rate 10/minute log prefix "egress.allowlist would stop: "',
+        'counter name "would_stop"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "answers"),
+    [
+        ("drop", ["drop"]),
+        ("reject", ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"]),
+    ],
+)
+def test_deny_ends_with_what_stops(stopped: str, answers: list[str]) -> None:
+    native = made(policy="deny", stopped=stopped, log_rate="3/hour")
+    log = 'limit rate 3/hour log prefix "egress.allowlist stopped: "'
+    end = ["jump baseline", log, 'counter name "stopped"', *answers]
+    assert bodies(native)["chain egress"] == [LOOKUP4, LOOKUP6, *end]
+    assert native["settings"] == {"policy": "deny", "scope": "host", "stopped": stopped, "log rate": "3/hour"}
+
+
+def test_unmanaged_has_neither_baseline_nor_end() -> None:
+    native = made(policy="unmanaged", allow=[{"destination": V4, "ports": "25"}])
+    found = bodies(native)
+    assert found["chain egress"] == [LOOKUP4, LOOKUP6]
+    assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, "jump egress"]
+    assert set(found) == {"counter acme/calls", "map allowed4", "map allowed6", "chain egress", "chain output"}
+    assert native["discover"] == []
+    assert native["settings"] == {"policy": "unmanaged", "scope": "host"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "chains"),
+    [("host", {"chain output"}), ("gateway", {"chain forward"}), ("both", {"chain output", "chain forward"})],
+)
+def test_scope_chooses_the_hooks(scope: str, chains: set[str]) -> None:
+    found = bodies(made(policy="deny", scope=scope))
+    assert {name for name, lines in found.items() if any("hook" in line for line in lines)} == chains
+    if "chain forward" in chains:
+        assert found["chain forward"] == [FORWARD, KNOWN, "jump egress"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "sets", "jumps"),
+    [
+        (["10.0.0.0/9", "10.128.0.0/9"], {"set sources4": "10.0.0.0/8"}, ["ip saddr @sources4 jump egress"]),
+        ("fd00::/8", {"set sources6": "fd00::/8"}, ["ip6 saddr @sources6 jump egress"]),
+        (
+            ["fd00::/8", "10.0.0.1"],
+            {"set sources4": "10.0.0.1/32", "set sources6": "fd00::/8"},
+            ["ip saddr @sources4 jump egress", "ip6 saddr @sources6 jump egress"],
+        ),
+    ],
+)
+def test_only_what_the_sources_send_is_filtered(sources: Any, sets: dict[str, str], jumps: list[str]) -> None:
+    native = made(policy="deny", scope="both", sources=sources)
+    found = bodies(native)
+    assert {name: lines[-1] for name, lines in found.items() if "sources" in name} == {
+        name: f"{prefix} }}" for name, prefix in sets.items()
+    }
+    assert found["chain forward"] == [FORWARD, KNOWN, *jumps]
+    assert found["chain output"][-1] == "jump egress"
+    assert native["settings"]["sources"] == ", ".join(sets.values())
+
+
+def test_servers_that_are_named_need_not_be_found() -> None:
+    native = made(policy="deny", dns_servers=["192.0.2.53", "2001:db8::53"], ntp_servers="192.0.2.123")
+    found = bodies(native)
+    assert native["discover"] == []
+    assert [found[f"set {name}"][-1] for name in ("dns4", "dns6", "ntp4")] == [
+        "192.0.2.53/32 }", "2001:db8::53/128 }", "192.0.2.123/32 }",
+    ]  # fmt: skip
+    assert found["set ntp6"] == ["type ipv6_addr"]
+    assert made(policy="audit", dns_servers=["192.0.2.53"])["discover"] == ["ntp"]
+
+
+def test_the_user_adds_to_the_baseline() -> None:
+    allow = [{"destination": f"{V4} {V6}", "ports": "25, 1000-2000", "protocol": "TCP/UDP"},
+             {"destination": "0.0.0.0/0", "ports": "5671"}]  # fmt: skip
+    native = made(policy="deny", allow=allow)
+    expected = [
+        f"{ip} daddr {prefix} {protocol} dport {ports} accept"
+        for protocol in ("tcp", "udp")
+        for ports in ("25", "1000-2000")
+        for ip, prefix in (("ip", V4), ("ip6", V6))
+    ] + ["ip daddr 0.0.0.0/0 tcp dport 5671 accept"]
+    assert bodies(native)["chain baseline"][10:] == expected
+    assert native["settings"]["allow"] == "; ".join(expected)
+
+
+def test_the_baseline_opens_dns_and_ntp_to_servers_only() -> None:
+    for line in bodies(made(policy="deny"))["chain baseline"]:
+        ports = set(re.findall(r"dport (?:\{ )?([0-9, ]+[0-9])", line))
+        assert ports <= {"53", "123", "67, 68", "546, 547"}
+        assert ("@" in line) == bool(ports & {"53", "123"}), line
+
+
+@pytest.mark.parametrize("scope", ["gateway", "both"])
+def test_a_gateway_lets_invited_connections_in(scope: str) -> None:
+    inbound = rule("198.51.100.0/24", "8801", direction="inbound")
+    found = bodies(made(rule(), inbound, policy="deny", scope=scope, sources="10.0.0.0/8"))
+    assert found["chain forward"] == [FORWARD, KNOWN, INVITED4, INVITED6, "ip saddr @sources4 jump egress"]
+    assert found["map inbound4"][-1] == '198.51.100.0/24 . udp . 8801 : "acme/calls" }'
+    assert found["map allowed4"][-1] == f'{V4} . udp . 3478 : "acme/calls" }}'
+
+
+def test_a_host_invites_nobody() -> None:
+    native = made(rule(), rule("198.51.100.0/24", direction="inbound"), policy="deny", scope="host")
+    assert "inbound" not in native["ruleset"]
+    assert "198.51.100" not in native["ruleset"]
+
+
+@pytest.mark.parametrize(
+    ("family", "kept", "left"), [("inet", "46", ""), ("ip", "4", "6"), ("ip6", "6", "4")], ids=["inet", "ip", "ip6"]
+)
+def test_a_table_of_the_users_gets_what_its_family_can_hold(family: str, kept: str, left: str) -> None:
+    into = {"family": family, "table": "filter", "chain": "output", "jump": True}
+    native = made(rule(), rule(V6), timers=(timer(60),), policy="unmanaged", into=into)
+    assert {key: native[key] for key in into} == into
+    assert native["owned"] == "egress_allowlist_"
+    assert native["ruleset"].startswith(f"table {family} filter {{\n")
+    found = bodies(native)
+    assert all(name.split()[-1].startswith("egress_allowlist") for name in found)
+    assert {name[-1] for name in found if name.startswith("map")} == set(kept)
+    assert ({"4": V4, "6": V6}[left] not in native["ruleset"]) if left else V4 in native["ruleset"]
+    assert found["ct timeout egress_allowlist_udp_60"][1] == f"l3proto {family}"
+    ips = {"4": "ip", "6": "ip6"}
+    key = "daddr . meta l4proto . th dport"
+    assert found["chain egress_allowlist"] == [
+        f'{ips[v]} {key} @egress_allowlist_udp_60_v{v} ct timeout set "egress_allowlist_udp_60"' for v in kept
+    ] + [f"counter name {ips[v]} {key} map @egress_allowlist_allowed{v} accept" for v in kept]
+
+
+@pytest.mark.parametrize(
+    ("family", "sources", "leaves"),
+    [
+        ("inet", "10.0.0.0/8", ["ip saddr != @egress_allowlist_sources4 return", "meta nfproto ipv6 return"]),
+        ("ip", "10.0.0.0/8", ["ip saddr != @egress_allowlist_sources4 return"]),
+        ("ip6", "10.0.0.0/8", ["return"]),
+        ("ip6", "fd00::/8", ["ip6 saddr != @egress_allowlist_sources6 return"]),
+    ],
+)
+def test_others_leave_our_chain_in_a_table_of_the_users(family: str, sources: str, leaves: list[str]) -> None:
+    into = {"family": family, "table": "filter"}
+    native = made(rule(), rule(V6), policy="unmanaged", scope="gateway", sources=sources, into=into)
+    assert bodies(native)["chain egress_allowlist"][: len(leaves)] == leaves
+    assert ("set egress_allowlist_sources4" in native["ruleset"]) == (family != "ip6" and ":" not in sources)
+
+
+def test_who_is_invited_comes_before_whose_packets_are_filtered() -> None:
+    into = {"family": "ip", "table": "filter"}
+    native = made(rule(direction="inbound"), policy="unmanaged", scope="gateway", sources="10.0.0.0/8", into=into)
+    assert bodies(native)["chain egress_allowlist"][0] == (
+        "counter name ip saddr . meta l4proto . th dport map @egress_allowlist_inbound4 accept"
+    )
+
+
+def test_the_longest_timer_wins() -> None:
+    rules = [rule(V4), rule(V4, vendor="zoom"), rule("192.0.2.128/28", vendor="zoom", service="web")]
+    timers = (timer(60), timer(90, vendor="zoom"), timer(30, vendor="zoom", services=("web",)), timer(20))
+    found = bodies(made(*rules, timers=timers))
+    assert found["set udp_90_v4"][-1] == f"{V4} . udp . 3478 }}"
+    assert found["set udp_30_v4"][-1] == "192.0.2.128/28 . udp . 3478 }"
+    assert found["ct timeout udp_90"] == ["protocol udp", "l3proto inet", "policy = { unreplied : 90, replied : 90 }"]
+    assert {name for name in found if "timeout" in name} == {"ct timeout udp_90", "ct timeout udp_30"}
+
+
+def test_a_timer_is_for_its_protocol_vendor_and_services() -> None:
+    rules = [rule(), rule(ports="443", protocol="tcp"), rule(vendor="zoom", ports="9"), rule(service="web", ports="8")]
+    found = bodies(made(*rules, timers=(timer(720, protocol="tcp"),)))
+    assert found["ct timeout tcp_720"] == ["protocol tcp", "l3proto inet", "policy = { established : 720 }"]
+    assert found["set tcp_720_v4"][2:] == ["elements = {", f"{V4} . tcp . 443 }}"]
+    assert found["chain egress"][0] == ('ip daddr . meta l4proto . th dport @tcp_720_v4 ct timeout set "tcp_720"')
+
+
+def test_names_are_left_out_where_that_was_accepted() -> None:
+    for options in ({"policy": "deny", "names": "report"}, {"policy": "audit"}, {"policy": "unmanaged"}):
+        assert "example.com" not in made(rule(), rule("*.example.com"), **options)["ruleset"]
+
+
+def test_a_long_list_of_who_asks_is_cut_with_a_digest() -> None:
+    services = [f"{'s' * 40}_{number}" for number in range(5)]
+    names = [name for name in bodies(made(*(rule(service=name) for name in services))) if "counter" in name]
+    others = [n for n in bodies(made(*(rule(service=n) for n in services[:4]))) if "counter" in n]
+    assert len(names[0].split()[1]) == 120
+    assert names[0] != others[0]
+
+
+def test_the_text_does_not_depend_on_the_order_of_rules() -> None:
+    rng = random.Random(7)
+    rules = [
+        rule(f"192.0.2.{rng.randrange(256)}/32", str(rng.choice([443, 80, "80-443"])), rng.choice(["tcp", "udp"]),
+             vendor=rng.choice(["acme", "zoom"]), **rng.choice([{}, {"direction": "inbound"}]))
+        for _ in range(60)
+    ]  # fmt: skip
+    texts = set()
+    for _ in range(5):
+        rng.shuffle(rules)
+        texts.add(made(*rules, timers=(timer(60), timer(90, vendor="zoom")), policy="deny", scope="both")["ruleset"])
+    assert len(texts) == 1
