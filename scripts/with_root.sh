@@ -3,7 +3,8 @@
 #
 #     scripts/with_root.sh COMMAND...
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 [ "$(id -u)" != 0 ] || exec "$@"
 as_root true || fail "network namespaces and containers need root, and this user has no right to become root without a password. Type:
