@@ -53,6 +53,7 @@ class Nft:
         done = subprocess.run([self.path, *arguments], capture_output=True, text=True, check=False, **options)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr.strip()]
+            lines = lines if lines[0] else [f"it ended with status {done.returncode}"]
             raise NftError("nft refused: " + "; ".join(lines[:5]))
         return done.stdout
 

@@ -72,7 +72,7 @@ def test_a_jump_opens_the_hole_and_no_more(ends: Ends, family: str) -> None:
             assert ends.connects(address, 8010) == "open"
             assert ends.connects(address, 444) != "open"
         assert chain(host, family) == ['jump egress_allowlist comment "egress.allowlist"', *order]
-        assert host.counters()["egress_allowlist_acme/calls"] == 2
+        assert host.counters()["egress_allowlist_acme/calls"] >= 2
         assert host.counters()["mine"] == 5
         again = host.apply(into(family, jump=True))
         assert (again["changed"], again["differences"]) == (False, [])

@@ -1,0 +1,214 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Old rules or new ones, whole, whatever breaks: the module is killed, the disk is full, nft is missing or refuses."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, finish, kill, native, row
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+KILLS = 200 if os.environ.get("LONG_RUNS") else 40
+FOLDER = os.path.dirname(BOOT)
+MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(250)]
+USERS = "table inet filter {\n\tchain output {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n}\n"
+INTO = {"table": "filter", "chain": "output", "jump": True}
+TURNS = {
+    "own table": (native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[100:], policy="audit", scope="both")),
+    "the user's table": (
+        native(*OLD, *MANY, policy="unmanaged", into=INTO),
+        native(*NEW, *MANY[100:], policy="unmanaged", into=INTO),
+    ),
+    "between the two": (native(*OLD, policy="deny"), native(*NEW, policy="unmanaged", into=INTO)),
+}
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with alone() as made:
+        made.write(MAIN, "flush ruleset\n" + USERS)
+        made.load(USERS)
+        yield made
+
+
+def boots(host: Host) -> str:
+    """Return the rules that a boot would bring: the files of this host, loaded in a network of their own."""
+    return host.space.run(["unshare", "--net", "sh", "-ec", f"nft -f {MAIN}; nft -s list ruleset"], check=True).stdout
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("after", [0, 30])
+def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
+    """Each time the kernel has old or new rules whole, so has the next boot, and the next run heals."""
+    count = -(-KILLS // (2 * len(TURNS)))
+    moments = random.Random(f"{turn} {after}")
+    states, boot_states, seconds = [], [], 0.0
+    for ruleset in TURNS[turn]:
+        began = time.monotonic()
+        host.apply(ruleset)
+        seconds = max(seconds, time.monotonic() - began)
+        states.append(host.rules())
+        boot_states.append(boots(host))
+    seen = set()
+    for number in range(count):
+        new = number % 2
+        process = host.start(ruleset=TURNS[turn][new], revert_after=after)
+        time.sleep(moments.uniform(0.3, 1.0) * seconds)
+        kill(process)
+        settle(host)
+        live, boot = host.rules(), boots(host)
+        assert live in states, f"kill {number}: the rules are neither the old nor the new ones"
+        assert boot in boot_states, f"kill {number}: the next boot has neither the old nor the new rules"
+        seen.add((states.index(live) == new, boot_states.index(boot) == new))
+        applied = host.apply(TURNS[turn][new], after=after)
+        if applied["armed"]:
+            host.confirm(applied)
+        assert host.rules() == states[new]
+        assert boots(host) == boot_states[new]
+        assert host.apply(TURNS[turn][new])["changed"] is False
+        assert host.shell(f"ls -A {RUN} {FOLDER}") == f"{FOLDER}:\n{os.path.basename(BOOT)}\n\n{RUN}:\nnftables.lock\n"
+    print(f"kills that left (new rules, new boot file): {sorted(seen)}")
+    assert count < 30 or len(seen) > 1, "no kill came at a moment that matters"
+    host.module(state="absent")
+    assert host.rules() == USERS.strip()
+
+
+def settle(host: Host) -> None:
+    """Wait until no child of a killed module is at work any more: nft may have been started and not yet be done."""
+    deadline = time.monotonic() + 5
+    while host.space.run(["pgrep", "-x", "nft"]).returncode == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("full", [FOLDER, RUN])
+@pytest.mark.parametrize("before", ["nothing", "old"])
+def test_a_full_disk(host: Host, full: str, before: str, after: int) -> None:
+    host.shell(f"mkdir -p {full}")
+    if before == "old":
+        host.apply(native(*OLD, policy="deny"))
+    saved = host.read(BOOT)
+    host.shell(
+        f"mkdir /etc/x; cp -a {full}/. /etc/x; "
+        f"mount -t tmpfs -o size=64k none {full}; cp -a /etc/x/. {full}; rm -r /etc/x; "
+        f"dd if=/dev/zero of={full}/filler bs=4k count=99 2>/dev/null || true"
+    )
+    rules, files = host.rules(), without_lock(host)
+    failed = host.module(ruleset=native(*NEW, *MANY, policy="deny"), revert_after=after)
+    assert failed["failed"]
+    assert "No space left on device" in failed["msg"]
+    assert full in failed["msg"]
+    assert "the rules are the old ones" in failed["msg"]
+    assert (host.rules(), without_lock(host), host.read(BOOT)) == (rules, files, saved)
+    host.shell(f"rm {full}/filler; mount -o remount,size=4m {full}")
+    assert host.apply(native(*NEW, *MANY, policy="deny"))["changed"]
+    assert host.apply(native(*NEW, *MANY, policy="deny"))["changed"] is False
+
+
+def without_lock(host: Host) -> list[str]:
+    """Return the files without the lock, which stays where a run has been, and the folder for it."""
+    return [line for line in host.files() if not line.endswith((RUN, "nftables.lock", FOLDER))]
+
+
+def test_the_disk_is_full_when_the_change_is_confirmed(host: Host) -> None:
+    host.apply(native(*OLD))
+    host.shell(f"sed -i /egress/d {MAIN}")
+    rules = host.rules()
+    applied = host.apply(native(*NEW), after=2)
+    host.shell(
+        f"mkdir /etc/x; cp {MAIN} /etc/x; mount -o bind,ro /etc/x /etc/x; mount -o bind,ro /etc/x/nftables.conf {MAIN}"
+    )
+    failed = host.confirm(applied)
+    assert failed["failed"]
+    assert MAIN in failed["msg"]
+    deadline = time.monotonic() + 6
+    while host.rules() != rules:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert host.read(CANDIDATE) == ""
+
+
+def hide_nft(host: Host, script: str = "") -> None:
+    """Put a script where nft is, or, without one, a file that cannot be run."""
+    host.write("/etc/not-nft", script)
+    host.shell(f"chmod {755 if script else 644} /etc/not-nft; cp $(command -v nft) /etc/real-nft")
+    host.shell(
+        "for nft in /usr/sbin/nft /sbin/nft; do test ! -e $nft || mount --bind /etc/not-nft $(realpath $nft); done"
+    )
+
+
+def reveal_nft(host: Host) -> None:
+    """Undo C{hide_nft}."""
+    host.shell("while umount /usr/sbin/nft 2>/dev/null; do :; done")
+
+
+def test_nft_is_missing(host: Host) -> None:
+    host.apply(native(*OLD))
+    rules, files = host.rules(), host.files()
+    hide_nft(host)
+    failed = host.module(ruleset=native(*NEW), revert_after=2)
+    assert failed["failed"]
+    assert "install the package nftables" in failed["msg"]
+    offered = host.module(ruleset=native(*NEW), missing_ok=True)
+    assert (offered["missing"], offered["changed"], offered.get("failed", False)) == (True, False, False)
+    reveal_nft(host)
+    assert (host.rules(), host.files()) == (rules, files)
+
+
+# What stands in for nft: it fails always, only when it loads, also when it checks, or dies.
+REFUSALS = {
+    "syntax error, unexpected string": 'echo "Error: syntax error, unexpected string" >&2; exit 1',
+    "out of memory": 'case "$*" in *-c*|*list*) exec /etc/real-nft "$@";; esac; echo "out of memory" >&2; exit 1',
+    "cache failed": 'case "$*" in *list*) exec /etc/real-nft "$@";; esac; echo "netlink: cache failed" >&2; exit 1',
+    "it ended with status -9": "kill -9 $$",
+}
+
+
+@pytest.mark.parametrize("message", REFUSALS)
+@pytest.mark.parametrize("after", [0, 30])
+def test_nft_refuses(host: Host, message: str, after: int) -> None:
+    host.apply(native(*OLD))
+    rules, files = host.rules(), host.files()
+    hide_nft(host, f"#!/bin/sh\n{REFUSALS[message]}\n")
+    failed = host.module(ruleset=native(*NEW, policy="deny"), revert_after=after)
+    assert failed["failed"]
+    assert message in failed["msg"]
+    assert "the rules are the old ones" in failed["msg"]
+    reveal_nft(host)
+    assert (host.rules(), host.files()) == (rules, files)
+    assert host.apply(native(*NEW, policy="deny"))["changed"]
+
+
+def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
+    old, new = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY, policy="deny")
+    states = set()
+    for ruleset in (old, new):
+        host.apply(ruleset)
+        states.add(host.rules())
+    for _ in range(4):
+        runs = [host.start(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
+        for run in runs:
+            done = finish(run)
+            assert not done.get("failed"), done
+        assert host.rules() in states
+        changed = {host.apply(ruleset, check=True)["changed"] for ruleset in (old, new)}
+        assert changed == {True, False}, "the boot file and the kernel are of two different runs"
+
+
+def test_another_run_that_does_not_end(host: Host) -> None:
+    host.shell(f"mkdir -p {RUN}")
+    holder = host.space.run(["sh", "-c", f"setsid flock {RUN}/nftables.lock sleep 4 >/dev/null 2>&1 &"])
+    assert holder.returncode == 0
+    time.sleep(0.3)
+    began = time.monotonic()
+    assert host.apply(native(*OLD))["changed"]
+    assert time.monotonic() - began > 2
