@@ -14,7 +14,8 @@ import json
 import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp) \. (\d+(?:-\d+)?) : "([^"]+)"')
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp|6|17) \. (\d+(?:-\d+)?) : "([^"]+)"')
+_NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADER = re.compile(r"^# (settings|place|loaded): (\{.*\})$", re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
@@ -64,7 +65,7 @@ def entries(found):
             for prefix, protocol, ports, label in _ENTRY.findall(body):
                 full = "/128" if ":" in prefix else "/32"
                 prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
-                table[(direction, prefix, protocol, ports)] = label
+                table[(direction, prefix, _NUMBERS.get(protocol, protocol), ports)] = label
     return table
 
 

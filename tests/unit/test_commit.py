@@ -1,0 +1,182 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are whole at any moment, the lock, and the armed way back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit
+
+
+def test_a_new_file_is_for_root_only(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "file"
+    _commit.write(str(path), "text\n")
+    assert path.read_text() == "text\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert _commit.read(str(path)) == "text\n"
+
+
+def test_a_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_text("old")
+    real.chmod(0o754)
+    link.symlink_to(real)
+    _commit.write(str(link), "new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    assert real.stat().st_mode & 0o777 == 0o754
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert _commit.read(str(tmp_path / "none")) == ""
+    assert _commit.read(str(tmp_path / "none"), missing=None) is None
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_commit.os, step, fail)
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        _commit.write(str(path), "new")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_remove_takes_files_and_empty_folders_only(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    (tmp_path / "file").touch()
+    _commit.remove(*(str(tmp_path / name) for name in ("empty", "full", "file", "none")))
+    assert os.listdir(tmp_path) == ["full"]
+
+
+def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with _commit.locked(path):
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"another run holds .*lock"), _commit.locked(path, seconds=0.3):
+            pass
+        assert time.monotonic() - began >= 0.3
+    with _commit.locked(path, seconds=0):
+        pass
+
+
+def test_a_lock_whose_file_was_removed_is_not_taken(tmp_path: Path) -> None:
+    """Who waited for it must not run beside the one that made the file anew."""
+    path, order = str(tmp_path / "lock"), []
+
+    def wait() -> None:
+        with _commit.locked(path, seconds=5):
+            order.append("second")
+
+    with _commit.locked(path):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.2)
+        os.unlink(path)
+        fresh = _commit.locked(path)
+        fresh.__enter__()
+    time.sleep(0.3)
+    order.append("first")
+    fresh.__exit__(None, None, None)
+    waiting.join(5)
+    assert order == ["first", "second"]
+
+
+@pytest.fixture
+def revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _commit.Revert:
+    monkeypatch.setattr(_commit, "systemd_runs", lambda: False)
+    made = _commit.Revert("test", str(tmp_path / "run with space"), str(tmp_path / "etc" / "candi'date"))
+    _commit.write(made.rollback, "the old rules")
+    return made
+
+
+def propose(revert: _commit.Revert, token: str) -> None:
+    """Write the candidate of a change."""
+    _commit.write(revert.candidate, f"rules\n# token: {token}\n")
+
+
+def until(true: Callable[[], bool], seconds: float = 3) -> bool:
+    """Wait for something; say whether it came."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return true()
+
+
+def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None:
+    propose(revert, "aa")
+    assert revert.pending()
+    revert.start(f"touch {tmp_path}/went-back", 0.2, "aa")
+    assert not (tmp_path / "went-back").exists()
+    assert until(lambda: (tmp_path / "went-back").exists())
+    assert until(lambda: not revert.pending() and os.listdir(revert.folder) == ["test.lock"])
+    assert not (tmp_path / "etc").exists()
+
+
+@pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten"])
+def test_it_does_not_go_back_after_a_decision(revert: _commit.Revert, tmp_path: Path, decision: str) -> None:
+    propose(revert, "aa")
+    revert.start(f"touch {tmp_path}/went-back", 0.3, "aa")
+    if decision == "confirmed":
+        os.rename(revert.candidate, tmp_path / "confirmed")
+    elif decision == "another change":
+        propose(revert, "bb")
+    else:
+        revert.forget()
+    assert not until((tmp_path / "went-back").exists, 0.8)
+    assert Path(revert.rollback).exists() is (decision != "forgotten")
+
+
+def test_a_way_back_that_fails_keeps_what_it_needs(revert: _commit.Revert) -> None:
+    propose(revert, "aa")
+    revert.start("false", 0, "aa")
+    time.sleep(0.4)
+    assert revert.pending()
+
+
+def test_it_waits_for_a_run_that_holds_the_lock(revert: _commit.Revert, tmp_path: Path) -> None:
+    propose(revert, "aa")
+    with _commit.locked(revert.lock):
+        revert.start(f"touch {tmp_path}/went-back", 0, "aa")
+        assert not until((tmp_path / "went-back").exists, 0.4)
+    assert until((tmp_path / "went-back").exists)
+
+
+def test_stopping_ends_the_process_and_spares_the_one_in_force(revert: _commit.Revert) -> None:
+    pids = {}
+    for token in ("aa", "bb"):
+        revert.start("true", 30, token)
+        pids[token] = _commit.read(f"{revert.folder}/test.revert-{token}.pid").strip()
+        assert until(lambda pid=pids[token]: revert.unit in _commit.read_command(pid))
+    revert.stop(but="bb")
+    os.waitpid(int(pids["aa"]), 0)
+    assert revert.unit in _commit.read_command(pids["bb"])
+    assert sorted(os.listdir(revert.folder)) == ["test.revert-bb", "test.revert-bb.pid", "test.rollback"]
+    revert.forget()
+    os.waitpid(int(pids["bb"]), 0)
+    assert os.listdir(revert.folder) == []
+
+
+def test_a_process_of_somebody_elses_is_not_ended(revert: _commit.Revert) -> None:
+    _commit.write(f"{revert.folder}/test.revert-aa", "")
+    _commit.write(f"{revert.folder}/test.revert-aa.pid", f"{os.getpid()}\n")
+    revert.stop()
+    assert os.listdir(revert.folder) == ["test.rollback"]

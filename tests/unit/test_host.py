@@ -1,0 +1,156 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is found on a host: servers, ports, and the files that are loaded at boot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _host
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATH = "/etc/nftables.d/egress_allowlist.nft"
+LINE = f'include "{PATH}*" # egress.allowlist\n'
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the files that are looked at into a folder."""
+    for name in ("_RESOLVERS", "_CLOCKS"):
+        monkeypatch.setattr(_host, name, tuple(f"{tmp_path}{path}" for path in getattr(_host, name)))
+    return tmp_path
+
+
+def write(root: Path, path: str, text: str) -> None:
+    """Write a file below the folder."""
+    (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+    (root / path.lstrip("/")).write_text(text)
+
+
+def test_name_servers_behind_a_stub(etc: Path) -> None:
+    assert _host.name_servers() == []
+    write(etc, "/etc/resolv.conf", "# nameserver 9.9.9.9\nnameserver 127.0.0.53\noptions edns0\n")
+    assert _host.name_servers() == []
+    write(etc, "/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.53\n nameserver\t2001:DB8::53\nnameserver ::1\n")
+    write(etc, "/run/NetworkManager/no-stub-resolv.conf", "nameserver fe80::1%eth0\nnameserver 192.0.2.53\n")
+    assert _host.name_servers() == ["192.0.2.53", "2001:db8::53", "fe80::1"]
+
+
+def test_name_servers_that_are_no_addresses_are_left_out(etc: Path) -> None:
+    write(etc, "/etc/resolv.conf", "nameserver 192.0.2.256\nnameserver 010.0.0.1\nnameserver x;\nnameserver ::2\n")
+    assert _host.name_servers() == ["::2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/chrony.conf", "server 192.0.2.1 iburst\n!server 192.0.2.9\n#pool 192.0.2.9\npeer 2001:db8::1\n"),
+        ("/etc/chrony/conf.d/mine.conf", "server 192.0.2.1\nserver 2001:db8::1 key 1\nallow 10.0.0.0/8\n"),
+        ("/etc/chrony/sources.d/dhcp.sources", "server 192.0.2.1\npool 2001:db8::1\n"),
+        ("/etc/systemd/timesyncd.conf", "[Time]\n#NTP=192.0.2.9\nNTP=192.0.2.1\nFallbackNTP = 2001:db8::1\n"),
+        ("/etc/systemd/timesyncd.conf.d/a.conf", "[Time]\nNTP=192.0.2.1 2001:db8::1\n"),
+        ("/etc/ntp.conf", "server 192.0.2.1\nserver 2001:db8::1 prefer\nserver 127.127.1.0\n"),
+        ("/etc/openntpd/ntpd.conf", "servers 192.0.2.1\nserver 2001:db8::1 weight 5\n"),
+    ],
+)
+def test_time_servers(etc: Path, path: str, text: str) -> None:
+    write(etc, path, text)
+    assert _host.time_servers({}) == (["192.0.2.1", "2001:db8::1"], {}, [])
+
+
+def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def resolve(name: str) -> list[str]:
+        asked.append(name)
+        return {"a.pool.example": ["192.0.2.5"]}.get(name, [])
+
+    monkeypatch.setattr(_host, "_resolve", resolve)
+    write(etc, "/etc/chrony/chrony.conf", "pool a.pool.example iburst\nserver gone.example\nserver known.example\n")
+    addresses, names, unresolved = _host.time_servers({"known.example": ["192.0.2.6"]})
+    assert (addresses, unresolved) == ([], ["gone.example"])
+    assert names == {"a.pool.example": ["192.0.2.5"], "known.example": ["192.0.2.6"]}
+    assert asked == ["a.pool.example", "gone.example"]
+
+
+def test_the_management_port_is_found_in_the_ancestors() -> None:
+    """The way it is on a host: a shell of sshd's, sudo that clears the environment, the module."""
+    script = (
+        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._host import management_ports; "
+        "print(json.dumps(management_ports()))"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
+    cleared = ["env", "-i", f"PYTHONPATH={REPOSITORY}/.collections", sys.executable, "-c", script]
+    for address in ("192.0.2.1 50000 192.0.2.2 2222", "2001:db8::1 50000 2001:db8::2 2222"):
+        done = subprocess.run(
+            ["sh", "-c", '"$@"; true', "sh", *cleared],
+            env={**plain, "SSH_CONNECTION": address},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert {22, 2222} <= set(json.loads(done.stdout))
+    assert 22 in _host.management_ports()
+
+
+@pytest.mark.parametrize(
+    ("release", "main", "folder"),
+    [
+        ("ID=debian\n", "etc/nftables.conf", "etc/nftables.d"),
+        ("ID=ubuntu\nID_LIKE=debian\n", "etc/nftables.conf", "etc/nftables.d"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "etc/sysconfig/nftables.conf", "etc/nftables"),
+        ("ID=fedora\n", "etc/sysconfig/nftables.conf", "etc/nftables"),
+        ('ID="rhel"\n', "etc/sysconfig/nftables.conf", "etc/nftables"),
+        ("ID=notrhelish\n", "etc/nftables.conf", "etc/nftables.d"),
+        (None, "etc/nftables.conf", "etc/nftables.d"),
+    ],
+)
+def test_boot_paths(tmp_path: Path, release: str | None, main: str, folder: str) -> None:
+    if release:
+        write(tmp_path, "etc/os-release", release)
+    assert _host.boot_paths(str(tmp_path)) == (f"{tmp_path}/{main}", f"{tmp_path}/{folder}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "\n",
+        "flush ruleset\n",
+        "flush ruleset",
+        "#!/usr/sbin/nft -f\n",
+        'include "/etc/other/*.nft"\n',
+        "x\n\n\n",
+    ],
+)
+def test_the_include_is_added_once_and_taken_away_whole(text: str | None) -> None:
+    added = _host.with_include(text, PATH)
+    assert added.endswith("\n")
+    assert sum(line.startswith(f'include "{PATH}*"') for line in added.splitlines()) == 1
+    assert added.startswith(text or "")
+    assert _host.with_include(added, PATH) == added
+    assert _host.without_include(added, PATH) == text
+
+
+@pytest.mark.parametrize("pattern", ["/etc/nftables.d/*.nft", "/etc/nftables.d/*", PATH])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_an_include_of_the_users_is_enough(pattern: str, quote: str) -> None:
+    text = f"flush ruleset\n  include {quote}{pattern}{quote}\n"
+    assert _host.with_include(text, PATH) == text
+    assert _host.without_include(text, PATH) == text
+
+
+def test_a_comment_is_no_include() -> None:
+    text = f'# include "{PATH}"\n'
+    assert _host.with_include(text, PATH) == text + LINE
+
+
+def test_lines_around_ours_stay() -> None:
+    assert _host.without_include(f"one\n{LINE}two\n", PATH) == "one\ntwo\n"

@@ -1,0 +1,176 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read out of a ruleset, and how two are compared in words."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+
+# As nft 1.0.6 lists it.
+LISTING = """table inet egress_allowlist {
+\tcounter acme/calls {
+\t\tcomment "acme: calls"
+\t\tpackets 12 bytes 720
+\t}
+
+\tct timeout udp_60 {
+\t\tprotocol udp
+\t\tl3proto inet
+\t\tpolicy = { unreplied : 60, replied : 60 }
+\t}
+
+\tmap allowed4 {
+\t\ttype ipv4_addr . inet_proto . inet_service : counter
+\t\tflags interval
+\t\telements = { 192.0.2.7 . tcp . 443 : "acme/calls",
+\t\t\t     203.0.113.0/25 . udp . 10000-60000 : "acme/calls.other/media",
+\t\t\t     198.51.100.3-198.51.100.9 . tcp . 80 : "acme/calls" }
+\t}
+
+\tmap inbound6 {
+\t\ttype ipv6_addr . inet_proto . inet_service : counter
+\t\tflags interval
+\t\telements = { 2001:db8::/32 . tcp . 443 : "acme/calls",
+\t\t\t     2001:db9::/128 . tcp . 443 : "acme/calls" }
+\t}
+
+\tset management {
+\t\ttype inet_service
+\t\telements = { 22, 2222 }
+\t}
+
+\tchain egress {
+\t}
+
+\tchain output {
+\t\ttype filter hook output priority filter; policy accept;
+\t\tct state { established, related } accept
+\t\tjump egress
+\t}
+}
+"""
+
+
+def test_blocks_are_found_whole() -> None:
+    found = texts.blocks(LISTING)
+    assert list(found) == [
+        ("counter", "acme/calls"),
+        ("ct timeout", "udp_60"),
+        ("map", "allowed4"),
+        ("map", "inbound6"),
+        ("set", "management"),
+        ("chain", "egress"),
+        ("chain", "output"),
+    ]
+    assert found["chain", "egress"] == ""
+    assert found["chain", "output"].splitlines()[-1] == "\t\tjump egress"
+    assert found["set", "management"] == "\t\ttype inet_service\n\t\telements = { 22, 2222 }\n"
+
+
+def test_only_our_names_in_a_table_of_the_users() -> None:
+    names = ("egress_allowlist", "egress_allowlist_allowed4", "egress_allowlist2", "my_egress_allowlist_x", "output")
+    listing = "table ip x {\n" + "".join(f"\tchain {name} {{\n\t}}\n" for name in names) + "}\n"
+    assert [name for _kind, name in texts.blocks(listing, "egress_allowlist_")] == list(names[:2])
+
+
+def test_entries_are_addresses_services_and_who_asked() -> None:
+    assert texts.entries(texts.blocks(LISTING)) == {
+        ("to", "192.0.2.7", "tcp", "443"): "acme/calls",
+        ("to", "203.0.113.0/25", "udp", "10000-60000"): "acme/calls.other/media",
+        ("to", "198.51.100.3-198.51.100.9", "tcp", "80"): "acme/calls",
+        ("from", "2001:db8::/32", "tcp", "443"): "acme/calls",
+        ("from", "2001:db9::", "tcp", "443"): "acme/calls",
+    }
+
+
+def test_a_host_is_the_same_with_and_without_its_prefix_length() -> None:
+    written = LISTING.replace("192.0.2.7 .", "192.0.2.7/32 .").replace("2001:db9::/128", "2001:db9::")
+    assert texts.entries(texts.blocks(written)) == texts.entries(texts.blocks(LISTING))
+    wide = LISTING.replace("2001:db8::/32", "2001:db8::/128")
+    assert texts.entries(texts.blocks(wide)) != texts.entries(texts.blocks(LISTING))
+
+
+SAME = [
+    ("packets 12 bytes 720", "packets 0 bytes 0"),
+    ("{ 22, 2222 }", "{ 2222,\n\t\t\t     22 }"),
+    ("\t\tjump egress", "\t\t  jump   egress"),
+]
+DIFFERENT = [
+    ("{ 22, 2222 }", "{ 22 }"),
+    ("{ 22, 2222 }", "{ 22, 2223 }"),
+    ("policy accept", "policy drop"),
+    ("\t\tjump egress\n", ""),
+    ("replied : 60 }", "replied : 61 }"),
+    ('192.0.2.7 . tcp . 443 : "acme/calls"', '192.0.2.7 . tcp . 443 : "other"'),
+    ("flags interval", "flags dynamic"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), SAME)
+def test_digests_see_through_counts_order_and_layout(old: str, new: str) -> None:
+    assert old in LISTING
+    assert texts.digests(texts.blocks(LISTING.replace(old, new))) == texts.digests(texts.blocks(LISTING))
+
+
+@pytest.mark.parametrize(("old", "new"), DIFFERENT)
+def test_digests_see_what_matters(old: str, new: str) -> None:
+    assert old in LISTING
+    before, after = (texts.digests(texts.blocks(text)) for text in (LISTING, LISTING.replace(old, new, 1)))
+    assert sum(before[name] != after[name] for name in before) == 1
+
+
+def test_the_order_of_rules_matters() -> None:
+    rules = ["\t\tct state { established, related } accept\n", "\t\tjump egress\n"]
+    turned = LISTING.replace("".join(rules), "".join(reversed(rules)))
+    assert turned != LISTING
+    assert texts.digests(texts.blocks(turned)) != texts.digests(texts.blocks(LISTING))
+
+
+OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
+CHANGES = [
+    (OLD, OLD, "", []),
+    ({}, OLD, "", ["+ tcp/443 to 192.0.2.7  acme: calls", "+ tcp/80 to 192.0.2.8  acme: web"]),
+    (OLD, {}, "", ["- tcp/443 to 192.0.2.7  acme: calls", "- tcp/80 to 192.0.2.8  acme: web"]),
+    (
+        OLD,
+        {**OLD, ("to", "192.0.2.7", "tcp", "443"): "acme/calls.zenith/sip"},
+        "",
+        ["- tcp/443 to 192.0.2.7  acme: calls", "+ tcp/443 to 192.0.2.7  acme: calls, zenith: sip"],
+    ),
+    (
+        {},
+        {("from", "2001:db8::/32", "udp", "8801-8810"): "mine_zoom/meetings"},
+        "mine_",
+        ["+ udp/8801-8810 from 2001:db8::/32  zoom: meetings"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "owned", "lines"), CHANGES)
+def test_differences_in_words(old: dict, new: dict, owned: str, lines: list[str]) -> None:
+    assert texts.difference(old, new, owned) == lines
+
+
+def test_settings_in_words() -> None:
+    old, new = {"policy": "audit", "log rate": "10/minute", "scope": "host"}, {"policy": "deny", "scope": "host"}
+    assert texts.settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
+    assert texts.settings_difference(old, old) == []
+
+
+def test_headers_are_read_back() -> None:
+    place = {"family": "inet", "table": "filter", "jump": True}
+    text = "table x\n" + texts.header("place", place) + LISTING + texts.header("loaded", {"chain output": "ab"})
+    assert texts.headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}}
+    assert texts.headers("") == {"settings": {}, "place": {}, "loaded": {}}
+
+
+def test_a_declaration_has_no_elements() -> None:
+    body = texts.blocks(LISTING)["map", "allowed4"]
+    assert texts.declaration("map", body) == "type ipv4_addr . inet_proto . inet_service : counter; flags interval"
+
+
+def test_a_table_that_was_switched_off() -> None:
+    assert not texts.asleep(LISTING)
+    assert texts.asleep(LISTING.replace("{\n", "{\n\tflags dormant\n\n", 1))
