@@ -24,9 +24,10 @@ key="$EGRESS_CACHE/molecule/id_ed25519"
 
 suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# The image: this machine's own distribution, from its own packages, with systemd.
+# The image: this machine's own distribution, from its own packages, with systemd. The smallest that the role must bear:
+# without netbase, say, nft prints protocols as numbers.
 build_image() {
-    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,netbase,openssh-server
+    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
     tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages" | sha256sum | cut -c1-16)"
     echo "$tag"
     ! podman image exists "$tag" || return 0
