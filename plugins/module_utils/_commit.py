@@ -105,8 +105,12 @@ def _lock(handle):
 def remove(*paths):
     """Remove files, and folders that are empty; harmless where there are none."""
     for path in paths:
-        with contextlib.suppress(OSError):
-            os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+        if os.path.isdir(path):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
 
 class Revert:

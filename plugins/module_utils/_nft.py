@@ -59,6 +59,8 @@ class Nft:
 
     def load(self, text, check=False):
         """Load a text as one transaction, or only have it checked by nft and the kernel."""
+        if check:
+            self._check_version()
         self.run(*(["-c"] if check else []), "-f", "-", input=text)
 
     def listing(self, place, stateless=True):
@@ -66,7 +68,7 @@ class Nft:
         # 'list tables' first: 'list table' of a missing one says the same as a failure.
         if f"table {place}" not in self.run("list", "tables").splitlines():
             return ""
-        return self.run(*(["-s"] if stateless else []), "list", "table", place.family, place.table)
+        return texts.named(self.run(*(["-s"] if stateless else []), "list", "table", place.family, place.table))
 
     def jumps(self, place):
         """Return C{[(chain, handle)]} of our jumps in the user's table, which must be there."""
@@ -78,6 +80,12 @@ class Nft:
             else:
                 found.append((chain, match.group(2)))
         return found
+
+    def _check_version(self):
+        """Raise NftError for an nft that prints prefixes wrongly: then neither a difference nor the way back is right."""
+        found = re.search(r"v(\d+)\.\S+", self.run("--version"))
+        if found and int(found.group(1)) < 1:
+            raise NftError(f"nft {found.group(0)[1:]} is too old: 1.0 or newer is needed")
 
 
 def settled(place, jumps):

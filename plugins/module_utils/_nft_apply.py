@@ -63,8 +63,6 @@ class Applier:
             if not self.check_mode:
                 token = self._load([*elsewhere, place], wanted, text, revert_after)
                 result.update(armed=revert_after > 0, token=token)
-                if not revert_after:
-                    self._confirm()
             result["notes"] = notes + self._boot_notes(changing=True)
             return result
 
@@ -98,14 +96,15 @@ class Applier:
             without = _host.without_include(main, self.boot_file)
             differences += [f"- {path}" for path in files if os.path.exists(path)]
             differences += [f"- include in {self.main_file}"] if without != main else []
+            if text:
+                self.nft.load(text, check=True)
             if differences and not self.check_mode:
-                if text:
-                    self.nft.load(text)
-                _commit.remove(self.revert.candidate)
                 if without is None:
                     _commit.remove(self.main_file)
                 elif without != main:
                     _commit.write(self.main_file, without)
+                self.nft.load(text)
+                _commit.remove(self.revert.candidate)
                 _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
                 self.revert.forget()
             if not self.check_mode:
@@ -207,6 +206,8 @@ class Applier:
             loaded = True
             digests = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
             _commit.write(self.revert.candidate, candidate + texts.header("loaded", digests))
+            if not revert_after:
+                self._confirm()
         except (OSError, _nft.NftError):
             self._undo(command if loaded else "", former)
             raise

@@ -18,6 +18,8 @@ _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp|6|17) \. (\d
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADER = re.compile(r"^# (settings|place|loaded): (\{.*\})$", re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
+# Protocols as nft prints them where /etc/protocols is missing: in an element, a ct timeout, a rule.
+_NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 
 
@@ -31,6 +33,12 @@ def blocks(text, owned=""):
         for match in _BLOCK.finditer(text)
         if match.group(2).startswith(owned) or match.group(2) == owned.rstrip("_")
     }
+
+
+def named(listing):
+    """Return a listing as nft prints it where it knows the names of protocols; it does not read all numbers back."""
+    listing = _NUMBER.sub(lambda match: match.group(1) + {"6": "tcp", "17": "udp"}[match.group(2)], listing)
+    return listing.replace("meta l4proto { 6, 17 }", "meta l4proto { tcp, udp }")
 
 
 def asleep(listing):

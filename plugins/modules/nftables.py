@@ -147,6 +147,8 @@ def main():
     except NftError as error:
         module.fail_json(msg=f"{error}; the rules are the old ones", **result)
     except OSError as error:
+        if params["state"] == "confirmed":
+            module.fail_json(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
         module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
     if module._diff and result["differences"]:
         result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}

@@ -119,22 +119,39 @@ def without_lock(host: Host) -> list[str]:
     return [line for line in host.files() if not line.endswith((RUN, "nftables.lock", FOLDER))]
 
 
-def test_the_disk_is_full_when_the_change_is_confirmed(host: Host) -> None:
+def lock_main(host: Host) -> None:
+    """Let nobody write the main file or beside it."""
+    host.shell(
+        f"sed -i /egress/d {MAIN}; "
+        f"mount --bind /etc /etc; mount --bind {FOLDER} {FOLDER}; mount -o remount,bind,ro /etc"
+    )
+
+
+def test_the_main_file_cannot_be_written_when_the_change_is_confirmed(host: Host) -> None:
     host.apply(native(*OLD))
-    host.shell(f"sed -i /egress/d {MAIN}")
+    lock_main(host)
     rules = host.rules()
     applied = host.apply(native(*NEW), after=2)
-    host.shell(
-        f"mkdir /etc/x; cp {MAIN} /etc/x; mount -o bind,ro /etc/x /etc/x; mount -o bind,ro /etc/x/nftables.conf {MAIN}"
-    )
     failed = host.confirm(applied)
     assert failed["failed"]
     assert MAIN in failed["msg"]
+    assert "goes back to the old rules by itself" in failed["msg"]
     deadline = time.monotonic() + 6
     while host.rules() != rules:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert host.read(CANDIDATE) == ""
+
+
+def test_the_main_file_cannot_be_written_at_all(host: Host) -> None:
+    host.apply(native(*OLD))
+    lock_main(host)
+    rules, files = host.rules(), host.files()
+    failed = host.module(ruleset=native(*NEW), revert_after=0)
+    assert failed["failed"]
+    assert MAIN in failed["msg"]
+    assert "the rules are the old ones" in failed["msg"]
+    assert (host.rules(), host.files()) == (rules, files)
 
 
 def hide_nft(host: Host, script: str = "") -> None:
