@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 venv="$(realpath "${1:-.venv}")"
 root=$PWD
+failed=0
 
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
@@ -48,7 +49,8 @@ export PYENV_ROOT="${PYENV_ROOT:-$HOME/.pyenv}"
     cd "$tree"
     PATH="$venv/bin:$PATH" HOME="$home" \
         "$venv/bin/ansible-test" sanity --local --python "$python_version" --color no </dev/null
-)
+) || failed=1
 
 say "antsibull-docs lint-collection-docs"
-PATH="$venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$copy" "$root/.venv/bin/antsibull-docs" lint-collection-docs --plugin-docs "$tree"
+PATH="$venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$copy" "$root/.venv/bin/antsibull-docs" lint-collection-docs --plugin-docs "$tree" || failed=1
+exit "$failed"
