@@ -116,8 +116,12 @@ def select_rows(
 
 def _load_file(path: Path) -> tuple[str, Definition]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as exc:
+        text = path.read_text(encoding="utf-8")
+        # Aliases of aliases make a few lines into millions of rows, and nobody could tick those against a page.
+        if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+            raise ValueError(f"'{path}' holds an alias, '*name': write out what it stands for")
+        content = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as exc:
         raise ValueError(f"'{path}' cannot be read: {exc}") from None
     if not isinstance(content, dict) or len(content) != 1 or not str(*content).startswith("catalog_"):
         raise ValueError(f"'{path}' must hold one key, catalog_<vendor>, and the vendor's definition under it")
@@ -127,7 +131,10 @@ def _load_file(path: Path) -> tuple[str, Definition]:
 def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, origin: str) -> None:
     if vendor in catalog:
         raise ValueError(f"{vendor}: {origin} would replace a vendor that is there already: give yours another name")
-    check_definition(vendor, definition)
+    try:
+        check_definition(vendor, definition)
+    except RecursionError:
+        raise ValueError(f"{vendor}: {origin} nests its entries deeper than any vendor file") from None
     catalog[vendor] = definition
 
 
