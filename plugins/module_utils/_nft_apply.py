@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._nft_settings imp
 _FOLDER = "/run/egress-allowlist"
 _FILE = "egress_allowlist.nft"
 _SERVICE = "nftables.service"
+_HOW = ("# loaded: ", "# token: ", "# service: ")  # lines of a boot file about how it came there
 
 
 class Applier:
@@ -103,6 +104,8 @@ class Applier:
                     _commit.remove(self.main_file)
                 elif without != main:
                     _commit.write(self.main_file, without)
+                if texts.headers(_commit.read(self.boot_file))["service"].get("state") == "disabled":
+                    _systemctl("disable")
                 self.nft.load(text)
                 _commit.remove(self.revert.candidate)
                 _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
@@ -234,6 +237,9 @@ class Applier:
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
+        before = texts.headers(_commit.read(self.boot_file))["service"] or {"state": _systemctl("is-enabled")}
+        candidate = _commit.read(self.revert.candidate)
+        _commit.write(self.revert.candidate, candidate + texts.header("service", before))
         main = _commit.read(self.main_file, missing=None)
         including = _host.with_include(main, self.boot_file)
         if including != main:
@@ -241,16 +247,13 @@ class Applier:
         os.replace(self.revert.candidate, self.boot_file)
         _commit.sync_folder(os.path.dirname(self.boot_file))
         self.revert.forget()
-        if _commit.systemd_runs():
-            subprocess.run(["systemctl", "enable", _SERVICE], check=False, capture_output=True)
+        _systemctl("enable")
 
     def _boot_notes(self, changing=False):
         """Say whether and how the rules come back after a reboot."""
         if not _commit.systemd_runs():
             return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {self.boot_file})"]
-        state = subprocess.run(
-            ["systemctl", "is-enabled", _SERVICE], check=False, capture_output=True, text=True
-        ).stdout.strip()
+        state = _systemctl("is-enabled")
         if state == "enabled" or changing:
             return [f"{_SERVICE} loads the rules at boot, from {self.boot_file}"]
         return ["nothing loads the rules at boot: {} is {}".format(_SERVICE, state or "not installed")]
@@ -258,7 +261,15 @@ class Applier:
 
 def _body(text):
     """Return a boot file without the lines about how it was loaded."""
-    return "".join(line for line in text.splitlines(True) if not line.startswith(("# loaded: ", "# token: ")))
+    return "".join(line for line in text.splitlines(True) if not line.startswith(_HOW))
+
+
+def _systemctl(verb):
+    """Run systemctl for the service that loads rules at boot, where systemd runs; returns what it prints."""
+    if not _commit.systemd_runs():
+        return ""
+    done = subprocess.run(["systemctl", verb, _SERVICE], check=False, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def _token(text):

@@ -16,7 +16,8 @@ import re
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp|6|17) \. (\d+(?:-\d+)?) : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
-_HEADER = re.compile(r"^# (settings|place|loaded): (\{.*\})$", re.MULTILINE)
+_HEADERS = ("settings", "place", "loaded", "service")
+_HEADER = re.compile(r"^# (settings|place|loaded|service): (\{.*\})$", re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
 # Protocols as nft prints them where /etc/protocols is missing: in an element, a ct timeout, a rule.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
@@ -54,9 +55,9 @@ def digests(found):
 
 
 def headers(text):
-    """Return the settings, the place and the loaded digests that a file of ours carries in comments."""
+    """Return what a file of ours carries in comments; C{service}: the state of nftables.service before us."""
     found = {name: json.loads(value) for name, value in _HEADER.findall(text)}
-    return {name: found.get(name, {}) for name in ("settings", "place", "loaded")}
+    return {name: found.get(name, {}) for name in _HEADERS}
 
 
 def header(name, value):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -110,3 +111,63 @@ def test_the_distributions_own_place_is_used(host: Host, release: str, main: str
     assert host.rules() == live
     host.module(state="absent")
     assert host.files() == before
+
+
+# Stands in for systemd, which namespaces do not have: it knows one service and starts timers.
+SYSTEMCTL = """#!/bin/sh
+echo "systemctl $*" >> /etc/asked
+case "$*" in
+*is-enabled*) cat /etc/enabled ;;
+*enable*) echo enabled > /etc/enabled ;;
+*disable*) echo disabled > /etc/enabled ;;
+*stop*) true ;;
+esac
+"""
+SYSTEMD_RUN = """#!/bin/sh
+echo "systemd-run $*" >> /etc/asked
+for word; do case $word in --on-active=*) seconds=${word#*=} ;; esac; done
+while [ "${1#--}" != "$1" ]; do shift; done
+setsid sh -c 'sleep ${0%s}; exec "$@"' "$seconds" "$@" >/dev/null 2>&1 </dev/null &
+"""
+
+
+@pytest.fixture
+def booted(host: Host) -> Host:
+    """Return a host on which systemd seems to run."""
+    for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", SYSTEMD_RUN)):
+        host.write(f"/etc/fake/{name}", text)
+    host.shell("mkdir -p /run/systemd/system; chmod 755 /etc/fake/*; touch /etc/asked; echo disabled > /etc/enabled")
+    host.path = "/etc/fake:" + os.environ["PATH"]
+    return host
+
+
+@pytest.mark.parametrize("state", ["enabled", "disabled"])
+def test_the_service_is_enabled_and_left_as_it_was(booted: Host, state: str) -> None:
+    booted.write("/etc/enabled", state + "\n")
+    applied = booted.apply(native(*OLD), after=30)
+    assert booted.read("/etc/enabled").strip() == state, "nothing is enabled before it is confirmed"
+    assert booted.confirm(applied)["notes"] == [f"nftables.service loads the rules at boot, from {BOOT}"]
+    assert booted.read("/etc/enabled") == "enabled\n"
+    assert booted.confirm(booted.apply(native(*NEW), after=30))["changed"] is False
+    assert booted.apply(native(*NEW))["changed"] is False
+    booted.module(state="absent")
+    assert booted.read("/etc/enabled").strip() == state
+
+
+def test_the_way_back_is_a_timer_where_systemd_runs(booted: Host) -> None:
+    booted.confirm(booted.apply(native(*OLD), after=30))
+    rules = booted.rules()
+    booted.write("/etc/asked", "")
+    applied = booted.apply(native(*NEW), after=1)
+    unit = f"egress-allowlist-nftables-revert-{applied['token']}"
+    started = [line for line in booted.read("/etc/asked").splitlines() if line.startswith("systemd-run")]
+    assert len(started) == 1
+    assert f"--unit={unit}" in started[0]
+    assert "--on-active=1s" in started[0]
+    deadline = time.monotonic() + 5
+    while booted.rules() != rules:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    confirmed = booted.apply(native(*NEW), after=30)
+    booted.confirm(confirmed)
+    assert f"systemctl stop egress-allowlist-nftables-revert-{confirmed['token']}.timer" in booted.read("/etc/asked")

@@ -67,6 +67,7 @@ class Host:
     """A host whose rules are looked at and changed."""
 
     space: Namespace
+    path: str = os.environ["PATH"]
 
     def __post_init__(self) -> None:
         self.write(MAIN, "#!/usr/sbin/nft -f\n\nflush ruleset\n")
@@ -86,7 +87,7 @@ class Host:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY / ".collections")},
+            env={**os.environ, "PATH": self.path, "PYTHONPATH": str(REPOSITORY / ".collections")},
         )
         assert process.stdin
         process.stdin.write(json.dumps(arguments))
