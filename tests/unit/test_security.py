@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import (
@@ -274,3 +278,20 @@ def test_hostile_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(part)):
         load_vendor_dirs([tmp_path])
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"), [(("services", 0, "rows", 0, "label"), True), (("services", 0, "note"), False)]
+)
+def test_a_play_runs_nothing_that_a_vendor_file_says(tmp_path: Path, path: tuple, refused: bool) -> None:
+    marker = tmp_path / "was-here"
+    text = f"{{{{ lookup('pipe', 'touch {marker}') }}}}" if refused else f"$(touch {marker}); `touch {marker}` %}}}}"
+    (tmp_path / "evil.yml").write_text(yaml.safe_dump({"catalog_evil": with_value(path, text)}), "utf-8")
+    said = json.dumps({"catalog_vendors": [{"name": "evil"}], "catalog_vendor_dirs": [str(tmp_path)]})
+    playbook = Path(sys.executable).with_name("ansible-playbook")
+    command = [playbook, "playbooks/export.yml", "-e", said, "-e", f"export_path={tmp_path}/rules.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert not marker.exists()
+    assert (done.returncode != 0) == refused, done.stdout + done.stderr
+    assert ("vendor files are never templated" in done.stdout + done.stderr) == refused
+    assert (tmp_path / "rules.json").exists() != refused
