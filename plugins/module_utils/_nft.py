@@ -82,7 +82,7 @@ class Nft:
         return found
 
     def _check_version(self):
-        """Raise NftError for an nft that prints prefixes wrongly: then neither a difference nor the way back is right."""
+        """Raise NftError for an nft that prints prefixes wrongly: differences and the way back would be wrong."""
         found = re.search(r"v(\d+)\.\S+", self.run("--version"))
         if found and int(found.group(1)) < 1:
             raise NftError(f"nft {found.group(0)[1:]} is too old: 1.0 or newer is needed")

@@ -14,13 +14,13 @@ import json
 import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp|6|17) \. (\d+(?:-\d+)?) : "([^"]+)"')
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp) \. (\d+(?:-\d+)?) : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADERS = ("settings", "place", "loaded", "service")
+# Where it prints them: in a ct timeout, a rule, an element.
+_NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
 _HEADER = re.compile(r"^# (settings|place|loaded|service): (\{.*\})$", re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
-# Protocols as nft prints them where /etc/protocols is missing: in an element, a ct timeout, a rule.
-_NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 
 
@@ -38,7 +38,7 @@ def blocks(text, owned=""):
 
 def named(listing):
     """Return a listing as nft prints it where it knows the names of protocols; it does not read all numbers back."""
-    listing = _NUMBER.sub(lambda match: match.group(1) + {"6": "tcp", "17": "udp"}[match.group(2)], listing)
+    listing = _NUMBER.sub(lambda match: match.group(1) + _NUMBERS[match.group(2)], listing)
     return listing.replace("meta l4proto { 6, 17 }", "meta l4proto { tcp, udp }")
 
 
@@ -74,7 +74,7 @@ def entries(found):
             for prefix, protocol, ports, label in _ENTRY.findall(body):
                 full = "/128" if ":" in prefix else "/32"
                 prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
-                table[(direction, prefix, _NUMBERS.get(protocol, protocol), ports)] = label
+                table[(direction, prefix, protocol, ports)] = label
     return table
 
 
