@@ -238,6 +238,12 @@ def test_the_longest_timer_wins() -> None:
     assert {name for name in found if "timeout" in name} == {"ct timeout udp_90", "ct timeout udp_30"}
 
 
+@pytest.mark.parametrize("seconds", [(60, 20), (20, 60)])
+def test_the_longest_timer_of_one_service_wins(seconds: tuple[int, int]) -> None:
+    allowlist = merge_vendors([rule()]) | {"timers": [timer(time) for time in seconds]}
+    assert {name for name in bodies(render(allowlist)) if "timeout" in name} == {"ct timeout udp_60"}
+
+
 def test_a_timer_is_for_its_protocol_vendor_and_services() -> None:
     rules = [rule(), rule(ports="443", protocol="tcp"), rule(vendor="zoom", ports="9"), rule(service="web", ports="8")]
     found = bodies(made(*rules, timers=(timer(720, protocol="tcp"),)))
