@@ -23,6 +23,7 @@ from ._book import PROTOCOLS, Book, Service, Services, Side, canonical_json, for
 from ._sweep import sweep
 
 __all__ = ["format_ports", "merge_vendors", "parse_ports", "sweep"]
+_TIMER = {"vendor", "services", "protocol", "seconds"}
 
 
 def merge_vendors(
@@ -49,6 +50,9 @@ def merge_vendors(
             book.add(rule, number)
         groups, inbound = _groups(book.outbound), _groups(book.inbound)
         carried = _ordered(timers)
+        for timer in carried:
+            if not _TIMER <= timer.keys():
+                raise ValueError(f"timer {timer}: it needs {', '.join(sorted(_TIMER))}")
         digest = sha256(f'{{"groups":{canonical_json(groups)},"inbound":{canonical_json(inbound)}'.encode())
         digest.update(b',"provenance":[')
         provenance: list[dict[str, Any]] = []

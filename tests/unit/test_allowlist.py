@@ -40,6 +40,9 @@ def shape(groups):
     return {" ".join(group["services"]): group["ipv4"] + group["ipv6"] + group["names"] for group in groups}
 
 
+TIMER = {"vendor": "x", "services": ["web"], "protocol": "tcp", "seconds": 720}
+
+
 def test_no_rules_make_an_empty_allowlist():
     allowlist = merge_vendors([])
     assert (
@@ -172,21 +175,26 @@ def test_what_is_carried_along_is_sorted_and_said_once():
     late = {"vendor": "zoom", "title": "B"}
     early = {"vendor": "kudo", "title": "C"}
     other = {"vendor": "kudo", "title": "A"}
-    for key in ("timers", "sources", "not_rules"):
+    for key in ("sources", "not_rules"):
         assert merge_vendors([], **{key: [late, early, other, dict(late)]})[key] == [other, early, late]
+
+
+def test_a_timer_says_for_whom_and_how_long():
+    with pytest.raises(ValueError, match=r"^timer .*: it needs protocol, seconds, services, vendor$"):
+        merge_vendors([], timers=[{"vendor": "x"}])
 
 
 def test_the_digest_follows_timers_and_not_sources():
     bare = merge_vendors([rule("a.example")])["digest"]
     assert merge_vendors([rule("a.example")], sources=[{"vendor": "x"}], not_rules=[{"vendor": "x"}])["digest"] == bare
-    assert merge_vendors([rule("a.example")], timers=[{"vendor": "x"}])["digest"] != bare
+    assert merge_vendors([rule("a.example")], timers=[TIMER])["digest"] != bare
 
 
 def test_the_digest_is_of_canonical_json():
     awkward = 'a "quoted" title, "destinations":0, "row":0,\\ \u2013 \n'
     rules = [rule("a.example", source=awkward), rule("b.example", vendor='"row":0,'), rule("192.0.2.0/24")]
     rules.append({key: value for key, value in rules[0].items() if key not in ("row", "date")})
-    allowlist = merge_vendors(rules, timers=[{"vendor": "x", "seconds": 720}])
+    allowlist = merge_vendors(rules, timers=[TIMER])
     hashed = {key: allowlist[key] for key in ("groups", "inbound", "provenance", "timers")}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     assert allowlist["digest"] == hashlib.sha256(text.encode()).hexdigest()
