@@ -51,7 +51,7 @@ def merge_vendors(
         groups, inbound = _groups(book.outbound), _groups(book.inbound)
         carried = _ordered(timers)
         for timer in carried:
-            if not _TIMER <= timer.keys():
+            if not timer.keys() >= _TIMER:
                 raise ValueError(f"timer {timer}: it needs {', '.join(sorted(_TIMER))}")
         digest = sha256(f'{{"groups":{canonical_json(groups)},"inbound":{canonical_json(inbound)}'.encode())
         digest.update(b',"provenance":[')
