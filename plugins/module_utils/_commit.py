@@ -19,9 +19,9 @@ import os
 import shlex
 import signal
 import subprocess
-import tempfile
 import time
 
+_TEMPORARY = ".egress-allowlist"
 _SCRIPT = """#!/bin/sh
 # egress.allowlist: back to the rules before the last change, unless that was confirmed
 exec 9>{lock}
@@ -39,8 +39,9 @@ def write(path, text):
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
+    temporary = temporary_of(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
@@ -57,6 +58,12 @@ def write(path, text):
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
     sync_folder(folder)
+
+
+def temporary_of(path):
+    """Return where a file is written before it takes its name: the same place each time, so that C{sweep} knows it."""
+    folder, name = os.path.split(os.path.realpath(path))
+    return os.path.join(folder, f".{name}{_TEMPORARY}")
 
 
 def sync_folder(folder):
@@ -108,7 +115,7 @@ def remove(*paths):
         if os.path.isdir(path):
             with contextlib.suppress(OSError):
                 os.rmdir(path)
-        else:
+        elif os.path.lexists(path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
@@ -161,6 +168,10 @@ class Revert:
                 with contextlib.suppress(OSError):
                     os.killpg(int(process), signal.SIGTERM)
             remove(script, script + ".pid")
+
+    def sweep(self, *paths):
+        """Remove what a killed run was writing when it was killed: these files and ours; only under the lock."""
+        remove(*map(temporary_of, (self.candidate, *paths)), *glob.glob(os.path.join(self.folder, ".*" + _TEMPORARY)))
 
     def forget(self):
         """Remove the files of a change that was confirmed or taken back; the candidate first, it decides."""

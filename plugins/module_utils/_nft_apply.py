@@ -124,6 +124,7 @@ class Applier:
             yield
             return
         with _commit.locked(self.revert.lock):
+            self.revert.sweep(self.main_file)
             yield
 
     def _differences(self, place, wanted, listing, saved):

@@ -211,7 +211,7 @@ def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
     for ruleset in (old, new):
         host.apply(ruleset)
         states.add(host.rules())
-    for _ in range(4):
+    for _round in range(4):
         runs = [host.start(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
         for run in runs:
             done = finish(run)

@@ -65,7 +65,7 @@ def test_an_answered_datagram_keeps_the_vendors_time(ends: Ends) -> None:
         return made
 
     with ends.peer.call(bound) as there, ends.host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM)) as here:
-        for _ in range(3):
+        for _round in range(3):
             here.sendto(b"register", ("203.0.113.9", 7400))
             _data, client = there.recvfrom(100)
             there.sendto(b"registered", client)
@@ -102,7 +102,7 @@ def test_a_call_goes_on_while_rules_come_and_go(ends: Ends) -> None:
     ends.host.apply(eschat(policy="deny"))
     service = ends.listen("203.0.113.9", 7400)
     client = connect(ends.host.space, "203.0.113.9", 7400, 10)
-    server, _ = service.accept()
+    server, _client = service.accept()
 
     def send() -> None:
         for number in range(blocks):

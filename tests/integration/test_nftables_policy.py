@@ -26,7 +26,7 @@ def test_counters_that_stay_keep_their_counts(ends: Ends) -> None:
     host = ends.host
     with ends.listen("203.0.113.9", 443), ends.listen("203.0.113.9", 80):
         host.apply(native(row("203.0.113.9"), row("203.0.113.9", "80", service="web"), policy="audit"))
-        for _ in range(3):
+        for _round in range(3):
             assert ends.connects("203.0.113.9", 443) == "open"
         assert ends.connects("203.0.113.9", 80) == "open"
         assert ends.connects("203.0.113.9", 81) == "refused"

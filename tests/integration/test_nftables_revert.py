@@ -210,7 +210,7 @@ def reaches(ends: Ends, service: socket.socket, address: str, port: int = 2222) 
     """Say whether a fresh connection from the controller to a service of the host's carries data both ways."""
     try:
         with connect(ends.peer, address, port, 0.3) as there:
-            here, _ = service.accept()
+            here, _client = service.accept()
             with here:
                 here.settimeout(0.3)
                 there.sendall(b"ping")

@@ -126,7 +126,7 @@ def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None
     assert revert.pending()
     revert.start(f"touch {tmp_path}/went-back", 0.2, "aa")
     assert not (tmp_path / "went-back").exists()
-    assert until(lambda: (tmp_path / "went-back").exists())
+    assert until((tmp_path / "went-back").exists)
     assert until(lambda: not revert.pending() and os.listdir(revert.folder) == ["test.lock"])
     assert not (tmp_path / "etc").exists()
 
@@ -173,6 +173,16 @@ def test_stopping_ends_the_process_and_spares_the_one_in_force(revert: _commit.R
     revert.forget()
     os.waitpid(int(pids["bb"]), 0)
     assert os.listdir(revert.folder) == []
+
+
+def test_what_a_killed_run_was_writing_goes(revert: _commit.Revert, tmp_path: Path) -> None:
+    main, other = tmp_path / "main.conf", tmp_path / ".other.tmp"
+    other.touch()
+    for path in (revert.candidate, revert.rollback, f"{revert.folder}/test.revert-aa", str(main)):
+        _commit.write(path, "")
+        os.rename(path, _commit.temporary_of(path))
+    revert.sweep(str(main))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".other.tmp", "etc", "run with space"]
 
 
 def test_a_process_of_somebody_elses_is_not_ended(revert: _commit.Revert) -> None:
