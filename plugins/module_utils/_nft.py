@@ -104,11 +104,12 @@ def forward(place, wanted, live, jumps):
     return "\n".join(lines) + "\n"
 
 
-def away(place, live, jumps, used=False):
-    """Return the transaction that removes all that is ours from a place; a chain that is C{used} is only emptied."""
-    if not place.owned:
-        return f"delete table {place}\n" if live else ""
-    keep = {("chain", _CHAIN): ""} if used else {}
+def away(place, live, jumps, leads):
+    """Return the transaction that removes what is ours from the user's table.
+
+    Where a rule of theirs C{leads} to our chain, that is only emptied.
+    """
+    keep = {("chain", _CHAIN): ""} if leads else {}
     return "".join(line + "\n" for line in _unjump(place, jumps) + _teardown(place, live, keep))
 
 
