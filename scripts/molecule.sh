@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 export ANSIBLE_COLLECTIONS_PATH="$PWD/.collections"
 export EGRESS_CONTAINERS="$PWD/extensions/molecule/containers.sh"
+# Molecule's own default is the same for all checkouts whose directories bear one name.
+export MOLECULE_EPHEMERAL_DIRECTORY="$PWD/.cache/molecule"
 export ANSIBLE_FORCE_COLOR=0 NO_COLOR=1
 if [ $# = 0 ]; then
     # What a killed run may have left.

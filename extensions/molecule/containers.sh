@@ -32,7 +32,6 @@ build_image() {
     echo "$tag"
     ! podman image exists "$tag" || return 0
     tar="$EGRESS_CACHE/molecule/${tag##*:}.tar"
-    mkdir -p "$(dirname "$tar")"
     if [ ! -e "$tar" ]; then
         say "building the image of the containers"
         mmdebstrap --quiet --format=tar --variant=minbase --components="$(suite_components)" --include="$packages" "$(suite)" "$tar.new" >&2
@@ -115,6 +114,7 @@ start() {
 
 up() {
     local name
+    mkdir -p "$EGRESS_CACHE/molecule"
     image="$(build_image)"
     down
     [ -e "$key" ] || ssh-keygen -q -t ed25519 -N '' -C egress-allowlist -f "$key"
