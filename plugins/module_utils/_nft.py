@@ -81,11 +81,16 @@ class Nft:
                 found.append((chain, match.group(2)))
         return found
 
+    def version(self):
+        """Return nft's version, such as 1.0.6; each prints the same rules a little differently."""
+        found = re.search(r"v(\d+\.\S+)", self.run("--version"))
+        return found.group(1) if found else "unknown"
+
     def _check_version(self):
         """Raise NftError for an nft that prints prefixes wrongly: differences and the way back would be wrong."""
-        found = re.search(r"v(\d+)\.\S+", self.run("--version"))
-        if found and int(found.group(1)) < 1:
-            raise NftError(f"nft {found.group(0)[1:]} is too old: 1.0 or newer is needed")
+        version = self.version()
+        if version.startswith("0."):
+            raise NftError(f"nft {version} is too old: 1.0 or newer is needed")
 
 
 def settled(place, jumps):

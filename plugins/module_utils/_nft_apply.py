@@ -134,9 +134,12 @@ class Applier:
         lines = texts.difference(texts.entries(live), new, place.owned)
         lines += texts.settings_difference(saved["settings"] if live else {}, texts.headers(wanted)["settings"])
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
-        now, loaded = texts.digests(live), saved["loaded"]
+        now, loaded = texts.digests(live), dict(saved["loaded"])
+        version = loaded.pop("nft", None)
         if loaded and not live and str(place) == str(_place_of(saved)):
             return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
+        if loaded and version != self.nft.version():
+            return [*lines, f"~ nft: {version} -> {self.nft.version()}, which prints rules otherwise: written anew"]
         if _asleep(place, listing):
             lines.append(f"~ table {place}: switched off on the host since, set back")
         changed = sorted(name for name in set(now) | set(loaded) if loaded and now.get(name) != loaded.get(name))
@@ -209,6 +212,7 @@ class Applier:
             self.nft.load(text)
             loaded = True
             digests = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
+            digests["nft"] = self.nft.version()
             _commit.write(self.revert.candidate, candidate + texts.header("loaded", digests))
             if not revert_after:
                 self._confirm()

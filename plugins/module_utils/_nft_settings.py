@@ -22,15 +22,18 @@ def complete(native, place, saved):
         if not servers:
             notes.append("no name server is configured besides the host's own: names are asked of nobody else")
     if "ntp" in native["discover"]:
-        known = saved["settings"].get("ntp names", {})
-        servers, resolved, unresolved = _host.time_servers(known)
+        # Pools answer differently each time: a name keeps what it was found to be, else no run were the last.
+        known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
+        servers, resolved, unresolved = _host.time_servers({name: known[name].split() for name in known})
         addresses = sorted(set(servers).union(*resolved.values()))
         elements += _by_version("ntp", addresses)
-        settings.update({"ntp servers": ", ".join(addresses), "ntp names": resolved})
+        settings["ntp servers"] = ", ".join(addresses)
+        settings["ntp names"] = "; ".join(f"{name} = {' '.join(found)}" for name, found in sorted(resolved.items()))
+        remedy = "to be sure of the clock, name servers by address in nftables_ntp_servers"
         notes += [
-            f"time server {name} stays shut: its name could not be looked up; set nftables_ntp_servers"
-            for name in unresolved
+            f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in resolved
         ]
+        notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
     text = native["ruleset"]
     for name, members in elements:
         if members:
