@@ -80,12 +80,12 @@ def reach(protocol: str, address: str, port: int) -> bool:
 
 def play_the_internet() -> None:
     """Be the peer: the addresses of the packets are its own, and what is sent to it comes back."""
-    while subprocess.run(["ip", "link", "show", "in"], capture_output=True).returncode:
+    while subprocess.run(["ip", "link", "show", "in"], capture_output=True, check=False).returncode:
         time.sleep(0.02)
     ip("link set lo up", "address add 198.18.0.2/30 dev in", "link set in up")
-    ip(*(f"route replace local {address} dev lo" for _, address, _, _ in PACKETS))
+    ip(*(f"route replace local {address} dev lo" for dummy, address, dummy, dummy in PACKETS))
     servers = []
-    for kind, port in {(socket.SOCK_STREAM if p == "tcp" else socket.SOCK_DGRAM, n) for p, _, n, _ in PACKETS}:
+    for kind, port in {(socket.SOCK_STREAM if p == "tcp" else socket.SOCK_DGRAM, n) for p, dummy, n, dummy in PACKETS}:
         server = socket.socket(socket.AF_INET, kind)
         server.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         server.bind(("", port))
@@ -106,7 +106,7 @@ def answer(servers: list[socket.socket]) -> None:
                     connection.sendall(connection.recv(5))
             else:
                 # Answer from the address that was asked, whichever it was.
-                data, control, _, client = server.recvmsg(5, 64)
+                data, control, dummy, client = server.recvmsg(5, 64)
                 server.sendmsg([data], control, 0, client)
 
 

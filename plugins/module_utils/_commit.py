@@ -18,7 +18,6 @@ import glob
 import os
 import shlex
 import signal
-import subprocess
 import time
 
 _TEMPORARY = ".egress-allowlist"
@@ -121,9 +120,13 @@ def remove(*paths):
 
 
 class Revert:
-    """The armed way back of one backend; C{folder} is on a file system that a boot empties."""
+    """The armed way back of one backend; C{folder} is on a file system that a boot empties.
 
-    def __init__(self, backend, folder, candidate):
+    C{run} takes a command and returns C{(status, output, errors)}.
+    """
+
+    def __init__(self, backend, folder, candidate, run):
+        self._run = run
         self.unit = f"egress-allowlist-{backend}-revert"
         self.candidate = candidate
         self.folder = folder
@@ -144,16 +147,12 @@ class Revert:
         write(script, _SCRIPT.format(command=command, **quoted))
         if systemd_runs() and self._start_systemd(script, seconds, token):
             return
-        # Its own session, no open files of ours: it outlives the module, the connection and the controller.
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", 'sleep "$1"; exec /bin/sh "$2" "$3"', self.unit, str(seconds), script, token],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
-        write(script + ".pid", f"{process.pid}\n")
+        # A session of its own, no open files of ours: it outlives the module, the connection and the controller.
+        waiting = 'cd /; exec </dev/null >/dev/null 2>&1; echo $$ >"$2.pid"; sleep "$1"; exec /bin/sh "$2" "$3"'
+        command = ["setsid", "--fork", "/bin/sh", "-c", waiting, self.unit, str(seconds), script, token]
+        status, dummy, errors = self._run(command)
+        if status:
+            raise OSError(status, errors.strip(), "setsid")
 
     def stop(self, but=""):
         """End what waits to go back, except for the token C{but}; tidying only, the candidate decides."""
@@ -162,7 +161,7 @@ class Revert:
             if token.endswith(".pid") or token == but:
                 continue
             if systemd_runs():
-                subprocess.run(["systemctl", "stop", f"{self.unit}-{token}.timer"], check=False, capture_output=True)
+                self._run(["systemctl", "stop", f"{self.unit}-{token}.timer"])
             process = read(script + ".pid").strip()
             if process.isdigit() and self.unit in read_command(process):
                 with contextlib.suppress(OSError):
@@ -187,7 +186,7 @@ class Revert:
             f"--on-active={seconds}s",
             "--timer-property=AccuracySec=100ms",
         ]
-        return subprocess.run([*timer, "/bin/sh", script, token], check=False, capture_output=True).returncode == 0
+        return self._run([*timer, "/bin/sh", script, token])[0] == 0
 
 
 def systemd_runs():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
 
@@ -43,25 +42,25 @@ class Place:
 
 
 class Nft:
-    """The nft command of this host."""
+    """The nft command of this host; C{run} takes a command and its input and returns C{(status, output, errors)}."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, run):
+        self.path, self._run = path, run
 
-    def run(self, *arguments, **options):
-        """Run nft; raises NftError when it refuses."""
-        done = subprocess.run([self.path, *arguments], capture_output=True, text=True, check=False, **options)
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr.strip()]
-            lines = lines if lines[0] else [f"it ended with status {done.returncode}"]
+    def run(self, *arguments, text=None):
+        """Run nft, with a text as its input; raises NftError when it refuses."""
+        status, output, errors = self._run([self.path, *arguments], text)
+        if status:
+            lines = [line for line in errors.splitlines() if "rror" in line] or [errors.strip()]
+            lines = lines if lines[0] else [f"it ended with status {status}"]
             raise NftError("nft refused: " + "; ".join(lines[:5]))
-        return done.stdout
+        return output
 
     def load(self, text, check=False):
         """Load a text as one transaction, or only have it checked by nft and the kernel."""
         if check:
             self._check_version()
-        self.run(*(["-c"] if check else []), "-f", "-", input=text)
+        self.run(*(["-c"] if check else []), "-f", "-", text=text)
 
     def listing(self, place, stateless=True):
         """Return the live listing of a table, '' where there is no such table."""

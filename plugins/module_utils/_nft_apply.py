@@ -13,7 +13,6 @@ import contextlib
 import os
 import re
 import secrets
-import subprocess
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host, _nft
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
@@ -28,12 +27,12 @@ _HOW = ("# loaded: ", "# token: ", "# service: ")  # lines of a boot file about 
 class Applier:
     """One run on one host."""
 
-    def __init__(self, nft, check_mode):
-        self.nft, self.check_mode = nft, check_mode
+    def __init__(self, nft, run, check_mode):
+        self.nft, self._run, self.check_mode = nft, run, check_mode
         self.main_file, folder = _host.boot_paths()
         self.boot_file = os.path.join(folder, _FILE)
         # Matched by no pattern that a main file includes: neither *.nft nor *.
-        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{_FILE}.unconfirmed"))
+        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{_FILE}.unconfirmed"), run)
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
@@ -105,7 +104,7 @@ class Applier:
                 elif without != main:
                     _commit.write(self.main_file, without)
                 if texts.headers(_commit.read(self.boot_file))["service"].get("state") == "disabled":
-                    _systemctl("disable")
+                    self._systemctl("disable")
                 self.nft.load(text)
                 _commit.remove(self.revert.candidate)
                 _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
@@ -230,9 +229,9 @@ class Applier:
     def _undo(self, command, former):
         """Leave nothing behind of a change that failed; C{former}: the candidate of an older one that still waits."""
         if command:
-            done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise _nft.NftError("the way back is blocked, it is tried again in time: " + done.stderr.strip())
+            status, dummy, errors = self._run(["/bin/sh", "-c", command])
+            if status:
+                raise _nft.NftError("the way back is blocked, it is tried again in time: " + errors.strip())
         elif former:
             _commit.write(self.revert.candidate, former)
             self.revert.stop(but=_token(former))
@@ -242,7 +241,7 @@ class Applier:
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
-        before = texts.headers(_commit.read(self.boot_file))["service"] or {"state": _systemctl("is-enabled")}
+        before = texts.headers(_commit.read(self.boot_file))["service"] or {"state": self._systemctl("is-enabled")}
         candidate = _commit.read(self.revert.candidate)
         _commit.write(self.revert.candidate, candidate + texts.header("service", before))
         main = _commit.read(self.main_file, missing=None)
@@ -252,13 +251,17 @@ class Applier:
         os.replace(self.revert.candidate, self.boot_file)
         _commit.sync_folder(os.path.dirname(self.boot_file))
         self.revert.forget()
-        _systemctl("enable")
+        self._systemctl("enable")
+
+    def _systemctl(self, verb):
+        """Run systemctl for the service that loads rules at boot, where systemd runs; returns what it prints."""
+        return self._run(["systemctl", verb, _SERVICE])[1].strip() if _commit.systemd_runs() else ""
 
     def _boot_notes(self, changing=False):
         """Say whether and how the rules come back after a reboot."""
         if not _commit.systemd_runs():
             return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {self.boot_file})"]
-        state = _systemctl("is-enabled")
+        state = self._systemctl("is-enabled")
         if state == "enabled" or changing:
             return [f"{_SERVICE} loads the rules at boot, from {self.boot_file}"]
         return ["nothing loads the rules at boot: {} is {}".format(_SERVICE, state or "not installed")]
@@ -267,14 +270,6 @@ class Applier:
 def _body(text):
     """Return a boot file without the lines about how it was loaded."""
     return "".join(line for line in text.splitlines(True) if not line.startswith(_HOW))
-
-
-def _systemctl(verb):
-    """Run systemctl for the service that loads rules at boot, where systemd runs; returns what it prints."""
-    if not _commit.systemd_runs():
-        return ""
-    done = subprocess.run(["systemctl", verb, _SERVICE], check=False, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def _token(text):

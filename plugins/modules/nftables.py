@@ -127,6 +127,10 @@ def main():
             msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
         )
     result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+
+    def run(command, text=None):
+        return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
+
     path = module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"])
     if not path:
         if params["state"] == "absent" or params["missing_ok"]:
@@ -137,7 +141,7 @@ def main():
     if os.geteuid() != 0:
         module.fail_json(msg="nft needs root rights: use become", **result)
     try:
-        applier = Applier(Nft(path), module.check_mode)
+        applier = Applier(Nft(path, run), run, module.check_mode)
         if params["state"] == "present":
             result.update(applier.present(params["ruleset"], params["revert_after"]))
         elif params["state"] == "confirmed":

@@ -89,10 +89,10 @@ class Book:
                 origin = None  # A list or a dictionary among the values: _new_origin says which.
             if origin is None:
                 origin = self._new_origin(head)
-            if type(row) is not int or row < 1:
+            if row.__class__ is not int or row < 1:
                 row = _row(rule)
             destination = get("destination")
-            if type(destination) is not str:
+            if destination.__class__ is not str:
                 destination = _text("destination", destination)
             side = origin.side
             services = side.services.get(destination)
@@ -163,8 +163,8 @@ def _json_parts(entry: dict[str, Any]) -> tuple[str, str, str]:
     """Return the canonical JSON of an entry: before its destinations, between them and the row, after the row."""
     text = canonical_json({**entry, "destinations": 0, "row": 0})
     # Inside a text JSON writes a quote as \\", so neither mark can be found in one.
-    before, _, text = text.partition('"destinations":0')
-    between, _, after = text.partition('"row":0,')
+    before, dummy, text = text.partition('"destinations":0')
+    between, dummy, after = text.partition('"row":0,')
     return before + '"destinations":', between, after
 
 

@@ -112,7 +112,7 @@ def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
             found.append((int(numbers[start] + numbers[start + 1]), start + 2))
         return [(port, after) for port, after in found if port <= 65535]
 
-    following: list[list[Reading]] = [[] for _ in range(count)] + [[()]]
+    following: list[list[Reading]] = [[] for dummy in range(count)] + [[()]]
     for start in range(count - 1, -1, -1):
         items = []
         for low, after in ports(start):

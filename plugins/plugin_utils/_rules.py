@@ -75,7 +75,7 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
         if not isinstance(text, str) or not text or not text.isprintable():
             raise ValueError(f"row {position}: {column} {text!r} is not a name: every row says its {column}")
     number = row.get("row", position)
-    if type(number) is not int or number < 1:
+    if number.__class__ is not int or number < 1:
         raise ValueError(f"{row['vendor']}: {row['service']}: row {number!r} is not a number from 1")
     common = {
         "vendor": row["vendor"],
@@ -118,7 +118,7 @@ def _widest(given: Mapping[str, int]) -> dict[str, int]:
         raise ValueError(f"widest_prefix {given!r} is not understood: write {WIDEST_PREFIX}")
     widest = {**WIDEST_PREFIX, **given}
     for family, bits in (("ipv4", 32), ("ipv6", 128)):
-        if type(widest[family]) is not int or not 0 <= widest[family] <= bits:
+        if widest[family].__class__ is not int or not 0 <= widest[family] <= bits:
             raise ValueError(f"widest_prefix: {family} {widest[family]!r} is not a number from 0 to {bits}")
     return widest
 

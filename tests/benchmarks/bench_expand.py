@@ -36,7 +36,7 @@ def make_prefixes(count: int) -> list[str]:
     """Return C{count} IPv4 prefixes without order; some overlap, some are neighbours."""
     rng = random.Random(20260601)
     found = []
-    for _ in range(count):
+    for dummy in range(count):
         length = rng.choice((16, 20, 22, 24, 24, 24, 26, 28, 32))
         found.append(f"{IPv4Address(rng.getrandbits(length) << (32 - length))}/{length}")
     return found
@@ -45,7 +45,7 @@ def make_prefixes(count: int) -> list[str]:
 def best(work: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, Any]:
     """Return the shortest time in milliseconds, and the result."""
     times = []
-    for _ in range(rounds):
+    for dummy in range(rounds):
         start = time.perf_counter()
         result = work()
         times.append(time.perf_counter() - start)

@@ -81,7 +81,7 @@ def measure(what: str, count: int) -> None:
         data = make_rules(count)
     before = peak()
     times = []
-    for _ in range(ROUNDS if count <= 200_000 else 1):
+    for dummy in range(ROUNDS if count <= 200_000 else 1):
         start = time.perf_counter()
         result = work(data)
         times.append(time.perf_counter() - start)

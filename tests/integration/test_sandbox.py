@@ -68,13 +68,13 @@ def test_processes_end_with_it_and_are_reaped() -> None:
 def test_processes_end_when_it_is_killed() -> None:
     mark = uuid.uuid4().hex
     with subprocess.Popen([SANDBOX, "--", "bash", "-c", f"exec -a {mark} sleep 60"]) as process:
-        for _ in range(100):
+        for dummy in range(100):
             if _running(mark):
                 break
             time.sleep(0.05)
         assert _running(mark)
         process.kill()
-    for _ in range(100):
+    for dummy in range(100):
         if not _running(mark):
             break
         time.sleep(0.05)

@@ -55,9 +55,8 @@ class Namespace:
     def run(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside; options as for C{subprocess.run}, output captured as text unless they say else."""
         enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", f"--wd={os.getcwd()}", "--"]
-        return subprocess.run(
-            [*enter, *map(str, command)], **{"capture_output": True, "text": True, "check": False, **options}
-        )
+        options = {"capture_output": True, "text": True, **options}
+        return subprocess.run([*enter, *map(str, command)], check=options.pop("check", False), **options)
 
     def script(self, text: str) -> None:
         """Run a shell script inside; raises WorldError with its complaint when a line of it fails."""
@@ -113,7 +112,7 @@ def add_default_routes(namespace: Namespace, device: str, hops: dict[int, str], 
 def namespaces(ends: ExitStack, count: int) -> list[Namespace]:
     """Return new namespaces that end with C{ends}."""
     made = []
-    for _ in range(count):
+    for dummy in range(count):
         namespace = Namespace()
         ends.callback(namespace.close)
         made.append(namespace)

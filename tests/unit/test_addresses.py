@@ -122,4 +122,4 @@ def test_collapse_keeps_the_integers_and_nothing_touches(ranges: list[tuple[int,
     joined = collapse(ranges)
     members = {number for first, last in ranges for number in range(first, last + 1)}
     assert [number for first, last in joined for number in range(first, last + 1)] == sorted(members)
-    assert all(last + 1 < first for (_, last), (first, _) in itertools.pairwise(joined))
+    assert all(last + 1 < first for (dummy, last), (first, dummy) in itertools.pairwise(joined))

@@ -143,7 +143,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "message"), BAD, ids=[f"{path}-{value!r:.20}" for path, value, _ in BAD])
+@pytest.mark.parametrize(("path", "value", "message"), BAD, ids=[f"{path}-{value!r:.20}" for path, value, dummy in BAD])
 def test_a_bad_definition_is_refused_with_its_place(path: str, value: Any, message: str) -> None:
     definition = copy.deepcopy(GOOD)
     *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]

@@ -74,7 +74,7 @@ RULES = st.lists(
 
 def span(ports):
     """Return the first and last port of '443' or '80-90'."""
-    low, _, high = ports.partition("-")
+    low, dummy, high = ports.partition("-")
     return int(low), int(high or low)
 
 
@@ -179,7 +179,7 @@ def test_groups_are_minimal_and_canonical(rules):
                 assert len(parents) == len(set(parents)), "two halves of one prefix"
             services = [(service[:3], *span(service[4:])) for service in group["services"]]
             assert services == sorted(services)
-            for (protocol, _, last), (following, first, _) in pairwise(services):
+            for (protocol, dummy, last), (following, first, dummy) in pairwise(services):
                 assert protocol != following or last + 1 < first
 
 

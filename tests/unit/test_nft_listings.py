@@ -5,70 +5,68 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft, _nft_text
 
 # nft 1.0.6 of Debian 12, where the package netbase is installed.
 NAMES = """\
 table inet egress_allowlist {
-	ct timeout tcp_720 {
-		protocol tcp
-		l3proto inet
-		policy = { established : 720 }
-	}
+\tct timeout tcp_720 {
+\t\tprotocol tcp
+\t\tl3proto inet
+\t\tpolicy = { established : 720 }
+\t}
 
-	ct timeout udp_60 {
-		protocol udp
-		l3proto inet
-		policy = { unreplied : 60, replied : 60 }
-	}
+\tct timeout udp_60 {
+\t\tprotocol udp
+\t\tl3proto inet
+\t\tpolicy = { unreplied : 60, replied : 60 }
+\t}
 
-	counter acme/calls {
-		comment "acme: calls"
-	}
+\tcounter acme/calls {
+\t\tcomment "acme: calls"
+\t}
 
-	set tcp_720_v4 {
-		type ipv4_addr . inet_proto . inet_service
-		flags interval
-		elements = { 203.0.113.0/28 . tcp . 443,
-			203.0.113.17 . tcp . 17 }
-	}
+\tset tcp_720_v4 {
+\t\ttype ipv4_addr . inet_proto . inet_service
+\t\tflags interval
+\t\telements = { 203.0.113.0/28 . tcp . 443,
+\t\t\t203.0.113.17 . tcp . 17 }
+\t}
 
-	map allowed4 {
-		type ipv4_addr . inet_proto . inet_service : counter
-		flags interval
-		elements = { 203.0.113.5 . tcp . 6-17 : "acme/calls",
-			203.0.113.6/31 . udp . 6000-60000 : "acme/media" }
-	}
+\tmap allowed4 {
+\t\ttype ipv4_addr . inet_proto . inet_service : counter
+\t\tflags interval
+\t\telements = { 203.0.113.5 . tcp . 6-17 : "acme/calls",
+\t\t\t203.0.113.6/31 . udp . 6000-60000 : "acme/media" }
+\t}
 
-	map allowed6 {
-		type ipv6_addr . inet_proto . inet_service : counter
-		flags interval
-		elements = { 2001:db8::/48 . tcp . 443 : "acme/calls",
-			2001:db8:1::17 . udp . 17 : "acme/media" }
-	}
+\tmap allowed6 {
+\t\ttype ipv6_addr . inet_proto . inet_service : counter
+\t\tflags interval
+\t\telements = { 2001:db8::/48 . tcp . 443 : "acme/calls",
+\t\t\t2001:db8:1::17 . udp . 17 : "acme/media" }
+\t}
 
-	set management {
-		type inet_service
-		elements = { 6, 17, 22 }
-	}
+\tset management {
+\t\ttype inet_service
+\t\telements = { 6, 17, 22 }
+\t}
 
-	chain baseline {
-		meta l4proto { tcp, udp } th dport 53 ip daddr @dns4 accept
-	}
+\tchain baseline {
+\t\tmeta l4proto { tcp, udp } th dport 53 ip daddr @dns4 accept
+\t}
 
-	chain egress {
-		limit rate 10/minute log prefix "egress.allowlist stopped: "
-		meta l4proto tcp reject with tcp reset
-		reject with icmpx admin-prohibited
-	}
+\tchain egress {
+\t\tlimit rate 10/minute log prefix "egress.allowlist stopped: "
+\t\tmeta l4proto tcp reject with tcp reset
+\t\treject with icmpx admin-prohibited
+\t}
 
-	chain output {
-		type filter hook output priority filter; policy accept;
-		tcp sport @management tcp flags != syn / syn,ack accept
-	}
+\tchain output {
+\t\ttype filter hook output priority filter; policy accept;
+\t\ttcp sport @management tcp flags != syn / syn,ack accept
+\t}
 }
 """
 # The same of a host that has no /etc/protocols.
@@ -101,19 +99,18 @@ ENTRIES = {
 }
 
 
-def nft(monkeypatch: pytest.MonkeyPatch, **answers: str) -> _nft.Nft:
+def nft(**answers: str) -> _nft.Nft:
     """Return an nft that answers by its last word."""
 
-    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(command, 0, answers[command[-1].lstrip("-")], "")
+    def run(command: list[str], _text: str | None) -> tuple[int, str, str]:
+        return 0, answers[command[-1].lstrip("-")], ""
 
-    monkeypatch.setattr(_nft.subprocess, "run", run)
-    return _nft.Nft("/usr/sbin/nft")
+    return _nft.Nft("/usr/sbin/nft", run)
 
 
 @pytest.mark.parametrize("listing", LISTINGS.values(), ids=LISTINGS)
-def test_elements_are_read_alike(monkeypatch: pytest.MonkeyPatch, listing: str) -> None:
-    live = nft(monkeypatch, tables="table inet egress_allowlist\n", egress_allowlist=listing).listing(_nft.Place())
+def test_elements_are_read_alike(listing: str) -> None:
+    live = nft(tables="table inet egress_allowlist\n", egress_allowlist=listing).listing(_nft.Place())
     assert _nft_text.entries(_nft_text.blocks(live)) == ENTRIES
 
 
@@ -134,19 +131,18 @@ def test_counts_change_no_digest() -> None:
 
 
 @pytest.mark.parametrize("version", ["nftables v1.0.2 (Lester Gooch)\n", "nftables v1.1.3 (Commodore Bullmoose #4)\n"])
-def test_nft_from_1_0_is_taken(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    loaded: list[object] = []
-    found = nft(monkeypatch, version=version)
-    run = found.run
-    monkeypatch.setattr(
-        found,
-        "run",
-        lambda *arguments, **_options: run(*arguments) if "--version" in arguments else loaded.append(arguments),
-    )
-    found.load("table inet x {}", check=True)
-    assert loaded == [("-c", "-f", "-")]
+def test_nft_from_1_0_is_taken(version: str) -> None:
+    loaded = []
+
+    def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
+        if "--version" not in command:
+            loaded.append((command[1:], text))
+        return 0, version, ""
+
+    _nft.Nft("/usr/sbin/nft", run).load("table inet x {}", check=True)
+    assert loaded == [(["-c", "-f", "-"], "table inet x {}")]
 
 
-def test_older_nft_is_refused_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_nft_is_refused_before_anything_is_loaded() -> None:
     with pytest.raises(_nft.NftError, match=r"^nft 0\.9\.8 is too old: 1\.0 or newer is needed$"):
-        nft(monkeypatch, version="nftables v0.9.8 (E.D.S.)\n").load("table inet x {}", check=True)
+        nft(version="nftables v0.9.8 (E.D.S.)\n").load("table inet x {}", check=True)

@@ -270,10 +270,10 @@ def test_the_text_does_not_depend_on_the_order_of_rules() -> None:
     rules = [
         rule(f"192.0.2.{rng.randrange(256)}/32", str(rng.choice([443, 80, "80-443"])), rng.choice(["tcp", "udp"]),
              vendor=rng.choice(["acme", "zoom"]), **rng.choice([{}, {"direction": "inbound"}]))
-        for _ in range(60)
+        for dummy in range(60)
     ]  # fmt: skip
     texts = set()
-    for _ in range(5):
+    for dummy in range(5):
         rng.shuffle(rules)
         texts.add(made(*rules, timers=(timer(60), timer(90, vendor="zoom")), policy="deny", scope="both")["ruleset"])
     assert len(texts) == 1

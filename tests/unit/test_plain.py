@@ -43,10 +43,10 @@ def test_other_types_become_exact_ones() -> None:
     value = OrderedDict({Text("a"): (Text("b"), Number.ONE), "c": UserDict(d=date(2022, 3, 1))})
     copy = plain(value)
     assert copy == {"a": ["b", 1], "c": {"d": "2022-03-01"}}
-    assert type(copy) is dict
+    assert copy.__class__ is dict
     assert [type(key) for key in copy] == [str, str]
     assert [type(item) for item in copy["a"]] == [str, int]
-    assert type(copy["c"]) is dict
+    assert copy["c"].__class__ is dict
 
 
 def test_copies_are_deep() -> None:
@@ -66,7 +66,7 @@ def test_tagged_values_of_ansible() -> None:
     """What a play hands to a filter: a tagged text in a lazy container."""
     tags = pytest.importorskip("ansible._internal._datatag._tags")
     text = tags.Origin(path="/vars.yml").tag("443")
-    assert type(text) is not str
+    assert text.__class__ is not str
     copy = plain({"ports": [text]})
-    assert type(copy["ports"][0]) is str
+    assert copy["ports"][0].__class__ is str
     assert copy == {"ports": ["443"]}

@@ -35,7 +35,7 @@ def check(allowlist: dict) -> None:
         if entry["protocol"] not in ("tcp", "udp"):
             raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
     for timer in allowlist["timers"]:
-        if type(timer["seconds"]) is not int or not 1 <= timer["seconds"] <= _LONGEST_TIMER:
+        if timer["seconds"].__class__ is not int or not 1 <= timer["seconds"] <= _LONGEST_TIMER:
             raise ValueError(
                 f"{timer['vendor']}: timer: seconds {timer['seconds']!r} is not a number from 1 to {_LONGEST_TIMER}"
             )

@@ -24,7 +24,7 @@ class _Tables(HTMLParser):
             self._row = []
         elif tag == "td":
             self._skip_covered()
-            for _ in range(spans.get("colspan", 1)):
+            for dummy in range(spans.get("colspan", 1)):
                 self._spans[len(self._row)] = spans.get("rowspan", 1) - 1
                 self._row.append("")
             self._inside = True
