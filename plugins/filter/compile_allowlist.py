@@ -14,41 +14,16 @@ description:
   - Does what P(egress.allowlist.select_rows#filter), P(egress.allowlist.expand_rows#filter) and
     P(egress.allowlist.merge_vendors#filter) do one after the other, so that Ansible need not carry thousands of rows
     and rules from task to task.
+extends_documentation_fragment: [egress.allowlist.selection]
 options:
   _input:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
     type: dict
     required: true
-  vendors:
-    description: The chosen vendors, each with its C(name) and the options that its vendor file offers.
-    type: list
-    elements: dict
-    required: true
   widest_prefix:
     description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
     type: dict
     default: {ipv4: 16, ipv6: 32}
-  requirements:
-    description: Which rows to take, any of V(required), V(recommended), V(optional).
-    type: list
-    elements: str
-    default: [required, recommended]
-  max_age:
-    description: The age beyond which a source is stale, such as V(730d), V(24mo), V(2y).
-    type: str
-    default: 2y
-  stale:
-    description: What a stale source leads to, a flag (V(warn)) or an error (V(fail)).
-    type: str
-    choices: [warn, fail]
-    default: warn
-  all_by_default:
-    description: Whether an V(all) stands there because nobody said anything.
-    type: bool
-    default: false
-  today:
-    description: The day from which ages are counted, C(YYYY-MM-DD), if not today.
-    type: str
 """
 
 EXAMPLES = r"""

@@ -11,37 +11,12 @@ short_description: Select rows of vendors from the catalog
 version_added: "0.1.0"
 author: Contributors to egress.allowlist (@egress-allowlist)
 description: Takes the rows of the chosen vendors and options, cells as printed. Errors name the choices.
+extends_documentation_fragment: [egress.allowlist.selection]
 options:
   _input:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
     type: dict
     required: true
-  vendors:
-    description: The chosen vendors, each with its C(name) and the options that its vendor file offers.
-    type: list
-    elements: dict
-    required: true
-  requirements:
-    description: Which rows to take, any of V(required), V(recommended), V(optional).
-    type: list
-    elements: str
-    default: [required, recommended]
-  max_age:
-    description: The age beyond which a source is stale, such as V(730d), V(24mo), V(2y).
-    type: str
-    default: 2y
-  stale:
-    description: What a stale source leads to, a flag in RV(_value) (V(warn)) or an error (V(fail)).
-    type: str
-    choices: [warn, fail]
-    default: warn
-  all_by_default:
-    description: Whether an V(all) stands there because nobody said anything.
-    type: bool
-    default: false
-  today:
-    description: The day from which ages are counted, C(YYYY-MM-DD), if not today.
-    type: str
 """
 
 EXAMPLES = r"""
