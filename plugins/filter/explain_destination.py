@@ -1,0 +1,74 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C(explain_destination)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: explain_destination
+short_description: Say why something is open
+version_added: "0.1.0"
+author: Contributors to egress.allowlist (@egress-allowlist)
+description: Lists the rows of the vendors' documents that open something to a destination.
+options:
+  _input:
+    description: The allowlist, as P(egress.allowlist.merge_vendors#filter) returns it.
+    type: dict
+    required: true
+  destination:
+    description: An address, a prefix or a name; a wildcard of a vendor matches the names below it.
+    type: str
+    required: true
+  protocol:
+    description: Only rows of this protocol.
+    type: str
+    choices: ["", tcp, udp]
+    default: ""
+  port:
+    description: Only rows that open this port; 0 for all.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Who asked for tcp/443 to this address?
+  ansible.builtin.assert:
+    that: >-
+      allowlist | egress.allowlist.explain_destination('192.0.2.7', port=443)
+      == ['tcp/443 to 192.0.2.0/25  example: web: row 3 of Firewall page, 2026-03 (required)']
+  vars:
+    rows:
+      - {vendor: example, service: web, row: 3, destination: 192.0.2.0/25, ports: "443",
+         source: Firewall page, date: "2026-03"}
+    allowlist: "{{ rows | egress.allowlist.expand_rows | egress.allowlist.merge_vendors }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A line for each row; empty where nothing is open.
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.plugin_utils._explain import explain_destination
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+
+
+def explain(allowlist: Any, destination: Any, protocol: Any = "", port: Any = 0) -> list[str]:
+    """Glue."""
+    try:
+        return explain_destination(plain(allowlist), str(destination), str(protocol), int(port))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return it."""
+        return {"explain_destination": explain}

@@ -1,0 +1,77 @@
+"""Why something is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._explain import explain_destination
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+PAGE = {"source": "Firewall page", "date": "2026-03"}
+ROWS: list[dict[str, Any]] = [
+    {"vendor": "kudo", "service": "media", "row": 1, "destination": "192.0.2.0/25", "ports": "443", **PAGE},
+    {
+        "vendor": "zoom",
+        "service": "calls",
+        "row": 9,
+        "destination": "192.0.2.0/24",
+        "protocol": "UDP",
+        "ports": "8801:8810",
+    },
+    {"vendor": "kudo", "service": "names", "row": 2, "destination": "*.example.com", "ports": "443", **PAGE},
+    {
+        "vendor": "zoom",
+        "service": "back",
+        "row": 3,
+        "destination": "2001:db8::/48",
+        "ports": "1-9",
+        "direction": "inbound",
+    },
+]
+ALLOWLIST = merge_vendors(expand_rows(ROWS))
+MEDIA = "tcp/443 to 192.0.2.0/25  kudo: media: row 1 of Firewall page, 2026-03 (required)"
+CALLS = "udp/8801-8810 to 192.0.2.0/24  zoom: calls: row 9 of no document (required)"
+NAMES = "tcp/443 to *.example.com  kudo: names: row 2 of Firewall page, 2026-03 (required)"
+BACK = "tcp/1-9 from 2001:db8::/48  zoom: back: row 3 of no document (required)"
+
+
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        (("192.0.2.0",), [MEDIA, CALLS]),
+        (("192.0.2.127",), [MEDIA, CALLS]),
+        (("192.0.2.128",), [CALLS]),
+        (("192.0.2.0/23",), [MEDIA, CALLS]),
+        (("192.0.2.64/26", "tcp"), [MEDIA]),
+        (("192.0.2.1", "udp", 8800), []),
+        (("192.0.2.1", "udp", 8801), [CALLS]),
+        (("192.0.2.1", "", 8810), [CALLS]),
+        (("192.0.2.1", "", 8811), []),
+        (("198.51.100.1",), []),
+        (("2001:db8::1",), [BACK]),
+        (("live.example.com",), [NAMES]),
+        (("a.b.EXAMPLE.com",), [NAMES]),
+        (("example.com",), []),
+        (("evilexample.com",), []),
+        (("*.example.com",), [NAMES]),
+    ],
+)
+def test_rows_that_open_something(asked: tuple[Any, ...], lines: list[str]) -> None:
+    assert explain_destination(ALLOWLIST, *asked) == lines
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (("192.0.2.256",), "destination '192.0.2.256': octet 256 is larger than 255"),
+        (("192.0.2.1/24",), "host bits are set"),
+        (("192.0.2.1", "icmp"), "protocol 'icmp' is not accepted: choose tcp, udp or nothing for both"),
+        (("192.0.2.1", "", 65536), "port 65536 is not accepted: write 1 to 65535, or 0 for all"),
+        (("a_b",), "destination 'a_b': is not a name"),
+    ],
+)
+def test_what_cannot_be_asked(asked: tuple[Any, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        explain_destination(ALLOWLIST, *asked)
