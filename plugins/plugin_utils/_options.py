@@ -30,7 +30,7 @@ def choose(vendor: str, specs: dict[str, dict[str, Any]], said: dict[str, Any]) 
     """Return the options of C{vendor} as the user said them, completed by the vendor's defaults.
 
     C{specs} is the C{options} part of the vendor's definition; C{said} is the user's entry without its
-    C{name}. An option that is said as null counts as not said.
+    C{name}. An option that is said as null or as nothing counts as not said.
     Raises ValueError that names the choices for an unknown option or value and a missing mandatory one.
     """
     for option in said:
@@ -39,7 +39,7 @@ def choose(vendor: str, specs: dict[str, dict[str, Any]], said: dict[str, Any]) 
     chosen = Choices({}, [], [])
     for option, spec in specs.items():
         value = said.get(option)
-        if value is None:
+        if value in (None, ""):
             if spec.get("required"):
                 raise ValueError(f"{vendor}: {_missing(option, spec)}")
             value = spec["default"]

@@ -1,0 +1,105 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every playbook, by its path and by its name in the collection, as people call them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.namespaces import SANDBOX
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+VENDORS = sorted(path.stem.removeprefix("apply_") for path in (REPOSITORY / "playbooks").glob("apply_*.yml"))
+KUDO = json.dumps({"catalog_vendors": [{"name": "kudo", "regions": "usa"}]})
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+
+def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook in the repository's root, in a sandbox of its own."""
+    command = [SANDBOX, "--", PLAYBOOK, *arguments]
+    return subprocess.run(list(map(str, command)), cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def test_every_vendor_of_the_catalog_has_its_playbook() -> None:
+    files = (REPOSITORY / "roles/catalog/vars/vendors").glob("*.yml")
+    assert sorted(path.stem for path in files) == VENDORS
+    names = (path.stem.removeprefix("apply-") for path in (REPOSITORY / "playbooks").glob("apply-*.yml"))
+    assert sorted(names) == [vendor.replace("_", "-") for vendor in VENDORS]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendors_playbook_runs_without_being_told_anything(vendor: str) -> None:
+    mandatory = ["-e", "signaling_port=7400"] if vendor == "eschat" else []
+    by_path = play(f"playbooks/apply-{vendor.replace('_', '-')}.yml", "--check", *mandatory)
+    by_name = play(f"egress.allowlist.apply_{vendor}", "--check", *mandatory)
+    for done in (by_path, by_name):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"({vendor})" in done.stdout
+        assert "changed=1 " in done.stdout
+    chooses = vendor in ("kore_ai", "kudo", "securevideo", "twilio")
+    assert ("since nothing was said" in by_path.stdout) is chooses
+
+
+def test_eschats_port_must_be_given() -> None:
+    done = play("playbooks/apply-eschat.yml", "--check")
+    assert done.returncode == 2
+    assert "eschat: signaling_port must be given" in done.stdout
+    assert "changed=0 " in done.stdout
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "markdown", "text"])
+def test_exports_are_written(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    done = play("playbooks/export.yml", "-e", KUDO, "-e", f"export_format={form}", "-e", f"export_path={path}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = path.read_text()
+    media = {"protocol": "udp", "ports": "3478", "destination": "3.25.48.192/28", "vendor": "kudo", "service": "media"}
+    if form == "json":
+        exported = json.loads(text)
+        assert set(exported) == {"rules", "allowlist"}
+        assert [rule for rule in exported["rules"] if media.items() <= rule.items()]
+    elif form == "csv":
+        assert [rule for rule in csv.DictReader(text.splitlines()) if media.items() <= rule.items()]
+    elif form == "markdown":
+        assert "| 3.25.48.192/28 | tcp/443, udp/3478 (recommended) |" in text
+    else:
+        assert "udp/3478 3.25.48.192/28\n" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (
+            "3.25.48.193",
+            "udp/3478 to 3.25.48.192/28  kudo: media: row 10 of KUDO Firewall rules, 2022-03 (recommended)",
+        ),
+        ("3.25.48.191", "nothing on the allowlist opens 3.25.48.191"),
+    ],
+)
+def test_explain_names_the_row(asked: str, answer: str) -> None:
+    done = play("playbooks/explain.yml", "-e", KUDO, "-e", f"explain={asked}", "-e", "explain_port=3478")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'"{answer}"' in done.stdout
+
+
+def test_removing_where_nothing_is_changes_nothing() -> None:
+    done = play("egress.allowlist.remove")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed=0 " in done.stdout
+
+
+def test_an_unknown_vendor_stops_the_play_before_any_host_is_touched() -> None:
+    done = play("playbooks/apply.yml", "-e", json.dumps({"catalog_vendors": [{"name": "kodo"}]}))
+    assert done.returncode == 2
+    assert "unknown vendor 'kodo'" in done.stdout
+    assert "did you mean kudo?" in done.stdout
+    assert "changed=0 " in done.stdout
