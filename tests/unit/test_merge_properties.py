@@ -4,7 +4,7 @@
 """merge_vendors against a packet filter that asks every rule, one after the other.
 
 The oracle knows rules, packets and the standard library, and shares no code with what it judges.
-C{HYPOTHESIS_PROFILE=long} tries fifty times as many lists of rules.
+C{HYPOTHESIS_PROFILE=long} tries twenty times as many lists of rules.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import socket
 from itertools import combinations, pairwise
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 settings.register_profile("quick", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", settings.get_profile("quick"), max_examples=10_000)
+settings.register_profile("long", settings.get_profile("quick"), max_examples=4_000)
 PROFILE = settings.get_profile("long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "quick")
 
 # Small spaces, so that prefixes nest and touch; at both ends of the address space and across a carry.
@@ -160,6 +161,10 @@ def test_groups_are_disjoint(rules):
         assert len(names) == len(set(names))
 
 
+def inet_form(address):
+    return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
+
+
 @PROFILE
 @given(RULES)
 def test_groups_are_minimal_and_canonical(rules):
@@ -174,7 +179,9 @@ def test_groups_are_minimal_and_canonical(rules):
             assert group["names"] == sorted(group["names"])
             for family in ("ipv4", "ipv6"):
                 networks = [ipaddress.ip_network(prefix) for prefix in group[family]]
-                assert group[family] == [str(network) for network in sorted(networks)]
+                assert networks == sorted(networks)
+                # As the C library writes addresses: for ::/96 other than Python's ipaddress.
+                assert group[family] == [f"{inet_form(n.network_address)}/{n.prefixlen}" for n in networks]
                 parents = [network.supernet() for network in networks if network.prefixlen]
                 assert len(parents) == len(set(parents)), "two halves of one prefix"
             services = [(service[:3], *span(service[4:])) for service in group["services"]]
