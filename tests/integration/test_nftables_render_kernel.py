@@ -21,11 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.namespaces import Namespace
+from tests.support.strategies import port_ranges, prefixes, span
 
 GOLDEN = sorted((Path(__file__).parents[1] / "unit" / "golden").glob("*.nft"))
-CORNERS = ["0.0.0.0/29", "10.0.0.248/29", "10.0.1.0/29", "255.255.255.248/29", "::/125", "2001:db8::fff8/125",
-           "2001:db8::1:0/125", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff8/125"]  # fmt: skip
-PORTS = [1, 2, 3, 80, 81, 443, 444, 65534, 65535]
 VERSIONS = {"inet": (4, 6), "ip": (4,), "ip6": (6,)}
 TIMERS = [("kudo", "media", "udp", 60), ("zoom", "media", "udp", 90), ("zoom", "web", "tcp", 720)]
 
@@ -48,28 +46,12 @@ def objects(listing: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any
     return {entry[kind]["name"]: entry[kind] for entry in listing if kind in entry}
 
 
-@st.composite
-def destinations(draw: st.DrawFn) -> str:
-    corner = ipaddress.ip_network(draw(st.sampled_from(CORNERS)))
-    if draw(st.integers(0, 9)) == 0:
-        return str(corner.supernet(new_prefix=draw(st.integers(0, corner.prefixlen))))
-    size = draw(st.integers(corner.prefixlen, corner.max_prefixlen))
-    place = draw(st.integers(0, 2 ** (size - corner.prefixlen) - 1)) << (corner.max_prefixlen - size)
-    return f"{corner.network_address + place}/{size}"
-
-
-@st.composite
-def port_ranges(draw: st.DrawFn) -> str:
-    first, last = sorted([draw(st.sampled_from(PORTS)), draw(st.sampled_from(PORTS))])
-    return str(first) if first == last else f"{first}-{last}"
-
-
 RULES = st.lists(
     st.fixed_dictionaries(
         {
             "protocol": st.sampled_from(["tcp", "udp"]),
             "ports": port_ranges(),
-            "destination": destinations() | st.just("*.example.com"),
+            "destination": prefixes() | st.just("*.example.com"),
             "vendor": st.sampled_from(["kudo", "zoom"]),
             "service": st.sampled_from(["media", "web"]),
         },
@@ -78,11 +60,6 @@ RULES = st.lists(
     min_size=1,
     max_size=10,
 )
-
-
-def span(text: str) -> tuple[int, int]:
-    low, _dash, high = text.partition("-")
-    return int(low), int(high or low)
 
 
 def matching(rules: list[dict[str, Any]], address: Any, protocol: str, port: int) -> list[dict[str, Any]]:

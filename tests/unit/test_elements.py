@@ -17,41 +17,17 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-# Small spaces, so that prefixes nest, touch and coincide; at both ends of the address space and across a carry.
-CORNERS = {
-    4: [("0.0.0.0", 29), ("10.0.0.248", 29), ("10.0.1.0", 29), ("255.255.255.248", 29)],
-    6: [("::", 125), ("2001:db8::fff8", 125), ("2001:db8::1:0", 125), ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff8", 125)],
-}
-PORTS = [1, 2, 3, 80, 81, 82, 443, 444, 65534, 65535]
+from tests.support.strategies import port_ranges, prefixes, span
+
 NAMES = ["example.com", "*.example.com"]
-
-
-@st.composite
-def destinations(draw: st.DrawFn) -> str:
-    """Return a prefix in one of the corners, rarely a name."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(st.sampled_from(NAMES))
-    base, length = draw(st.sampled_from(CORNERS[4] + CORNERS[6]))
-    corner = ipaddress.ip_network(f"{base}/{length}")
-    if draw(st.integers(0, 19)) == 0:
-        return str(corner.supernet(new_prefix=draw(st.integers(0, length))))
-    size = draw(st.integers(length, corner.max_prefixlen))
-    place = draw(st.integers(0, 2 ** (size - length) - 1)) << (corner.max_prefixlen - size)
-    return f"{corner.network_address + place}/{size}"
-
-
-@st.composite
-def ports(draw: st.DrawFn) -> str:
-    first, last = sorted([draw(st.sampled_from(PORTS)), draw(st.sampled_from(PORTS))])
-    return str(first) if first == last else f"{first}-{last}"
 
 
 ENTRIES = st.lists(
     st.fixed_dictionaries(
         {
             "protocol": st.sampled_from(["tcp", "udp"]),
-            "ports": ports(),
-            "destinations": st.lists(destinations(), min_size=1, max_size=4, unique=True),
+            "ports": port_ranges(),
+            "destinations": st.lists(prefixes() | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
             "who": st.sampled_from(["kudo", "zoom", "twilio", None]),
         }
     ),
@@ -65,11 +41,6 @@ def by_who(entry: dict) -> Any:
 
 def entry(who: str | None, protocol: str, ports: str, *destinations: str) -> dict:
     return {"who": who, "protocol": protocol, "ports": ports, "destinations": list(destinations)}
-
-
-def span(text: str) -> tuple[int, int]:
-    low, _dash, high = text.partition("-")
-    return int(low), int(high or low)
 
 
 def asked_by(entries: list[dict], address: Any, protocol: str, port: int) -> tuple:

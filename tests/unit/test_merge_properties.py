@@ -20,38 +20,14 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.strategies import port_ranges, prefixes, span
+
 settings.register_profile("quick", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("quick"), max_examples=4_000)
 PROFILE = settings.get_profile("long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "quick")
 
-# Small spaces, so that prefixes nest and touch; at both ends of the address space and across a carry.
-CORNERS = [
-    ("0.0.0.0", 30), ("10.0.0.248", 29), ("10.0.1.0", 29), ("255.255.255.252", 30),
-    ("::", 126), ("2001:db8::fff8", 125), ("2001:db8::1:0", 125), ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc", 126),
-]  # fmt: skip
-PORTS = [1, 2, 3, 79, 80, 81, 82, 442, 443, 444, 65534, 65535]
 NAMES = ["example.com", "*.example.com", "a.example.com", "*.a.example.com"]
 GROUP_KEYS = ["id", "services", "ipv4", "ipv6", "names"]
-
-
-@st.composite
-def prefixes(draw):
-    """Return a prefix in one of the corners, rarely one around it."""
-    base, length = draw(st.sampled_from(CORNERS))
-    network = ipaddress.ip_network(f"{base}/{length}")
-    if draw(st.integers(0, 9)) == 0:
-        return str(network.supernet(new_prefix=draw(st.integers(0, length))))
-    size = draw(st.integers(length, network.max_prefixlen))
-    final = 2 ** (size - length) - 1
-    place = draw(st.sampled_from([0, final]) | st.integers(0, final)) << (network.max_prefixlen - size)
-    return f"{network.network_address + place}/{size}"
-
-
-@st.composite
-def port_ranges(draw):
-    """Return ports as in a rule."""
-    first, last = sorted([draw(st.sampled_from(PORTS)), draw(st.sampled_from(PORTS))])
-    return str(first) if first == last else f"{first}-{last}"
 
 
 RULES = st.lists(
@@ -71,12 +47,6 @@ RULES = st.lists(
     ),
     max_size=20,
 )
-
-
-def span(ports):
-    """Return the first and last port of '443' or '80-90'."""
-    low, dummy, high = ports.partition("-")
-    return int(low), int(high or low)
 
 
 def allowed(rules, destination, protocol, port):
