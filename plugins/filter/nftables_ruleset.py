@@ -86,7 +86,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(family), C(table), C(chain), C(jump), C(owned), C(discover), C(settings) and C(ruleset).
+    - The native form, with C(family), C(table), C(chain), C(jump), C(owned), C(discover), C(notes), C(settings) and
+      C(ruleset).
   type: dict
 """
 

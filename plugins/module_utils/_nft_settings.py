@@ -11,7 +11,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text 
 
 def complete(native, place, saved):
     """Return the wanted text with what only the host knows, and notes about it."""
-    settings, elements, notes = dict(native["settings"]), [], []
+    settings, elements, notes = dict(native["settings"]), [], list(native["notes"])
     if "chain baseline" in native["ruleset"]:
         elements.append(("management", [str(port) for port in _host.management_ports()]))
         settings["management ports"] = ", ".join(elements[0][1])

@@ -51,11 +51,30 @@ def bodies(native: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+INTO = {"family": "inet", "table": "filter"}
+
+
+@pytest.mark.parametrize(
+    ("options", "noted"),
+    [
+        ({"policy": "unmanaged"}, ["unmanaged in a table of its own only counts"]),
+        ({"policy": "unmanaged", "into": INTO}, []),
+        ({"scope": "gateway"}, []),
+        ({"scope": "gateway", "sources": ["192.0.2.0/24"]}, ["no source of IPv6 is named"]),
+        ({"scope": "both", "sources": ["2001:db8::/48"]}, ["no source of IPv4 is named"]),
+        ({"scope": "both", "sources": ["192.0.2.0/24", "2001:db8::/48"]}, []),
+    ],
+)
+def test_what_is_less_than_it_seems_is_noted(options: dict[str, Any], noted: list[str]) -> None:
+    notes = made(**options)["notes"]
+    assert [note.startswith(start) for note, start in zip(notes, noted, strict=True)] == [True] * len(noted)
+
+
 def test_the_defaults_are_audit_on_a_host() -> None:
     native = made()
     assert {key: value for key, value in native.items() if key != "ruleset"} == {
         "family": "inet", "table": "egress_allowlist", "chain": "", "jump": False, "owned": "",
-        "discover": ["dns", "ntp"],
+        "discover": ["dns", "ntp"], "notes": [],
         "settings": {"policy": "audit", "scope": "host", "log rate": "10/minute"},
     }  # fmt: skip
     found = bodies(native)
@@ -180,6 +199,7 @@ def test_a_gateway_lets_invited_connections_in(scope: str) -> None:
 def test_a_host_invites_nobody() -> None:
     native = made(rule(), rule("198.51.100.0/24", direction="inbound"), policy="deny", scope="host")
     assert "inbound" not in native["ruleset"]
+    assert native["notes"] == ["inbound rules open nothing on a host: nothing that comes in is stopped here"]
     assert "198.51.100" not in native["ruleset"]
 
 

@@ -66,11 +66,11 @@ def render(
     allow: list | None = None,
     into: dict | None = None,
 ) -> dict:
-    """Return the native form for one host: C{{family, table, chain, jump, owned, discover, settings, ruleset}}.
+    """Return the native form for one host: place, settings and ruleset.
 
-    C{owned} is the prefix of the names that are ours in the table ('' for an own table), C{discover} names the
-    servers (C{dns}, C{ntp}) that only the host knows, C{settings} are the choices in words, C{ruleset} the text.
-    Raises ValueError that says what is accepted.
+    C{family, table, chain, jump}: where it goes; C{owned}: the prefix of the names that are ours there ('' in an own
+    table); C{discover}: the servers (C{dns}, C{ntp}) that only the host knows; C{notes}: what a person should know;
+    C{settings}: the choices in words; C{ruleset}: the text. Raises ValueError that says what is accepted.
     """
     _one_of("policy", policy, POLICIES)
     _one_of("scope", scope, SCOPES)
@@ -118,10 +118,30 @@ def render(
     return {
         **place,
         "discover": discover,
+        "notes": _notes(
+            policy, scope, bool(into), sorted(source_sets) if sources else [4, 6], bool(allowlist["inbound"])
+        ),
         "settings": {name: value for name, value in settings.items() if value},
         # Once each: what is asked for in both directions has one counter.
         "ruleset": f"table {place['family']} {place['table']} {{\n" + "\n".join(dict.fromkeys(blocks)) + "}\n",
     }
+
+
+def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bool) -> list[str]:
+    """Return what a reader of the settings could take for more than it is."""
+    notes = []
+    if policy == "unmanaged" and not into:
+        notes.append(
+            "unmanaged in a table of its own only counts: what another table stops stays stopped (nftables_into)"
+        )
+    if scope != "host":
+        notes += [
+            f"no source of IPv{version} is named: what is forwarded there passes as before"
+            for version in {4, 6} - {*filtered}
+        ]
+    if inbound and scope == "host" and not into:
+        notes.append("inbound rules open nothing on a host: nothing that comes in is stopped here")
+    return notes
 
 
 def _place(into: dict | None, policy: str) -> dict:
