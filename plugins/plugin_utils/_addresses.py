@@ -22,6 +22,11 @@ _BYTES = {4: 4, 6: 16}
 _SIZES = {version: {str(n): 1 << (bits - n) for n in range(bits + 1)} for version, bits in BITS.items()}
 
 
+def is_address(text: str) -> bool:
+    """Tell an address or prefix, with or without length, from a name; C{text} is known to be one of them."""
+    return ":" in text or text.partition("/")[0].replace(".", "").isdigit()
+
+
 def parse_address(text: str) -> tuple[int, int]:
     """Return C{(version, address)} of one IPv4 or IPv6 address.
 

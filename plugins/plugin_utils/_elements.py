@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix, prefixes
+from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import is_address, parse_prefix, prefixes
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import parse_ports, sweep
 
 
@@ -47,7 +47,7 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
             continue
         bit = bits.setdefault((entry["protocol"], *parse_ports(entry["ports"]), key), 1 << len(bits))
         for destination in entry["destinations"]:
-            if "/" not in destination or (":" in destination) != (version == 6):
+            if not is_address(destination) or (":" in destination) != (version == 6):
                 continue
             first, last = parse_prefix(destination)[1:]
             masks[first, last] = masks.get((first, last), 0) | bit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._addresses import parse_prefix
+from ._addresses import is_address, parse_prefix
 from ._allowlist import parse_ports
 from ._destinations import parse_name
 
@@ -25,7 +25,7 @@ def explain_destination(allowlist: Mapping[str, Any], destination: str, protocol
     if not 0 <= port <= 65535:
         raise ValueError(f"port {port} is not accepted: write 1 to 65535, or 0 for all")
     try:
-        wanted = parse_prefix(destination) if _is_address(destination) else parse_name(destination)
+        wanted = parse_prefix(destination) if is_address(destination) else parse_name(destination)
     except ValueError as exc:
         raise ValueError(f"destination '{destination}': {exc}") from None
     return [
@@ -48,17 +48,13 @@ def _lines(entry: Mapping[str, Any], wanted: tuple[int, int, int] | str) -> Iter
             )
 
 
-def _is_address(text: str) -> bool:
-    return ":" in text or text.partition("/")[0].replace(".", "").isdigit()
-
-
 def _within(port: int, ports: str) -> bool:
     first, last = parse_ports(ports)
     return first <= port <= last
 
 
 def _overlaps(opened: str, version: int, low: int, high: int) -> bool:
-    if not _is_address(opened):
+    if not is_address(opened):
         return False
     family, first, last = parse_prefix(opened)
     return family == version and first <= high and low <= last

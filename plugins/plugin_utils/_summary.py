@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any
 
-from ._addresses import collapse, parse_prefix, prefixes
+from ._addresses import collapse, is_address, parse_prefix, prefixes
 
 WIDTH = 100
 
@@ -38,7 +38,7 @@ class _Reach:
     names: set[str] = field(default_factory=set)
 
     def add(self, destination: str) -> None:
-        if "/" in destination:
+        if is_address(destination):
             version, first, last = parse_prefix(destination)
             self.ranges[version].append((first, last))
         else:
@@ -172,7 +172,7 @@ def _services(entries: list[Mapping[str, Any]], numbers: Mapping[tuple[str, str]
     for (service, direction), destinations in services.items():
         lines: dict[tuple[str, ...], tuple[_Reach, set[int]]] = {}
         for destination, ports in destinations.items():
-            reach, documents = lines.setdefault((_ports(ports), str("/" not in destination)), (_Reach(), set()))
+            reach, documents = lines.setdefault((_ports(ports), str(not is_address(destination))), (_Reach(), set()))
             reach.add(destination)
             documents.update(marks[(service, direction, destination)])
         for (opened, _is_name), (reach, documents) in lines.items():
@@ -243,7 +243,7 @@ def _names(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator
     wanted_by: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in allowlist["provenance"]:
         for name in entry["destinations"]:
-            if "/" not in name:
+            if not is_address(name):
                 names[name].add((entry["protocol"], entry["ports"]))
                 wanted_by[name][entry["vendor"]].append(entry["service"])
     if not names or not mode:

@@ -70,6 +70,12 @@ def test_what_is_less_than_it_seems_is_noted(options: dict[str, Any], noted: lis
     assert [note.startswith(start) for note, start in zip(notes, noted, strict=True)] == [True] * len(noted)
 
 
+def test_addresses_without_a_length_are_elements_too() -> None:
+    found = bodies(made(rule("192.0.2.1", "443"), rule("2001:DB8::1", "443")))
+    assert found["map allowed4"][-1] == '192.0.2.1/32 . udp . 443 : "acme/calls" }'
+    assert found["map allowed6"][-1] == '2001:db8::1/128 . udp . 443 : "acme/calls" }'
+
+
 def test_the_defaults_are_audit_on_a_host() -> None:
     native = made()
     assert {key: value for key, value in native.items() if key != "ruleset"} == {

@@ -72,6 +72,13 @@ def test_no_line_is_too_wide_and_none_ends_in_a_space(names: str, policy: str) -
     assert [line for line in lines if len(line) > 100 or line != line.rstrip() or not line.isprintable()] == []
 
 
+def test_an_address_without_a_length_is_no_name() -> None:
+    rule = {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.1"}
+    lines = summarise_allowlist(merge_vendors([rule]), None, NFTABLES)
+    assert lines[0].endswith(": 1 address")
+    assert "Names" not in lines
+
+
 def test_one_line_for_destinations_that_share_their_ports() -> None:
     lines = summarise({"name": "kore_ai", "regions": "us"})
     start = next(number for number, line in enumerate(lines) if line.startswith("  us_savg "))
