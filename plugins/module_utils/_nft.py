@@ -45,7 +45,7 @@ class Nft:
     """The nft command of this host; C{run} takes a command and its input and returns C{(status, output, errors)}."""
 
     def __init__(self, path, run):
-        self.path, self._run = path, run
+        self.path, self._run, self._version = path, run, ""
 
     def run(self, *arguments, text=None):
         """Run nft, with a text as its input; raises NftError when it refuses."""
@@ -82,8 +82,10 @@ class Nft:
 
     def version(self):
         """Return nft's version, such as 1.0.6; each prints the same rules a little differently."""
-        found = re.search(r"v(\d+\.\S+)", self.run("--version"))
-        return found.group(1) if found else "unknown"
+        if not self._version:
+            found = re.search(r"v(\d+\.\S+)", self.run("--version"))
+            self._version = found.group(1) if found else "unknown"
+        return self._version
 
     def _check_version(self):
         """Raise NftError for an nft that prints prefixes wrongly: differences and the way back would be wrong."""
@@ -144,8 +146,8 @@ def way_back(nft, rollback, places):
     """Return the shell command that loads a rollback in one transaction with the removal of our jumps."""
     parts = []
     for place in places:
-        for chain in [place.chain] if place.chain else []:
-            where = f"{place.family} {place.table} {chain}"
+        if place.chain:
+            where = f"{place} {place.chain}"
             found = f's/.*comment "{COMMENT}" # handle \\([0-9]*\\)$/delete rule {where} handle \\1/p'
             parts.append(f"{shlex.quote(nft)} -a list chain {where} 2>/dev/null | sed -n {shlex.quote(found)}; ")
     return "{{ {}cat {}; }} | {} -f -".format("".join(parts), shlex.quote(rollback), shlex.quote(nft))
@@ -177,7 +179,7 @@ def _emptied(place, blocks):
     lines = []
     for (kind, name), body in blocks.items():
         if kind in ("set", "map"):
-            lines.append(f"add {kind} {place} {name} {{ {texts.declaration(kind, body)}; }}")
+            lines.append(f"add {kind} {place} {name} {{ {texts.declaration(body)}; }}")
             lines.append(f"flush {kind} {place} {name}")
         elif kind == "chain":
             lines += [f"add chain {place} {name}", f"flush chain {place} {name}"]

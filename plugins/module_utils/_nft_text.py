@@ -19,7 +19,7 @@ _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /e
 _HEADERS = ("settings", "place", "loaded", "service")
 # Where it prints them: in a ct timeout, a rule, an element.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
-_HEADER = re.compile(r"^# (settings|place|loaded|service): (\{.*\})$", re.MULTILINE)
+_HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 
@@ -98,13 +98,10 @@ def words(label, owned):
 def settings_difference(old, new):
     """Return lines C{~ policy: audit -> deny} for the settings that differ."""
     names = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
-    return [
-        "~ {}: {} -> {}".format(name.replace("_", " "), old.get(name) or "none", new.get(name) or "none")
-        for name in names
-    ]
+    return ["~ {}: {} -> {}".format(name, old.get(name) or "none", new.get(name) or "none") for name in names]
 
 
-def declaration(kind, body):
+def declaration(body):
     """Return the body of a set or map without its elements, fit for C{add set}."""
     return "; ".join(line.strip() for line in _ELEMENTS.sub("", body).splitlines() if line.strip())
 

@@ -77,13 +77,7 @@ def _markdown(rules: list[dict[str, Any]], _allowlist: Mapping[str, Any]) -> str
     for vendor, services in vendors.items():
         lines += ["", f"## {_markdown_cell(vendor)}"]
         for service, found in services.items():
-            lines += [
-                "",
-                f"### {_markdown_cell(service)}",
-                "",
-                "| Destination | Open | Source |",
-                "| --- | --- | --- |",
-            ]
+            lines += ["", f"### {_markdown_cell(service)}", "", *_TABLE]
             lines += _markdown_rows(found)
     return "\n".join(lines) + "\n"
 

@@ -168,7 +168,7 @@ def test_headers_are_read_back() -> None:
 
 def test_a_declaration_has_no_elements() -> None:
     body = texts.blocks(LISTING)["map", "allowed4"]
-    assert texts.declaration("map", body) == "type ipv4_addr . inet_proto . inet_service : counter; flags interval"
+    assert texts.declaration(body) == "type ipv4_addr . inet_proto . inet_service : counter; flags interval"
 
 
 def test_a_table_that_was_switched_off() -> None:

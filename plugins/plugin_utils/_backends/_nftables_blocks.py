@@ -54,15 +54,20 @@ def members(keyword: str, name: str, kind: str, keys: list[str], interval: bool 
     return block(f"{keyword} {name}", lines)
 
 
+def expanded(addresses: Sequence[str] | str) -> list[str]:
+    """Return what the user listed as joined prefixes and names; nothing at all is no error here."""
+    return (
+        expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True) if addresses else []
+    )
+
+
 def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> dict[int, str]:
     """Return the set C{name4} or C{name6} of each IP version that the user named addresses of.
 
     Raises ValueError that names the user's variable.
     """
     listed: dict[int, list[str]] = {}
-    for prefix in (
-        expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True) if addresses else []
-    ):
+    for prefix in expanded(addresses):
         if "/" not in prefix:
             raise ValueError(f"{variable}: '{prefix}' is a name: write addresses or prefixes")
         listed.setdefault(parse_prefix(prefix)[0], []).append(prefix)

@@ -21,11 +21,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftabl
     allowed_blocks,
     block,
     check,
+    expanded,
     lookup,
     members,
     timer_blocks,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
 POLICIES = ("unmanaged", "audit", "deny")
@@ -79,6 +79,7 @@ def render(
         raise ValueError(f"log rate '{log_rate}' is not a number per second, minute, hour or day: write 10/minute")
     if sources and scope == "host":
         raise ValueError("sources choose among forwarded packets: use them with the scope gateway or both")
+    servers = {"dns": dns_servers, "ntp": ntp_servers}
     place = _place(into, policy)
     check(allowlist)
     _check_names(allowlist, policy, names)
@@ -100,19 +101,16 @@ def render(
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
         if policy != "unmanaged":
-            servers = {"dns": dns_servers, "ntp": ntp_servers}
             blocks += _baseline(servers, allow or [])
         blocks += _egress_chain(policy, stopped, log_rate, opened)
         blocks += _base_chains(policy, scope, invited, sorted(source_sets) if sources else None)
-    discover = [] if policy == "unmanaged" else [n for n, s in (("dns", dns_servers), ("ntp", ntp_servers)) if not s]
+    discover = [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses]
     settings = {
         "policy": policy,
         "scope": scope,
         "stopped": stopped if policy == "deny" else "",
         "log rate": log_rate if policy != "unmanaged" else "",
-        "sources": ", ".join(expand_ranges(sources if isinstance(sources, str) else list(sources), collapse=True))
-        if sources
-        else "",
+        "sources": ", ".join(expanded(sources)),
         "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
     }
     return {
