@@ -6,34 +6,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import by_version, check_labels
 from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import Element, elements
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
 
 IP = {4: "ip", 6: "ip6"}
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
 _LONGEST_COMMENT = 120  # nft admits 128 bytes
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot and no slash: these join labels
 _LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
 
 
 def check(allowlist: dict) -> None:
-    """Raise ValueError for what cannot be written into a ruleset: nothing of it is ever quoted or escaped.
-
-    Prefixes and ports are written from numbers, and need no check.
-    """
-    for entry in allowlist["provenance"]:
-        for key in ("vendor", "service"):
-            if not _LABEL.fullmatch(entry[key]):
-                raise ValueError(
-                    f"{key} {entry[key]!r} cannot be part of a counter's name: write letters, digits, '_' or '-', "
-                    "a letter first"
-                )
-        if entry["protocol"] not in ("tcp", "udp"):
-            raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
+    """Raise ValueError for what cannot be written into a ruleset."""
+    check_labels(allowlist, "a counter's name")
     for timer in allowlist["timers"]:
         if timer["seconds"].__class__ is not int or not 1 <= timer["seconds"] <= _LONGEST_TIMER:
             raise ValueError(
@@ -54,25 +40,14 @@ def members(keyword: str, name: str, kind: str, keys: list[str], interval: bool 
     return block(f"{keyword} {name}", lines)
 
 
-def expanded(addresses: Sequence[str] | str) -> list[str]:
-    """Return what the user listed as joined prefixes and names; nothing at all is no error here."""
-    return (
-        expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True) if addresses else []
-    )
-
-
 def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> dict[int, str]:
     """Return the set C{name4} or C{name6} of each IP version that the user named addresses of.
 
     Raises ValueError that names the user's variable.
     """
-    listed: dict[int, list[str]] = {}
-    for prefix in expanded(addresses):
-        if "/" not in prefix:
-            raise ValueError(f"{variable}: '{prefix}' is a name: write addresses or prefixes")
-        listed.setdefault(parse_prefix(prefix)[0], []).append(prefix)
     return {
-        version: members("set", f"{name}{version}", f"ipv{version}_addr", found) for version, found in listed.items()
+        version: members("set", f"{name}{version}", f"ipv{version}_addr", found)
+        for version, found in by_version(addresses, variable).items()
     }
 
 

@@ -15,21 +15,27 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import (
+    STOPPED,
+    allow_rules,
+    check_names,
+    check_scope,
+    expanded,
+    one_of,
+    unfiltered,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftables_blocks import (
     IP,
     address_sets,
     allowed_blocks,
     block,
     check,
-    expanded,
     lookup,
     members,
     timer_blocks,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
 POLICIES = ("unmanaged", "audit", "deny")
-SCOPES = ("host", "gateway", "both")
 VERSIONS = {"inet": (4, 6), "ip": (4,), "ip6": (6,)}
 OWN_PLACE = {"family": "inet", "table": "egress_allowlist", "chain": "", "jump": False, "owned": ""}
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -72,17 +78,15 @@ def render(
     table); C{discover}: the servers (C{dns}, C{ntp}) that only the host knows; C{notes}: what a person should know;
     C{settings}: the choices in words; C{ruleset}: the text. Raises ValueError that says what is accepted.
     """
-    _one_of("policy", policy, POLICIES)
-    _one_of("scope", scope, SCOPES)
-    _one_of("stopped", stopped, ("reject", "drop"))
+    one_of("policy", policy, POLICIES)
+    check_scope(scope, sources)
+    one_of("stopped", stopped, STOPPED)
     if not _RATE.fullmatch(str(log_rate)):
         raise ValueError(f"log rate '{log_rate}' is not a number per second, minute, hour or day: write 10/minute")
-    if sources and scope == "host":
-        raise ValueError("sources choose among forwarded packets: use them with the scope gateway or both")
     servers = {"dns": dns_servers, "ntp": ntp_servers}
     place = _place(into, policy)
     check(allowlist)
-    _check_names(allowlist, policy, names)
+    check_names(allowlist, policy, names, "nftables", instead="audit")
     versions, owned = VERSIONS[place["family"]], place["owned"]
     source_sets = address_sets(f"{owned}sources", sources, "nftables_sources")
     blocks, opened = timer_blocks(allowlist, versions, owned)
@@ -133,10 +137,7 @@ def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bo
             "unmanaged in a table of its own only counts: what another table stops stays stopped (nftables_into)"
         )
     if scope != "host":
-        notes += [
-            f"no source of IPv{version} is named: what is forwarded there passes as before"
-            for version in {4, 6} - {*filtered}
-        ]
+        notes += unfiltered(filtered)
     if inbound and scope == "host" and not into:
         notes.append("inbound rules open nothing on a host: nothing that comes in is stopped here")
     return notes
@@ -154,7 +155,7 @@ def _place(into: dict | None, policy: str) -> dict:
         raise ValueError(f"policy '{policy}' needs a table of its own; in yours your chains decide: use unmanaged")
     if not isinstance(place["jump"], bool):
         raise ValueError(f"nftables_into: jump '{place['jump']}' is not accepted: write true or false")
-    _one_of("nftables_into: family", place["family"], tuple(VERSIONS))
+    one_of("nftables_into: family", place["family"], tuple(VERSIONS))
     for key in ("table", "chain") if place["jump"] or place["chain"] else ("table",):
         if not isinstance(place[key], str) or not _IDENTIFIER.fullmatch(place[key]):
             raise ValueError(
@@ -162,18 +163,6 @@ def _place(into: dict | None, policy: str) -> dict:
                 "a letter first"
             )
     return place
-
-
-def _check_names(allowlist: dict, policy: str, names: str) -> None:
-    """Stop a policy that would shut out names which nobody enforces, unless that was accepted."""
-    _one_of("names", names, ("", "report"))
-    wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
-    if wanted and policy == "deny" and not names:
-        shown = ", ".join(wanted[:10]) + (f" and {len(wanted) - 10} more" if len(wanted) > 10 else "")
-        raise ValueError(
-            f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {shown}. "
-            "Set nftables_names to report to accept that (the summary lists them), or use the policy audit"
-        )
 
 
 def _only_from(sources: Sequence[str] | str, source_sets: dict[int, str], versions: tuple[int, ...]) -> list[str]:
@@ -232,19 +221,8 @@ def _base_chains(policy: str, scope: str, invited: list[str], sources: list[int]
 
 def _allow_rules(allow: list[dict]) -> list[str]:
     """Return the user's own additions to the baseline as rules."""
-    given = {"vendor": "nftables_allow", "service": "baseline", "protocol": "TCP"}
-    rows = [{**given, **row} if isinstance(row, dict) else row for row in allow]
     rules = []
-    for rule in expand_rows(rows, widest_prefix={"ipv4": 0, "ipv6": 0}):
-        if "/" not in rule["destination"]:
-            raise ValueError(
-                f"nftables_allow: row {rule['row']}: '{rule['destination']}' is a name: write its addresses"
-            )
+    for rule in allow_rules(allow, "nftables_allow"):
         ip = IP[parse_prefix(rule["destination"])[0]]
         rules.append(f"{ip} daddr {rule['destination']} {rule['protocol']} dport {rule['ports']} accept")
     return rules
-
-
-def _one_of(name: str, value: object, accepted: tuple) -> None:
-    if value not in accepted:
-        raise ValueError(f"{name} '{value}' is not accepted: choose one of {', '.join(filter(None, accepted))}")
