@@ -35,28 +35,46 @@ def write(path, text):
 
     A file that is there keeps its owner and mode, a link stays one; a new file is for root only.
     """
-    path = os.path.realpath(path)
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    temporary = temporary_of(path)
+    write_all({path: text})
+
+
+def write_all(files, mode=0o600):
+    """Write several files as C{write} does, C{{path: text}}; a text of None removes the file.
+
+    All are on the disk before the first takes its name, so that a full disk changes none of them. C{mode} is that of
+    new files.
+    """
+    staged = []
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            with contextlib.suppress(FileNotFoundError):
-                former = os.stat(path)
-                os.chown(temporary, former.st_uid, former.st_gid)
-                os.chmod(temporary, former.st_mode & 0o7777)
+        for path, text in files.items():
+            path = os.path.realpath(path)
+            if text is not None:
+                staged.append((path, temporary_of(path)))
+                _stage(path, text, mode)
+        for path, temporary in staged:
             os.replace(temporary, path)
-        except OSError:
-            remove(temporary)
-            raise
     except OSError as error:
+        remove(*(temporary for dummy, temporary in staged))
         raise OSError(error.errno, error.strerror, path) from error
-    sync_folder(folder)
+    remove(*(path for path, text in files.items() if text is None))
+    for folder in sorted({os.path.dirname(os.path.realpath(path)) for path in files}):
+        if os.path.isdir(folder):
+            sync_folder(folder)
+
+
+def _stage(path, text, mode):
+    """Write what shall become C{path} beside it, with that file's owner and mode."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = temporary_of(path)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    with contextlib.suppress(FileNotFoundError):
+        former = os.stat(path)
+        os.chown(temporary, former.st_uid, former.st_gid)
+        os.chmod(temporary, former.st_mode & 0o7777)
 
 
 def temporary_of(path):

@@ -30,6 +30,14 @@ _CLOCKS = (
     "/etc/ntpsec/ntp.conf",
     "/etc/openntpd/ntpd.conf",
 )
+# Services that load rules of their own, some of them after flushing everybody's.
+_MANAGERS = (
+    "nftables.service",
+    "iptables.service",
+    "netfilter-persistent.service",
+    "shorewall.service",
+    "foomuuri.service",
+)
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
@@ -77,6 +85,26 @@ def management_ports():
         if found:
             ports.add(int(found.group(1)))
     return sorted(ports)
+
+
+def other_managers(own, run):
+    """Return the names of firewall managers besides C{own} that are at work on this host.
+
+    C{run} takes a command and returns C{(status, output, errors)}.
+    """
+    found = []
+    if own != "ufw" and re.search(
+        r"^ENABLED=['\"]?yes\b", "\n".join(_read(["/etc/ufw/ufw.conf"])), re.MULTILINE | re.I
+    ):
+        found.append("ufw")
+    if own != "firewalld" and any("firewalld" in name for name in _read(["/proc/[0-9]*/comm"])):
+        found.append("firewalld")
+    if os.path.exists(os.path.join(boot_paths()[1], "egress_allowlist.nft")):
+        found.append("the role egress.allowlist.nftables")
+    if os.path.isdir("/run/systemd/system"):
+        states = run(["systemctl", "is-active", *_MANAGERS])[1].split()
+        found += [unit for number, unit in enumerate(_MANAGERS) if states[number : number + 1] == ["active"]]
+    return found
 
 
 def boot_paths(root="/"):

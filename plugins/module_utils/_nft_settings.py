@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _host
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._servers import discover
 
 
 def complete(native, place, saved):
@@ -15,25 +16,14 @@ def complete(native, place, saved):
     if "chain baseline" in native["ruleset"]:
         elements.append(("management", [str(port) for port in _host.management_ports()]))
         settings["management ports"] = ", ".join(elements[0][1])
-    if "dns" in native["discover"]:
-        servers = _host.name_servers()
-        elements += _by_version("dns", servers)
-        settings["dns servers"] = ", ".join(servers)
-        if not servers:
-            notes.append("no name server is configured besides the host's own: names are asked of nobody else")
-    if "ntp" in native["discover"]:
-        # Pools answer differently each time: a name keeps what it was found to be, else no run were the last.
-        known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
-        servers, resolved, unresolved = _host.time_servers({name: known[name].split() for name in known})
-        addresses = sorted(set(servers).union(*resolved.values()))
-        elements += _by_version("ntp", addresses)
-        settings["ntp servers"] = ", ".join(addresses)
-        settings["ntp names"] = "; ".join(f"{name} = {' '.join(found)}" for name, found in sorted(resolved.items()))
-        remedy = "to be sure of the clock, name servers by address in nftables_ntp_servers"
-        notes += [
-            f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in resolved
-        ]
-        notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
+    known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
+    known = {name: addresses.split() for name, addresses in known.items()}
+    servers, names, told = discover(native["discover"], known, "nftables")
+    for name, addresses in servers.items():
+        elements += _by_version(name, addresses)
+        settings[f"{name} servers"] = ", ".join(addresses)
+    settings["ntp names"] = "; ".join(f"{name} = {' '.join(found)}" for name, found in sorted(names.items()))
+    notes += told
     text = native["ruleset"]
     for name, members in elements:
         if members:

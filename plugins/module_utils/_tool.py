@@ -1,0 +1,154 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the files of a firewall's own tool to what is wanted, and the kernel after them, with a way back.
+
+The order: check, arm the way back, write down how the files were, write them, load. Until it is confirmed, a reboot,
+the armed way back and a failure all put the files back as they were; removing that one journal confirms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal
+
+_FOLDER = "/run/egress-allowlist"
+_GONE_BACK = "the change was not confirmed in time, and the host went back to the rules before it"
+
+
+class ToolError(Exception):
+    """The tool refuses something, or is not in a state to work with; its message is for the user."""
+
+
+class Applier:
+    """One run on one host.
+
+    C{tool} is what knows the firewall. It has C{name}, C{home} (the folder of its files), C{unit} (the service that
+    reads them at boot) and
+
+      - C{files(native)}: all files that are wanted, C{{path: text, None for one that goes}}, made from those that are
+        there; without a native form: what is left when all of ours is gone;
+      - C{differences(files)}: what differs from what is there and from what runs, in words;
+      - C{check(files)}: raises ToolError where the tool would refuse them;
+      - C{running()}: whether rules are in force that follow the files;
+      - C{load(files)}: makes the running rules follow the files, which are written by then;
+      - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
+        that makes the running rules follow the files, once these are put back;
+      - C{notes()}: what a person should know, once the files are wanted.
+    """
+
+    def __init__(self, tool, run, check_mode):
+        self.tool, self._run, self.check_mode = tool, run, check_mode
+        candidate = os.path.join(tool.home, ".egress_allowlist.unconfirmed")
+        self.revert = _commit.Revert(tool.name, _FOLDER, candidate, run)
+        self.journal = _journal.Journal(candidate, self.revert.rollback, tool.unit)
+        self._confirmed = os.path.join(_FOLDER, tool.name + ".confirmed")
+
+    def present(self, native, revert_after):
+        """Apply the native form; returns what the module returns."""
+        with self._locked():
+            return self._apply(native, revert_after if self.tool.running() else 0)
+
+    def absent(self):
+        """Remove all that is ours; nothing has to be confirmed."""
+        with self._locked():
+            result = self._apply(None, 0)
+            if not self.check_mode:
+                _commit.remove(self._confirmed, self.revert.lock, self.revert.folder)
+            return result
+
+    def confirmed(self, token):
+        """Keep what was applied."""
+        with self._locked(heal=False):
+            if self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token:
+                if not self.check_mode:
+                    self._confirm(token)
+            elif _commit.read(self._confirmed) != token:
+                raise ToolError(_GONE_BACK)
+            return {"notes": self.tool.notes()}
+
+    def _apply(self, native, revert_after):
+        files = self.tool.files(native)
+        differences = self.tool.differences(files)
+        before = {path: _commit.read(path, missing=None) for path in files}
+        changed = {path: text for path, text in files.items() if text != before[path]}
+        if not changed and not differences and not self.revert.pending():
+            return {"notes": self.tool.notes()}
+        self.tool.check(files)
+        result = {"changed": True, "differences": differences or ["~ the same rules, written anew"]}
+        if not self.check_mode:
+            token = self._change(changed, before, revert_after)
+            result.update(armed=revert_after > 0, token=token)
+        result["notes"] = self.tool.notes()
+        return result
+
+    def _change(self, changed, before, revert_after):
+        """Write the files that change, with a way back; returns the token that confirms."""
+        token, former = secrets.token_hex(8), _commit.read(self.revert.candidate)
+        wrote = False
+        try:
+            load = self.tool.prepare(self.revert.folder)
+            _commit.write(self.revert.rollback, "")
+            if revert_after:
+                self.revert.start(f"{self.journal.undo()} && {load}", revert_after, token)
+            self.journal.open(changed, token)
+            wrote = True
+            _commit.write_all(changed, mode=0o640)
+            self.tool.load(changed)
+            if not revert_after:
+                self._confirm(token)
+        except (OSError, ToolError):
+            self._undo({path: before[path] for path in changed} if wrote else {}, former)
+            raise
+        self.revert.stop(but=token)
+        return token
+
+    def _undo(self, before, former):
+        """Leave things as they were before a change that failed; C{former}: the journal of an older one that waits."""
+        if before:
+            _commit.write_all(before)
+            self.tool.load(before)
+        if former:
+            _commit.write(self.revert.candidate, former)
+            self.revert.stop(but=_token(former))
+        else:
+            self.journal.close()
+            self.revert.forget()
+
+    def _confirm(self, token):
+        """One removal decides: from here on the files are the confirmed ones, now and at the next boot."""
+        _commit.write(self._confirmed, token)
+        self.journal.close()
+        self.revert.forget()
+
+    @contextlib.contextmanager
+    def _locked(self, heal=True):
+        if self.check_mode:
+            yield
+            return
+        with _commit.locked(self.revert.lock):
+            if heal:
+                self._heal()
+            yield
+
+    def _heal(self):
+        """Tidy after a run that was killed, and put back what a reboot should have put back."""
+        self.revert.sweep(self._confirmed, *self.journal.former())
+        if os.path.exists(self.revert.candidate) and not self.revert.pending():
+            status, dummy, errors = self._run(["/bin/sh", "-c", self.journal.undo()])
+            if status:
+                raise ToolError("a change that was not confirmed cannot be taken back: " + errors.strip())
+            if self.tool.running():
+                self.tool.load({})
+            _commit.remove(self.revert.candidate)
+        if not os.path.exists(self.revert.candidate):
+            self.journal.tidy()
+
+
+def _token(text):
+    found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
+    return found.group(1) if found else ""
