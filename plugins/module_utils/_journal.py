@@ -86,7 +86,7 @@ class Journal:
         for block in _commit.read(self.candidate).split("\n" + _FORMER)[1:]:
             head, dummy, rest = block.partition("\n")
             path, owner, mode = json.loads(head)
-            encoded = rest.partition("<<'END'")[2].partition("\nEND\n")[0]
+            encoded = f"{rest}\n".partition("<<'END'")[2].partition("\nEND\n")[0]
             found[path] = (base64.b64decode(encoded).decode(), owner, mode) if owner else None
         return found
 

@@ -1,0 +1,130 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several files changed as one: the script that puts them back, run by a real shell."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal
+
+OLD = {
+    "rules": "*filter\n### it's $HOME `id` \\ 'END'\nEND\nCOMMIT\n",
+    "rules six": "ä\n",
+    "no end": "a\nb",
+    "empty": "",
+}
+NEW = {"rules": "new\n", "rules six": "new six\n", "no end": None, "empty": "full\n", "made": "made\n"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "units").mkdir()
+    monkeypatch.setattr(_journal, "_UNITS", str(tmp_path / "units"))
+    home = tmp_path / "it's home"
+    home.mkdir()
+    for name, text in OLD.items():
+        (home / name).write_text(text, "utf-8")
+        (home / name).chmod(0o640)
+    return home
+
+
+def journal(home: Path) -> _journal.Journal:
+    return _journal.Journal(str(home / ".unconfirmed"), str(home.parent / "mark"), "tool.service")
+
+
+def drop_in(home: Path) -> Path:
+    return home.parent / "units" / "tool.service.d" / "egress-allowlist.conf"
+
+
+def wanted(home: Path, names: dict[str, str | None] | None = None) -> dict[str, str | None]:
+    return {str(home / name): text for name, text in (names or NEW).items()}
+
+
+def texts(home: Path) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in home.iterdir() if not path.name.startswith(".")}
+
+
+def undo(home: Path, how: str) -> int:
+    return subprocess.run(["sh", str(home / ".unconfirmed"), how], check=False).returncode
+
+
+@pytest.mark.parametrize("how", ["now", "boot"])
+@pytest.mark.parametrize("written", range(len(NEW) + 1))
+def test_the_script_puts_back_what_was_written_so_far(folder: Path, written: int, how: str) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    for name in list(NEW)[:written]:
+        _commit.write_all(wanted(folder, {name: NEW[name]}))
+    assert undo(folder, how) == 0
+    assert texts(folder) == OLD
+    assert (folder / "rules").stat().st_mode & 0o777 == 0o640
+    assert not drop_in(folder).exists()
+    assert (folder / ".unconfirmed").exists() == (how == "now")  # the armed way back removes it itself
+
+
+def test_a_boot_is_told_from_a_restart_of_the_service(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    _commit.write_all(wanted(folder))
+    (folder.parent / "mark").touch()
+    hook = drop_in(folder).read_text("utf-8")
+    assert undo(folder, "boot") == 0
+    assert texts(folder)["rules"] == "new\n"
+    (folder.parent / "mark").unlink()
+    assert f"ExecStartPre=-/bin/sh {folder / '.unconfirmed'} boot" in hook
+    assert undo(folder, "boot") == 0
+    assert texts(folder) == OLD
+
+
+def test_what_somebody_wrote_since_is_kept_beside(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    _commit.write_all(wanted(folder))
+    (folder / "rules").write_text("theirs\n", "utf-8")
+    (folder / "made").write_text("theirs too\n", "utf-8")
+    undo(folder, "now")
+    assert texts(folder) == {**OLD, "rules.before-revert": "theirs\n", "made.before-revert": "theirs too\n"}
+
+
+def test_a_second_journal_leads_back_to_what_was_confirmed_last(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    _commit.write_all(wanted(folder))
+    second = wanted(folder, {"rules": "third\n", "later": "x\n"})
+    journal(folder).open(second, "t2")
+    _commit.write_all(second)
+    assert "# token: t2\n" in (folder / ".unconfirmed").read_text("utf-8")
+    assert undo(folder, "now") == 0
+    assert texts(folder) == OLD
+
+
+def test_closing_confirms(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    _commit.write_all(wanted(folder))
+    journal(folder).close()
+    assert not (folder / ".unconfirmed").exists()
+    assert list((folder.parent / "units").iterdir()) == []
+    assert journal(folder).former() == {}
+    assert texts(folder) == {name: text for name, text in NEW.items() if text is not None}
+
+
+def test_it_knows_how_the_files_were(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    former = journal(folder).former()
+    assert {Path(path).name: state and state[0] for path, state in former.items()} == {**OLD, "made": None}
+
+
+def test_a_full_disk_changes_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_commit.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*/empty"):
+        _commit.write_all(wanted(folder))
+    monkeypatch.undo()
+    assert texts(folder) == OLD
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
