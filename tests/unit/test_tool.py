@@ -1,0 +1,266 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applying through a tool's files: confirm, go back, fail, and be killed before each single change of the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal, _tool
+
+OLD = {"rules": "old\n", "rules6": "old six\n", "default": "accept\n"}
+NEW = {"rules": "new\n", "rules6": "new six\n", "default": "deny\n", "sets": "a set\n"}
+LIVE = "cat rules rules6 default sets"
+
+
+class Tool:
+    """A firewall whose rules in force are one file that follows the others."""
+
+    name, unit = "tool", "tool.service"
+
+    def __init__(self, folder: Path, up: bool = True) -> None:
+        self.folder, self.home, self.up = folder, str(folder / "etc"), up
+        self.refuses = self.breaks = False
+
+    def files(self, native: dict[str, str] | None) -> dict[str, str | None]:
+        return {f"{self.home}/{name}": (native or OLD).get(name) for name in NEW}
+
+    def differences(self, files: dict[str, str | None]) -> list[str]:
+        return [f"~ {path}" for path, text in files.items() if text != _commit.read(path, missing=None)]
+
+    def check(self, files: dict[str, str | None]) -> None:
+        if self.refuses:
+            raise _tool.ToolError("refused")
+
+    def running(self) -> bool:
+        return self.up
+
+    def load(self, files: dict[str, str | None]) -> None:
+        if self.up:
+            subprocess.run(["sh", "-c", self.prepare("")], check=True)
+        if self.breaks:
+            self.breaks = False
+            raise _tool.ToolError("broken")
+
+    def prepare(self, folder: str) -> str:
+        return f"cd {self.home} && {{ {LIVE} 2>/dev/null >../live.new; mv ../live.new ../live; }}"
+
+    def notes(self) -> list[str]:
+        return ["a note"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(_tool, "_FOLDER", str(tmp_path / "run"))
+    monkeypatch.setattr(_journal, "_UNITS", str(tmp_path / "units"))
+    monkeypatch.setattr(_commit, "systemd_runs", lambda: False)
+    for name in ("etc", "units"):
+        (tmp_path / name).mkdir()
+    for name, text in OLD.items():
+        (tmp_path / "etc" / name).write_text(text, "utf-8")
+    Tool(tmp_path).load({})
+    return tmp_path
+
+
+def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def applier(folder: Path, **options: Any) -> _tool.Applier:
+    check_mode = options.pop("check_mode", False)
+    return _tool.Applier(Tool(folder, **options), run, check_mode)
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in (folder / "etc").iterdir() if path.name[0] != "."}
+
+
+def live(folder: Path) -> str:
+    return (folder / "live").read_text("utf-8")
+
+
+def whole(names: dict[str, str]) -> str:
+    return "".join(names.get(name, "") for name in LIVE.split()[1:])
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return what is left of a way back, a journal or a write."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.name for path in found if re.search("unconfirmed|egress-allowlist|rollback|revert-", path.name))
+
+
+def boot(folder: Path) -> None:
+    """Do what a boot does: /run is empty, the drop-in comes before the tool reads its files."""
+    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
+    subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
+    for hook in (folder / "units").rglob("*.conf"):
+        command = re.findall("^ExecStartPre=-(.*)$", hook.read_text("utf-8"), re.MULTILINE)
+        subprocess.run(["sh", "-c", command[0]], check=False, stderr=subprocess.DEVNULL)
+    Tool(folder).load({})
+
+
+def test_confirmed_rules_stay(folder: Path) -> None:
+    done = applier(folder).present(NEW, 30)
+    assert done["changed"]
+    assert done["armed"]
+    assert (files(folder), live(folder)) == (NEW, whole(NEW))
+    for _twice in range(2):
+        assert applier(folder).confirmed(done["token"]) == {"notes": ["a note"]}
+    assert leftovers(folder) == []
+    boot(folder)
+    assert (files(folder), live(folder)) == (NEW, whole(NEW))
+    assert not applier(folder).present(NEW, 30).get("changed")
+
+
+def test_a_wrong_token_confirms_nothing(folder: Path) -> None:
+    done = applier(folder).present(NEW, 30)
+    with pytest.raises(_tool.ToolError, match="not confirmed in time"):
+        applier(folder).confirmed("0" * 16)
+    applier(folder).confirmed(done["token"])
+
+
+def test_nobody_confirms(folder: Path) -> None:
+    done = applier(folder).present(NEW, 1)
+    for _try in range(50):
+        time.sleep(0.1)
+        if not (folder / "etc" / ".egress_allowlist.unconfirmed").exists():
+            break
+    assert (files(folder), live(folder)) == (OLD, whole(OLD))
+    assert leftovers(folder) == []
+    with pytest.raises(_tool.ToolError, match="not confirmed in time"):
+        applier(folder).confirmed(done["token"])
+
+
+def test_a_reboot_before_the_confirmation(folder: Path) -> None:
+    applier(folder).present(NEW, 30)
+    boot(folder)
+    assert (files(folder), live(folder)) == (OLD, whole(OLD))
+    assert leftovers(folder) == []
+
+
+def test_a_reboot_that_did_not_know_of_us_is_made_up_for(folder: Path) -> None:
+    applier(folder).present(NEW, 30)
+    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
+    subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
+    third = {**NEW, "rules": "third\n"}
+    applier(folder).present(third, 30)
+    assert files(folder) == third
+    boot(folder)
+    assert files(folder) == OLD
+
+
+def test_a_second_change_before_the_first_is_confirmed(folder: Path) -> None:
+    applier(folder).present(NEW, 30)
+    third = {**NEW, "rules": "third\n"}
+    applier(folder).present(third, 30)
+    assert files(folder) == third
+    boot(folder)
+    assert (files(folder), live(folder)) == (OLD, whole(OLD))
+
+
+def test_a_refusal_changes_nothing(folder: Path) -> None:
+    refusing = applier(folder)
+    refusing.tool.refuses = True
+    with pytest.raises(_tool.ToolError, match="refused"):
+        refusing.present(NEW, 30)
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+
+
+def test_a_load_that_fails_goes_back(folder: Path) -> None:
+    breaking = applier(folder)
+    breaking.tool.breaks = True
+    with pytest.raises(_tool.ToolError, match="broken"):
+        breaking.present(NEW, 30)
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+
+
+def test_a_load_that_fails_leaves_an_older_change_waiting(folder: Path) -> None:
+    token = applier(folder).present(NEW, 30)["token"]
+    breaking = applier(folder)
+    breaking.tool.breaks = True
+    with pytest.raises(_tool.ToolError, match="broken"):
+        breaking.present({**NEW, "rules": "third\n"}, 30)
+    assert (files(folder), live(folder)) == (NEW, whole(NEW))
+    applier(folder).confirmed(token)
+    assert leftovers(folder) == []
+
+
+def test_a_tool_that_does_not_run_needs_no_confirmation(folder: Path) -> None:
+    done = applier(folder, up=False).present(NEW, 30)
+    assert not done["armed"]
+    assert (files(folder), live(folder), leftovers(folder)) == (NEW, whole(OLD), [])
+
+
+def test_check_mode_touches_nothing(folder: Path) -> None:
+    before = sorted(map(str, folder.rglob("*")))
+    done = applier(folder, check_mode=True).present(NEW, 30)
+    assert done["changed"]
+    assert len(done["differences"]) == len(NEW)
+    assert (files(folder), sorted(map(str, folder.rglob("*")))) == (OLD, before)
+
+
+def test_absent(folder: Path) -> None:
+    applier(folder).present(NEW, 0)
+    assert applier(folder).absent()["changed"]
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+    assert not applier(folder).absent().get("changed")
+    assert not (folder / "run").exists()
+
+
+def killed_before(folder: Path, number: int, after: int) -> bool:
+    """Apply and confirm in a process that ends before its C{number}th change of the disk; False: it got through."""
+    child = os.fork()
+    if child == 0:
+        left = [number]
+
+        def counted(real: Any) -> Any:
+            def change(*arguments: Any, **options: Any) -> Any:
+                left[0] -= 1
+                if left[0] == 0:
+                    os._exit(9)
+                return real(*arguments, **options)
+
+            return change
+
+        for name in ("replace", "unlink", "fsync", "rmdir", "chmod", "open"):
+            setattr(os, name, counted(getattr(os, name)))
+        status = 1
+        try:
+            made = applier(folder)
+            made.tool.load = counted(made.tool.load)
+            done = made.present(NEW, after)
+            if after:
+                applier(folder).confirmed(done["token"])
+            status = 0
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 9)
+    return status == 9
+
+
+@pytest.mark.parametrize("after", [0, 30])
+def test_killed_before_each_change_of_the_disk(folder: Path, after: int) -> None:
+    ends = set()
+    for number in range(1, 200):
+        killed = killed_before(folder, number, after)
+        boot(folder)
+        assert files(folder) in (OLD, NEW), number
+        assert live(folder) == whole(files(folder)), number
+        ends.add(files(folder) == NEW)
+        applier(folder).present(NEW, 0)
+        assert (files(folder), leftovers(folder)) == (NEW, []), number
+        applier(folder).absent()
+        assert (files(folder), live(folder)) == (OLD, whole(OLD)), number
+        if not killed:
+            break
+    assert number > 20
+    assert ends == {True, False}
