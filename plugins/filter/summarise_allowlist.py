@@ -25,7 +25,8 @@ options:
   backend:
     description:
       - What enforces the allowlist. C(name); C(policy), V(deny), V(audit) or V(unmanaged); C(names), V(report),
-        V(resolve) or V(dnsmasq); C(timers), whether it enforces timers; C(notes), a list of further remarks.
+        V(resolve) or V(dnsmasq); C(timers), whether it enforces timers; C(counts), whether it counts packets (V(true)
+        unless said); C(notes), a list of further remarks.
       - Without it, enforcement is left out.
     type: dict
 """

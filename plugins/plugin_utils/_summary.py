@@ -67,8 +67,9 @@ def summarise_allowlist(
     """Return the lines of the summary, plain text, at most 100 characters wide.
 
     C{selection} is what select_rows returned; without it the choices that were made are left out.
-    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "notes"}}: C{names} one of report, resolve
-    and dnsmasq, C{timers} whether it enforces them, C{notes} further lines. Without it, enforcement is left out.
+    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "notes"}}: C{names} one of report,
+    resolve and dnsmasq, C{timers} whether it enforces them, C{counts} whether it counts (true unless said), C{notes}
+    further lines. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]
@@ -93,7 +94,13 @@ def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[
         yield f"Inbound connections from: {inbound}"
     if backend:
         policy = backend.get("policy", "")
-        yield from _wrapped(f"Backend {backend['name']}, policy {policy}: {_POLICIES.get(policy, '')}", "")
+        yield from _wrapped(f"Backend {backend['name']}, policy {policy}: {_verdict(_POLICIES, backend)}", "")
+
+
+def _verdict(verdicts: Mapping[str, str], backend: Mapping[str, Any]) -> str:
+    """Return what the policy does, without the counting where the backend cannot count."""
+    text = verdicts.get(backend.get("policy", ""), verdicts["unmanaged"])
+    return text if backend.get("counts", True) else text.replace("counted and logged", "logged")
 
 
 def _reach(groups: Iterable[Mapping[str, Any]]) -> str:
@@ -255,7 +262,7 @@ def _names(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator
     if mode == "resolve" and len(idle) < len(names):
         yield f"  {_count(len(names) - len(idle), 'name is', 'names are')} looked up on the host and kept fresh"
     if idle:
-        verb = _UNOPENED.get(backend.get("policy", ""), _UNOPENED["unmanaged"])
+        verb = _verdict(_UNOPENED, backend)
         rows = []
         why = "a wildcard cannot be looked up" if mode == "resolve" else "names are reported only"
         yield from _wrapped(f"NOT enforced by {backend['name']}, {why}: {verb}", "  ")

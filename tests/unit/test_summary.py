@@ -150,3 +150,11 @@ def test_nothing_is_said_to_be_nothing() -> None:
     lines = summarise({"name": "vsee"}, requirements=["optional"])
     assert lines[0].endswith(": nothing is allowed")
     assert "  nothing: no row of the chosen requirements" in lines
+
+
+@pytest.mark.parametrize(("counts", "words"), [(True, "counted and logged"), (False, "logged")])
+def test_a_backend_that_cannot_count_does_not_say_that_it_does(counts: bool, words: str) -> None:
+    backend = {**NFTABLES, "name": "firewalld", "policy": "audit", "counts": counts}
+    told = " ".join(" ".join(summarise({"name": "kudo", "regions": "all"}, backend=backend)).split())
+    assert f"policy audit: all other egress is {words}, nothing is stopped" in told
+    assert told.count("counted") == (2 if counts else 0)
