@@ -58,7 +58,7 @@ link_collection
 case "$wanted" in
     runtime) install_requirements runtime ;;
     dev)
-        need iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck
+        need iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck mmdebstrap:mmdebstrap
         install_requirements dev
         ;;
     molecule)

@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 SANDBOX = Path(__file__).with_name("sandbox")
+MOUNTED = "/run/system"  # where the sandbox has its second system
+ENVIRONMENT = {  # of commands there
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")  # of the near and the far end of each veth pair
 BITS = {4: 24, 6: 112}  # prefix lengths of the namespaces' networks
 _SETTINGS = "\n".join(
@@ -35,11 +41,12 @@ class WorldError(Exception):
 
 
 class Namespace:
-    """A sandbox held open by a process that ends with this one."""
+    """A sandbox held open by a process that ends with this one, with a second system in it if a directory is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: str | Path = "") -> None:
+        self.system = str(system)
         self._holder = subprocess.Popen(
-            [SANDBOX, "--", "sh", "-c", "echo up; cat"],
+            [SANDBOX, *(["--system", self.system] if self.system else []), "--", "sh", "-c", "echo up; cat"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -54,9 +61,21 @@ class Namespace:
 
     def run(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside; options as for C{subprocess.run}, output captured as text unless they say else."""
-        enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", f"--wd={os.getcwd()}", "--"]
         options = {"capture_output": True, "text": True, **options}
-        return subprocess.run([*enter, *map(str, command)], check=options.pop("check", False), **options)
+        return subprocess.run([*self.enter(), *map(str, command)], check=options.pop("check", False), **options)
+
+    def enter(self) -> list[str]:
+        """Return the command that runs another one inside."""
+        return ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", f"--wd={os.getcwd()}", "--"]
+
+    def target(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command in the second system; as C{run} where there is none.
+
+        The command starts in the system's root directory and gets none of our environment; C{env} adds to what it gets.
+        """
+        if not self.system:
+            return self.run(command, **options)
+        return self.run(["chroot", MOUNTED, *command], **{**options, "env": {**ENVIRONMENT, **options.get("env", {})}})
 
     def script(self, text: str) -> None:
         """Run a shell script inside; raises WorldError with its complaint when a line of it fails."""
@@ -109,11 +128,11 @@ def add_default_routes(namespace: Namespace, device: str, hops: dict[int, str], 
         )
 
 
-def namespaces(ends: ExitStack, count: int) -> list[Namespace]:
-    """Return new namespaces that end with C{ends}."""
+def namespaces(ends: ExitStack, count: int, system: str | Path = "") -> list[Namespace]:
+    """Return new namespaces that end with C{ends}, the first with a second system if a directory is given."""
     made = []
-    for dummy in range(count):
-        namespace = Namespace()
+    for number in range(count):
+        namespace = Namespace("" if number else system)
         ends.callback(namespace.close)
         made.append(namespace)
     return made

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real first packets through namespaces that have no way out.
 
-    with host_world() as world:                    # or gateway_world()
+    with host_world() as world:                    # or gateway_world(), or with the directory of another system
         world.run(["nft", "-f", "rules.nft"])      # inside the host's (or the gateway's) namespaces
         arrived = world.probe([(TCP, 4, 0x0803FFFF, 443), ...])
 
@@ -134,6 +134,10 @@ class World:
         """Run a command on the host or the gateway; see C{Namespace.run}."""
         return self.host.run(command, **options)
 
+    def target(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command in the system of the host or the gateway; see C{Namespace.target}."""
+        return self.host.target(command, **options)
+
     def probe(self, probes: Sequence[Probe], *, inbound: bool = False) -> list[bool]:
         """Send the first packet of a new flow for each probe; say of each whether it arrived unchanged.
 
@@ -223,10 +227,10 @@ def _raw(version: int) -> socket.socket:
 
 
 @contextmanager
-def host_world() -> Iterator[World]:
-    """Yield a host whose only route leads to a wire on which nobody answers."""
+def host_world(system: str | Path = "") -> Iterator[World]:
+    """Yield a host whose only route leads to a wire on which nobody answers; C{system} is the host's."""
     with ExitStack() as ends:
-        host, wire = namespaces(ends, 2)
+        host, wire = namespaces(ends, 2, system)
         link(host, "up0", wire, "wire0")
         add_addresses(host, "up0", SOURCE, BITS)
         add_default_routes(host, "up0", _GATEWAY, MACS[1])
@@ -236,10 +240,10 @@ def host_world() -> Iterator[World]:
 
 
 @contextmanager
-def gateway_world() -> Iterator[World]:
-    """Yield a gateway between a client, which sends, and a wire on which nobody answers."""
+def gateway_world(system: str | Path = "") -> Iterator[World]:
+    """Yield a gateway between a client, which sends, and a wire on which nobody answers; C{system} is the gateway's."""
     with ExitStack() as ends:
-        gateway, client, wire = namespaces(ends, 3)
+        gateway, client, wire = namespaces(ends, 3, system)
         link(client, "up0", gateway, "inside0")
         link(gateway, "outside0", wire, "wire0")
         add_addresses(client, "up0", SOURCE, BITS)

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Prints the directory of a small Debian's root file system with ufw and firewalld in it; builds it (20 s) if it is not
+# in the cache. Tests start these tools there: on the developer's machine they are neither installed nor started.
+#
+#     scripts/system.sh SUITE     bullseye, bookworm or trixie
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+suite="${1:-}"
+case "$suite" in bullseye | bookworm | trixie) ;; *) fail "unknown suite '$suite': bullseye, bookworm or trixie" ;; esac
+[ "$(id -u)" = 0 ] || exec scripts/with_root.sh scripts/system.sh "$@"
+
+packages=python3,python3-apt,ufw,firewalld,ipset,iptables,nftables,dbus,iproute2,conntrack,procps
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+system="$EGRESS_CACHE/systems/$suite-$(printf '%s %s' "$suite" "$packages" | cat - scripts/system.sh | digest -)"
+
+build() {
+    new="$system.new" log="$system.log"
+    # --one-file-system: a killed build may have left mounts behind.
+    trap 'rm -rf --one-file-system "$new" "$log"' EXIT
+    rm -rf --one-file-system "$new"
+    say "building a small Debian $suite with ufw and firewalld (once)"
+    # The kernel is the machine's: nothing in there may load or remove its modules.
+    # shellcheck disable=SC2016  # mmdebstrap's shell expands it
+    mmdebstrap --quiet --mode=root --format=directory --variant=minbase --components=main --include="$packages" \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --customize-hook='for tool in modprobe rmmod; do ln -sf /bin/true "$1/sbin/$tool"; done' \
+        "$suite" "$new" </dev/null >"$log" 2>&1 9>&- ||
+        fail "Debian $suite cannot be built; is its mirror within reach? mmdebstrap says:
+$(tail -n 15 "$log")"
+    mv -T "$new" "$system"
+}
+
+if [ ! -d "$system" ]; then
+    need mmdebstrap:mmdebstrap
+    [ -e "$keys" ] || fail "a Debian cannot be built without the keys that it is signed with ($keys).
+Install the package debian-archive-keyring (on Ubuntu: from universe), then run the command again."
+    mkdir -p "$EGRESS_CACHE/systems"
+    exec 9>"$EGRESS_CACHE/systems/.$suite.lock"
+    flock 9
+    [ -d "$system" ] || build # else somebody has built it while we waited
+fi
+echo "$system"
