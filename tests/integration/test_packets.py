@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ import pytest
 
 from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
+from tests.support.systems import enable_ufw, play, start_firewalld, system
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = documents_directory()
 AT_LEAST = 20_000  # probes for each selection and scope
 RESOLVERS = ["198.19.0.53", "2001:2::f:53"]  # what the host has configured
@@ -77,43 +76,32 @@ def oracle() -> Oracle:
     return Oracle.read(DOCUMENTS)
 
 
-def play(world: World, case: Case, **more: object) -> None:
-    """Run the playbook against the world, as a user would, with policy deny."""
-    world.run(["sh", "-c", "rm -f /etc/resolv.conf; cat > /etc/resolv.conf"], input=resolv_conf(), check=True)
-    variables = {
-        "ansible_python_interpreter": sys.executable,
-        "ansible_become": False,
-        "apply_backend": "nftables",
-        "catalog_vendors": list(case.vendors),
-        "catalog_requirements": list(case.requirements),
-        "nftables_policy": "deny",
-        "nftables_scope": world.scope,
-        "nftables_sources": world.sources if world.scope == "gateway" else [],
-        "nftables_names": "report",
-        "nftables_ntp_servers": TIME_SERVERS,
+def apply(world: World, case: Case, backend: str = "nftables", **more: object) -> None:
+    """Run the playbook against the world, as a user would, with policy deny; C{more}: more variables of the role."""
+    resolvers = "".join(f"nameserver {address}\n" for address in RESOLVERS)
+    write = "rm -f /etc/resolv.conf; cat > /etc/resolv.conf"
+    world.host.target(["sh", "-c", write], input=resolvers, check=True)
+    options = {
+        "policy": "deny",
+        "scope": world.scope,
+        "sources": world.sources if world.scope == "gateway" else [],
+        "names": "report",
+        "ntp_servers": TIME_SERVERS,
         **more,
     }
-    playbook = Path(sys.executable).with_name("ansible-playbook")
-    command: list[str | Path] = [
-        playbook,
-        "-i",
-        "localhost,",
-        "-c",
-        "local",
-        "playbooks/apply.yml",
-        "-e",
-        json.dumps(variables),
-    ]
-    done = world.run(command, cwd=REPOSITORY)
+    variables = {
+        "ansible_become": False,
+        "apply_backend": backend,
+        "catalog_vendors": list(case.vendors),
+        "catalog_requirements": list(case.requirements),
+        **{f"{backend}_{name}": value for name, value in options.items()},
+    }
+    done = play(world.host, "playbooks/apply.yml", "-e", json.dumps(variables))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def resolv_conf() -> str:
-    return "".join(f"nameserver {address}\n" for address in RESOLVERS)
-
-
-def made(scope: str) -> AbstractContextManager[World]:
-    return WORLDS[scope]()
+def made(scope: str, system: Path | None = None) -> AbstractContextManager[World]:
+    return WORLDS[scope](system) if system else WORLDS[scope]()
 
 
 @pytest.mark.parametrize("scope", WORLDS)
@@ -123,12 +111,39 @@ def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
     sent = probes(allowed, seed=20261120, count=AT_LEAST)
     assert len(sent) >= AT_LEAST
     with made(scope) as world:
-        play(world, case)
+        apply(world, case)
         arrived = world.probe(sent)
     wrong = mismatches(allowed, sent, arrived)
     assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
     assert not all(arrived), "nothing was stopped"
     assert any(arrived) or not any(allowed.ranges.values()), "nothing arrived"
+
+
+# One selection through every backend: the same verdict on each probe.
+BACKENDS: dict[str, dict[str, object]] = {
+    "nftables": {},
+    "ufw": {},
+    "ufw with sets": {"sets": True},
+    "firewalld": {},
+}
+START = {"ufw": enable_ufw, "firewalld": start_firewalld}
+
+
+@pytest.mark.parametrize("scope", WORLDS)
+def test_backends_agree_on_every_packet(scope: str) -> None:
+    case = CASES[-1]
+    allowed = oracle().compile(case.vendors, case.requirements)
+    sent = probes(allowed, seed=20261122, count=AT_LEAST)
+    assert len(sent) >= AT_LEAST
+    wrong = {}
+    for name, more in BACKENDS.items():
+        backend = name.partition(" ")[0]
+        with made(scope, system("bookworm")) as world:
+            if backend in START:
+                START[backend](world.host)
+            apply(world, case, backend, **more)
+            wrong[name] = mismatches(allowed, sent, world.probe(sent))
+    assert wrong == {name: [] for name in BACKENDS}
 
 
 def test_packets_pass_inward_as_the_documents_say() -> None:
@@ -137,9 +152,9 @@ def test_packets_pass_inward_as_the_documents_say() -> None:
     allowed = oracle().compile(case.vendors, direction="inbound")
     sent = probes(allowed, seed=20261121, count=AT_LEAST)
     with made("gateway") as world:
-        play(world, Case("zoom", [{"name": "securevideo", "engines": ["zoom"]}]), nftables_sources=[])
+        apply(world, Case("zoom", [{"name": "securevideo", "engines": ["zoom"]}]), sources=[])
         unasked = sum(world.probe(sent, inbound=True))
-        play(world, case, nftables_sources=[])
+        apply(world, case, sources=[])
         wrong = mismatches(allowed, sent, world.probe(sent, inbound=True))
     assert unasked == 0
     assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
@@ -148,7 +163,7 @@ def test_packets_pass_inward_as_the_documents_say() -> None:
 @pytest.mark.parametrize("scope", WORLDS)
 def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
     with made(scope) as world:
-        play(world, VSEE)
+        apply(world, VSEE)
         for servers, allowed in (
             (RESOLVERS, {(TCP, 53), (UDP, 53)}),
             (TIME_SERVERS, {(UDP, 123)}),
@@ -167,7 +182,7 @@ def test_name_and_time_servers_are_reached_and_no_others(scope: str) -> None:
 )
 def test_policy_decides_what_becomes_of_the_rest(policy: str, stopped: str, arrives: bool, scope: str) -> None:
     with made(scope) as world:
-        play(world, VSEE, nftables_policy=policy, nftables_stopped=stopped)
+        apply(world, VSEE, policy=policy, stopped=stopped)
         assert world.probe(SOME) == [arrives] * len(SOME)
 
 
@@ -182,7 +197,7 @@ def test_policy_decides_what_becomes_of_the_rest(policy: str, stopped: str, arri
 )
 def test_gateway_filters_its_sources_only(sources: list[str], arrives: list[bool]) -> None:
     with made("gateway") as world:
-        play(world, VSEE, nftables_sources=sources)
+        apply(world, VSEE, sources=sources)
         assert world.probe(SOME) == arrives
 
 

@@ -11,15 +11,13 @@ with host_world(system("bookworm")) as world:
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import ansible
 
 from tests.support.namespaces import MOUNTED, Namespace, WorldError
 
@@ -66,6 +64,8 @@ def _ansible(space: Namespace, tool: str, *arguments: str | Path, **options: Any
     if space.system:
         extra += ["--extra-vars", f"ansible_python_interpreter={PYTHON} ansible_remote_tmp={SHARED}/tmp"]
         extra += ["--extra-vars", f"ansible_async_dir={SHARED}/async"]
+    else:
+        extra += ["--extra-vars", f"ansible_python_interpreter={sys.executable}"]
     options = {"cwd": REPOSITORY, **options}
     return space.run([Path(sys.executable).with_name(tool), *extra, *arguments], **options)
 
@@ -79,7 +79,10 @@ def module_environment(space: Namespace) -> dict[str, str]:
     if not space.system:
         return {"PYTHONPATH": collections}
     library = f"{MOUNTED}{_LIBRARY}/ansible"
-    source = Path(ansible.__file__).parent
+    found = find_spec("ansible")
+    assert found
+    assert found.origin
+    source = Path(found.origin).parent
     space.script(
         f"! mountpoint -q {library} || exit 0\n"
         f"mkdir -p {library}\nmount --bind '{source}' {library}\nmount -o remount,bind,ro {library}"
