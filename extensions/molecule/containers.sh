@@ -24,17 +24,31 @@ key="$EGRESS_CACHE/molecule/id_ed25519"
 
 suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# The image: this machine's own distribution, from its own packages, with systemd. The smallest that the role must bear:
-# without netbase, say, nft prints protocols as numbers.
+# image_of NAME: prints the tag of the container's image, which is built if need be.
+image_of() {
+    local packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
+    case "$1" in
+        ufw | ufw-gateway | firewalld | firewalld-gateway)
+            # Both tools, as distributions have them: ufw's service runs and does nothing until ufw is enabled.
+            # shellcheck disable=SC2016  # mmdebstrap's shell expands it
+            build_image "$packages,ufw,firewalld,ipset,iptables" --customize-hook='chroot "$1" systemctl disable firewalld'
+            ;;
+        *) build_image "$packages" ;;
+    esac
+}
+
+# build_image PACKAGES [OPTION...]: this machine's own distribution, from its own packages, with systemd. The smallest
+# that the role must bear: without netbase, say, nft prints protocols as numbers. Prints the image's tag.
 build_image() {
-    local tag tar packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
-    tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages" | sha256sum | cut -c1-16)"
+    local tag tar packages="$1"
+    shift
+    tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages${*:+ $*}" | sha256sum | cut -c1-16)"
     echo "$tag"
     ! podman image exists "$tag" || return 0
     tar="$EGRESS_CACHE/molecule/${tag##*:}.tar"
     if [ ! -e "$tar" ]; then
         say "building the image of the containers"
-        mmdebstrap --quiet --format=tar --variant=minbase --components="$(suite_components)" --include="$packages" "$(suite)" "$tar.new" >&2
+        mmdebstrap --quiet --format=tar --variant=minbase --components="$(suite_components)" --include="$packages" "$@" "$(suite)" "$tar.new" >&2
         mv "$tar.new" "$tar"
     fi
     podman import --quiet "$tar" "$tag" >/dev/null
@@ -108,6 +122,8 @@ END
 }
 
 start() {
+    local image
+    image="$(image_of "$1")"
     podman run --detach --quiet --name "$prefix-$1" --hostname "$1" --privileged --systemd=always "$image" /sbin/init >/dev/null
     { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe'
 }
@@ -115,7 +131,6 @@ start() {
 up() {
     local name
     mkdir -p "$EGRESS_CACHE/molecule"
-    image="$(build_image)"
     down
     [ -e "$key" ] || ssh-keygen -q -t ed25519 -N '' -C egress-allowlist -f "$key"
     start peer
