@@ -87,21 +87,20 @@ def management_ports():
     return sorted(ports)
 
 
-def other_managers(own, run):
+def other_managers(own, run, root="/"):
     """Return the names of firewall managers besides C{own} that are at work on this host.
 
     C{run} takes a command and returns C{(status, output, errors)}.
     """
     found = []
-    if own != "ufw" and re.search(
-        r"^ENABLED=['\"]?yes\b", "\n".join(_read(["/etc/ufw/ufw.conf"])), re.MULTILINE | re.I
-    ):
+    switch = "\n".join(_read([os.path.join(root, "etc/ufw/ufw.conf")]))
+    if own != "ufw" and re.search(r"^ENABLED=['\"]?yes\b", switch, re.MULTILINE | re.IGNORECASE):
         found.append("ufw")
-    if own != "firewalld" and any("firewalld" in name for name in _read(["/proc/[0-9]*/comm"])):
+    if own != "firewalld" and "firewalld\n" in _read([os.path.join(root, "proc/[0-9]*/comm")]):
         found.append("firewalld")
-    if os.path.exists(os.path.join(boot_paths()[1], "egress_allowlist.nft")):
+    if os.path.exists(os.path.join(boot_paths(root)[1], "egress_allowlist.nft")):
         found.append("the role egress.allowlist.nftables")
-    if os.path.isdir("/run/systemd/system"):
+    if os.path.isdir(os.path.join(root, "run/systemd/system")):
         states = run(["systemctl", "is-active", *_MANAGERS])[1].split()
         found += [unit for number, unit in enumerate(_MANAGERS) if states[number : number + 1] == ["active"]]
     return found

@@ -67,9 +67,9 @@ def summarise_allowlist(
     """Return the lines of the summary, plain text, at most 100 characters wide.
 
     C{selection} is what select_rows returned; without it the choices that were made are left out.
-    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "notes"}}: C{names} one of report,
-    resolve and dnsmasq, C{timers} whether it enforces them, C{counts} whether it counts (true unless said), C{notes}
-    further lines. Without it, enforcement is left out.
+    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "notes"}}: C{names} one of
+    report, resolve and dnsmasq, C{timers} whether it enforces them, C{counts} whether it counts (true unless said),
+    C{notes} further lines. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]

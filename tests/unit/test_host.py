@@ -154,3 +154,24 @@ def test_a_comment_is_no_include() -> None:
 
 def test_lines_around_ours_stay() -> None:
     assert _host.without_include(f"one\n{LINE}two\n", PATH) == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("/etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\n", []),
+        ("/etc/ufw/ufw.conf", "LOGLEVEL=low\nENABLED=yes\n", ["ufw"]),
+        ("/etc/ufw/ufw.conf", 'ENABLED="YES"\n', ["ufw"]),
+        ("/proc/12/comm", "firewalld\n", ["firewalld"]),
+        ("/proc/12/comm", "firewalld-applet\n", []),
+        ("/etc/nftables.d/egress_allowlist.nft", "", ["the role egress.allowlist.nftables"]),
+        ("/run/systemd/system/x", "", ["iptables.service"]),
+    ],
+)
+def test_other_managers_of_the_firewall(tmp_path: Path, path: str, text: str, found: list[str]) -> None:
+    states = "inactive\nactive\nunknown\nfailed\nactivating\n"
+    write(tmp_path, path, text)
+    assert _host.other_managers("mine", lambda command: (3, states, ""), str(tmp_path)) == found
+    own = found[0] if found else "mine"
+    if own in ("ufw", "firewalld"):
+        assert _host.other_managers(own, lambda command: (3, states, ""), str(tmp_path)) == []
