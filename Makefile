@@ -48,7 +48,7 @@ test-all: ## test and test-long; under 40 minutes on 2 cores
 	@$(MAKE) --no-print-directory test-long
 
 benchmarks: setup-dev ## measure against iprange, netaddr and an empty play
-	@for file in tests/benchmarks/*.py; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
 
 clean: ## remove what the targets made in the checkout (the cache outside it stays: ~/.cache/egress-allowlist)
 	rm -rf .venv .venvs .collections .cache .ansible .pytest_cache .hypothesis .mypy_cache .ruff_cache tests/output
