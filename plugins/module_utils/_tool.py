@@ -38,7 +38,9 @@ class Applier:
       - C{load(files)}: makes the running rules follow the files, which are written by then;
       - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
         that makes the running rules follow the files, once these are put back;
-      - C{notes()}: what a person should know, once the files are wanted.
+      - C{notes()}: what a person should know, once the files are wanted;
+      - where the tool has a lock of its own, C{locked()}, a context that holds it, and C{guarded(command)}, a shell
+        command that runs another one under it.
     """
 
     def __init__(self, tool, run, check_mode):
@@ -94,7 +96,8 @@ class Applier:
             load = self.tool.prepare(self.revert.folder)
             _commit.write(self.revert.rollback, "")
             if revert_after:
-                self.revert.start(f"{self.journal.undo()} && {load}", revert_after, token)
+                back = f"{self.journal.undo()} && {load}"
+                self.revert.start(getattr(self.tool, "guarded", str)(back), revert_after, token)
             self.journal.open(changed, token)
             wrote = True
             _commit.write_all(changed, mode=0o640)
@@ -130,7 +133,7 @@ class Applier:
         if self.check_mode:
             yield
             return
-        with _commit.locked(self.revert.lock):
+        with _commit.locked(self.revert.lock), getattr(self.tool, "locked", contextlib.nullcontext)():
             if heal:
                 self._heal()
             yield
