@@ -1,0 +1,107 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter C{ufw_rules}."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ufw_rules
+short_description: Render an allowlist as rules of ufw
+version_added: "0.1.0"
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+description:
+  - Renders what P(egress.allowlist.merge_vendors#filter) returns for M(egress.allowlist.ufw).
+  - One rule is a prefix, a protocol and up to 15 ports; its comment names the vendor services that asked for it.
+options:
+  _input:
+    description: The allowlist.
+    type: dict
+    required: true
+  policy:
+    description: C(unmanaged) only allows, C(deny) stops all else after a baseline. ufw cannot count, so no C(audit).
+    type: str
+    choices: [unmanaged, deny]
+    default: unmanaged
+  scope:
+    description: Packets of the host itself, packets that it forwards, or both.
+    type: str
+    choices: [host, gateway, both]
+    default: host
+  names:
+    description: C(report) accepts that C(deny) stops what is only known by name.
+    type: str
+    choices: ["", report]
+    default: ""
+  sources:
+    description: Prefixes of clients whose forwarded packets are filtered; empty means all forwarded packets.
+    type: list
+    elements: str
+    default: []
+  stopped:
+    description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
+    type: str
+    choices: [reject, drop]
+    default: drop
+  place:
+    description: Where new rules go, behind the user's own (C(last)) or before them (C(first)).
+    type: str
+    choices: [last, first]
+    default: last
+  dns_servers:
+    description: The only name servers that may be asked; empty means those that the host has configured.
+    type: list
+    elements: str
+    default: []
+  ntp_servers:
+    description: The only time servers that may be asked; empty means those that the host has configured.
+    type: list
+    elements: str
+    default: []
+  allow:
+    description: Additions to the baseline, rows with C(destination), C(ports) and C(protocol).
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: One prefix, one service, one rule
+  vars:
+    rows:
+      - {vendor: acme, service: media, destination: 192.0.2.0/28, protocol: UDP, ports: "3478, 8801-8810"}
+    rules: "{{ rows | egress.allowlist.expand_rows }}"
+    native: "{{ rules | egress.allowlist.merge_vendors | egress.allowlist.ufw_rules }}"
+  ansible.builtin.assert:
+    that:
+      - >-
+        native.rules == ['allow udp 3478,8801:8810 192.0.2.0/28 any 0.0.0.0/0 out # acme media']
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The native form, with C(rules), C(stops), C(defaults), C(discover), C(roads), C(place) and C(notes).
+  type: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.ufw import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+
+
+def ufw_rules(allowlist, **options):
+    """Render; raises AnsibleFilterError with what is accepted."""
+    try:
+        return render(plain(allowlist), **plain(options))
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """Ansible's way in."""
+
+    def filters(self):
+        """Return the filter by its name."""
+        return {"ufw_rules": ufw_rules}

@@ -1,0 +1,198 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules as ufw keeps them: a tuple, which ufw reads, and below it the iptables lines that it stands for.
+
+A rule travels as text, C{allow udp 3478,8801:8810 192.0.2.0/28 any 0.0.0.0/0 out # kudo media}: a tuple in ufw's own
+order (action, protocol, ports, destination, source ports, source, direction) and who asked for it. What is ours
+in ufw's files is told by its comment, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import socket
+from typing import NamedTuple
+
+ANY = {4: "0.0.0.0/0", 6: "::/0"}
+OWNER = " (egress.allowlist)"
+_TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
+_START = "### RULES ###\n"
+_BLOCK = re.compile(
+    r"\n### tuple ### ([^\n]*?)(?: comment=([0-9a-fA-F]*))?\n"
+    r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
+)
+
+
+class Block(NamedTuple):
+    """One rule of a file: its tuple, whom it is for ('' for what is not ours), and its text in the file."""
+
+    spec: str
+    label: str
+    text: str
+
+
+class Rules(NamedTuple):
+    """A file: what stands before its rules, the rules, and what stands behind them."""
+
+    head: str
+    blocks: list[Block]
+    tail: str
+
+
+def specs(roads: list[list[str]], version: int, protocol: str, ports: str, to: str, sport: str = "any") -> list[str]:
+    """Return the tuples that let packets through to C{to} ('' for anywhere) on each road.
+
+    C{roads}: C{["out", ""]} for what the host sends, C{["route", "10.0.0.0/8"]} for what it forwards from a
+    prefix, or from anywhere with C{["route", ""]}.
+    """
+    found = []
+    for way, source in roads:
+        if not source or version_of(source) == version:
+            action, direction = ("allow", "out") if way == "out" else ("route:allow", "in")
+            ends = f"{address(to) or ANY[version]} {sport} {address(source) or ANY[version]}"
+            found.append(f"{action} {protocol} {ports} {ends} {direction}")
+    return found
+
+
+def address(prefix: str) -> str:
+    """Return a prefix as ufw writes it: no length where it is one address, IPv6 as the C library has it."""
+    host, slash, length = prefix.partition("/")
+    if ":" in host:
+        host = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host))
+    return host if length == ("128" if ":" in host else "32") else host + slash + length
+
+
+def version_of(spec: str) -> int:
+    """Return the IP version of a tuple, or of a prefix; ports have colons too."""
+    fields = spec.split()
+    return 6 if any(":" in fields[n] for n in ((3, 5) if len(fields) > 1 else (0,))) else 4
+
+
+def split(rule: str) -> tuple[str, str]:
+    """Return C{(tuple, label)} of a rule that travels."""
+    spec, dummy, label = rule.partition(" # ")
+    return spec, label
+
+
+def block(spec: str, label: str) -> Block:
+    """Return a rule of ours as ufw would write it."""
+    comment = binascii.hexlify((label + OWNER).encode()).decode()
+    lines = "".join(line + "\n" for line in lines_of(spec))
+    return Block(spec, label, f"\n### tuple ### {spec} comment={comment}\n{lines}")
+
+
+def lines_of(spec: str) -> list[str]:
+    """Return the iptables lines of a tuple of the kinds that we write."""
+    action, protocol, ports, to, sport, source, direction = spec.split()
+    version = "6" if version_of(spec) == 6 else ""
+    chain = "forward" if action.startswith("route:") else "output" if direction == "out" else "input"
+    target = _TARGETS[action.rpartition(":")[2]]
+    if protocol == "any" and ports == "any":
+        return ["-A ufw{}-user-{} {}".format(version, chain, " ".join([*_ends(to, "", source, ""), "-j", target]))]
+    lines = []
+    for name in ("tcp", "udp") if protocol == "any" else (protocol,):
+        words, dport, from_port = ["-p", name], f"--dport {ports}", f"--sport {sport}"
+        if re.search("[,:]", ports + sport):
+            words += ["-m multiport", f"--dports {ports}"]
+            words += ["-m multiport", f"--sports {sport}"] if sport != "any" else []
+            dport = from_port = ""
+        words += _ends(to, dport, source, "" if sport == "any" else from_port)
+        lines.append("-A ufw{}-user-{} {} -j {}".format(version, chain, " ".join(words), target))
+    return lines
+
+
+def _ends(to: str, dport: str, source: str, sport: str) -> list[str]:
+    """Return the options for destination and source in ufw's order; none for anywhere."""
+    words = [f"-d {to}"] if to not in ANY.values() else []
+    words += [dport] if dport else []
+    words += [f"-s {source}"] if source not in ANY.values() else []
+    return words + ([sport] if sport else [])
+
+
+def parse(text: str) -> Rules:
+    """Return the parts of user.rules or user6.rules; raises ValueError where it is not such a file."""
+    head, start, rest = text.partition(_START)
+    if not start or not head.startswith("*filter\n"):
+        raise ValueError("is not a file of ufw's rules")
+    blocks, end = [], 0
+    for match in _BLOCK.finditer(rest):
+        if match.start() != end:
+            break
+        blocks.append(Block(match.group(1), _label(match.group(2)), match.group(0)))
+        end = match.end()
+    return Rules(head + start, blocks, rest[end:])
+
+
+def _label(comment: str | None) -> str:
+    """Return whom a rule of ours is for, '' where the comment does not say that it is ours."""
+    try:
+        words = binascii.unhexlify(comment or "").decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return words[: -len(OWNER)] if words.endswith(OWNER) else ""
+
+
+def compose(rules: Rules, wanted: list[str], stops: list[str], first: bool) -> str:
+    """Return the text of a file with what is wanted of us as one block, and the tuples that the user has already.
+
+    The block stays where it is and a new one goes to the end; C{first}: before all. C{stops} are always last,
+    so that they stop nothing that somebody allows.
+    """
+    users = [entry for entry in rules.blocks if not entry.label]
+    theirs = {entry.spec for entry in users}
+    before = 0
+    for entry in rules.blocks:
+        if first or (entry.label and not stops_packets(entry.spec)):
+            break
+        before += not entry.label
+    ours = [block(*split(rule)) for rule in wanted]
+    unique = {entry.spec: entry for entry in reversed(ours) if entry.spec not in theirs}
+    ours = [entry for entry in ours if unique.get(entry.spec) is entry]
+    last = [block(*split(rule)) for rule in stops]
+    blocks = [*users[:before], *ours, *users[before:], *last]
+    return rules.head + "".join(entry.text for entry in blocks) + rules.tail
+
+
+def stops_packets(spec: str) -> bool:
+    """True for a tuple that stops."""
+    return not spec.partition(" ")[0].rpartition(":")[2].startswith(("allow", "limit"))
+
+
+def words(spec: str, label: str) -> str:
+    """Return C{udp/3478 to 192.0.2.0/28  kudo: media}."""
+    action, protocol, ports, to, dummy, source = spec.split()[:6]
+    passed = " (forwarded)" if action.startswith("route:") else ""
+    ends = ["to " + to] if to not in ANY.values() else []
+    ends += ["from " + source] if source not in ANY.values() else []
+    if stops_packets(spec):
+        return "stop {}{}".format(" ".join(ends) or f"everything in IPv{version_of(spec)}", passed)
+    service = "{}/{}".format("tcp+udp" if protocol == "any" else protocol, ports.replace(":", "-"))
+    ends = ends or ["to any" + (" IPv6" if version_of(spec) == 6 else "")]
+    shown = ", ".join(": ".join(part.split(" ", 1)) for part in label.split(", "))
+    return "{} {}{}  {}".format(service, " ".join(ends), passed, shown)
+
+
+def spoken(spec: str) -> str:
+    """Return a tuple in about the words of ufw's command line: C{deny out to 10.0.0.0/8 port 80 proto tcp}."""
+    action, protocol, ports, to, sport, source, *more = spec.split()
+    parts = [action.replace(":", " "), more[-1].replace("_", " on ") if more else "in"]
+    parts += ["from", source] if source not in ANY.values() else []
+    parts += ["port", sport] if sport != "any" else []
+    parts += ["to", to if to not in ANY.values() else "any"]
+    parts += ["port", ports] if ports != "any" else []
+    return " ".join(parts + (["proto", protocol] if protocol != "any" else []))
+
+
+def difference(old: Rules, new: Rules) -> list[str]:
+    """Return lines in words that lead from the old rules of ours to the new ones."""
+    was = {entry.spec: entry.label for entry in old.blocks if entry.label}
+    will = {entry.spec: entry.label for entry in new.blocks if entry.label}
+    lines = []
+    for sign, these, those in (("-", was, will), ("+", will, was)):
+        lines += [(spec, sign, label) for spec, label in these.items() if those.get(spec) != label]
+    lines.sort(key=lambda line: (stops_packets(line[0]), line[2], line[0], line[1] == "+"))
+    if not lines and [entry.text for entry in old.blocks] != [entry.text for entry in new.blocks]:
+        return ["~ our rules in their order"]
+    return [f"{sign} {words(spec, label)}" for spec, sign, label in lines]

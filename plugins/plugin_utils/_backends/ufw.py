@@ -1,0 +1,176 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render an allowlist as ordinary rules of ufw.
+
+One rule is a prefix, a protocol and as many ports as one multiport match takes, with the vendor services that asked
+for it as its comment. The host turns the rules into the text of ufw's files; what only the host
+knows (its name and time servers) it adds by the same means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, address, specs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import (
+    STOPPED,
+    allow_rules,
+    by_version,
+    check_labels,
+    check_names,
+    check_scope,
+    one_of,
+    unfiltered,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import elements
+
+POLICIES = ("unmanaged", "deny")
+PLACES = ("last", "first")
+_MOST_PORTS = 15  # of one multiport match; a range counts as two
+_DHCP = {4: "67,68", 6: "546,547"}  # client and server, in both directions
+_SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
+_TARGETS = {"drop": "DROP", "reject": "REJECT"}
+_ACTIONS = {"drop": "deny", "reject": "reject"}
+
+
+def render(
+    allowlist: dict,
+    *,
+    policy: str = "unmanaged",
+    scope: str = "host",
+    names: str = "",
+    sources: Sequence[str] | str = (),
+    stopped: str = "drop",
+    place: str = "last",
+    dns_servers: Sequence[str] | str = (),
+    ntp_servers: Sequence[str] | str = (),
+    allow: list | None = None,
+) -> dict:
+    """Return the native form for one host.
+
+    C{rules}, C{stops}: tuples with their comments, in order; the stops belong behind everything. C{defaults}: ufw's
+    default policies that must be (C{OUTPUT}, C{FORWARD}). C{discover}: the servers (C{dns}, C{ntp}) that only the
+    host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they say. Raises ValueError that
+    says what is accepted.
+    """
+    if policy == "audit":
+        raise ValueError(
+            "policy 'audit' is not accepted: ufw cannot count what it would stop; choose unmanaged, look with "
+            "'ufw logging medium' at what leaves, then choose deny"
+        )
+    one_of("policy", policy, POLICIES)
+    check_scope(scope, sources)
+    one_of("stopped", stopped, STOPPED)
+    one_of("place", place, PLACES)
+    check_labels(allowlist, "a rule's comment")
+    check_names(allowlist, policy, names, "ufw", instead="unmanaged")
+    listed = by_version(sources, "ufw_sources")
+    roads = _roads(scope, listed)
+    rules = _allowed(allowlist, roads) + _invited(allowlist, scope)
+    servers = {"dns": by_version(dns_servers, "ufw_dns_servers"), "ntp": by_version(ntp_servers, "ufw_ntp_servers")}
+    extra = allow_rules(allow or [], "ufw_allow")
+    if policy == "deny":
+        rules += _baseline(servers, extra, roads)
+    deny = policy == "deny"
+    return {
+        "rules": list(dict.fromkeys(rules)),
+        "stops": _stops(listed, stopped) if deny else [],
+        "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
+        "discover": [name for name, addresses in servers.items() if deny and not addresses],
+        "roads": roads,
+        "place": place,
+        "notes": unfiltered(sorted(listed)) if listed else [],
+    }
+
+
+def _roads(scope: str, listed: dict[int, list[str]]) -> list[list[str]]:
+    """Return which packets are allowed: C{["out", ""]} and C{["route", source]}."""
+    roads = [["out", ""]] if scope != "gateway" else []
+    if scope != "host":
+        sources = [prefix for version in sorted(listed) for prefix in listed[version]]
+        roads += [["route", source] for source in sources or [""]]
+    return roads
+
+
+def _allowed(allowlist: dict, roads: list[list[str]]) -> list[str]:
+    entries = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
+    return [
+        f"{spec} # {label}"
+        for version in (4, 6)
+        for road in roads
+        for prefix, protocol, ports, label in _bundles(entries, version)
+        for spec in specs([road], version, protocol, ports, prefix)
+    ]
+
+
+def _invited(allowlist: dict, scope: str) -> list[str]:
+    """Return the rules for connections that vendors make: to the host, or through the gateway."""
+    entries = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
+    actions = (["allow"] if scope != "gateway" else []) + (["route:allow"] if scope != "host" else [])
+    return [
+        f"{action} {protocol} {ports} {ANY[version]} any {address(prefix)} in # {label}"
+        for version in (4, 6)
+        for action in actions
+        for prefix, protocol, ports, label in _bundles(entries, version)
+    ]
+
+
+def _bundles(entries: list[dict], version: int) -> list[tuple[str, str, str, str]]:
+    """Return C{(prefix, protocol, ports, label)}, ports as many as one rule takes."""
+    found: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    for element in elements(entries, version, lambda entry: f"{entry['vendor']} {entry['service']}"):
+        key = (element.prefix, element.protocol, ", ".join(element.labels))
+        found.setdefault(key, []).append((element.first_port, element.last_port))
+    return [
+        (prefix, protocol, ports, label)
+        for (prefix, protocol, label), ranges in found.items()
+        for ports in _multiports(sorted(ranges))
+    ]
+
+
+def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:
+    """Return port lists as iptables takes them: C{3478,8801:8810}."""
+    lists: list[list[str]] = []
+    room = 0
+    for first, last in ranges:
+        size = 1 if first == last else 2
+        if size > room:
+            lists.append([])
+            room = _MOST_PORTS
+        lists[-1].append(str(first) if size == 1 else f"{first}:{last}")
+        room -= size
+    return [",".join(ports) for ports in lists]
+
+
+def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads: list[list[str]]) -> list[str]:
+    """Return what is always allowed, as far as ufw's own before.rules do not allow it: servers that are named,
+    DHCP, the user's additions."""
+    rules = []
+    for version, ports in _DHCP.items():
+        rules += [f"{spec} # baseline DHCP" for spec in specs(roads, version, "udp", ports, "", sport=ports)]
+    for name, listed in servers.items():
+        protocol, ports, label = _SERVICES[name]
+        for version in sorted(listed):
+            for server in listed[version]:
+                rules += [f"{spec} # {label}" for spec in specs(roads, version, protocol, ports, server)]
+    for rule in extra:
+        version, ports = parse_prefix(rule["destination"])[0], rule["ports"].replace("-", ":")
+        rules += [f"{spec} # ufw_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])]
+    return rules
+
+
+def _stops(listed: dict[int, list[str]], stopped: str) -> list[str]:
+    """Return the rules that stop what else the sources send on."""
+    return [
+        f"route:{_ACTIONS[stopped]} any any {ANY[version]} any {address(source)} in # egress stop"
+        for version in sorted(listed)
+        for source in listed[version]
+    ]
+
+
+def _defaults(scope: str, chosen: bool, stopped: str) -> dict[str, str]:
+    """Return ufw's default policies; where sources are chosen, the stops do it and the default stays."""
+    chains = (["OUTPUT"] if scope != "gateway" else []) + (["FORWARD"] if scope != "host" and not chosen else [])
+    return dict.fromkeys(chains, _TARGETS[stopped])
