@@ -7,17 +7,21 @@
 #     containers.sh dial NAME        standard input and output to NAME's SSH port, over the wire (for ssh's ProxyCommand)
 #     containers.sh down             remove the containers
 #
-#     host ──┐                        Each target has one wire, to the peer, which is its default route and plays
-#     include ──┼── peer              the rest of the world: it answers on every address and port that reaches it.
-#     upgrade ──┤                     There is no other way out. Behind the gateway there is a client in a
-#     client ── gateway ──┘           network namespace of the gateway's container.
+#     host, upgrade, include, ufw, firewalld ──┐       Each target has one wire, to the peer, which is its default
+#                                              ├── peer  route and plays the rest of the world: it answers on every
+#     client ── gateway, ..._gateway ──────────┘       address and port that reaches it. There is no other way out.
+#                                                      Behind each gateway there is a client in a network namespace
+#                                                      of the gateway's container.
+#
+# The target of the number N in the list below has 198.18.N.2 and 2001:2:0:N::2; if it is a gateway, its client has
+# 198.18.(100+N).2 and 2001:2:0:(100+N)::2.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 cd "$here/../.."
 . scripts/lib.sh
 export CONTAINERS_CONF="$here/containers.conf"
 
-targets=(host gateway upgrade include)
+targets=(host gateway upgrade include ufw ufw_gateway firewalld firewalld_gateway)
 # Checkouts beside each other must not share containers.
 prefix="egress-allowlist-$(printf %s "$PWD" | sha256sum | cut -c1-8)"
 key="$EGRESS_CACHE/molecule/id_ed25519"
@@ -28,7 +32,7 @@ suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 image_of() {
     local packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
     case "$1" in
-        ufw | ufw-gateway | firewalld | firewalld-gateway)
+        ufw* | firewalld*)
             # Both tools, as distributions have them: ufw's service runs and does nothing until ufw is enabled.
             # shellcheck disable=SC2016  # mmdebstrap's shell expands it
             build_image "$packages,ufw,firewalld,ipset,iptables" --customize-hook='chroot "$1" systemctl disable firewalld'
@@ -62,6 +66,16 @@ inside() {
     podman exec -i "$prefix-$name" "$@"
 }
 
+# number_of TARGET: its place in the list, from 1.
+number_of() {
+    local number
+    for number in "${!targets[@]}"; do
+        [ "${targets[number]}" != "$1" ] || echo $((number + 1))
+    done
+}
+
+is_gateway() { case "$1" in gateway | *_gateway) true ;; *) false ;; esac }
+
 pid_of() { podman inspect --format '{{.State.Pid}}' "$prefix-$1"; }
 
 wait_for_boot() {
@@ -76,24 +90,19 @@ wait_for_boot() {
 
 # lay_wire NAME: the veth of one target, gone with every stop of its container, its addresses and routes.
 lay_wire() {
-    local name="$1" number=0 target no_wait
-    for target in "${targets[@]}"; do
-        number=$((number + 1))
-        [ "$target" != "$name" ] || break
-    done
+    local name="$1" number no_wait
+    number="$(number_of "$name")"
     # Without the wait for duplicate addresses IPv6 works at once.
     no_wait="for scope in all default; do echo 0 >/proc/sys/net/ipv6/conf/\$scope/accept_dad; done"
     inside peer sh -c "$no_wait"
     inside "$name" sh -c "$no_wait"
-    ip link add wire netns "$(pid_of "$name")" type veth peer name "to-$name" netns "$(pid_of peer)"
-    inside peer sh -se "$name" "$number" <<'END'
-ip address add "198.18.$2.1/24" dev "to-$1"
-ip address add "2001:2:0:$2::1/64" dev "to-$1" nodad
+    ip link add wire netns "$(pid_of "$name")" type veth peer name "to-$number" netns "$(pid_of peer)"
+    inside peer sh -se "$number" <<'END'
+ip address add "198.18.$1.1/24" dev "to-$1"
+ip address add "2001:2:0:$1::1/64" dev "to-$1" nodad
 ip link set "to-$1" up
-if [ "$1" = gateway ]; then
-    ip route replace 198.18.100.0/24 via "198.18.$2.2"
-    ip route replace 2001:2:0:100::/64 via "2001:2:0:$2::2"
-fi
+ip route replace "198.18.$((100 + $1)).0/24" via "198.18.$1.2"
+ip route replace "2001:2:0:$((100 + $1))::/64" via "2001:2:0:$1::2"
 END
     inside "$name" sh -se "$number" <<'END'
 ip address add "198.18.$1.2/24" dev wire
@@ -102,29 +111,29 @@ ip link set wire up
 ip route add default via "198.18.$1.1"
 ip route add default via "2001:2:0:$1::1"
 END
-    [ "$name" != gateway ] || inside gateway sh -se "$no_wait" <<'END'
+    ! is_gateway "$name" || inside "$name" sh -se "$((100 + number))" "$no_wait" <<'END'
 ip netns add client
-ip netns exec client sh -c "$1"
+ip netns exec client sh -c "$2"
 ip link add lan type veth peer name wire netns client
 sysctl() { echo "$2" >"/proc/sys/net/$1"; }
 sysctl ipv4/ip_forward 1
 sysctl ipv6/conf/all/forwarding 1
-ip address add 198.18.100.1/24 dev lan
-ip address add 2001:2:0:100::1/64 dev lan nodad
+ip address add "198.18.$1.1/24" dev lan
+ip address add "2001:2:0:$1::1/64" dev lan nodad
 ip link set lan up
 ip -n client link set lo up
-ip -n client address add 198.18.100.2/24 dev wire
-ip -n client address add 2001:2:0:100::2/64 dev wire nodad
+ip -n client address add "198.18.$1.2/24" dev wire
+ip -n client address add "2001:2:0:$1::2/64" dev wire nodad
 ip -n client link set wire up
-ip -n client route add default via 198.18.100.1
-ip -n client route add default via 2001:2:0:100::1
+ip -n client route add default via "198.18.$1.1"
+ip -n client route add default via "2001:2:0:$1::1"
 END
 }
 
 start() {
     local image
     image="$(image_of "$1")"
-    podman run --detach --quiet --name "$prefix-$1" --hostname "$1" --privileged --systemd=always "$image" /sbin/init >/dev/null
+    podman run --detach --quiet --name "$prefix-$1" --hostname "${1//_/-}" --privileged --systemd=always "$image" /sbin/init >/dev/null
     { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe'
 }
 
@@ -163,12 +172,7 @@ restart() {
 }
 
 dial() {
-    local number=0 target
-    for target in "${targets[@]}"; do
-        number=$((number + 1))
-        [ "$target" != "$1" ] || break
-    done
-    exec podman exec -i "$prefix-peer" python3 /usr/local/bin/answer dial "198.18.$number.2" 22
+    exec podman exec -i "$prefix-peer" python3 /usr/local/bin/answer dial "198.18.$(number_of "$1").2" 22
 }
 
 action="${1:?up, restart, shell, dial or down}"
