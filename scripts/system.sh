@@ -17,13 +17,14 @@ system="$EGRESS_CACHE/systems/$suite-$(printf '%s %s' "$suite" "$packages" | cat
 
 build() {
     new="$system.new" log="$system.log"
-    # --one-file-system: a killed build may have left mounts behind.
     trap 'rm -rf --one-file-system "$new" "$log"' EXIT
-    rm -rf --one-file-system "$new"
+    rm -rf --one-file-system "$new" # a killed build's
     say "building a small Debian $suite with ufw and firewalld (once)"
     # The kernel is the machine's: nothing in there may load or remove its modules.
+    # In namespaces of its own, a killed build leaves neither processes nor mounts.
     # shellcheck disable=SC2016  # mmdebstrap's shell expands it
-    mmdebstrap --quiet --mode=root --format=directory --variant=minbase --components=main --include="$packages" \
+    unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+        mmdebstrap --mode=root --format=directory --variant=minbase --components=main --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --customize-hook='for tool in modprobe rmmod; do ln -sf /bin/true "$1/sbin/$tool"; done' \
