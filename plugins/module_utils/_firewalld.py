@@ -1,0 +1,222 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is special about firewalld, for the applier of files: its files, what it runs, its reload."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from xml.sax.saxutils import escape
+
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _firewalld_probe, _servers
+from ansible_collections.egress.allowlist.plugins.module_utils import _firewalld_text as words
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+
+PREFIX = "egress-"
+_OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
+_KINDS = ("ipsets", "services", "policies")  # in the order in which they need each other
+_ASKED = "Who may be asked."
+_KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
+_MOST = 5  # lines of what a reload would lose
+_STOPPED = 252  # what firewall-cmd --state ends with where no firewalld runs
+
+
+class Firewalld:
+    """firewalld on this host. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}."""
+
+    name, home, unit = "firewalld", "/etc/firewalld", "firewalld.service"
+
+    def __init__(self, find, run, lose_runtime=False):
+        self._command, self._offline, self._run = find("firewall-cmd"), find("firewall-offline-cmd"), run
+        self._lose_runtime = lose_runtime
+        self._seen = None
+        self._notes = []
+
+    # What the applier asks for.
+
+    def files(self, native):
+        """Return all files that are wanted, C{{path: text}}, and None for those of ours that go."""
+        own = self._own()
+        if not native:
+            return dict.fromkeys(own)
+        self._able()
+        self._notes = list(native["notes"])
+        files = {}
+        for name, text in self._completed(native).items():
+            path = os.path.join(self.home, name)
+            there = _commit.read(path, missing=None)
+            if there is not None and path not in own:
+                raise ToolError(f"{path} is not ours, and we need this name: rename yours")
+            kind = name.partition("/")[0]
+            # What firewalld wrote anew without another meaning stays.
+            same = there is not None and words.parse(kind, there) == words.parse(kind, text)
+            files[path] = there if same else text
+        files.update(dict.fromkeys(path for path in own if path not in files and not self._kept(path, files)))
+        return files
+
+    def differences(self, files):
+        """Return in words how the files differ from those that are there, and what runs from these."""
+        wanted = self._objects(files)
+        lines = words.differences(self._objects({path: _commit.read(path, missing=None) for path in files}), wanted)
+        if self.running():
+            lines += words.differences(self._runs(wanted), wanted)
+        return list(dict.fromkeys(lines))
+
+    def check(self, files):
+        """Raise ToolError where firewalld would refuse the files, or a reload lose what others changed as it runs."""
+        if self.running() and not self._lose_runtime:
+            lost = self._look(lost=True)["lost"]
+            if lost:
+                shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+                raise ToolError(
+                    f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
+                    "'firewall-cmd --runtime-to-permanent', or set firewalld_lose_runtime to true"
+                )
+        with tempfile.TemporaryDirectory(prefix="egress-allowlist-") as folder:
+            self._copy(folder, files)
+            status, output, errors = self._run([self._offline, "--system-config=" + folder, "--check-config"])
+        if status:
+            raise ToolError("firewalld refuses its configuration: " + (errors.strip() or output.strip()))
+
+    def running(self):
+        """True where firewalld runs."""
+        return bool(self._look()["state"])
+
+    def load(self, files):
+        """Reload, and see that what runs is then what is in the files."""
+        self._seen = None
+        if not self.running():
+            return
+        status, output, errors = self._run([self._command, "--reload"])
+        self._seen = None
+        if status:
+            raise ToolError("firewalld cannot load its configuration: " + (errors.strip() or output.strip()))
+        state = self._look()["state"]
+        if state != "RUNNING":
+            raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
+        own = self._objects({path: _commit.read(path) for path in self._own() if path.endswith(".xml")})
+        if words.differences(self._runs(own), own):
+            raise ToolError("after the reload firewalld does not run what is in its files")
+
+    def prepare(self, folder):
+        """Return the shell command that makes a running firewalld follow its files."""
+        command = shlex.quote(self._command)
+        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {command} --quiet --reload; }}"
+
+    def notes(self):
+        """Return what a person should know."""
+        if not self.running():
+            return [*self._notes, "firewalld is not running: nothing is filtered until it starts"]
+        return self._notes
+
+    # How it is done.
+
+    def _able(self):
+        """Raise ToolError for a firewalld that cannot do what we need."""
+        version = self._look()["version"]
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
+            raise ToolError(
+                f"firewalld {version} is too old: its policies cannot name a set of destinations; 1.0 or newer can"
+            )
+        config = _commit.read(os.path.join(self.home, "firewalld.conf"))
+        for name, wrong, right in (("FirewallBackend", "iptables", "nftables"), ("FlushAllOnReload", "no", "yes")):
+            found = re.findall(rf"^\s*{name}\s*=\s*(\S+)", config, re.MULTILINE)
+            if found and found[-1].lower() == wrong:
+                why = "" if wrong == "iptables" else ", with which a reload keeps addresses that left a set"
+                raise ToolError(f"{self.home}/firewalld.conf says {name}={found[-1]}{why}: set it to {right}")
+
+    def _look(self, lost=False):
+        """Return what the probe says, asked once as long as nothing is loaded."""
+        if self._seen is None or (lost and not self._seen["asked"]):
+            wanted = json.dumps({"prefix": PREFIX, "lost": lost})
+            source = _firewalld_probe.__loader__.get_source(_firewalld_probe.__name__)
+            status, output, errors = self._run([*self._python(), "-c", source], wanted)
+            if status:
+                raise ToolError("firewalld cannot be asked: " + errors.strip()[-300:])
+            self._seen = {**json.loads(output), "asked": lost}
+        return self._seen
+
+    def _python(self):
+        """Return the command of the Python that firewalld is written for."""
+        with open(self._command, "rb") as handle:
+            first = handle.readline().decode(errors="replace")
+        command = first[2:].split() if first.startswith("#!") else ["/usr/bin/python3"]
+        return command[: 2 if command[0].endswith("/env") else 1]
+
+    def _own(self):
+        """Return the paths of our files, also of what firewalld keeps of them when it rewrites or removes one."""
+        found = []
+        for kind in _KINDS:
+            for path in sorted(glob.glob(os.path.join(self.home, kind, PREFIX + "*.xml*"))):
+                if path.endswith((".xml", ".xml.old")) and words.is_ours(words.parse(kind, _commit.read(path))):
+                    found.append(path)
+        return found
+
+    def _kept(self, path, files):
+        """True for firewalld's copy of a file that stays."""
+        return path.endswith(".old") and path[: -len(".old")] in files
+
+    def _objects(self, files):
+        """Return the objects C{{name: object}} of files."""
+        found = {}
+        for path, text in files.items():
+            if text is not None and path.endswith(".xml"):
+                name = os.path.relpath(path, self.home)[: -len(".xml")]
+                found[name] = words.parse(name.partition("/")[0], text)
+        return found
+
+    def _runs(self, wanted):
+        """Return the running objects that are ours, or that are wanted."""
+        found = {}
+        for kind in _KINDS:
+            for name, settings in self._look()[kind].items():
+                name = f"{kind}/{name}"
+                made = words.running(kind, settings)
+                if name in wanted or words.is_ours(made):
+                    found[name] = made
+        return found
+
+    def _completed(self, native):
+        """Return the wanted files with the servers that only this host knows."""
+        known = {}
+        for version in (4, 6):
+            told = _commit.read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
+            for name, addresses in _KNOWN.findall(told):
+                known[name] = addresses.split(",")
+        servers, names, notes = _servers.discover(native["discover"], known, "firewalld")
+        self._notes += notes
+        files = dict(native["files"])
+        for kind, addresses in servers.items():
+            told = (
+                "".join(f" {name} is {','.join(found)};" for name, found in sorted(names.items()))
+                if kind == "ntp"
+                else ""
+            )
+            for version in (4, 6):
+                name = f"ipsets/egress-allow-{kind}-{version}.xml"
+                entries = [address for address in addresses if (":" in address) == (version == 6)]
+                lines = "".join(f"  <entry>{address}</entry>\n" for address in entries)
+                text = files[name].replace(_ASKED, _ASKED + escape(told)).replace("</ipset>", lines + "</ipset>")
+                files[name] = text
+        return files
+
+    def _copy(self, folder, files):
+        """Make a folder in which firewalld finds its configuration as it will be."""
+        for kind in (*_KINDS, "zones", "helpers", "icmptypes"):
+            os.makedirs(os.path.join(folder, kind))
+            for path in glob.glob(os.path.join(self.home, kind, "*")):
+                if path not in files:
+                    os.symlink(path, os.path.join(folder, kind, os.path.basename(path)))
+        for path in glob.glob(os.path.join(self.home, "*")):
+            if os.path.isfile(path):
+                shutil.copy(path, folder)
+        for path, text in files.items():
+            if text is not None:
+                with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
+                    handle.write(text)

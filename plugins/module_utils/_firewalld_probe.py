@@ -1,0 +1,157 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask firewalld by its own library what runs and, besides, what a reload would lose.
+
+This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
+It reads one JSON object, C{{"prefix": of the names to tell of, "lost": whether to look for what a reload would
+lose}}, and prints one, C{{"version", "state" ('' while it is stopped), "policies", "ipsets", "services", "lost"}}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+
+# Who binds interfaces to these zones while they run, and again after a reload, by themselves.
+_REBOUND = ("docker", "libvirt")
+_WORDS = ("version", "short", "description")
+
+
+def main():
+    """Answer."""
+    wanted = json.load(sys.stdin)
+    from firewall import config
+
+    found = {"version": config.VERSION, "state": "", "policies": {}, "ipsets": {}, "services": {}, "lost": []}
+    client = connect()
+    if client:
+        found["state"] = str(client.get_property("state"))
+        found.update(runtime(client, wanted["prefix"]))
+        if wanted["lost"] and found["state"] == "RUNNING":
+            found["lost"] = lost(client, wanted["prefix"])
+    json.dump(found, sys.stdout, default=str)
+
+
+def connect():
+    """Return a client of the running firewalld, None where none runs."""
+    from firewall.client import FirewallClient
+
+    try:
+        client = FirewallClient()
+    except Exception:
+        return None
+    return client if client.connected else None
+
+
+def runtime(client, prefix):
+    """Return the settings of the running objects whose names start with C{prefix}."""
+    policies = {
+        str(name): dict(client.getPolicySettings(name).getSettingsDict())
+        for name in named(client.getPolicies(), prefix)
+    }
+    ipsets = {}
+    for name in named(client.getIPSets(), prefix):
+        settings = client.getIPSetSettings(name)
+        ipsets[str(name)] = {
+            "short": settings.getShort(),
+            "description": settings.getDescription(),
+            "type": settings.getType(),
+            "options": dict(settings.getOptions()),
+            "entries": list(settings.getEntries()),
+        }
+    services = {
+        str(name): dict(client.getServiceSettings(name).getSettingsDict())
+        for name in named(client.listServices(), prefix)
+    }
+    return {"policies": policies, "ipsets": ipsets, "services": services}
+
+
+def named(names, prefix):
+    """Return the names that start with C{prefix}."""
+    return [name for name in names if name.startswith(prefix)]
+
+
+def lost(client, prefix):
+    """Return what of other people's runs and is not in the files, or the other way round, in words."""
+    from firewall import config
+    from firewall.core.fw import Firewall
+    from firewall.core.io.direct import Direct
+
+    disk = Firewall(offline=True)
+    disk.start()
+    found = []
+    managed = manager_runs(client)
+    for name in client.getZones():
+        running = settings(client.getZoneSettings(name).getSettingsDict())
+        written = settings(disk.zone.get_zone(name).export_config_dict()) if name in disk.zone.get_zones() else {}
+        if managed or name.startswith(_REBOUND):
+            running.pop("interfaces", None)
+            written.pop("interfaces", None)
+        found += told("zone " + name, running, written)
+    for name in client.getPolicies():
+        if not name.startswith(prefix):
+            known = name in disk.policy.get_policies()
+            written = settings(disk.policy.get_policy(name).export_config_dict()) if known else {}
+            found += told("policy " + name, settings(client.getPolicySettings(name).getSettingsDict()), written)
+    for name in client.getIPSets():
+        if not name.startswith(prefix):
+            known = name in disk.ipset.get_ipsets()
+            written = {"entries": disk.ipset.get_ipset(name).entries} if known else {}
+            found += told(
+                "ipset " + name, settings({"entries": client.getIPSetSettings(name).getEntries()}), settings(written)
+            )
+    direct = Direct(config.FIREWALLD_DIRECT)
+    with contextlib.suppress(OSError):
+        direct.read()
+    chains, rules, passthroughs = direct.export_config()
+    for kind, running, written in (
+        ("chain", client.getAllChains(), chains),
+        ("rule", client.getAllRules(), rules),
+        ("passthrough", client.getAllPassthroughs(), passthroughs),
+    ):
+        found += told("direct configuration", settings({kind: running}), settings({kind: written}))
+    return found
+
+
+def manager_runs(client):
+    """True where NetworkManager runs: it binds its interfaces again after a reload."""
+    try:
+        return bool(client.bus.name_has_owner("org.freedesktop.NetworkManager"))
+    except Exception:
+        return False
+
+
+def settings(given):
+    """Return settings so that they can be compared: lists in order, nothing empty, no words for people."""
+    found = {}
+    for name, value in given.items():
+        if isinstance(value, (list, tuple)):
+            value = sorted(json.dumps(item, default=str) for item in value)
+        elif name == "target":
+            value = "default" if "%" in str(value) or "{" in str(value) else str(value)
+        if value and name not in _WORDS:
+            found[str(name)] = value
+    return found
+
+
+def told(where, running, written):
+    """Return one line for each setting of an object that differs."""
+    lines = []
+    for name in sorted(set(running) | set(written)):
+        now, then = running.get(name), written.get(name)
+        if now == then:
+            continue
+        if isinstance(now or then, list):
+            for value in sorted(set(now or []) ^ set(then or [])):
+                lines.append(
+                    "{}: {} {} {}".format(where, name, value.strip('"'), "added" if value in (now or []) else "removed")
+                )
+        else:
+            lines.append("{}: {} {} instead of {}".format(where, name, now or "none", then or "none"))
+    return lines
+
+
+if __name__ == "__main__":
+    main()

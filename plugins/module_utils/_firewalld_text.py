@@ -1,0 +1,195 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read firewalld's objects, from files or as they run, and say in a person's words how two sets of them differ.
+
+Files of either hand, ours and firewalld's own, and what firewalld says of what runs are brought to one shape, a dict:
+
+  - a policy: C{short, description, target, priority, ingress, egress, rules, more}
+  - an ipset: C{short, description, type, options, entries}
+  - a service: C{short, description, ports, more}
+
+with lists in ascending order, and in C{more} what we never write. They are kept by name: C{policies/egress-allow-host}.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+MARK = "Made by egress.allowlist."
+_KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
+_SERVERS = {"dns": "name server", "ntp": "time server", "sources": "source"}
+_OPENED = re.compile(r'(destination|source) ipset="([^"]+)" service name="([^"]+)" accept$')
+_SET = re.compile(r"ipsets/egress-allow-(dns|ntp|sources)-[46]$")
+_MORE = (
+    "protocols",
+    "icmp_blocks",
+    "masquerade",
+    "forward_ports",
+    "source_ports",
+    "modules",
+    "includes",
+    "helpers",
+)
+
+
+def is_ours(found):
+    """True for an object (None: one that cannot be read) that bears our mark."""
+    return found is not None and found["description"].startswith(MARK)
+
+
+def parse(kind, text):
+    """Return the object of a file of C{kind} (C{policies}), None where the text is none."""
+    try:
+        root = ElementTree.fromstring(text.encode())
+    except ElementTree.ParseError:
+        return None
+    found = {"short": "", "description": ""}
+    if root.tag != _KINDS[kind]:
+        return None
+    if kind == "policies":
+        found.update(target=root.get("target", "CONTINUE"), priority=int(root.get("priority", "-1")))
+        found.update(ingress=[], egress=[], rules=[], more=[])
+    elif kind == "ipsets":
+        found.update(type=root.get("type", ""), options={}, entries=[])
+    else:
+        found.update(ports=[], more=[])
+    for part in root:
+        _add(found, part)
+    return _ordered(found)
+
+
+def _add(found, part):
+    """Add what one element of a file says."""
+    if part.tag in ("short", "description"):
+        found[part.tag] = part.text or ""
+    elif part.tag in ("ingress-zone", "egress-zone") and "rules" in found:
+        found[part.tag.partition("-")[0]].append(part.get("name"))
+    elif part.tag == "rule" and "rules" in found:
+        found["rules"].append(_rule(part))
+    elif part.tag == "option" and "options" in found:
+        found["options"][part.get("name")] = part.get("value", "")
+    elif part.tag == "entry" and "entries" in found:
+        found["entries"].append(_entry(part.text or ""))
+    elif part.tag == "port" and "ports" in found:
+        found["ports"].append("{}/{}".format(part.get("protocol"), part.get("port")))
+    else:
+        found.setdefault("more", []).append(_words(part))
+
+
+def running(kind, settings):
+    """Return the object that firewalld says it runs, in the shape of C{parse}."""
+    found = {"short": settings.get("short", ""), "description": settings.get("description", "")}
+    if kind == "policies":
+        found.update(target=settings["target"], priority=int(settings.get("priority", -1)))
+        found.update(ingress=settings.get("ingress_zones", []), egress=settings.get("egress_zones", []))
+        found.update(rules=settings.get("rich_rules", []), more=_more(settings, "services", "ports"))
+    elif kind == "ipsets":
+        found.update(type=settings["type"], options=settings["options"])
+        found.update(entries=[_entry(entry) for entry in settings["entries"]])
+    else:
+        found.update(ports=["{1}/{0}".format(*port) for port in settings.get("ports", [])])
+        found.update(more=_more(settings))
+    return _ordered(found)
+
+
+def _more(settings, *others):
+    """Return what we never write: C{services ssh}."""
+    found = []
+    for name in (*_MORE, *others):
+        value = settings.get(name) or []
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            found.append("{} {}".format(name, "/".join(item) if isinstance(item, (list, tuple)) else item))
+    return found
+
+
+def _ordered(found):
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def _rule(element):
+    """Return a rich rule as firewalld writes it on one line."""
+    attributes = "".join(f' {name}="{element.get(name)}"' for name in ("priority", "family") if element.get(name))
+    order = ("source", "destination", "", "log", "audit", "accept", "reject", "drop", "mark")
+    place = {tag: number for number, tag in enumerate(order)}
+    parts = sorted(element, key=lambda part: place.get(part.tag, 2))
+    return "rule" + attributes + "".join(" " + _words(part) for part in parts)
+
+
+def _words(element):
+    """Return an element as a rich rule writes it."""
+    attributes = [f'{name}="{value}"' for name, value in element.items() if (name, value) != ("burst", "0")]
+    return " ".join([element.tag, *attributes, *(_words(part) for part in element)])
+
+
+def _entry(entry):
+    for full in ("/32", "/128"):
+        if entry.endswith(full) and (":" in entry) == (full == "/128"):
+            return entry[: -len(full)]
+    return entry
+
+
+def differences(old, new):
+    """Return lines that lead from the objects C{{name: object}} of C{old} to those of C{new}."""
+    lines = _differing(_opened(old), _opened(new)) + _differing(_listed(old), _listed(new))
+    before, after = _settings(old), _settings(new)
+    for name in sorted(set(before) | set(after)):
+        if before.get(name) != after.get(name):
+            lines.append("~ {}: {} -> {}".format(name, before.get(name, "none"), after.get(name, "none")))
+    if before == after:
+        for name in sorted(set(old) & set(new)):
+            if old[name] and name.startswith("policies/"):
+                lines += _differing(_others(old[name], name), _others(new[name], name))
+    if not lines:
+        changed = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
+        lines = [f"~ {name}: changed on the host since, set back" for name in changed]
+    return lines
+
+
+def _differing(old, new):
+    return [f"{'+' if line in new else '-'} {line}" for line in sorted(old ^ new)]
+
+
+def _opened(objects):
+    """Return lines C{udp/3478 to 3.25.48.0/28  kudo: media} of what rules let through."""
+    lines = set()
+    for name, found in objects.items():
+        for rule in found["rules"] if found and name.startswith("policies/") else ():
+            match = _OPENED.search(rule)
+            if not match:
+                continue
+            entries, service = objects.get("ipsets/" + match.group(2)), objects.get("services/" + match.group(3))
+            if entries and service:
+                way = {"destination": "to", "source": "from"}[match.group(1)]
+                label = ", ".join(words.replace(" ", ": ", 1) for words in service["short"].split(", "))
+                lines.update(
+                    f"{ports} {way} {entry}  {label}" for ports in service["ports"] for entry in entries["entries"]
+                )
+    return lines
+
+
+def _listed(objects):
+    """Return lines C{name server 192.0.2.53} of the sets that are no vendor's."""
+    lines = set()
+    for name, found in objects.items():
+        match = _SET.match(name)
+        if match and found:
+            lines.update(f"{_SERVERS[match.group(1)]} {entry}" for entry in found["entries"])
+    return lines
+
+
+def _settings(objects):
+    """Return the choices that the policies tell of."""
+    for name in ("policies/egress-allow-host", "policies/egress-allow-gw"):
+        if is_ours(objects.get(name)):
+            told = objects[name]["description"][len(MARK) :].strip()
+            return dict(part.split(": ", 1) for part in told.split("; ") if ": " in part)
+    return {}
+
+
+def _others(found, name):
+    """Return the rules of a policy that open nothing to a vendor, and its target."""
+    where = name.partition("/")[2]
+    rules = [*(rule for rule in found["rules"] if not _OPENED.search(rule)), *found["more"]]
+    return {f"{rule}  in {where}" for rule in rules} | {"target {}  of {}".format(found["target"], where)}

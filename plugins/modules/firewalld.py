@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apply rendered objects to firewalld on this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewalld
+short_description: Apply an egress allowlist to firewalld, as one change and with a way back
+version_added: "0.1.0"
+description:
+  - Writes the result of P(egress.allowlist.firewalld_objects#filter) as ipsets, services and policies
+    below C(/etc/firewalld) and makes firewalld load them by one C(firewall-cmd --reload), after
+    C(firewall-offline-cmd --check-config) has accepted them.
+  - Arms the host to go back to the former objects by itself, unless a second call with O(state=confirmed) comes in
+    time. That call is meant to come over a fresh connection; only then does the change survive a reboot.
+  - Changes nothing and reloads nothing when files and running objects are what is wanted; mends what somebody changed.
+  - The objects that are ours have a name that starts with C(egress-) and a description that starts with
+    C(Made by egress.allowlist.); all others stay as they are.
+  - Where firewalld does not run the files are written and checked, and nothing is loaded. It is never started.
+author:
+  - Contributors to egress.allowlist (@egress-allowlist)
+requirements:
+  - firewalld 1.0 or newer with its nftables backend on the host, with root rights
+options:
+  state:
+    description:
+      - C(present) applies O(objects). C(confirmed) confirms what a former call applied. C(absent) removes all that
+        this module made, and only that.
+    type: str
+    choices: [present, confirmed, absent]
+    default: present
+  objects:
+    description: What the filter returned. Needed for O(state=present).
+    type: dict
+  token:
+    description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
+    type: str
+  revert_after:
+    description: Seconds until the host goes back to the former rules. 0 confirms at once.
+    type: int
+    default: 60
+  missing_ok:
+    description: Return RV(missing) instead of failing where firewalld is not installed.
+    type: bool
+    default: false
+  beside_others:
+    description: Apply although another firewall manager is at work on this host.
+    type: bool
+    default: false
+  lose_runtime:
+    description:
+      - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent).
+      - Without this such a change makes the call fail, and names what would be lost.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Changes nothing and returns the same difference.
+    support: full
+  diff_mode:
+    description: Shows what is opened and shut, in words.
+    support: full
+  platform:
+    description: Linux with firewalld.
+    platforms: linux
+    support: full
+extends_documentation_fragment: []
+"""
+
+EXAMPLES = r"""
+- name: Apply, armed to revert after a minute
+  egress.allowlist.firewalld:
+    objects: "{{ catalog_compiled.allowlist | egress.allowlist.firewalld_objects(policy='audit') }}"
+  register: applied
+
+- name: Open a fresh connection
+  ansible.builtin.meta: reset_connection
+
+- name: Confirm
+  egress.allowlist.firewalld:
+    state: confirmed
+    token: "{{ applied.token }}"
+
+- name: Remove everything again
+  egress.allowlist.firewalld:
+    state: absent
+"""
+
+RETURN = r"""
+armed:
+  description: Whether the change waits for its confirmation.
+  type: bool
+  returned: always
+missing:
+  description: Whether firewalld is missing.
+  type: bool
+  returned: always
+token:
+  description: What O(token) takes to confirm this very change.
+  type: str
+  returned: when armed
+differences:
+  description: One line for each thing that is opened, shut or set otherwise.
+  type: list
+  elements: str
+  returned: always
+  sample: ["+ udp/3478 to 3.25.48.192/28  kudo: media"]
+notes:
+  description: What a person should know, such as that firewalld does not run.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.egress.allowlist.plugins.module_utils import _host
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalld import Firewalld
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier, ToolError
+
+_FOLDERS = ["/usr/sbin", "/sbin"]
+
+
+def main():
+    """Run one call."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
+            "objects": {"type": "dict"},
+            "token": {"type": "str", "no_log": False},
+            "revert_after": {"type": "int", "default": 60},
+            "missing_ok": {"type": "bool", "default": False},
+            "beside_others": {"type": "bool", "default": False},
+            "lose_runtime": {"type": "bool", "default": False},
+        },
+        required_if=[("state", "present", ["objects"]), ("state", "confirmed", ["token"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    if params["revert_after"] < 0:
+        module.fail_json(
+            msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
+        )
+    result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+    if not module.get_bin_path("firewall-cmd", opt_dirs=_FOLDERS):
+        if params["state"] == "absent" or params["missing_ok"]:
+            module.exit_json(**{**result, "missing": True})
+        module.fail_json(
+            msg="firewalld is not installed: install the package firewalld, or set firewalld_install to true", **result
+        )
+    if os.geteuid() != 0:
+        module.fail_json(msg="firewalld needs root rights: use become", **result)
+    try:
+        result.update(_applied(module, params))
+    except ToolError as error:
+        module.fail_json(msg=f"{error}; the rules are the old ones", **result)
+    except OSError as error:
+        if params["state"] == "confirmed":
+            module.fail_json(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
+        module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
+    if module._diff and result["differences"]:
+        result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
+    module.exit_json(**result)
+
+
+def _applied(module, params):
+    """Do what is asked for; returns what is to be returned. Raises ToolError or OSError."""
+
+    def run(command, text=None):
+        return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
+
+    def find(command):
+        path = module.get_bin_path(command, opt_dirs=_FOLDERS)
+        if not path:
+            raise ToolError(f"{command} is not installed")
+        return path
+
+    applier = Applier(Firewalld(find, run, params["lose_runtime"]), run, module.check_mode)
+    if params["state"] == "confirmed":
+        return applier.confirmed(params["token"])
+    if params["state"] == "absent":
+        return applier.absent()
+    others = [] if params["beside_others"] else _host.other_managers("firewalld", run)
+    if others:
+        raise ToolError(
+            "another firewall manager is at work on this host: {}; "
+            "stop it, or set firewalld_beside_others to true".format(", ".join(others))
+        )
+    return applier.present(params["objects"], params["revert_after"])
+
+
+if __name__ == "__main__":
+    main()

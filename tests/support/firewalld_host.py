@@ -1,0 +1,179 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Debian in a sandbox whose firewalld the module works on, under the Debian's own Python.
+
+The module runs as Ansible runs it on a target, in a process of its own, but without the play around it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.firewalld import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
+from tests.support.systems import Firewalld, module_environment, start_firewalld, system
+
+HOME, RUN = "/etc/firewalld", "/run/egress-allowlist"
+CANDIDATE = f"{HOME}/.egress_allowlist.unconfirmed"
+_RUN = """
+import sys
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
+from ansible_collections.egress.allowlist.plugins.modules import firewalld
+firewalld.main()
+"""
+_POLICIES = "for name in $(firewall-cmd --get-policies); do firewall-cmd --info-policy=$name; done"
+
+
+def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
+    """Return a row of a vendor's."""
+    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
+    return found | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"} | more
+
+
+def native(*rows: dict, **options: Any) -> dict:
+    """Return what the filter firewalld_objects makes of rows."""
+    return render(merge_vendors(expand_rows(list(rows))), **options)
+
+
+OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000", "UDP", "media"), row("192.0.2.7", "80", "TCP", "web")]
+NEW = [
+    row("203.0.113.0/25"),
+    row("2001:db8::/63", "10000-60000", "UDP", "media"),
+    row("198.51.100.0/24", "3478", "UDP"),
+]
+
+
+@dataclass
+class Host:
+    """A host with firewalld; C{daemon} is None while none runs."""
+
+    space: Namespace
+    daemon: Firewalld | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        self.shell("printf 'nameserver 198.18.1.1\\nnameserver 2001:2::1:1\\n' > /etc/resolv.conf")
+        self._environment = module_environment(self.space)
+
+    def begin(self, **params: Any) -> subprocess.Popen[str]:
+        """Start the module in a process group of its own; C{finish} waits for it."""
+        check = params.pop("check", False)
+        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
+        process = subprocess.Popen(
+            [*self.space.enter(), "chroot", MOUNTED, "/usr/bin/python3", "-c", _RUN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**ENVIRONMENT, **self._environment},
+        )
+        assert process.stdin
+        try:
+            process.stdin.write(json.dumps(arguments))
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        process.stdin = None
+        return process
+
+    def module(self, **params: Any) -> dict[str, Any]:
+        """Run the module; returns what it says, failed or not."""
+        return finish(self.begin(**params))
+
+    def apply(self, objects: dict, *, after: int = 0, **params: Any) -> dict[str, Any]:
+        """Apply and, unless C{after} arms the way back, confirm at once; fails where the module fails."""
+        done = self.module(objects=objects, revert_after=after, **params)
+        assert not done.get("failed"), done
+        return done
+
+    def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
+        """Confirm what an armed run applied."""
+        return self.module(state="confirmed", token=applied["token"])
+
+    def shell(self, script: str) -> str:
+        """Run a script on the host; returns what it prints."""
+        done = self.space.target(["sh", "-ec", script])
+        assert done.returncode == 0, (script, done.stdout, done.stderr)
+        return done.stdout
+
+    def start(self) -> None:
+        """Start firewalld."""
+        if self.daemon:
+            self.daemon.start()
+        else:
+            self.daemon = start_firewalld(self.space)
+
+    def files(self) -> dict[str, str]:
+        """Return digest, mode and owner of each file below /etc/firewalld and of the services' drop-ins."""
+        listed = self.shell(
+            f"find {HOME} /etc/systemd/system -type f -exec sha256sum {{}} + -o -type d -printf 'folder  %p\\n'"
+        )
+        return {path: digest for digest, path in (line.split("  ", 1) for line in listed.splitlines())}
+
+    def rules(self) -> str:
+        """Return all rules that firewalld has in the kernel, in one order."""
+        listed = self.shell("nft -s list table inet firewalld 2>/dev/null || true")
+        return "\n".join(sorted(block(part) for part in listed.split("\n\n")))
+
+    def users(self) -> str:
+        """Return all that is the user's, as firewalld lists it, running and written."""
+        listings = [
+            "--get-default-zone",
+            "--list-all-zones",
+            "--get-policies",
+            "--get-ipsets",
+            "--direct --get-all-rules",
+        ]
+        both = [f"firewall-cmd {permanent} {listing}" for listing in listings[1:] for permanent in ("", "--permanent")]
+        return self.shell("; ".join([f"firewall-cmd {listings[0]}", *both]))
+
+    def reloads(self) -> int:
+        """Return how often firewalld loaded its rules: the handle of what it makes anew each time."""
+        return int(self.shell("nft -a list table inet firewalld | sed -n 's/^table .* handle \\([0-9]*\\)$/\\1/p'"))
+
+
+def block(text: str) -> str:
+    """Return a block of a listing with the elements of a set in order."""
+    head, found, rest = text.partition("elements = {")
+    if not found:
+        return text
+    members, end, rest = rest.partition("}")
+    return head + found + ", ".join(sorted(" ".join(member.split()) for member in members.split(","))) + end + rest
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 120) -> dict[str, Any]:
+    """Return what a started module says."""
+    out, err = process.communicate(timeout=seconds)
+    assert out.lstrip().startswith("{"), out + err
+    return json.loads(out)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a module and all of its process group at once."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@contextmanager
+def alone(suite: str = "bookworm", *, start: bool = True) -> Iterator[Host]:
+    """Yield a host without any network, firewalld running unless told not to."""
+    space = Namespace(system(suite))
+    try:
+        host = Host(space)
+        if start:
+            host.start()
+        yield host
+    finally:
+        space.close()
