@@ -94,7 +94,7 @@ class Ufw:
             lines += [f"~ default {word} policy: {was} -> {will}"] if was != will else []
         if self.running():
             lines += [f"~ {chain}: {_SET_BACK}" for chain in self._drift()]
-        return lines
+        return list(dict.fromkeys(lines))
 
     def check(self, files):
         """Raise ToolError where iptables does not take the rules."""

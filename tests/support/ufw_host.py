@@ -67,6 +67,7 @@ class Host:
     """A host whose ufw is looked at and changed."""
 
     space: Namespace
+    suite: str = ""
     path: str = ENVIRONMENT["PATH"]
 
     def __post_init__(self) -> None:
@@ -174,7 +175,7 @@ def alone(suite: str, *, enabled: bool = True, users: Sequence[str] | str = USER
     """Yield a host without any network, whose ufw is enabled and has rules of the user's."""
     space = Namespace(system(suite))
     try:
-        host = Host(space)
+        host = Host(space, suite)
         if enabled:
             enable_ufw(space)
         if users:
