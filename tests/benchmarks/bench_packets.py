@@ -33,7 +33,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import exp
 from tests.benchmarks.flood import Datagrams, Flow, Host
 from tests.support.namespaces import Namespace
 from tests.support.packets import SOURCE
-from tests.support.systems import module_environment, system
+from tests.support.systems import enable_ufw, module_environment, system
 
 SIZES = (10, 1_000, 100_000)
 FIRST, SLOT = 20 << 24, 1024  # each prefix is alone in a /22, so that none of them merge
@@ -115,6 +115,7 @@ BACKENDS = (
     Backend("no firewall", (0,), lambda space, count: None),
     Backend("tracking only", (0,), tracked),
     Backend("nftables", SIZES, through("nftables", "ruleset")),
+    Backend("ufw", SIZES, through("ufw", "rules", enable_ufw)),
 )
 
 
