@@ -44,7 +44,10 @@ rm -f {hook}
 if [ "$1" = boot ]; then rm -f {candidate}; fi
 """
 _GONE = "aside {0} {1} -; rm -f {0}\n"
+# Some units start before the file systems can be written to.
 _DROP_IN = """# egress.allowlist: there only while a change of its rules waits for its confirmation
+[Unit]
+After=local-fs.target systemd-remount-fs.service
 [Service]
 ExecStartPre=-/bin/sh {} boot
 """
