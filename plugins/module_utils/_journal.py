@@ -41,6 +41,7 @@ _BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
 _TAIL = """sync
 [ -z "$failed" ] || exit 1
 rm -f {hook}
+rmdir {hooks} 2>/dev/null
 if [ "$1" = boot ]; then rm -f {candidate}; fi
 """
 _GONE = "aside {0} {1} -; rm -f {0}\n"
@@ -74,6 +75,7 @@ class Journal:
         for path in files:
             former.setdefault(path, _state(path))
         names = {"mark": self._mark, "candidate": self.candidate, "hook": self._hook}
+        names["hooks"] = os.path.dirname(self._hook)
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         parts = [_HEAD.format(token=token, **quoted)]
         for path, state in sorted(former.items()):

@@ -101,7 +101,7 @@ def boot(folder: Path) -> None:
     """Do what a boot does: /run is empty, the drop-in comes before the tool reads its files."""
     subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
     subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
-    for hook in (folder / "units").rglob("*.conf"):
+    for hook in list((folder / "units").rglob("*.conf")):
         command = re.findall("^ExecStartPre=-(.*)$", hook.read_text("utf-8"), re.MULTILINE)
         subprocess.run(["sh", "-c", command[0]], check=False, stderr=subprocess.DEVNULL)
     Tool(folder).load({})
