@@ -1,0 +1,184 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""With ufw too: a change that nobody confirms is taken back, by the host itself or by its next boot."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.ends import WORLD, connect, listen
+from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
+from tests.support.nft_host import HOST, PEER, finish
+from tests.support.ufw_host import CANDIDATE, DEFAULTS, NEW, OLD, RUN, USER4, Host, alone, native
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+DENY = native(*NEW, policy="deny", scope="both", stopped="reject")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Host]:
+    with alone("bookworm") as made:
+        made.shell("ufw reload; mkdir -p /etc/systemd/system")
+        yield made
+
+
+@pytest.fixture
+def host(shared: Host) -> Iterator[Host]:
+    yield shared
+    shared.module(state="absent")
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 8) -> float:
+    """Wait for something; returns the seconds that it took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() < began + seconds, "it did not happen in time"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_never_confirmed(host: Host) -> None:
+    host.apply(native(*OLD))
+    kernel, files = host.kernel(), host.files()
+    began = time.monotonic()
+    applied = host.apply(DENY, after=2)
+    assert applied["armed"]
+    changed = host.kernel()
+    assert changed != kernel
+    assert "egress-allowlist.conf" in host.shell("ls /etc/systemd/system/ufw.service.d")
+    time.sleep(max(0, began + 1.5 - time.monotonic()))
+    assert host.kernel() == changed, "it went back too early"
+    wait_until(lambda: host.kernel() == kernel)
+    assert time.monotonic() - began < 5
+    wait_until(lambda: host.read(CANDIDATE) == "")
+    assert host.files() == files
+    assert host.shell(f"ls -A {RUN}") == "ufw.confirmed\nufw.lock\n"
+    late = host.confirm(applied)
+    assert late["failed"]
+    assert "went back to the rules before it" in late["msg"]
+
+
+def test_confirmed_in_time_and_twice(host: Host) -> None:
+    applied = host.apply(DENY, after=2)
+    assert host.module(state="confirmed", token="no such token")["failed"]
+    assert "failed" not in host.confirm(applied)
+    assert "failed" not in host.confirm(applied)
+    kernel, files = host.kernel(), host.files()
+    time.sleep(2.5)
+    assert (host.kernel(), host.files()) == (kernel, files)
+    assert host.apply(DENY)["changed"] is False
+    assert "unconfirmed" not in "".join(files)
+
+
+def test_two_changes_that_wait_go_back_to_what_was_confirmed(host: Host) -> None:
+    host.apply(native(*OLD))
+    kernel, texts = host.kernel(), host.texts()
+    host.apply(native(*NEW), after=60)
+    applied = host.apply(DENY, after=1)
+    assert applied["armed"]
+    wait_until(lambda: host.kernel() == kernel)
+    assert host.texts() == texts
+
+
+def test_a_boot_in_between(host: Host) -> None:
+    host.apply(native(*OLD))
+    kernel, files = host.kernel(), host.files()
+    host.apply(DENY, after=60)
+    host.reboot()
+    assert (host.kernel(), host.files()) == (kernel, files)
+    confirmed = host.apply(DENY, after=60)
+    host.confirm(confirmed)
+    kernel, files = host.kernel(), host.files()
+    host.reboot()
+    assert (host.kernel(), host.files()) == (kernel, files)
+    assert host.apply(DENY)["changed"] is False
+
+
+def test_a_boot_in_between_without_the_drop_in_is_mended_by_the_next_run(host: Host) -> None:
+    host.apply(native(*OLD))
+    kernel, files = host.kernel(), host.files()
+    host.apply(DENY, after=60)
+    host.shell("rm -r /etc/systemd/system/ufw.service.d")
+    host.reboot()
+    assert host.kernel() != kernel
+    assert host.apply(native(*OLD))["changed"] is False
+    assert (host.kernel(), host.files()) == (kernel, files)
+
+
+def test_ufw_that_was_switched_off_meanwhile_is_left_alone(host: Host) -> None:
+    texts = host.texts()
+    host.apply(DENY, after=1)
+    host.shell("ufw disable")
+    wait_until(lambda: host.texts() == texts)
+    assert "iptables -P OUTPUT ACCEPT" in host.kernel()
+    assert not any("ufw-user-output" in line for line in host.kernel())
+    host.shell("ufw --force enable; ufw reload")
+
+
+def test_a_rule_of_the_users_meanwhile_is_kept_beside(host: Host) -> None:
+    texts = host.texts()
+    host.apply(DENY, after=1)
+    host.shell("ufw allow 4711/tcp")
+    wait_until(lambda: host.texts() == texts)
+    assert "4711" in host.read(f"{USER4}.before-revert")
+    assert not any("4711" in line for line in host.kernel())
+    host.shell("rm /etc/ufw/*.before-revert")
+
+
+def test_ufw_commands_at_the_same_time(host: Host) -> None:
+    """Each waits for the other: no rule is lost, neither ours nor the user's."""
+    ports = [5000, 5001, 5002]
+    for wanted, port in zip((DENY, native(*OLD), DENY), ports, strict=True):
+        users = subprocess.Popen(
+            [*host.space.enter(), "chroot", "/run/system", "/usr/sbin/ufw", "allow", f"{port}/tcp"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=host.environment,
+        )  # fmt: skip
+        done = finish(host.start(rules=wanted, revert_after=0))
+        users.communicate()
+        assert users.returncode == 0
+        assert not done.get("failed"), done
+        assert f"{port}/tcp" in host.status()
+        assert host.apply(wanted)["changed"] is False
+    for port in ports:
+        host.shell(f"ufw delete allow {port}/tcp")
+
+
+def test_calls_live_on_and_the_way_back_reopens() -> None:
+    """A connection that the new rules do not allow goes on; after the way back new ones work again."""
+    with alone("bookworm") as host:
+        peer = Namespace()
+        try:
+            link(host.space, "up0", peer, "peer0")
+            add_addresses(host.space, "up0", HOST, BITS)
+            add_addresses(peer, "peer0", PEER, BITS)
+            peer.script("\n".join(f"ip -{version} route add local {net} dev lo" for version, net in WORLD.items()))
+            add_default_routes(host.space, "up0", PEER, MACS[1])
+            service = listen(peer, "203.0.113.200", 9999)
+            with connect(host.space, "203.0.113.200", 9999) as call:
+                answered, _address = service.accept()
+                echo(call, answered)
+                host.apply(native(*OLD, policy="deny", stopped="reject"), after=2)
+                echo(call, answered)
+                with pytest.raises(OSError, match=r"refused|timed out"):
+                    connect(host.space, "203.0.113.200", 9999, 0.5)
+                wait_until(lambda: 'POLICY="ACCEPT"' in host.read(DEFAULTS))
+                wait_until(lambda: "iptables -P OUTPUT ACCEPT" in host.kernel())
+                connect(host.space, "203.0.113.200", 9999).close()
+                echo(call, answered)
+        finally:
+            peer.close()
+
+
+def echo(here: socket.socket, there: socket.socket) -> None:
+    """Send something each way."""
+    for sender, receiver in ((here, there), (there, here)):
+        receiver.settimeout(2)
+        sender.sendall(b"voice")
+        assert receiver.recv(100) == b"voice"
