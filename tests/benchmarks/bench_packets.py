@@ -33,7 +33,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import exp
 from tests.benchmarks.flood import Datagrams, Flow, Host
 from tests.support.namespaces import Namespace
 from tests.support.packets import SOURCE
-from tests.support.systems import enable_ufw, module_environment, system
+from tests.support.systems import enable_ufw, module_environment, start_firewalld, system
 
 SIZES = (10, 1_000, 100_000)
 FIRST, SLOT = 20 << 24, 1024  # each prefix is alone in a /22, so that none of them merge
@@ -89,21 +89,31 @@ def module(space: Namespace, backend: str, native: str, filled: dict[str, Any]) 
     arguments = {"ANSIBLE_MODULE_ARGS": {native: filled, "revert_after": 0}}
     done = space.target(["python3", "-c", _RUN, backend], input=json.dumps(arguments), env=environment)
     if done.returncode:
-        sys.exit(f"the module {backend} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        said = json.loads(done.stdout)["msg"] if done.stdout.startswith("\n{") else done.stdout[-2000:]
+        sys.exit(f"the module {backend} failed: {said}{done.stderr[-2000:]}")
 
 
-def through(backend: str, native: str, start: Callable[[Namespace], Any] | None = None, **options: Any) -> Callable:
-    """Return what starts a firewall and applies a list of some size by our backend."""
+def applied(space: Namespace, backend: str, native: str, count: int, **options: Any) -> None:
+    """Apply a list of this many prefixes by our backend; C{native}: the module's option that takes the native form."""
+    found = importlib.import_module(f"ansible_collections.egress.allowlist.plugins.plugin_utils._backends.{backend}")
+    module(space, backend, native, found.render(allowlist(count), **_OPTIONS, **options))
 
-    def load(space: Namespace, count: int) -> None:
-        if start:
-            start(space)
-        found = importlib.import_module(
-            f"ansible_collections.egress.allowlist.plugins.plugin_utils._backends.{backend}"
-        )
-        module(space, backend, native, found.render(allowlist(count), **_OPTIONS, **options))
 
-    return load
+def nftables(space: Namespace, count: int) -> None:
+    """Apply with nftables."""
+    applied(space, "nftables", "ruleset", count)
+
+
+def ufw(space: Namespace, count: int) -> None:
+    """Apply with ufw, as rules of its own."""
+    enable_ufw(space)
+    applied(space, "ufw", "rules", count)
+
+
+def firewalld(space: Namespace, count: int) -> None:
+    """Apply with firewalld; it is started afterwards: its own command gives up on a reload that takes 25 seconds."""
+    applied(space, "firewalld", "objects", count)
+    start_firewalld(space)
 
 
 def tracked(space: Namespace, count: int) -> None:
@@ -114,8 +124,9 @@ def tracked(space: Namespace, count: int) -> None:
 BACKENDS = (
     Backend("no firewall", (0,), lambda space, count: None),
     Backend("tracking only", (0,), tracked),
-    Backend("nftables", SIZES, through("nftables", "ruleset")),
-    Backend("ufw", SIZES, through("ufw", "rules", enable_ufw)),
+    Backend("nftables", SIZES, nftables),
+    Backend("ufw", SIZES, ufw),
+    Backend("firewalld", SIZES, firewalld),
 )
 
 
