@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.support.namespaces import SANDBOX
+from tests.support import systems
+from tests.support.namespaces import SANDBOX, Namespace
+from tests.support.systems import enable_ufw, start_firewalld, system
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+BACKENDS = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("[a-z]*.py"))
 VENDORS = sorted(path.stem.removeprefix("apply_") for path in (REPOSITORY / "playbooks").glob("apply_*.yml"))
 KUDO = json.dumps({"catalog_vendors": [{"name": "kudo", "regions": "usa"}]})
 
@@ -93,10 +100,59 @@ def test_explain_names_the_row(asked: str, answer: str) -> None:
     assert f'"{answer}"' in done.stdout
 
 
-def test_removing_where_nothing_is_changes_nothing() -> None:
-    done = play("egress.allowlist.remove")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_removing_where_nothing_is_changes_nothing(backend: str) -> None:
+    done = play("egress.allowlist.remove", "-e", f"apply_backend={backend}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=0 " in done.stdout
+
+
+@contextmanager
+def host(backend: str) -> Iterator[Namespace]:
+    """Yield a Debian on which the backend's tool is at work."""
+    space = Namespace(system=system("bookworm"))
+    try:
+        if backend == "ufw":
+            enable_ufw(space)
+        elif backend == "firewalld":
+            start_firewalld(space)
+        yield space
+    finally:
+        space.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_apply_made_remove_takes_away(backend: str) -> None:
+    chosen = ["-e", f"apply_backend={backend}", "-e", "ansible_become=false"]
+    with host(backend) as space:
+        for changed, arguments in (
+            (1, ["playbooks/apply-kudo.yml"]),
+            (0, ["playbooks/apply-kudo.yml"]),
+            (1, ["playbooks/remove.yml"]),
+            (0, ["playbooks/remove.yml"]),
+        ):
+            done = systems.play(space, *arguments, *chosen)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"changed={changed} " in done.stdout, arguments
+
+
+@pytest.mark.parametrize("module", BACKENDS)
+def test_examples_of_the_modules(module: str, tmp_path: Path) -> None:
+    source = (REPOSITORY / "plugins" / "modules" / f"{module}.py").read_text("utf-8")
+    texts = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    tasks = yaml.safe_load(texts["EXAMPLES"])
+    playbook = tmp_path / "examples.yml"
+    catalog = {"role": "egress.allowlist.catalog", "catalog_vendors": [{"name": "kudo", "regions": "usa"}]}
+    play_of_it = {"hosts": "localhost", "gather_facts": False, "roles": [catalog], "tasks": tasks}
+    playbook.write_text(yaml.safe_dump([play_of_it]), "utf-8")
+    with host(module) as space:
+        done = systems.play(space, playbook)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed=2 " in done.stdout  # applied and removed
 
 
 def test_an_unknown_vendor_stops_the_play_before_any_host_is_touched() -> None:
