@@ -30,7 +30,7 @@ sanity: setup-dev ## ansible-test sanity, and the documentation of every plugin 
 unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
-integration: setup-dev ## the nftables backend in network namespaces: packets, faults, playbooks
+integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
 	@scripts/with_root.sh $(PYTEST) tests/integration
 
 molecule: ## roles in containers: host, gateway, upgrade, include; each with its second run and a restart
