@@ -98,12 +98,7 @@ class Ufw:
 
     def check(self, files):
         """Raise ToolError where iptables does not take the rules."""
-        defaults = self._defaults(files)
-        for version in self._versions():
-            text = kernel.transaction(self._text(files, kernel.FILES[version]), defaults, version)
-            status, dummy, errors = self._run([self._tool(version, "-restore"), "-w", "10", "-n", "--test"], text)
-            if status:
-                raise ToolError(f"iptables refuses the rules: {errors.strip()}")
+        self._restore(files, ["--test"])
 
     def running(self):
         """True where ufw is enabled and its chains are in the kernel."""
@@ -115,12 +110,16 @@ class Ufw:
         """Load what is in the files now."""
         if not self.running():
             return
-        defaults = self._defaults({})
+        self._restore({}, [])
+
+    def _restore(self, files, options):
+        """Give iptables the rules of files, those that are there by default, one transaction for each IP version."""
         for version in self._versions():
-            text = kernel.transaction(_commit.read(kernel.FILES[version]), defaults, version)
-            status, dummy, errors = self._run([self._tool(version, "-restore"), "-w", "10", "-n"], text)
+            text = kernel.transaction(self._text(files, kernel.FILES[version]), self._defaults(files), version)
+            status, dummy, errors = self._run([self._tool(version, "-restore"), "-w", "10", "-n", *options], text)
             if status:
-                raise ToolError(f"iptables refuses the rules: {errors.strip()}")
+                reason = errors.strip() or f"it ended with status {status}"
+                raise ToolError(f"iptables refuses the rules: {reason}")
 
     def prepare(self, folder):
         """Return the shell command that loads what is in the files then."""

@@ -160,7 +160,10 @@ def _applied(module, params):
     """Do what is asked for; returns what is to be returned. Raises ToolError or OSError."""
 
     def run(command, text=None):
-        return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
+        try:
+            return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
+        except BrokenPipeError:
+            return 1, "", "it ended before it had read them"
 
     def find(command):
         path = module.get_bin_path(command, opt_dirs=_FOLDERS)

@@ -132,12 +132,13 @@ def test_ufw_is_missing(host: Host) -> None:
 
 
 # What stands in for ip6tables-restore, after IPv4 is loaded: it fails always, once when it loads, or whenever it loads.
+FIRST = 'test ! -e /tmp/failed || exec ip6tables-real "$@"; touch /tmp/failed; '
 UNLESS_LOADED = 'test "$*" = "-w 10 -n" || exec ip6tables-real "$@"; '
 REFUSALS = {
-    "bad rule": 'echo "bad rule" >&2; exit 1',
-    "try again": UNLESS_LOADED
-    + 'test ! -e /tmp/failed || exec ip6tables-real "$@"; touch /tmp/failed; echo "try again" >&2; exit 1',
-    "out of memory": UNLESS_LOADED + 'echo "out of memory" >&2; exit 1',
+    "iptables refuses the rules: it ended ": "exit 1",
+    "bad rule": 'cat >/dev/null; echo "bad rule" >&2; exit 1',
+    "try again": UNLESS_LOADED + FIRST + 'cat >/dev/null; echo "try again" >&2; exit 1',
+    "out of memory": UNLESS_LOADED + 'cat >/dev/null; echo "out of memory" >&2; exit 1',
 }
 
 
