@@ -1,0 +1,263 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the ufw renderer makes of an allowlist, and what it refuses."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import version_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.ufw import render
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.strategies import PORTS, port_ranges, prefixes, span
+
+V4, V6 = "192.0.2.0/28", "2001:db8::/64"
+
+
+def rule(destination: str = V4, ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
+    return {
+        "vendor": "acme", "service": "calls", "destination": destination, "ports": ports, "protocol": protocol, **more
+    }  # fmt: skip
+
+
+def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return render(merge_vendors(rules or [rule()]), **options)
+
+
+def test_the_defaults_only_allow_on_a_host() -> None:
+    assert made() == {
+        "rules": ["allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 out # acme calls"],
+        "stops": [],
+        "defaults": {},
+        "discover": [],
+        "roads": [["out", ""]],
+        "place": "last",
+        "notes": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("destination", "written"),
+    [
+        ("192.0.2.7/32", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1/128", "2001:db8::1"),
+        ("2001:DB8:0:0::/64", "2001:db8::/64"),
+        ("::ffff:192.0.2.0/120", "::ffff:192.0.2.0/120"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+    ],
+)
+def test_addresses_as_ufw_writes_them(destination: str, written: str) -> None:
+    assert made(rule(destination))["rules"][0].split()[3] == written
+
+
+@pytest.mark.parametrize(
+    ("ports", "lists"),
+    [
+        (["443"], ["443"]),
+        (["8801-8810"], ["8801:8810"]),
+        (["443", "80", "8801-8810"], ["80,443,8801:8810"]),
+        (["80", "81"], ["80:81"]),
+        ([str(n) for n in range(1, 31, 2)], [",".join(str(n) for n in range(1, 31, 2))]),
+        ([str(n) for n in range(1, 33, 2)], [",".join(str(n) for n in range(1, 31, 2)), "31"]),
+        (
+            [f"{n}-{n + 1}" for n in range(10, 40, 3)] + ["1"],
+            ["1," + ",".join(f"{n}:{n + 1}" for n in range(10, 31, 3)), "31:32,34:35,37:38"],
+        ),
+    ],
+)
+def test_a_rule_has_as_many_ports_as_one_match_takes(ports: list[str], lists: list[str]) -> None:
+    assert [text.split()[2] for text in made(*(rule(ports=port) for port in ports))["rules"]] == lists
+
+
+def test_one_rule_for_each_protocol_and_for_each_who_asks() -> None:
+    rules = [rule(), rule(ports="443", protocol="tcp"), rule(ports="443", protocol="tcp", vendor="zoo", service="b_c")]
+    assert made(*rules, rule(ports="80", protocol="tcp"))["rules"] == [
+        "allow tcp 80 192.0.2.0/28 any 0.0.0.0/0 out # acme calls",
+        "allow tcp 443 192.0.2.0/28 any 0.0.0.0/0 out # acme calls, zoo b_c",
+        "allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 out # acme calls",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "starts"),
+    [
+        ({"scope": "host"}, ["allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 out"]),
+        ({"scope": "gateway"}, ["route:allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 in"]),
+        (
+            {"scope": "both", "sources": ["10.0.0.0/8", "10.0.0.0/9", "fd00::/8"]},
+            [
+                "allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 out",
+                "route:allow udp 3478 192.0.2.0/28 any 10.0.0.0/8 in",
+            ],
+        ),
+        ({"scope": "gateway", "sources": "fd00::1"}, []),
+    ],
+)
+def test_scope_and_sources_choose_the_roads(options: dict[str, Any], starts: list[str]) -> None:
+    assert made(**options)["rules"] == [f"{start} # acme calls" for start in starts]
+
+
+def test_what_is_not_filtered_is_noted() -> None:
+    note = "no source of IPv6 is named: what is forwarded there passes as before"
+    assert made(rule(), scope="gateway", sources=["10.0.0.0/8"])["notes"] == [note]
+    assert made(rule(), scope="gateway")["notes"] == []
+
+
+DENY = {"policy": "deny", "dns_servers": ["192.0.2.53"], "ntp_servers": "2001:db8::123"}
+
+
+def test_deny_has_a_baseline_and_default_policies() -> None:
+    native = made(**DENY, allow=[{"destination": "10.0.0.0/24", "ports": "5671-5672", "protocol": "TCP/UDP"}])
+    assert native["rules"][1:] == [
+        "allow udp 67,68 0.0.0.0/0 67,68 0.0.0.0/0 out # baseline DHCP",
+        "allow udp 546,547 ::/0 546,547 ::/0 out # baseline DHCP",
+        "allow any 53 192.0.2.53 any 0.0.0.0/0 out # baseline DNS",
+        "allow udp 123 2001:db8::123 any ::/0 out # baseline NTP",
+        "allow tcp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_allow",
+        "allow udp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_allow",
+    ]
+    assert native["discover"] == []
+    assert made(policy="deny")["discover"] == ["dns", "ntp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "defaults", "stops"),
+    [
+        ({"scope": "host"}, {"OUTPUT": "DROP"}, []),
+        ({"scope": "host", "stopped": "reject"}, {"OUTPUT": "REJECT"}, []),
+        ({"scope": "gateway"}, {"FORWARD": "DROP"}, []),
+        ({"scope": "both", "stopped": "reject"}, {"OUTPUT": "REJECT", "FORWARD": "REJECT"}, []),
+        (
+            {"scope": "both", "sources": ["10.0.0.1", "fd00::/8"]},
+            {"OUTPUT": "DROP"},
+            ["route:deny any any 0.0.0.0/0 any 10.0.0.1 in", "route:deny any any ::/0 any fd00::/8 in"],
+        ),
+        (
+            {"scope": "gateway", "sources": ["10.0.0.0/8"], "stopped": "reject"},
+            {},
+            ["route:reject any any 0.0.0.0/0 any 10.0.0.0/8 in"],
+        ),
+    ],
+)
+def test_deny_stops_by_default_policy_or_by_source(
+    options: dict[str, Any], defaults: dict[str, str], stops: list[str]
+) -> None:
+    native = made(**DENY, **options)
+    assert native["defaults"] == defaults
+    assert [text.partition(" # ")[0] for text in native["stops"]] == stops
+    unmanaged = made(**{**options, "policy": "unmanaged"})
+    assert (unmanaged["defaults"], unmanaged["stops"]) == ({}, [])
+
+
+def test_who_connects_is_let_in() -> None:
+    inbound = rule(ports="8801", direction="inbound")
+    rules = {scope: made(inbound, scope=scope)["rules"] for scope in ("host", "gateway", "both")}
+    host = "allow udp 8801 0.0.0.0/0 any 192.0.2.0/28 in # acme calls"
+    routed = "route:allow udp 8801 0.0.0.0/0 any 192.0.2.0/28 in # acme calls"
+    assert rules == {"host": [host], "gateway": [routed], "both": [host, routed]}
+    assert made(inbound, scope="gateway", sources=["10.0.0.0/8"])["rules"] == [routed]
+
+
+def test_names_need_a_choice() -> None:
+    with pytest.raises(ValueError, match=r"a\.example\.com\. Set ufw_names to report .* the policy unmanaged$"):
+        made(rule("a.example.com"), policy="deny")
+    assert made(rule("a.example.com"), policy="deny", names="report")["rules"] == made(policy="deny")["rules"][1:]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"policy": "Deny"}, "policy 'Deny' is not accepted: choose one of unmanaged, deny"),
+        ({"policy": "audit"}, "policy 'audit' is not accepted: ufw cannot count what it would stop; choose unmanaged, "
+         "look with 'ufw logging medium' at what leaves, then choose deny"),
+        ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
+        ({"stopped": "deny"}, "stopped 'deny' is not accepted: choose one of reject, drop"),
+        ({"place": "middle"}, "place 'middle' is not accepted: choose one of last, first"),
+        ({"names": "resolve"}, "names 'resolve' is not accepted: choose one of report"),
+        ({"sources": ["10.0.0.0/8"]},
+         "sources choose among forwarded packets: use them with the scope gateway or both"),
+        ({"scope": "gateway", "sources": ["lan.example.com"]},
+         "ufw_sources: 'lan.example.com' is a name: write addresses or prefixes"),
+        ({"dns_servers": ["dns.example.com"]},
+         "ufw_dns_servers: 'dns.example.com' is a name: write addresses or prefixes"),
+        ({"ntp_servers": "pool.example.com"},
+         "ufw_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes"),
+        ({"allow": [{"destination": "a.b", "ports": "25"}]}, "ufw_allow: row 1: 'a.b' is a name: write its addresses"),
+    ],
+)  # fmt: skip
+def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        made(**options)
+
+
+@pytest.mark.parametrize("label", ["", "a b", "1a", 'a"', "a;b", "a\nb", "a # b", "(egress.allowlist)", "é"])
+def test_a_vendor_that_no_comment_can_name(label: str) -> None:
+    allowlist = merge_vendors([rule()])
+    allowlist["provenance"][0]["vendor"] = label
+    with pytest.raises(ValueError, match="cannot be part of a rule's comment"):
+        render(allowlist)
+
+
+def test_the_rules_do_not_depend_on_the_order() -> None:
+    rules = [rule(f"192.0.{n}.0/24", str(1000 + n % 3), vendor=f"v{n % 5}") for n in range(40)]
+    wanted = made(*rules, rule(V6))
+    for seed in range(3):
+        random.Random(seed).shuffle(rules)
+        assert made(rule(V6), *rules) == wanted
+
+
+ROWS = st.lists(
+    st.tuples(prefixes(), port_ranges(), st.sampled_from(["tcp", "udp"]), st.sampled_from("abc")),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.sampled_from(["host", "gateway"]))
+def test_the_rules_allow_what_the_rows_allow(rows: list[tuple[str, str, str, str]], scope: str) -> None:
+    """On the edges of everything that a row or a rule names."""
+    texts = made(*(rule(to, ports, protocol, vendor=vendor) for to, ports, protocol, vendor in rows), scope=scope)[
+        "rules"
+    ]
+    allowed = [opened(text) for text in texts]
+    wanted = [(ipaddress.ip_network(to), protocol, [span(ports)]) for to, ports, protocol, _vendor in rows]
+    hosts = {address for network, _protocol, _spans in allowed + wanted for address in around(network)}
+    for host in hosts:
+        for protocol in ("tcp", "udp"):
+            for port in PORTS:
+                assert passes(allowed, host, protocol, port) == passes(wanted, host, protocol, port)
+    assert all(len(re.findall("[,:]", text.split()[2])) <= 14 for text in texts)
+
+
+def opened(text: str) -> tuple[Any, str, list[tuple[int, int]]]:
+    """Return what a rule opens."""
+    spec = text.partition(" # ")[0]
+    _action, protocol, ports, to, _sport, _source, _direction = spec.split()
+    network = ipaddress.ip_network(to)
+    assert network.version == version_of(spec)
+    return network, protocol, [span(part.replace(":", "-")) for part in ports.split(",")]
+
+
+def around(network: Any) -> set[Any]:
+    """Return the addresses on and next to the edges of a network."""
+    whole = ipaddress.ip_network("::/0" if network.version == 6 else "0.0.0.0/0")
+    found = {network[0], network[-1]}
+    found |= {network[0] - 1} if network[0] != whole[0] else set()
+    return found | ({network[-1] + 1} if network[-1] != whole[-1] else set())
+
+
+def passes(rules: list[tuple[Any, str, list[tuple[int, int]]]], host: Any, protocol: str, port: int) -> bool:
+    return any(
+        host in network and protocol == name and any(first <= port <= last for first, last in spans)
+        for network, name, spans in rules
+    )
