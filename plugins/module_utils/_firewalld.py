@@ -20,11 +20,14 @@ from ansible_collections.egress.allowlist.plugins.module_utils._tool import Tool
 
 PREFIX = "egress-"
 _OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
+_ZONED = (2, 0)  # the first whose policies say nothing to packets between two interfaces that are in no zone
 _KINDS = ("ipsets", "services", "policies")  # in the order in which they need each other
 _ASKED = "Who may be asked."
 _KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
 _MOST = 5  # lines of what a reload would lose
 _STOPPED = 252  # what firewall-cmd --state ends with where no firewalld runs
+# As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
+_RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=3600)"
 
 
 class Firewalld:
@@ -36,7 +39,7 @@ class Firewalld:
         self._command, self._offline, self._run = find("firewall-cmd"), find("firewall-offline-cmd"), run
         self._lose_runtime = lose_runtime
         self._seen = None
-        self._notes = []
+        self._notes, self._forwards = [], False
 
     # What the applier asks for.
 
@@ -47,6 +50,7 @@ class Firewalld:
             return dict.fromkeys(own)
         self._able()
         self._notes = list(native["notes"])
+        self._forwards = "policies/egress-allow-gw.xml" in native["files"]
         files = {}
         for name, text in self._completed(native).items():
             path = os.path.join(self.home, name)
@@ -93,10 +97,10 @@ class Firewalld:
         self._seen = None
         if not self.running():
             return
-        status, output, errors = self._run([self._command, "--reload"])
+        status, dummy, errors = self._run([*self._python(), "-c", _RELOAD])
         self._seen = None
         if status:
-            raise ToolError("firewalld cannot load its configuration: " + (errors.strip() or output.strip()))
+            raise ToolError("firewalld cannot load its configuration: " + _last(errors))
         state = self._look()["state"]
         if state != "RUNNING":
             raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
@@ -107,12 +111,18 @@ class Firewalld:
     def prepare(self, folder):
         """Return the shell command that makes a running firewalld follow its files."""
         command = shlex.quote(self._command)
-        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {command} --quiet --reload; }}"
+        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _RELOAD]))
+        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {reload}; }}"
 
     def notes(self):
         """Return what a person should know."""
         if not self.running():
             return [*self._notes, "firewalld is not running: nothing is filtered until it starts"]
+        if self._forwards and not self._look()["zoned"] and _version(self._look()["version"]) >= _ZONED:
+            return [
+                *self._notes,
+                "no zone has an interface or a source: firewalld decides on what is forwarded without its policies",
+            ]
         return self._notes
 
     # How it is done.
@@ -120,7 +130,7 @@ class Firewalld:
     def _able(self):
         """Raise ToolError for a firewalld that cannot do what we need."""
         version = self._look()["version"]
-        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
+        if _version(version) < _OLDEST:
             raise ToolError(
                 f"firewalld {version} is too old: its policies cannot name a set of destinations; 1.0 or newer can"
             )
@@ -134,11 +144,11 @@ class Firewalld:
     def _look(self, lost=False):
         """Return what the probe says, asked once as long as nothing is loaded."""
         if self._seen is None or (lost and not self._seen["asked"]):
-            wanted = json.dumps({"prefix": PREFIX, "lost": lost})
+            wanted = json.dumps({"prefix": PREFIX, "mark": words.MARK, "lost": lost})
             source = _firewalld_probe.__loader__.get_source(_firewalld_probe.__name__)
             status, output, errors = self._run([*self._python(), "-c", source], wanted)
             if status:
-                raise ToolError("firewalld cannot be asked: " + errors.strip()[-300:])
+                raise ToolError("firewalld cannot be asked: " + _last(errors))
             self._seen = {**json.loads(output), "asked": lost}
         return self._seen
 
@@ -220,3 +230,14 @@ class Firewalld:
             if text is not None:
                 with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
                     handle.write(text)
+
+
+def _version(text):
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+def _last(errors):
+    """Return what a traceback is about."""
+    lines = [line for line in errors.splitlines() if line.strip() and line[0] not in " \t"]
+    told = [line.partition("Exception: ")[2] or line for line in lines if "Exception: " in line] or lines[-1:]
+    return (told or ["no reason given"])[0][:500]

@@ -4,8 +4,9 @@
 """Ask firewalld by its own library what runs and, besides, what a reload would lose.
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
-It reads one JSON object, C{{"prefix": of the names to tell of, "lost": whether to look for what a reload would
-lose}}, and prints one, C{{"version", "state" ('' while it is stopped), "policies", "ipsets", "services", "lost"}}.
+It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": whether to look for what a
+reload would lose}}, and prints one, C{{"version", "state" ('' while it is stopped), "policies", "ipsets", "services",
+"zoned" (whether a zone has an interface or a source), "lost"}}.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ def main():
     wanted = json.load(sys.stdin)
     from firewall import config
 
-    found = {"version": config.VERSION, "state": "", "policies": {}, "ipsets": {}, "services": {}, "lost": []}
+    found = {
+        "version": config.VERSION,
+        "state": "",
+        "policies": {},
+        "ipsets": {},
+        "services": {},
+        "zoned": False,
+        "lost": [],
+    }
     client = connect()
     if client:
         found["state"] = str(client.get_property("state"))
+        found["zoned"] = any(any(zone.values()) for zone in client.getActiveZones().values())
         found.update(runtime(client, wanted["prefix"]))
         if wanted["lost"] and found["state"] == "RUNNING":
-            found["lost"] = lost(client, wanted["prefix"])
+            found["lost"] = lost(client, wanted["mark"])
     json.dump(found, sys.stdout, default=str)
 
 
@@ -73,7 +83,7 @@ def named(names, prefix):
     return [name for name in names if name.startswith(prefix)]
 
 
-def lost(client, prefix):
+def lost(client, mark):
     """Return what of other people's runs and is not in the files, or the other way round, in words."""
     from firewall import config
     from firewall.core.fw import Firewall
@@ -91,17 +101,16 @@ def lost(client, prefix):
             written.pop("interfaces", None)
         found += told("zone " + name, running, written)
     for name in client.getPolicies():
-        if not name.startswith(prefix):
+        running = client.getPolicySettings(name).getSettingsDict()
+        if not running.get("description", "").startswith(mark):
             known = name in disk.policy.get_policies()
             written = settings(disk.policy.get_policy(name).export_config_dict()) if known else {}
-            found += told("policy " + name, settings(client.getPolicySettings(name).getSettingsDict()), written)
+            found += told("policy " + name, settings(running), written)
     for name in client.getIPSets():
-        if not name.startswith(prefix):
-            known = name in disk.ipset.get_ipsets()
-            written = {"entries": disk.ipset.get_ipset(name).entries} if known else {}
-            found += told(
-                "ipset " + name, settings({"entries": client.getIPSetSettings(name).getEntries()}), settings(written)
-            )
+        running = client.getIPSetSettings(name)
+        if not running.getDescription().startswith(mark):
+            written = disk.ipset.get_ipset(name).entries if name in disk.ipset.get_ipsets() else []
+            found += told("ipset " + name, settings({"entries": running.getEntries()}), settings({"entries": written}))
     direct = Direct(config.FIREWALLD_DIRECT)
     with contextlib.suppress(OSError):
         direct.read()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -33,7 +34,22 @@ basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 from ansible_collections.egress.allowlist.plugins.modules import firewalld
 firewalld.main()
 """
-_POLICIES = "for name in $(firewall-cmd --get-policies); do firewall-cmd --info-policy=$name; done"
+
+
+_LISTING = """
+from firewall.client import FirewallClient
+client = FirewallClient()
+print("default zone", client.getDefaultZone())
+for kind, names, settings in (
+    ("zone", client.getZones(), lambda name: client.getZoneSettings(name).getSettingsDict()),
+    ("policy", client.getPolicies(), lambda name: client.getPolicySettings(name).getSettingsDict()),
+    ("ipset", client.getIPSets(), lambda name: client.getIPSetSettings(name).settings),
+    ("service", client.listServices(), lambda name: client.getServiceSettings(name).getSettingsDict()),
+):
+    for name in names:
+        print(kind, name, settings(name))
+print("direct", client.getAllChains(), client.getAllRules(), client.getAllPassthroughs())
+"""
 
 
 def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
@@ -115,12 +131,14 @@ class Host:
         else:
             self.daemon = start_firewalld(self.space)
 
-    def files(self) -> dict[str, str]:
-        """Return digest, mode and owner of each file below /etc/firewalld and of the services' drop-ins."""
+    def files(self) -> list[str]:
+        """Return digest, mode and owner of all below /etc/firewalld and of the services' drop-ins."""
+        where = f"{HOME} /etc/systemd/system"
         listed = self.shell(
-            f"find {HOME} /etc/systemd/system -type f -exec sha256sum {{}} + -o -type d -printf 'folder  %p\\n'"
+            f"find {where} -type f -exec sha256sum {{}} +; find {where} -type f -printf '%m %u:%g %p\\n'; "
+            f"find {where} -type d -printf 'folder %p\\n'"
         )
-        return {path: digest for digest, path in (line.split("  ", 1) for line in listed.splitlines())}
+        return sorted(listed.splitlines())
 
     def rules(self) -> str:
         """Return all rules that firewalld has in the kernel, in one order."""
@@ -128,20 +146,22 @@ class Host:
         return "\n".join(sorted(block(part) for part in listed.split("\n\n")))
 
     def users(self) -> str:
-        """Return all that is the user's, as firewalld lists it, running and written."""
-        listings = [
-            "--get-default-zone",
-            "--list-all-zones",
-            "--get-policies",
-            "--get-ipsets",
-            "--direct --get-all-rules",
-        ]
-        both = [f"firewall-cmd {permanent} {listing}" for listing in listings[1:] for permanent in ("", "--permanent")]
-        return self.shell("; ".join([f"firewall-cmd {listings[0]}", *both]))
+        """Return all that firewalld runs, in its own words."""
+        return self.shell(f"python3 -c {shlex.quote(_LISTING)}")
 
-    def reloads(self) -> int:
-        """Return how often firewalld loaded its rules: the handle of what it makes anew each time."""
-        return int(self.shell("nft -a list table inet firewalld | sed -n 's/^table .* handle \\([0-9]*\\)$/\\1/p'"))
+    def loaded(self) -> str:
+        """Return what firewalld makes anew with each load: the handle of a rule."""
+        return self.shell("nft -a list chain inet firewalld filter_INPUT | sed -n 's/.*\"lo\" accept # handle //p'")
+
+    def boots(self) -> str:
+        """Return the digests of the objects that firewalld would find at the next boot, after what comes before it."""
+        script = (
+            f"cp -a {HOME} /tmp/boot && mount --bind /tmp/boot {HOME} && "
+            f"{{ [ ! -d {RUN} ] || mount -t tmpfs none {RUN}; }} && "
+            f"{{ [ ! -e {CANDIDATE} ] || sh {CANDIDATE} boot; }} && cd {HOME} && "
+            "find ipsets services policies -name '*.xml' -exec sha256sum {} + | sort -k2; rm -r /tmp/boot/*"
+        )
+        return self.shell(f"unshare --mount --propagation private sh -ec {shlex.quote(script)}; rm -rf /tmp/boot")
 
 
 def block(text: str) -> str:
