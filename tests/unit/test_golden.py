@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each vendor's ruleset, in full, as golden/<vendor>.nft: what a change of the catalog or the renderer does to it.
+"""Each vendor's rules, in full, as golden/<vendor>.<backend>: what a change of the catalog or a renderer does to them.
 
 When a difference is what you meant, C{RENEW_GOLDEN=1 make unit} writes the files anew; read their diff before
 you commit it.
@@ -12,12 +12,13 @@ from __future__ import annotations
 import datetime
 import difflib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends import nftables, ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
@@ -35,26 +36,40 @@ CHOICES: dict[str, dict[str, Any]] = {
 }
 
 
-def ruleset(vendor: str) -> str:
-    """Return the ruleset of one vendor, policy deny, for a host; for Zoom, for a gateway too."""
+def nftables_text(allowlist: dict[str, Any], **options: Any) -> str:
+    return str(nftables.render(allowlist, **options)["ruleset"])
+
+
+def ufw_text(allowlist: dict[str, Any], **options: Any) -> str:
+    return "".join(f"{rule}\n" for rule in ufw.render(allowlist, **options)["rules"])
+
+
+# By the files' suffix.
+BACKENDS: dict[str, Callable[..., str]] = {"nft": nftables_text, "ufw": ufw_text}
+
+
+def rendered_text(vendor: str, backend: str) -> str:
+    """Return the rules of one vendor, policy deny, for a host; for Zoom, for a gateway too."""
     requirements = ["required", "recommended", "optional"]
     chosen = [{"name": vendor, **CHOICES[vendor]}]
     today = datetime.date(2026, 11, 20)
     selection = select_rows(load_vendor_dirs([VENDORS]), chosen, requirements=requirements, today=today)
     allowlist = merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
-    native = render(allowlist, policy="deny", names="report", scope="both" if "inbound" in CHOICES[vendor] else "host")
-    return native["ruleset"]
+    scope = "both" if "inbound" in CHOICES[vendor] else "host"
+    return BACKENDS[backend](allowlist, policy="deny", names="report", scope=scope)
 
 
 def test_every_vendor_has_a_golden_file() -> None:
     assert sorted(load_vendor_dirs([VENDORS])) == sorted(CHOICES)
     if not os.environ.get("RENEW_GOLDEN"):
-        assert sorted(path.name for path in GOLDEN.iterdir()) == [f"{vendor}.nft" for vendor in sorted(CHOICES)]
+        named = {f"{vendor}.{backend}" for vendor in CHOICES for backend in BACKENDS}
+        assert {path.name for path in GOLDEN.iterdir()} == named
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("vendor", sorted(CHOICES))
-def test_ruleset_is_the_golden_one(vendor: str) -> None:
-    path, rendered = GOLDEN / f"{vendor}.nft", ruleset(vendor)
+def test_rules_are_the_golden_ones(vendor: str, backend: str) -> None:
+    path, rendered = GOLDEN / f"{vendor}.{backend}", rendered_text(vendor, backend)
     if os.environ.get("RENEW_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(rendered.encode())
