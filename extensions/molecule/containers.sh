@@ -66,6 +66,9 @@ inside() {
     podman exec -i "$prefix-$name" "$@"
 }
 
+# put NAME PATH: standard input as an executable file in a container.
+put() { inside "$1" sh -c "cat >'$2' && chmod 755 '$2'"; }
+
 # number_of TARGET: its place in the list, from 1.
 number_of() {
     local number
@@ -134,7 +137,8 @@ start() {
     local image
     image="$(image_of "$1")"
     podman run --detach --quiet --name "$prefix-$1" --hostname "${1//_/-}" --privileged --systemd=always "$image" /sbin/init >/dev/null
-    { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | inside "$1" sh -c 'cat >/usr/local/bin/probe && chmod 755 /usr/local/bin/probe'
+    { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | put "$1" /usr/local/bin/probe
+    put "$1" /usr/local/bin/state <"$here/state.sh"
 }
 
 up() {
@@ -143,7 +147,7 @@ up() {
     down
     [ -e "$key" ] || ssh-keygen -q -t ed25519 -N '' -C egress-allowlist -f "$key"
     start peer
-    inside peer sh -c 'cat >/usr/local/bin/answer' <"$here/answer.py"
+    put peer /usr/local/bin/answer <"$here/answer.py"
     inside peer systemd-run --quiet python3 /usr/local/bin/answer
     inside peer nft -f - <<'END'
 table inet world {

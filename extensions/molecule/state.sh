@@ -1,0 +1,37 @@
+#!/bin/sh
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What a firewall's own tool says, what the kernel filters by, and what the tool's files hold.
+#
+#     state ufw save NAME        remember it as NAME
+#     state ufw compare NAME     fail where it is no longer so, and show what differs; the same for firewalld
+set -eu
+
+ufw_says() {
+    ufw status verbose
+    ufw status numbered
+    for family in iptables ip6tables; do
+        echo "== $family"
+        # Without counters and the time of day.
+        $family-save | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'
+    done
+    find /etc/ufw /etc/default/ufw -type f -exec sha256sum {} + | sort -k 2
+}
+
+firewalld_says() {
+    for what in zones policies; do
+        firewall-cmd --list-all-$what
+        firewall-cmd --permanent --list-all-$what
+    done
+    nft list table inet firewalld
+    iptables-save | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'
+    # Without the copies that firewalld makes of ours when it rewrites them.
+    find /etc/firewalld -type f ! -name 'egress-*.old' -exec sha256sum {} + | sort -k 2
+}
+
+mkdir -p /root/states
+case "$2" in
+    save) "$1_says" >"/root/states/$3" ;;
+    compare) "$1_says" | diff -u "/root/states/$3" - ;;
+esac
