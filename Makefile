@@ -47,7 +47,9 @@ test-all: ## test and test-long; under 40 minutes on 2 cores
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-long
 
-benchmarks: setup-dev ## measure against iprange, netaddr and an empty play
+benchmarks: setup-dev ## measure against iprange, netaddr, an empty play, loops over single rules, and no firewall
+	@.venv/bin/python -c 'import matplotlib' 2>/dev/null || \
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/benchmarks.txt </dev/null
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
 
 clean: ## remove what the targets made in the checkout (the cache outside it stays: ~/.cache/egress-allowlist)
