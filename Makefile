@@ -33,7 +33,7 @@ unit: setup-dev ## unit and property tests
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
 	@scripts/with_root.sh $(PYTEST) tests/integration
 
-molecule: ## roles in containers: host, gateway, upgrade, include; each with its second run and a restart
+molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
 	@scripts/setup.sh molecule
 	@scripts/molecule.sh
 
