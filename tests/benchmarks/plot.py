@@ -21,6 +21,7 @@ def draw(rates: Rates, titles: Mapping[str, str], path: Path) -> None:
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": "packet-rate", "svg.fonttype": "none", "font.family": "sans-serif"})
     from matplotlib import pyplot
+    from matplotlib.ticker import StrMethodFormatter
 
     figure, panels = pyplot.subplots(1, len(titles), figsize=(4.2 * len(titles), 4), sharey=True, layout="constrained")
     names = list(dict.fromkeys(name for name, size, traffic in rates))
@@ -29,6 +30,10 @@ def draw(rates: Rates, titles: Mapping[str, str], path: Path) -> None:
             points = [(size, rate) for (of, size, kind), rate in rates.items() if (of, kind) == (name, traffic)]
             panel.plot(*zip(*points, strict=True), color=colour, marker=mark, label=name)
         panel.set(title=title, xlabel="prefixes in the list", xscale="log", yscale="log")
+        panel.set_xticks(sorted({size for name, size, kind in rates}))
+        panel.minorticks_off()
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         panel.grid(color="#dddddd")
     panels[0].set_ylabel("packets per second, one core")
     handles, labels = panels[0].get_legend_handles_labels()
