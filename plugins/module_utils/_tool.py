@@ -113,7 +113,7 @@ class Applier:
     def _undo(self, before, former):
         """Leave things as they were before a change that failed; C{former}: the journal of an older one that waits."""
         if before:
-            _commit.write_all(before)
+            _commit.write_all(before, mode=0o640)
             self.tool.load(before)
         if former:
             _commit.write(self.revert.candidate, former)
