@@ -125,7 +125,8 @@ class Host:
         return done.stdout
 
     def start(self) -> None:
-        """Start firewalld."""
+        """Start firewalld; what one that was killed left in the kernel goes before, as it goes with a reboot."""
+        self.shell("! nft list table inet firewalld >/dev/null 2>&1 || nft delete table inet firewalld")
         if self.daemon:
             self.daemon.start()
         else:
@@ -135,8 +136,8 @@ class Host:
         """Return digest, mode and owner of all below /etc/firewalld and of the services' drop-ins."""
         where = f"{HOME} /etc/systemd/system"
         listed = self.shell(
-            f"find {where} -type f -exec sha256sum {{}} +; find {where} -type f -printf '%m %u:%g %p\\n'; "
-            f"find {where} -type d -printf 'folder %p\\n'"
+            f"find {where} -type f -exec sha256sum {{}} + -o -type d -printf 'folder %p\\n' || true; "
+            f"find {where} -type f -printf '%m %u:%g %p\\n' || true"
         )
         return sorted(listed.splitlines())
 

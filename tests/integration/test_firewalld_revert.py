@@ -1,0 +1,125 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change that nobody confirms is taken back by the host itself; known connections live through it all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.firewalld_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, alone, native
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+BEFORE, AFTER = native(*OLD, policy="deny"), native(*NEW, policy="audit", scope="both")
+DROP_IN = "/etc/systemd/system/firewalld.service.d"
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Host]:
+    with alone() as made:
+        yield made
+
+
+@pytest.fixture
+def host(started: Host) -> Host:
+    """A host on which the change before is confirmed."""
+    if not started.space.target(["pgrep", "firewalld"]).stdout:
+        started.start()
+    started.apply(BEFORE)
+    return started
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 15) -> None:
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() < began + seconds, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def test_never_confirmed(host: Host) -> None:
+    rules, files = host.rules(), host.files()
+    began = time.monotonic()
+    applied = host.apply(AFTER, after=4)
+    assert applied["armed"]
+    changed = host.rules()
+    assert changed != rules
+    assert f"folder {DROP_IN}" in host.files()
+    if time.monotonic() < began + 3:
+        assert host.rules() == changed, "it went back too early"
+    wait_until(lambda: host.rules() == rules)
+    wait_until(lambda: host.files() == files)
+    assert host.shell(f"ls -A {RUN}").split() == ["firewalld.confirmed", "firewalld.lock"]
+    late = host.confirm(applied)
+    assert "was not confirmed in time" in late["msg"]
+    assert host.apply(BEFORE)["changed"] is False
+
+
+def test_confirmed_in_time(host: Host) -> None:
+    applied = host.apply(AFTER, after=5)
+    rules, began = host.rules(), time.monotonic()
+    assert host.boots() != digests(host), "a reboot would keep what is not confirmed"
+    assert host.confirm(applied)["changed"] is False
+    assert not host.confirm(applied).get("failed")  # said twice, over a connection that was lost
+    assert host.boots() == digests(host)
+    time.sleep(max(0, began + 5.5 - time.monotonic()))
+    assert host.rules() == rules
+    assert host.apply(AFTER)["changed"] is False
+    assert host.shell(f"ls -A {HOME} /etc/systemd/system").count("egress") == 0
+
+
+def digests(host: Host) -> str:
+    """Return the digests of the objects that are there."""
+    return host.shell(f"cd {HOME}; find ipsets services policies -name '*.xml' -exec sha256sum {{}} + | sort -k2")
+
+
+def test_a_reboot_takes_back_what_is_not_confirmed(host: Host) -> None:
+    assert host.daemon
+    rules, files = host.rules(), host.files()
+    host.apply(AFTER, after=60)
+    host.daemon.restart()  # no reboot: the change still waits
+    assert host.shell(f"sh {CANDIDATE} boot; ls {CANDIDATE}")
+    assert host.rules() != rules
+    host.daemon.stop()
+    host.shell(f"pkill -f egress-allowlist-firewalld-[r]evert; rm -r {RUN}; sh {CANDIDATE} boot")
+    host.start()
+    assert (host.rules(), host.files()) == (rules, files)
+    assert host.apply(BEFORE)["changed"] is False
+
+
+def test_a_second_change_over_one_that_waits(host: Host) -> None:
+    rules, files = host.rules(), host.files()
+    first = host.apply(AFTER, after=60)
+    second = host.apply(native(*NEW, policy="deny"), after=4)
+    assert "was not confirmed in time" in host.confirm(first)["msg"]
+    wait_until(lambda: host.files() == files)
+    assert host.rules() == rules, "the way back leads to what was confirmed last"
+    assert host.confirm(second)["failed"]
+
+
+def test_firewalld_was_killed_while_the_change_waited(host: Host) -> None:
+    assert host.daemon
+    files, rules = host.files(), host.rules()
+    host.apply(AFTER, after=2)
+    host.daemon.kill()
+    wait_until(lambda: host.files() == files)
+    host.start()
+    assert host.rules() == rules
+
+
+def test_a_reload_that_fails_leaves_the_old_rules(host: Host) -> None:
+    rules, files = host.rules(), host.files()
+    # Overlapping prefixes: firewall-offline-cmd accepts them, the kernel does not.
+    bad = {**AFTER, "files": dict(AFTER["files"])}
+    name = "ipsets/egress-acme-calls-4.xml"
+    bad["files"][name] = bad["files"][name].replace("</ipset>", "  <entry>203.0.113.64/26</entry>\n</ipset>")
+    for after in (0, 30):
+        failed = host.module(objects=bad, revert_after=after)
+        assert "firewalld cannot load its configuration" in failed["msg"]
+        assert "conflicting intervals" in failed["msg"]
+        assert (host.rules(), host.files()) == (rules, files)
+        assert host.shell("firewall-cmd --state 2>&1") == "running\n"
+    assert host.apply(BEFORE)["changed"] is False
