@@ -119,9 +119,9 @@ def ufw(space: Namespace, count: int) -> None:
 
 
 def firewalld(space: Namespace, count: int) -> None:
-    """Apply with firewalld; it is started afterwards: its own command gives up on a reload that takes 25 seconds."""
-    applied(space, "firewalld", "objects", count)
+    """Apply with firewalld."""
     start_firewalld(space)
+    applied(space, "firewalld", "objects", count)
 
 
 def tracked(space: Namespace, count: int) -> None:
