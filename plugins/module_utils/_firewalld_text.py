@@ -18,6 +18,7 @@ import re
 from xml.etree import ElementTree
 
 MARK = "Made by egress.allowlist."
+_TOLD = ("short", "description")
 _KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
 _SERVERS = {"dns": "name server", "ntp": "time server", "sources": "source"}
 _OPENED = re.compile(r'(destination|source) ipset="([^"]+)" service name="([^"]+)" accept$')
@@ -143,8 +144,14 @@ def differences(old, new):
                 lines += _differing(_others(old[name], name), _others(new[name], name))
     if not lines:
         changed = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
-        lines = [f"~ {name}: changed on the host since, set back" for name in changed]
+        lines = [f"~ {name}: {_reason(old.get(name), new.get(name))}" for name in changed]
     return lines
+
+
+def _reason(old, new):
+    """Return why an object differs that says nothing else than before of what is open."""
+    plain = [{key: value for key, value in (found or {}).items() if key not in _TOLD} for found in (old, new)]
+    return "described anew" if old and new and plain[0] == plain[1] else "changed on the host since, set back"
 
 
 def _differing(old, new):

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends import nftables, ufw
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends import firewalld, nftables, ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
@@ -44,8 +44,13 @@ def ufw_text(allowlist: dict[str, Any], **options: Any) -> str:
     return "".join(f"{rule}\n" for rule in ufw.render(allowlist, **options)["rules"])
 
 
+def firewalld_text(allowlist: dict[str, Any], **options: Any) -> str:
+    files = firewalld.render(allowlist, **options)["files"]
+    return "\n".join(f"{path}\n{text}" for path, text in files.items())
+
+
 # By the files' suffix.
-BACKENDS: dict[str, Callable[..., str]] = {"nft": nftables_text, "ufw": ufw_text}
+BACKENDS: dict[str, Callable[..., str]] = {"nft": nftables_text, "ufw": ufw_text, "firewalld": firewalld_text}
 
 
 def rendered_text(vendor: str, backend: str) -> str:

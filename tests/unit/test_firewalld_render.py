@@ -1,0 +1,276 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the firewalld renderer writes, read back as XML: what is open, to whom, by what name; and what it refuses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.firewalld import render
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.strategies import PORTS, port_ranges, prefixes, span
+
+V4, V6 = "192.0.2.0/28", "2001:db8::/64"
+HOST, GATEWAY = "policies/egress-allow-host.xml", "policies/egress-allow-gw.xml"
+
+
+def rule(destination: str = V4, **more: Any) -> dict[str, Any]:
+    given = {"vendor": "acme", "service": "calls", "destination": destination, "ports": "3478", "protocol": "udp"}
+    return given | more
+
+
+def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return render(merge_vendors(rules or [rule()]), **options)
+
+
+def read(native: dict[str, Any], path: str) -> ElementTree.Element:
+    return ElementTree.fromstring(native["files"][path])
+
+
+def opened(native: dict[str, Any], path: str = HOST) -> Iterator[tuple[str, str, str]]:
+    """Yield (prefix, protocol, ports) of what the rules of a policy let through to or from a vendor."""
+    for found in read(native, path).iter("rule"):
+        service = found.find("service")
+        sets = [found.find("destination"), found.find("source")]
+        named = [
+            part.get("ipset") for part in sets if part is not None and "allow-sources" not in str(part.get("ipset"))
+        ]
+        if service is None:
+            continue
+        assert found.find("accept") is not None
+        for entry in read(native, f"ipsets/{named[0]}.xml").iter("entry"):
+            assert (":" in str(entry.text)) == (found.get("family") == "ipv6")
+            for port in read(native, f"services/{service.get('name')}.xml").iter("port"):
+                yield str(entry.text), str(port.get("protocol")), str(port.get("port"))
+
+
+def rules(native: dict[str, Any], path: str = HOST) -> list[str]:
+    """Return the rules of a policy that are no vendor's, as words."""
+    found = [part for part in read(native, path).iter("rule") if part.find("service") is None]
+    return [" ".join(f"{x.tag} {' '.join(x.attrib.values())}".strip() for x in part.iter()) for part in found]
+
+
+def test_one_rule() -> None:
+    native = made(rule(V4, ports="3478-3480"), rule(V6, ports="3478-3480"), policy="unmanaged")
+    assert sorted(opened(native)) == [("192.0.2.0/28", "udp", "3478-3480"), ("2001:db8::/64", "udp", "3478-3480")]
+    assert sorted(native["files"]) == [
+        "ipsets/egress-acme-calls-4.xml",
+        "ipsets/egress-acme-calls-6.xml",
+        HOST,
+        "services/egress-acme-calls.xml",
+    ]
+    policy = read(native, HOST)
+    assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", None)
+    assert [(part.tag, part.get("name")) for part in policy if "zone" in part.tag] == [
+        ("ingress-zone", "HOST"),
+        ("egress-zone", "ANY"),
+    ]
+    assert rules(native) == []
+    assert native["discover"] == []
+
+
+services = st.builds(
+    lambda prefix, protocol, ports, name: rule(prefix, protocol=protocol, ports=ports, service=name),
+    prefixes(), st.sampled_from(["tcp", "udp"]), port_ranges(), st.sampled_from("ab"),
+)  # fmt: skip
+
+
+@given(st.lists(services, min_size=1, max_size=8), st.data())
+def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: st.DataObject) -> None:
+    native = made(*asked, policy="unmanaged")
+    found = [(ipaddress.ip_network(prefix), *rest) for prefix, *rest in opened(native)]
+    edges = [ipaddress.ip_network(one["destination"]) for one in asked]
+    network = data.draw(st.sampled_from(edges))
+    before = network[0] - 1 if int(network[0]) else network[0]
+    address = data.draw(st.sampled_from([network[0], network[-1], before]))
+    for protocol in ("tcp", "udp"):
+        for port in PORTS:
+            wanted = any(
+                address in ipaddress.ip_network(one["destination"])
+                and one["protocol"] == protocol
+                and span(one["ports"])[0] <= port <= span(one["ports"])[1]
+                for one in asked
+            )
+            is_open = any(
+                address in prefix and name == protocol and span(ports)[0] <= port <= span(ports)[1]
+                for prefix, name, ports in found
+            )
+            assert is_open == wanted, (address, protocol, port)
+
+
+@given(st.lists(services, min_size=1, max_size=8))
+def test_no_set_overlaps_itself_and_every_name_fits(asked: list[dict[str, Any]]) -> None:
+    """The kernel refuses overlapping entries, and firewalld then does not start."""
+    native = made(*asked, policy="deny", scope="both", names="report")
+    for path, text in native["files"].items():
+        name = path.partition("/")[2][: -len(".xml")]
+        assert re.fullmatch(r"egress-[A-Za-z0-9_-]+", name)
+        if path.startswith("ipsets/"):
+            assert len(name) <= 31
+            entries = sorted(
+                ipaddress.ip_network(str(entry.text)) for entry in ElementTree.fromstring(text).iter("entry")
+            )
+            assert all(low[-1] < high[0] for low, high in pairwise(entries))
+            assert not any(str(entry).endswith("/0") for entry in entries), "firewalld takes no prefix of all addresses"
+        if path.startswith("policies/"):
+            assert len(name) <= 17
+
+
+def test_names_say_who_asked() -> None:
+    zoom = {"vendor": "zoom", "service": "meetings"}
+    asked = [
+        rule(),
+        rule("192.0.2.0/29", **zoom),
+        rule("198.51.100.0/24", ports="443"),
+        rule(service="x" * 80, ports="9"),
+    ]
+    native = made(*asked, policy="unmanaged")
+    services = {path[len("services/egress-") : -4] for path in native["files"] if path.startswith("services/")}
+    assert {"acme-calls-2", "acme-calls"} <= services
+    assert any(name.startswith("acme-calls-zoom-meetings") or "zoom" in name for name in services)
+    words = {str(read(native, path).findtext("short")) for path in native["files"] if path.startswith("services/")}
+    assert "acme calls, zoom meetings" in words
+
+
+def test_names_do_not_depend_on_the_order() -> None:
+    asked = [rule(f"192.0.2.{n}/32", ports=str(1000 + n % 3), service=f"s{n % 2}") for n in range(12)]
+    assert made(*asked)["files"] == made(*reversed(asked))["files"]
+
+
+def test_names_that_would_be_the_same() -> None:
+    asked = [rule(vendor="a-b", service="c"), rule("198.51.100.1/32", vendor="a", service="b-c")]
+    asked += [rule("203.0.113.1/32", vendor="allow", service="dns"), rule("203.0.113.2/32", vendor="A", service="b-c")]
+    native = made(*asked)
+    names = [path.lower() for path in native["files"]]
+    assert len(set(names)) == len(names)
+    assert {prefix for prefix, *rest in opened(native)} == {
+        "192.0.2.0/28",
+        "198.51.100.1",
+        "203.0.113.1",
+        "203.0.113.2",
+    }
+
+
+def test_vendor_text_stays_text() -> None:
+    source = '</description><entry>0.0.0.0/1</entry> & "quotes" \x00\x1b[0m\nnext line'
+    native = made(rule(source=source, date="2026-01"))
+    for path in native["files"]:
+        read(native, path)
+    told = str(read(native, "services/egress-acme-calls.xml").findtext("description"))
+    assert told == (
+        'Made by egress.allowlist. </description><entry>0.0.0.0/1</entry> & "quotes" [0m next line (2026-01)'
+    )
+
+
+def test_policy_deny_on_a_host() -> None:
+    native = made(policy="deny", dns_servers=["192.0.2.53"], allow=[{"destination": "0.0.0.0/0", "ports": "5671"}])
+    assert read(native, HOST).get("target") == "REJECT"
+    assert native["discover"] == ["ntp"]
+    assert [e.text for e in read(native, "ipsets/egress-allow-dns-4.xml").iter("entry")] == ["192.0.2.53"]
+    found = rules(native)
+    assert "rule ipv4 destination egress-allow-dns-4 port 53 udp accept" in found
+    assert "rule ipv6 destination egress-allow-ntp-6 port 123 udp accept" in found
+    assert "rule ipv6 icmp-type neighbour-solicitation accept" in found
+    assert "rule ipv4 port 5671 tcp accept" in found
+    assert not any("echo-request" in rule for rule in found)
+    order = [int(str(part.get("priority"))) for part in read(native, HOST).iter("rule") if part.get("priority")]
+    assert sorted(order) == sorted([32765] * 4 + [32766] * 2 + [32767] * 2)
+    first = next(rule for rule in found if rule.startswith("rule 32765"))
+    assert first.startswith("rule 32765 ipv4 source-port 0-66 udp log egress.allowlist stopped: ")
+    assert first.endswith(" limit 10/m reject icmp-admin-prohibited")
+    assert "rule 32766 ipv4 port 67-68 udp accept" in found
+
+
+def test_policy_audit_stops_nothing() -> None:
+    native = made(policy="audit", scope="both", sources=["10.0.0.0/8"])
+    for path in (HOST, GATEWAY):
+        assert read(native, path).get("target") == "CONTINUE"
+        assert not list(read(native, path).iter("reject"))
+        assert not list(read(native, path).iter("drop"))
+    assert any("egress.allowlist would stop: " in rule for rule in rules(native))
+    assert any("cannot count" in note for note in native["notes"])
+
+
+def test_a_gateway_without_sources() -> None:
+    native = made(policy="deny", scope="gateway", stopped="drop", ingress_zones=["internal"], egress_zones=["external"])
+    policy = read(native, GATEWAY)
+    assert policy.get("target") == "DROP"
+    assert [part.get("name") for part in policy if "zone" in part.tag] == ["internal", "external"]
+    assert not list(policy.iter("source"))
+    assert HOST not in native["files"]
+
+
+def test_a_gateway_with_sources_touches_nobody_else() -> None:
+    asked = [rule(V4), rule(V6)]
+    native = made(*asked, policy="deny", scope="gateway", sources=["10.0.0.0/8", "192.168.0.0/16"])
+    policy = read(native, GATEWAY)
+    assert policy.get("target") == "CONTINUE"
+    for part in policy.iter("rule"):
+        source = part.find("source")
+        assert source is not None
+        assert (part.get("family"), source.get("ipset")) == ("ipv4", "egress-allow-sources-4")
+    assert "rule 32767 ipv4 source egress-allow-sources-4 log egress.allowlist stopped:  info limit 10/m " in " ".join(
+        rules(native, GATEWAY)
+    )
+    assert rules(native, GATEWAY)[-1].endswith("reject icmp-admin-prohibited")
+    assert [prefix for prefix, *rest in opened(native, GATEWAY)] == [V4]
+    assert native["notes"] == ["no source of IPv6 is named: what is forwarded there passes as before"]
+
+
+def test_what_comes_in() -> None:
+    native = made(rule(), rule("198.51.100.0/28", service="in", direction="inbound"), scope="both", policy="deny")
+    for name, zones in {"in": ["ANY", "HOST"], "gwin": ["ANY", "ANY"]}.items():
+        path = f"policies/egress-allow-{name}.xml"
+        assert list(opened(native, path)) == [("198.51.100.0/28", "udp", "3478")]
+        policy = read(native, path)
+        assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-2")
+        assert [part.get("name") for part in policy if "zone" in part.tag] == zones
+    assert [prefix for prefix, *rest in opened(native)] == [V4]
+    assert "policies/egress-allow-in.xml" not in made(rule())["files"]
+
+
+ZONES = "write names of zones, or ANY alone"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"policy": "count"}, "policy 'count' is not accepted: choose one of unmanaged, audit, deny"),
+        ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
+        ({"stopped": "tarpit"}, "stopped 'tarpit' is not accepted: choose one of reject, drop"),
+        ({"log_rate": "10/week"}, "log rate '10/week' is not a number (up to 9999)"),
+        ({"log_rate": "100000/second"}, "log rate '100000/second' is not a number (up to 9999)"),
+        ({"sources": ["10.0.0.0/8"]}, "sources choose among forwarded packets"),
+        ({"scope": "gateway", "sources": ["lan.example.com"]}, "firewalld_sources: 'lan.example.com' is a name"),
+        ({"dns_servers": ["dns.example.com"]}, "firewalld_dns_servers: 'dns.example.com' is a name"),
+        ({"ingress_zones": []}, f"firewalld_ingress_zones: {ZONES}"),
+        ({"ingress_zones": ["HOST"]}, f"firewalld_ingress_zones 'HOST': {ZONES}"),
+        ({"egress_zones": ["ANY", "dmz"]}, f"firewalld_egress_zones: {ZONES}"),
+        ({"egress_zones": ['"/><x']}, f"firewalld_egress_zones '\"/><x': {ZONES}"),
+        (
+            {"allow": [{"destination": "a.example.com", "ports": "1"}]},
+            "firewalld_allow: row 1: 'a.example.com' is a name",
+        ),
+    ],
+)
+def test_refusals(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        made(**options)
+
+
+def test_refused_labels_and_names() -> None:
+    with pytest.raises(ValueError, match="cannot be part of a service's name"):
+        made(rule(service='a"/><x'))
+    with pytest.raises(ValueError, match=r"Set firewalld_names to report .*, or use the policy audit"):
+        made(rule("*.example.com"), policy="deny")
+    assert made(rule("*.example.com"), policy="deny", names="report")
