@@ -49,6 +49,10 @@ options:
     type: str
     choices: [last, first]
     default: last
+  sets:
+    description: Keep the vendors' rules in sets, so that a packet's cost does not grow with the list. Needs ipset.
+    type: bool
+    default: false
   dns_servers:
     description: The only name servers that may be asked; empty means those that the host has configured.
     type: list
@@ -82,7 +86,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(rules), C(stops), C(defaults), C(discover), C(roads), C(place) and C(notes).
+    - The native form, with C(rules), C(stops), C(sets), C(chained), C(defaults), C(discover), C(roads), C(place) and
+      C(notes).
   type: dict
 """
 

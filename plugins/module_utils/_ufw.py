@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import ipaddress
 import os
 import re
 import shlex
@@ -21,7 +20,9 @@ import time
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _servers
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_kernel as kernel
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_rules as rules
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._ufw_live import Live
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
@@ -46,9 +47,11 @@ class Ufw:
     name, home, unit = "ufw", "/etc/ufw", "ufw.service"
 
     def __init__(self, find, run):
-        self._find, self._run = find, run
+        self.live = Live(find, run)
+        self._find = find
         self._notes = []
         self._native = None
+        self._mode = None  # of after.init: with and without our line
 
     # What the applier asks for.
 
@@ -60,66 +63,59 @@ class Ufw:
         if missing and native:
             raise ToolError(f"{missing[0]} is missing: put ufw's own back ('ufw reset' does)")
         files = {path: text for path, text in files.items() if text is not None}
-        before = files.get(kernel.DEFAULTS, "")
+        before = kernel.policies(files.get(kernel.DEFAULTS, ""))
         wanted = self._wanted(native, files) if native else []
+        chained = sets.texts(native, self._versions())
         try:
             for version, path in kernel.FILES.items():
                 if path in files:
-                    files[path] = self._rules(path, version, files[path], wanted, native)
+                    files[path] = self._rules(path, version, files[path], wanted, chained)
             if kernel.DEFAULTS in files:
-                files[kernel.DEFAULTS] = kernel.with_policies(before, native["defaults"] if native else {})
+                files[kernel.DEFAULTS] = kernel.with_policies(
+                    files[kernel.DEFAULTS], native["defaults"] if native else {}
+                )
+            files.update(self._beside(chained))
         except ValueError as error:
             raise ToolError(str(error)) from error
         defaults = kernel.policies(files.get(kernel.DEFAULTS, ""))
-        if defaults != kernel.policies(before):
-            level = self._config("LOGLEVEL")
-            files.update(
-                {
-                    path: kernel.with_logging(files[path], defaults, level)
-                    for path in kernel.FILES.values()
-                    if path in files
-                }
-            )
+        if defaults != before:
+            for path in kernel.FILES.values():
+                if path in files:
+                    files[path] = kernel.with_logging(files[path], defaults, self._config("LOGLEVEL"))
         return files
 
     def differences(self, files):
         """Return in words how the files differ from those that are there, and the kernel from these."""
-        lines = []
-        for path in kernel.FILES.values():
-            if path in files:
-                lines += rules.difference(rules.parse(_commit.read(path)), rules.parse(files[path]))
+        lines = rules.difference(_opened(_commit.read), _opened(self._reader(files)))
+        if not lines and any(
+            _moved(_commit.read(path), files[path]) for path in kernel.FILES.values() if path in files
+        ):
+            lines.append("~ our rules in their order")
+        if bool(_commit.read(sets.SETS)) != bool(files.get(sets.SETS, _commit.read(sets.SETS))):
+            lines.append("~ our rules look into sets: {}".format("yes" if files[sets.SETS] else "no"))
         before, after = kernel.policies(_commit.read(kernel.DEFAULTS)), kernel.policies(files.get(kernel.DEFAULTS, ""))
         for chain, word in kernel.CHAINS.items():
             was, will = (kernel.WORDS.get(found.get(chain), found.get(chain)) for found in (before, after))
             lines += [f"~ default {word} policy: {was} -> {will}"] if was != will else []
+        lines += self._aside(files)
         if self.running():
-            lines += [f"~ {chain}: {_SET_BACK}" for chain in self._drift()]
+            lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(_commit.read, self._versions())]
         return list(dict.fromkeys(lines))
 
     def check(self, files):
         """Raise ToolError where iptables does not take the rules."""
-        self._restore(files, ["--test"])
+        self.live.check(self._reader(files), self._versions())
 
     def running(self):
         """True where ufw is enabled and its chains are in the kernel."""
-        if self._config("ENABLED") != "yes":
-            return False
-        return self._run([self._tool(4), "-w", "10", "-n", "-L", "ufw-user-output"])[0] == 0
+        return self._config("ENABLED") == "yes" and self.live.there()
 
     def load(self, files):
         """Load what is in the files now."""
-        if not self.running():
-            return
-        self._restore({}, [])
-
-    def _restore(self, files, options):
-        """Give iptables the rules of files, those that are there by default, one transaction for each IP version."""
-        for version in self._versions():
-            text = kernel.transaction(self._text(files, kernel.FILES[version]), self._defaults(files), version)
-            status, dummy, errors = self._run([self._tool(version, "-restore"), "-w", "10", "-n", *options], text)
-            if status:
-                reason = errors.strip() or f"it ended with status {status}"
-                raise ToolError(f"iptables refuses the rules: {reason}")
+        if os.path.exists(sets.HOOK) and self._mode:
+            os.chmod(sets.HOOK, self._mode[0 if sets.marked(_commit.read(sets.HOOK)) else 1])
+        if self.running():
+            self.live.load(_commit.read, self._versions())
 
     def prepare(self, folder):
         """Return the shell command that loads what is in the files then."""
@@ -150,7 +146,7 @@ class Ufw:
         notes = list(self._notes)
         if self._config("ENABLED") != "yes":
             notes.append("ufw is inactive: nothing is filtered until 'ufw enable'")
-        elif not self.running():
+        elif not self.live.there():
             notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
         if self._native and 6 not in self._versions():
             notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
@@ -158,7 +154,7 @@ class Ufw:
 
     # Its parts.
 
-    def _rules(self, path, version, text, wanted, native):
+    def _rules(self, path, version, text, wanted, chained):
         """Return one file of rules with what is wanted of us in it."""
         try:
             parts = rules.parse(text)
@@ -166,14 +162,39 @@ class Ufw:
             raise ValueError(f"{path} {error}") from error
         on = version in self._versions()
         mine = [rule for rule in wanted if on and rules.version_of(rules.split(rule)[0]) == version]
-        stops = (
-            [rule for rule in native["stops"] if on and rules.version_of(rules.split(rule)[0]) == version]
-            if native
-            else []
-        )
-        made = rules.compose(parts, mine, stops, bool(native) and native["place"] == "first")
-        self._notes += _stoppers(rules.parse(made).blocks)
+        stops = self._native["stops"] if self._native and on and not chained else []
+        stops = [rule for rule in stops if rules.version_of(rules.split(rule)[0]) == version]
+        made = rules.compose(parts, mine, stops, bool(self._native) and self._native["place"] == "first")
+        more = {spec: label for spec, label in sets.entries(chained).items() if rules.version_of(spec) == version}
+        self._notes += rules.stoppers(rules.parse(made).blocks, more)
         return made
+
+    def _beside(self, chained):
+        """Return the files that hold the sets, and after.init, which calls them."""
+        paths = [sets.SETS, sets.INIT, *sets.CHAINS.values()]
+        files = {path: chained.get(path) for path in paths if path in chained or os.path.lexists(path)}
+        text = _commit.read(sets.HOOK, missing=None)
+        if text is None:
+            if chained:
+                raise ValueError(f"{sets.HOOK} is missing: copy {sets.TEMPLATE} there")
+            return files
+        mode = os.stat(sets.HOOK).st_mode & 0o7777
+        if chained and not sets.marked(text) and not mode & 0o111 and text != _commit.read(sets.TEMPLATE):
+            raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or set ufw_sets to false")
+        try:
+            made = sets.hooked(text, mode, bool(chained))
+        except ValueError as error:
+            raise ValueError(f"{sets.HOOK} {error}") from error
+        self._mode = (mode | 0o100, sets.mode_before(text, mode))
+        return {**files, sets.HOOK: made} if chained or made != text else files
+
+    def _aside(self, files):
+        """Return what differs of the files that only carry the sets."""
+        lines = [f"~ {sets.INIT}: {_SET_BACK}"] if _changed(files, sets.INIT) else []
+        hook = files.get(sets.HOOK)
+        if hook and sets.marked(hook) and (_changed(files, sets.HOOK) or not os.access(sets.HOOK, os.X_OK)):
+            lines.append(f"+ line in {sets.HOOK}")
+        return lines
 
     def _wanted(self, native, files):
         """Return the rules, with those for the servers that only this host knows."""
@@ -191,21 +212,6 @@ class Ufw:
                 found += [f"{spec} # {label_of}" for spec in made]
         return list(dict.fromkeys([*native["rules"], *found]))
 
-    def _drift(self):
-        """Return the chains that are not as the files have them; none where that cannot be found out.
-
-        What the kernel prints of the files is seen in a network of its own, where they are loaded and gone at once.
-        """
-        found, defaults = [], self._defaults({})
-        for version in self._versions():
-            tool, text = self._tool(version), kernel.transaction(_commit.read(kernel.FILES[version]), defaults, version)
-            script = '"$1-restore" -n && exec "$1" -S'
-            status, wanted, dummy = self._run(["unshare", "--net", "sh", "-c", script, "sh", tool], text)
-            if status == 0:
-                live = self._run([tool, "-w", "10", "-S"])[1]
-                found += kernel.drifted(kernel.listed(wanted), kernel.listed(live))
-        return list(dict.fromkeys(found))
-
     def _versions(self):
         """Return the IP versions that ufw filters: not 6 where it is switched off."""
         text = _commit.read(kernel.DEFAULTS)
@@ -216,18 +222,33 @@ class Ufw:
         found = re.search(rf"^{key}=[\"']?([\w-]+)", _commit.read(_CONFIG), re.MULTILINE)
         return found.group(1).lower() if found else ""
 
-    def _defaults(self, files):
-        found = kernel.policies(self._text(files, kernel.DEFAULTS))
-        for chain in kernel.CHAINS:
-            if found.get(chain) not in kernel.WORDS:
-                raise ToolError(f"{kernel.DEFAULTS}: DEFAULT_{chain}_POLICY is not ACCEPT, DROP or REJECT")
-        return found
+    def _reader(self, files):
+        """Return what reads a file as it will be."""
+        return lambda path: (files[path] or "") if path in files else _commit.read(path)
 
-    def _text(self, files, path):
-        return files[path] if path in files else _commit.read(path)
 
-    def _tool(self, version, part=""):
-        return self._find(("ip6tables" if version == 6 else "iptables") + part)
+def _opened(read):
+    """Return C{{tuple: label}} of all that is ours in the files."""
+    found = {}
+    for path in kernel.FILES.values():
+        text = read(path)
+        found.update(rules.opened(rules.parse(text)) if text else {})
+    return {**found, **sets.entries({path: read(path) for path in (sets.SETS, *sets.CHAINS.values())})}
+
+
+def _moved(was, will):
+    """True where two files have the same rules of ours, and not in the same places."""
+    old, new = (rules.parse(text) if text else rules.Rules("", [], "") for text in (was, will))
+    return rules.opened(old) == rules.opened(new) and [*map(_spec, old.blocks)] != [*map(_spec, new.blocks)]
+
+
+def _spec(entry):
+    return entry.spec
+
+
+def _changed(files, path):
+    """True where a file that we wrote before is to become another one."""
+    return bool(files.get(path)) and os.path.exists(path) and files[path] != _commit.read(path)
 
 
 def _known(files):
@@ -239,29 +260,3 @@ def _known(files):
             if label == _SERVICES["ntp"][2]:
                 known.setdefault(name, set()).add(entry.spec.split()[3])
     return {name: sorted(addresses) for name, addresses in known.items()}
-
-
-def _stoppers(blocks):
-    """Return notes that name the user's rules before ours that stop some of what ours allow."""
-    notes = []
-    for number, entry in enumerate(blocks):
-        if entry.label or not rules.stops_packets(entry.spec):
-            continue
-        stopped = next((ours for ours in blocks[number:] if ours.label and _meet(entry.spec, ours.spec)), None)
-        if stopped:
-            notes.append(
-                f"your rule '{rules.spoken(entry.spec)}' stands before ours and stops some of what they allow, "
-                f"such as {rules.words(stopped.spec, stopped.label)}: delete it, or set ufw_place to first"
-            )
-    return notes
-
-
-def _meet(one, other):
-    """True where two tuples are about the same packets, as far as chain, protocol and addresses tell."""
-    one, other = one.split(), other.split()
-    chains = [("route" if part[0].startswith("route:") else part[-1].partition("_")[0]) for part in (one, other)]
-    everywhere = other[3] in rules.ANY.values() and other[5] in rules.ANY.values()
-    if chains[0] != chains[1] or everywhere or rules.stops_packets(other[0]) or len({one[1], other[1]} - {"any"}) > 1:
-        return False
-    pairs = [[ipaddress.ip_network(part[n], strict=False) for part in (one, other)] for n in (3, 5)]
-    return all(left.version == right.version and left.overlaps(right) for left, right in pairs)

@@ -11,6 +11,9 @@ policies for packets that leave or pass through. Incoming packets' policy is nev
 from __future__ import annotations
 
 import re
+import shlex
+
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets
 
 DEFAULTS = "/etc/default/ufw"
 FILES = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
@@ -22,7 +25,8 @@ _REMARKED = r"^# egress\.allowlist: DEFAULT_{}_POLICY was (.*), set to (\S+)\n"
 _LOG_LINE = re.compile(r"^-A (ufw6?-after-logging-)(?:input|output|forward) -j LOG [^\n]*\n", re.MULTILINE)
 _LOGGING = "### LOGGING ###\n"
 _DECIDES = re.compile(
-    r"policy of (OUTPUT|FORWARD)|ufw6?-user-(input|output|forward)|ufw6?-(skip-to-policy|reject|track)-(output|forward)"
+    r"egress-allowlist-(input|output|forward)|policy of (OUTPUT|FORWARD)"
+    r"|ufw6?-user-(input|output|forward)|ufw6?-(skip-to-policy|reject|track)-(output|forward)"
 )
 _LEVELS = ("low", "medium", "high", "full")
 
@@ -52,9 +56,12 @@ load() {
     { echo '*filter'; policies "$2"; grep -vx '\*filter' "$3"; } | "$1-restore" -w 10 -n
 }
 iptables -w 10 -n -L ufw-user-output >/dev/null 2>&1 || exit 0
+if [ -e /etc/ufw/egress_allowlist.init ]; then /bin/sh /etc/ufw/egress_allowlist.init start || exit 1; fi
 load iptables ufw /etc/ufw/user.rules || exit 1
 case "$IPV6" in yes | YES) load ip6tables ufw6 /etc/ufw/user6.rules || exit 1 ;; esac
-"""
+if [ ! -e /etc/ufw/egress_allowlist.init ]; then /bin/sh -c CLEAN sh stop; fi
+exit 0
+""".replace("CLEAN", shlex.quote(_ufw_sets.SCRIPT))
 
 
 def policies(text):
@@ -108,8 +115,8 @@ def with_logging(text, defaults, level):
     return head + start + lines + _LOG_LINE.sub("", tail)
 
 
-def transaction(rules, defaults, version):
-    """Return what iptables-restore takes: the rules of a file, and what hangs on the default policies."""
+def transaction(rules, defaults, version, more=()):
+    """Return what iptables-restore takes: what hangs on the default policies, the rules of a file, C{more} lines."""
     name = "ufw6" if version == 6 else "ufw"
     lines = []
     for builtin in CHAINS:
@@ -124,7 +131,8 @@ def transaction(rules, defaults, version):
                 f"-A {name}-track-{chain} -p {protocol} -m conntrack --ctstate NEW -j ACCEPT"
                 for protocol in ("tcp", "udp")
             ]
-    return "*filter\n" + "".join(line + "\n" for line in lines) + rules.replace("*filter\n", "", 1)
+    rules = rules.replace("*filter\n", "", 1).rpartition("COMMIT\n")[0].splitlines()
+    return "\n".join(["*filter", *lines, *rules, *more, "COMMIT\n"])
 
 
 def listed(output):

@@ -11,6 +11,8 @@ in ufw's files is told by its comment, and by nothing else.
 from __future__ import annotations
 
 import binascii
+import functools
+import ipaddress
 import re
 import socket
 from typing import NamedTuple
@@ -65,7 +67,7 @@ def address(prefix: str) -> str:
 
 
 def version_of(spec: str) -> int:
-    """Return the IP version of a tuple, or of a prefix; ports have colons too."""
+    """Return the IP version of a tuple, or of a prefix; ports have colons too, sets have it in their names."""
     fields = spec.split()
     return 6 if any(":" in fields[n] for n in ((3, 5) if len(fields) > 1 else (0,))) else 4
 
@@ -185,14 +187,53 @@ def spoken(spec: str) -> str:
     return " ".join(parts + (["proto", protocol] if protocol != "any" else []))
 
 
-def difference(old: Rules, new: Rules) -> list[str]:
-    """Return lines in words that lead from the old rules of ours to the new ones."""
-    was = {entry.spec: entry.label for entry in old.blocks if entry.label}
-    will = {entry.spec: entry.label for entry in new.blocks if entry.label}
+def opened(rules: Rules) -> dict[str, str]:
+    """Return C{{tuple: label}} of what is ours."""
+    return {entry.spec: entry.label for entry in rules.blocks if entry.label}
+
+
+def difference(was: dict[str, str], will: dict[str, str]) -> list[str]:
+    """Return lines in words that lead from the old rules of ours to the new ones, C{{tuple: label}}."""
     lines = []
     for sign, these, those in (("-", was, will), ("+", will, was)):
         lines += [(spec, sign, label) for spec, label in these.items() if those.get(spec) != label]
-    lines.sort(key=lambda line: (stops_packets(line[0]), line[2], line[0], line[1] == "+"))
-    if not lines and [entry.text for entry in old.blocks] != [entry.text for entry in new.blocks]:
-        return ["~ our rules in their order"]
+    lines.sort(key=lambda line: (version_of(line[0]), stops_packets(line[0]), line[2], line[0], line[1] == "+"))
     return [f"{sign} {words(spec, label)}" for spec, sign, label in lines]
+
+
+def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
+    """Return notes that name the user's rules before ours that stop some of what ours allow.
+
+    C{more}: rules of ours that come behind all of the user's, C{{tuple: label}}.
+    """
+    notes = []
+    for number, entry in enumerate(blocks):
+        if entry.label or not stops_packets(entry.spec):
+            continue
+        behind = [(ours.spec, ours.label) for ours in blocks[number:] if ours.label] + list(more.items())
+        stopped = next((ours for ours in behind if _meet(entry.spec, ours[0])), None)
+        if stopped:
+            remedy = "delete it" if more else "delete it, or set ufw_place to first"
+            notes.append(
+                f"your rule '{spoken(entry.spec)}' stands before ours and stops some of what they allow, "
+                f"such as {words(*stopped)}: {remedy}"
+            )
+    return notes
+
+
+def _meet(users: str, ours: str) -> bool:
+    """True where two tuples are about the same packets, as far as chain, protocol and addresses tell."""
+    one, other = users.split(), ours.split()
+    chains = {("route" if part[0].startswith("route:") else part[-1].partition("_")[0]) for part in (one, other)}
+    everywhere = other[3] in ANY.values() and other[5] in ANY.values()
+    if len(chains) > 1 or everywhere or stops_packets(ours) or len({one[1], other[1]} - {"any"}) > 1:
+        return False
+    pairs = [(_span(one[n]), _span(other[n])) for n in (3, 5)]
+    return all(left[0] == right[0] and left[1] <= right[2] and right[1] <= left[2] for left, right in pairs)
+
+
+@functools.lru_cache(maxsize=4096)
+def _span(prefix: str) -> tuple[int, int, int]:
+    """Return C{(version, first, last)} of a prefix."""
+    network = ipaddress.ip_network(prefix, strict=False)
+    return network.version, int(network[0]), int(network[-1])

@@ -22,6 +22,7 @@ author:
   - Contributors to egress.allowlist (@egress-allowlist)
 requirements:
   - ufw 0.36 or newer on the host, with root rights
+  - ipset, where sets are wanted
 options:
   state:
     description:
@@ -41,7 +42,7 @@ options:
     type: int
     default: 60
   missing_ok:
-    description: Return RV(missing) instead of failing where ufw is not installed.
+    description: Return RV(missing) instead of failing where ufw is not installed, or ipset where sets are wanted.
     type: bool
     default: false
   beside_others:
@@ -87,7 +88,7 @@ armed:
   type: bool
   returned: always
 missing:
-  description: Whether ufw is missing.
+  description: Whether ufw is missing, or ipset where sets are wanted.
   type: bool
   returned: always
 token:
@@ -137,10 +138,15 @@ def main():
             msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
         )
     result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
-    if not module.get_bin_path("ufw", opt_dirs=_FOLDERS):
+    tools = ["ufw"] + (["ipset"] if params["rules"] and params["rules"].get("chained") else [])
+    missing = [tool for tool in tools if not module.get_bin_path(tool, opt_dirs=_FOLDERS)]
+    if missing:
         if params["state"] == "absent" or params["missing_ok"]:
             module.exit_json(**{**result, "missing": True})
-        module.fail_json(msg="ufw is not installed: install the package ufw, or set ufw_install to true", **result)
+        tool = missing[0]
+        module.fail_json(
+            msg=f"{tool} is not installed: install the package {tool}, or set ufw_install to true", **result
+        )
     if os.geteuid() != 0:
         module.fail_json(msg="ufw needs root rights: use become", **result)
     try:
@@ -165,9 +171,9 @@ def _applied(module, params):
         except BrokenPipeError:
             return 1, "", "it ended before it had read them"
 
-    def find(command):
+    def find(command, needed=True):
         path = module.get_bin_path(command, opt_dirs=_FOLDERS)
-        if not path:
+        if needed and not path:
             raise ToolError(f"{command} is not installed")
         return path
 

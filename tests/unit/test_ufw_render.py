@@ -36,6 +36,8 @@ def test_the_defaults_only_allow_on_a_host() -> None:
     assert made() == {
         "rules": ["allow udp 3478 192.0.2.0/28 any 0.0.0.0/0 out # acme calls"],
         "stops": [],
+        "sets": {},
+        "chained": [],
         "defaults": {},
         "discover": [],
         "roads": [["out", ""]],

@@ -4,12 +4,13 @@
 """Render an allowlist as ordinary rules of ufw.
 
 One rule is a prefix, a protocol and as many ports as one multiport match takes, with the vendor services that asked
-for it as its comment. The host turns the rules into the text of ufw's files; what only the host
-knows (its name and time servers) it adds by the same means.
+for it as its comment. With sets, a rule has the name of a set in the prefix's place. The host turns the rules into the
+text of ufw's files; what only the host knows (its name and time servers) it adds by the same means.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, address, specs
@@ -44,6 +45,7 @@ def render(
     sources: Sequence[str] | str = (),
     stopped: str = "drop",
     place: str = "last",
+    sets: bool = False,
     dns_servers: Sequence[str] | str = (),
     ntp_servers: Sequence[str] | str = (),
     allow: list | None = None,
@@ -51,7 +53,8 @@ def render(
     """Return the native form for one host.
 
     C{rules}, C{stops}: tuples with their comments, in order; the stops belong behind everything. C{defaults}: ufw's
-    default policies that must be (C{OUTPUT}, C{FORWARD}). C{discover}: the servers (C{dns}, C{ntp}) that only the
+    default policies that must be (C{OUTPUT}, C{FORWARD}). C{sets}: the members of each set by its name, C{chained}: the
+    rules that look into them (both empty without sets). C{discover}: the servers (C{dns}, C{ntp}) that only the
     host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they say. Raises ValueError that
     says what is accepted.
     """
@@ -68,7 +71,12 @@ def render(
     check_names(allowlist, policy, names, "ufw", instead="unmanaged")
     listed = by_version(sources, "ufw_sources")
     roads = _roads(scope, listed)
-    rules = _allowed(allowlist, roads) + _invited(allowlist, scope)
+    if sets.__class__ is not bool:
+        raise ValueError(f"sets '{sets}' is not accepted: write true or false")
+    vendors, members = _allowed(allowlist, roads, sets)
+    invited, inviting = _invited(allowlist, scope, sets)
+    vendors += invited
+    rules = [] if sets else vendors
     servers = {"dns": by_version(dns_servers, "ufw_dns_servers"), "ntp": by_version(ntp_servers, "ufw_ntp_servers")}
     extra = allow_rules(allow or [], "ufw_allow")
     if policy == "deny":
@@ -77,6 +85,8 @@ def render(
     return {
         "rules": list(dict.fromkeys(rules)),
         "stops": _stops(listed, stopped) if deny else [],
+        "sets": {**members, **inviting},
+        "chained": vendors if sets else [],
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": [name for name, addresses in servers.items() if deny and not addresses],
         "roads": roads,
@@ -94,40 +104,77 @@ def _roads(scope: str, listed: dict[int, list[str]]) -> list[list[str]]:
     return roads
 
 
-def _allowed(allowlist: dict, roads: list[list[str]]) -> list[str]:
+def _allowed(allowlist: dict, roads: list[list[str]], sets: bool) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the rules for what the vendors want to be reached, and the members of the sets that they name."""
     entries = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
-    return [
-        f"{spec} # {label}"
-        for version in (4, 6)
-        for road in roads
-        for prefix, protocol, ports, label in _bundles(entries, version)
-        for spec in specs([road], version, protocol, ports, prefix)
-    ]
+    rules: list[str] = []
+    members: dict[str, list[str]] = {}
+    for version in (4, 6):
+        bundles, found = _bundles(entries, version, sets)
+        used = [road for road in roads if specs([road], version, "any", "any", "")]
+        members.update(found if used else {})
+        rules += [
+            f"{spec} # {label}"
+            for road in used
+            for to, protocol, ports, label in bundles
+            for spec in specs([road], version, protocol, ports, to)
+        ]
+    return rules, members
 
 
-def _invited(allowlist: dict, scope: str) -> list[str]:
-    """Return the rules for connections that vendors make: to the host, or through the gateway."""
+def _invited(allowlist: dict, scope: str, sets: bool) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the same for connections that vendors make: to the host, or through the gateway."""
     entries = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
     actions = (["allow"] if scope != "gateway" else []) + (["route:allow"] if scope != "host" else [])
-    return [
-        f"{action} {protocol} {ports} {ANY[version]} any {address(prefix)} in # {label}"
-        for version in (4, 6)
-        for action in actions
-        for prefix, protocol, ports, label in _bundles(entries, version)
-    ]
+    rules: list[str] = []
+    members: dict[str, list[str]] = {}
+    for version in (4, 6):
+        bundles, found = _bundles(entries, version, sets)
+        members.update(found)
+        rules += [
+            f"{action} {protocol} {ports} {ANY[version]} any {address(whom)} in # {label}"
+            for action in actions
+            for whom, protocol, ports, label in bundles
+        ]
+    return rules, members
 
 
-def _bundles(entries: list[dict], version: int) -> list[tuple[str, str, str, str]]:
-    """Return C{(prefix, protocol, ports, label)}, ports as many as one rule takes."""
-    found: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+def _bundles(
+    entries: list[dict], version: int, sets: bool
+) -> tuple[list[tuple[str, str, str, str]], dict[str, list[str]]]:
+    """Return C{(prefix, protocol, ports, label)}, ports as many as one rule takes; with sets, their names and members."""
+    found: dict[str, dict[tuple[str, str], list[tuple[int, int]]]] = {}
     for element in elements(entries, version, lambda entry: f"{entry['vendor']} {entry['service']}"):
-        key = (element.prefix, element.protocol, ", ".join(element.labels))
-        found.setdefault(key, []).append((element.first_port, element.last_port))
-    return [
+        services = found.setdefault(element.prefix, {})
+        services.setdefault((element.protocol, ", ".join(element.labels)), []).append(
+            (element.first_port, element.last_port)
+        )
+    members: dict[str, list[str]] = {}
+    if sets:
+        alike: dict[str, list[str]] = {}
+        for prefix, services in found.items():
+            alike.setdefault(str(sorted(services.items())), []).append(prefix)
+        members = {_set_name(version, prefixes): prefixes for prefixes in alike.values()}
+        found = {name: found[prefixes[0]] for name, prefixes in members.items()}
+    bundles = [
         (prefix, protocol, ports, label)
-        for (prefix, protocol, label), ranges in found.items()
+        for prefix, services in found.items()
+        for (protocol, label), ranges in services.items()
         for ports in _multiports(sorted(ranges))
     ]
+    return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
+
+
+def _set_name(version: int, prefixes: list[str]) -> str:
+    """Return the name of a set: other members, another name, so that old and new ones never meet."""
+    digest = hashlib.sha256(" ".join(prefixes).encode()).hexdigest()
+    return f"egress_allowlist_{version}_{digest[:12]}"
+
+
+def _halved(prefixes: list[str]) -> list[str]:
+    """Return prefixes as ipset takes them: it has no prefix of length 0."""
+    halves = {"0.0.0.0/0": ["0.0.0.0/1", "128.0.0.0/1"], "::/0": ["::/1", "8000::/1"]}
+    return [address(part) for prefix in prefixes for part in halves.get(prefix, [prefix])]
 
 
 def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:

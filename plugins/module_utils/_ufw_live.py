@@ -1,0 +1,103 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules in the kernel: looked at, tried, loaded, through iptables and ipset."""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_kernel as kernel
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+
+_WAIT = ["-w", "10"]
+# Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them.
+_ALONE = """if [ -n "$2" ]; then echo "$2" | ipset restore || exit 1; fi; "$1-restore" -n && exec "$1" -S"""
+
+
+class Live:
+    """The kernel's rules. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
+
+    C{read} returns the text of a file, '' where there is none; C{versions} are the IP versions that ufw filters.
+    """
+
+    def __init__(self, find, run):
+        self._find, self._run = find, run
+
+    def there(self):
+        """True where ufw's chains are."""
+        return self._run([self._tool(4), *_WAIT, "-n", "-L", "ufw-user-output"])[0] == 0
+
+    def check(self, read, versions):
+        """Raise ToolError where the rules of the files would be refused."""
+        for version in versions:
+            self._restore(version, self._transaction(read, version), ["--test"])
+            if read(sets.CHAINS[version]) and self._run(["unshare", "--net", "true"])[0] == 0:
+                status, dummy, errors = self._alone(read, version)
+                if status:
+                    raise ToolError(f"iptables refuses the rules that look into sets: {errors.strip()}")
+
+    def load(self, read, versions):
+        """Make the kernel follow the files: first the sets, then one transaction for each IP version."""
+        wanted = read(sets.SETS)
+        if wanted:
+            self._run([self._find("ipset"), "destroy", sets.SWAP])
+            self._ipset("restore", sets.repair(wanted, self._saved()))
+        for version in versions:
+            more = sets.part(read(sets.CHAINS[version]), self._listed(version), version)
+            self._restore(version, self._transaction(read, version, more), [])
+        for name in sorted(set(sets.contents(self._saved())) - set(sets.contents(wanted))):
+            self._run([self._find("ipset"), "destroy", name])
+
+    def drift(self, read, versions):
+        """Return the chains and sets that are not as the files have them; none where that cannot be found out."""
+        found = []
+        for version in versions:
+            status, wanted, dummy = self._alone(read, version)
+            live, chained = self._listed(version), read(sets.CHAINS[version])
+            if status == 0:
+                found += kernel.drifted(kernel.listed(wanted), live)
+            led = [chain for chain, jump in sets.jumps(version).items() if jump in live.get(chain, [])]
+            found += sorted(set(sets.jumps(version)) - set(led)) if chained else led
+        wanted, live = sets.contents(read(sets.SETS)), sets.contents(self._saved())
+        found += sorted(f"set {name}" for name in wanted if set(wanted[name]) != set(live.get(name, [])))
+        return list(dict.fromkeys(found))
+
+    def _alone(self, read, version):
+        """Return C{(status, listing, errors)} of the rules of the files in a network of their own, with empty sets."""
+        part = sets.part(read(sets.CHAINS[version]), {}, version)
+        more = [f":{chain} - [0:0]" for chain in sets.jumps(version)] + part if part else []
+        heads = [line for line in read(sets.SETS).splitlines() if line.startswith("create ")]
+        command = ["unshare", "--net", "sh", "-c", _ALONE, "sh", self._tool(version), "\n".join(heads if part else [])]
+        return self._run(command, self._transaction(read, version, more))
+
+    def _transaction(self, read, version, more=()):
+        found = kernel.policies(read(kernel.DEFAULTS))
+        for chain in kernel.CHAINS:
+            if found.get(chain) not in kernel.WORDS:
+                raise ToolError(f"{kernel.DEFAULTS}: DEFAULT_{chain}_POLICY is not ACCEPT, DROP or REJECT")
+        return kernel.transaction(read(kernel.FILES[version]), found, version, more)
+
+    def _restore(self, version, text, options):
+        command = [self._tool(version, "-restore"), *_WAIT, "-n", *options]
+        self._done("iptables refuses the rules", self._run(command, text))
+
+    def _ipset(self, command, text):
+        if text:
+            self._done("ipset refuses the sets", self._run([self._find("ipset"), command], text))
+
+    def _done(self, what, done):
+        status, dummy, errors = done
+        if status:
+            reason = errors.strip() or f"it ended with status {status}"
+            raise ToolError(f"{what}: {reason}")
+
+    def _saved(self):
+        """Return what C{ipset save} prints, '' where there is no ipset."""
+        path = self._find("ipset", needed=False)
+        return self._run([path, "save"])[1] if path else ""
+
+    def _listed(self, version):
+        return kernel.listed(self._run([self._tool(version), *_WAIT, "-S"])[1])
+
+    def _tool(self, version, part=""):
+        return self._find(("ip6tables" if version == 6 else "iptables") + part)
