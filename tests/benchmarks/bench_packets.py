@@ -118,6 +118,12 @@ def ufw(space: Namespace, count: int) -> None:
     applied(space, "ufw", "rules", count)
 
 
+def ufw_sets(space: Namespace, count: int) -> None:
+    """Apply with ufw, as sets beside its rules."""
+    enable_ufw(space)
+    applied(space, "ufw", "rules", count, sets=True)
+
+
 def firewalld(space: Namespace, count: int) -> None:
     """Apply with firewalld."""
     start_firewalld(space)
@@ -134,6 +140,7 @@ BACKENDS = (
     Backend(TRACKED, SIZES, tracked),
     Backend("nftables", SIZES, nftables),
     Backend("ufw", SIZES, ufw),
+    Backend("ufw with sets", SIZES, ufw_sets),
     Backend("firewalld", SIZES, firewalld),
 )
 
