@@ -190,8 +190,8 @@ class Ufw:
 
     def _aside(self, files):
         """Return what differs of the files that only carry the sets."""
-        lines = [f"~ {sets.INIT}: {_SET_BACK}"] if _changed(files, sets.INIT) else []
-        hook = files.get(sets.HOOK)
+        ours, hook = sets.marked(_commit.read(sets.HOOK)), files.get(sets.HOOK)
+        lines = [f"~ {sets.INIT}: {_SET_BACK}"] if ours and _changed(files, sets.INIT) else []
         if hook and sets.marked(hook) and (_changed(files, sets.HOOK) or not os.access(sets.HOOK, os.X_OK)):
             lines.append(f"+ line in {sets.HOOK}")
         return lines
@@ -247,8 +247,8 @@ def _spec(entry):
 
 
 def _changed(files, path):
-    """True where a file that we wrote before is to become another one."""
-    return bool(files.get(path)) and os.path.exists(path) and files[path] != _commit.read(path)
+    """True where a file is to become another one."""
+    return bool(files.get(path)) and files[path] != _commit.read(path)
 
 
 def _known(files):

@@ -157,6 +157,11 @@ class Host:
         """Leave the kernel without any rule, as a boot finds it."""
         for tool in ("iptables", "ip6tables"):
             self.shell(f"for c in INPUT OUTPUT FORWARD; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
+        self.shell("ipset destroy")
+
+    def sets(self) -> list[str]:
+        """Return the members of all sets in the kernel."""
+        return sorted(self.shell("ipset save | sed -n 's/^add //p'").splitlines())
 
 
 def _chain(line: str) -> tuple[str, str]:
