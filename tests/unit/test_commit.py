@@ -135,7 +135,7 @@ def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None
     assert not (tmp_path / "went-back").exists()
     assert until((tmp_path / "went-back").exists)
     assert until(lambda: not revert.pending() and os.listdir(revert.folder) == ["test.lock"])
-    assert not (tmp_path / "etc").exists()
+    assert until(lambda: not (tmp_path / "etc").exists())
 
 
 @pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten"])
