@@ -13,10 +13,11 @@ ufw_says() {
     ufw status numbered
     for family in iptables ip6tables; do
         echo "== $family"
-        # Without counters and the time of day.
+        # Without counters and the time of day; below, without what a set draws by lot.
         $family-save | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'
     done
-    find /etc/ufw /etc/default/ufw -type f -exec sha256sum {} + | sort -k 2
+    ipset save | sed 's| bucketsize .*||' | sort
+    files /etc/ufw /etc/default/ufw
 }
 
 firewalld_says() {
@@ -26,8 +27,13 @@ firewalld_says() {
     done
     nft list table inet firewalld
     iptables-save | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'
-    # Without the copies that firewalld makes of ours when it rewrites them.
-    find /etc/firewalld -type f ! -name 'egress-*.old' -exec sha256sum {} + | sort -k 2
+    files /etc/firewalld
+}
+
+# files PATH...: contents and rights, without the copies that firewalld makes of ours when it rewrites them.
+files() {
+    find "$@" -type f ! -name 'egress-*.old' -exec sha256sum {} + | sort -k 2
+    find "$@" -type f ! -name 'egress-*.old' -exec stat -c '%a %n' {} + | sort -k 2
 }
 
 mkdir -p /root/states
