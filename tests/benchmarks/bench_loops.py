@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SecureVideo's list of Zoom through our roles, against community.general.ufw and ansible.posix.firewalld in a loop.
 
-C{python tests/benchmarks/bench_loops.py [--rounds 3] [--sample 25] [ufw] [firewalld]} (as root) prints seconds and
+C{python tests/benchmarks/bench_loops.py [--rounds 3] [--sample 10] [ufw] [firewalld]} (as root) prints seconds and
 ratios; it asserts that every play does what it says, and nothing about time. All plays run on the same Debian 12 in
-sandboxes, one after the other. A loop gets a sample of its rules, once on an empty host and once on a host that has
-the whole list; the time of the whole loop is the sample's time per rule times the number of rules:
-at least as if the host stayed empty, at most as if it were full all along.
+sandboxes; our runs and the loops take turns, and the figures are medians of the rounds. In each round a loop gets
+another sample of its rules, once on an empty host and once on a host that has the whole list. The time of the whole
+loop is the sample's time per rule times the number of rules: at least as if the host stayed empty, at most as if
+it were full all along. What the loops add is not the same to firewalld: its module knows no rules for egress, so it
+adds rich rules with the same addresses and ports to the default zone.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ FIREWALLD = {
     "immediate": True,
     "state": "enabled",
 }
+STATES = ("empty", "full")
 Rules = list[dict[str, str]]
 
 
@@ -116,10 +119,12 @@ def firewalld_listed(space: Namespace) -> list[str]:
     return [*found, *filter(None, shown(space, "firewall-cmd", "--list-rich-rules").splitlines())]
 
 
-def fill_firewalld(space: Namespace, sample: int) -> None:
+def fill_firewalld(space: Namespace, sample: slice) -> None:
     """Give the default zone the rules of the whole loop but the sample, in its file."""
+    rules = firewalld_rules()
+    del rules[sample]
     lines = ["<?xml version='1.0' encoding='utf-8'?>", "<zone><short>Public</short>"]
-    for item in firewalld_rules()[sample:]:
+    for item in rules:
         there = f'<destination address="{item["prefix"]}"/><port port="{item["ports"]}" protocol="{item["protocol"]}"/>'
         lines.append(f'<rule family="{item["family"]}">{there}<accept/></rule>')
     text = "\n".join([*lines, "</zone>"])
@@ -135,7 +140,7 @@ class Tool(NamedTuple):
     start: Callable[[Namespace], Any]
     arguments: dict[str, Any]
     rules: Callable[..., Rules]
-    fill: Callable[[Namespace, int], None] | None  # None: by our role
+    fill: Callable[[Namespace, slice], None] | None  # None: by our role
     listed: Callable[[Namespace], list[str]]
 
 
@@ -164,25 +169,29 @@ def host(tool: Tool) -> Iterator[Namespace]:
         space.close()
 
 
-def timed(space: Namespace, playbook: str | Path, changes: bool, said: dict[str, Any] | None = None) -> float:
+def timed(space: Namespace, playbook: str | Path, changes: bool, extra: dict[str, Any] | None = None) -> float:
     """Return the seconds that a play takes; ends the program unless it changes something, or nothing, as is said."""
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": f".collections:{peers()}"}
     start = time.perf_counter()
-    done = play(space, playbook, "-e", json.dumps(said or {}), env=environment)
+    done = play(space, playbook, "-e", json.dumps(extra or {}), env=environment)
     seconds = time.perf_counter() - start
     if done.returncode or changes == ("changed=0 " in done.stdout):
         sys.exit(f"{playbook}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return seconds
 
 
+def said(tool: Tool) -> dict[str, Any]:
+    """Return the variables of playbooks/apply.yml."""
+    return {"catalog_vendors": VENDORS, "apply_backend": tool.name, f"{tool.name}_policy": "unmanaged"}
+
+
 def ours(tool: Tool) -> dict[str, float]:
     """Return the seconds of an empty play, the first run and the second run."""
-    said = {"catalog_vendors": VENDORS, "apply_backend": tool.name, f"{tool.name}_policy": "unmanaged"}
     with host(tool) as space, written(EMPTY) as empty:
         found = {
             "empty play": timed(space, empty, False),
-            "first run": timed(space, "playbooks/apply.yml", True, said),
-            "second run": timed(space, "playbooks/apply.yml", False, said),
+            "first run": timed(space, "playbooks/apply.yml", True, said(tool)),
+            "second run": timed(space, "playbooks/apply.yml", False, said(tool)),
         }
         listing = " ".join(tool.listed(space)).split()
         absent = {plain(element.prefix) for element in wanted()} - {plain(word) for word in listing}
@@ -191,23 +200,21 @@ def ours(tool: Tool) -> dict[str, float]:
     return found
 
 
-def loop(tool: Tool, sample: int, full: bool) -> float:
+def loop(tool: Tool, sample: slice, full: bool) -> float:
     """Return the seconds that a loop over a sample takes, on an empty or a full host."""
-    shift = 1 if full and not tool.fill else 0
-    tasks = [{tool.peer: tool.arguments, "loop": tool.rules(shift)[:sample]}]
-    with host(tool) as space, written(tasks) as playbook:
+    items = tool.rules(1 if full and not tool.fill else 0)[sample]
+    with host(tool) as space, written([{tool.peer: tool.arguments, "loop": items}]) as playbook:
         if full and tool.fill:
             tool.fill(space, sample)
         elif full:
-            said = {"catalog_vendors": VENDORS, "apply_backend": tool.name, f"{tool.name}_policy": "unmanaged"}
-            timed(space, "playbooks/apply.yml", True, said)
+            timed(space, "playbooks/apply.yml", True, said(tool))
         before = len(tool.listed(space))
-        if full and before < len(tool.rules()) - sample:
+        if full and before < len(tool.rules()) - len(items):
             sys.exit(f"{tool.name}: the full host has {before} rules")
         seconds = timed(space, playbook, True)
         added = len(tool.listed(space)) - before
-    if added != sample:
-        sys.exit(f"{tool.peer} in a loop added {added} rules instead of {sample}")
+    if added != len(items):
+        sys.exit(f"{tool.peer} in a loop added {added} rules instead of {len(items)}")
     return seconds
 
 
@@ -220,34 +227,51 @@ def written(tasks: Sequence[dict[str, Any]]) -> Iterator[Path]:
         yield playbook
 
 
-def measure(tool: Tool, rounds: int, sample: int) -> None:
-    """Measure one tool and print what was found."""
-    taken = [ours(tool) for dummy in range(rounds + 1)][1:]  # the first round fills caches
-    found = {name: median(times[name] for times in taken) for name in taken[0]}
-    count, empty = len(tool.rules()), found["empty play"]
-    print(f"{tool.name}: {len({element.prefix for element in wanted()})} prefixes, median of {rounds}")
-    for name, seconds in found.items():
-        print(f"  {name:41} {seconds:9.2f} s  {seconds / empty:7.2f} times an empty play")
-    version = collection_version(peers(), tool.peer.rpartition(".")[0].replace(".", "/"))
-    print(f"  {tool.peer} {version} in a loop, {sample} of {count} rules:")
-    for full, state in ((False, "empty"), (True, "full")):
-        seconds = loop(tool, sample, full)
-        each = (seconds - empty) / sample
-        whole = empty + each * count
-        times = whole / found["first run"]
-        print(f"    {f'sample on the {state} host':39} {seconds:9.2f} s  {each:7.2f} s a rule")
-        print(f"    {f'all {count:,} at that pace':39} {whole:9.2f} s  {times:7.0f} times our first run")
+def measure(tool: Tool, rounds: int, size: int) -> list[dict[str, float]]:
+    """Return the seconds of each work in each round; the whole loops are reckoned from the samples."""
+    rules, taken = len(tool.rules()), []
+    ours(tool)  # fills caches
+    for number in range(rounds):
+        found = ours(tool)
+        start = number * (rules - size) // max(rounds - 1, 1)  # samples from all parts of the list
+        for state in STATES:
+            sample = loop(tool, slice(start, start + size), state == "full")
+            found[f"{state}, each"] = (sample - found["empty play"]) / size
+            found[f"{state}, whole"] = found["empty play"] + found[f"{state}, each"] * rules
+        taken.append(found)
+    return taken
+
+
+def report(tool: Tool, taken: list[dict[str, float]], size: int) -> None:
+    """Print medians, and the medians of each round's ratios."""
+
+    def seconds(name: str) -> float:
+        return median(found[name] for found in taken)
+
+    def ratio(name: str, other: str) -> float:
+        return median(found[name] / found[other] for found in taken)
+
+    rules, version = len(tool.rules()), collection_version(peers(), tool.peer.rpartition(".")[0].replace(".", "/"))
+    print(f"{tool.name}: {len({element.prefix for element in wanted()})} prefixes, median of {len(taken)} rounds")
+    for name in ("empty play", "first run", "second run"):
+        print(f"  {name:36} {seconds(name):8.2f} s  {ratio(name, 'empty play'):5.2f} times an empty play")
+    print(f"  {tool.peer} {version} in a loop, samples of {size} of its {rules:,} rules:")
+    for state in STATES:
+        times = (
+            f"{seconds(f'{state}, each'):.2f} s a rule, {ratio(f'{state}, whole', 'first run'):.0f} times our first run"
+        )
+        print(f"  {f'  all at the pace of the {state} host':36} {seconds(f'{state}, whole'):8.0f} s  {times}")
 
 
 def main() -> None:
     """Measure each tool in turn."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sample", type=int, default=25)
+    parser.add_argument("--sample", type=int, default=10)
     parser.add_argument("tools", nargs="*", choices=[[], *TOOLS], default=[])
     given = parser.parse_args()
     for name in given.tools or TOOLS:
-        measure(TOOLS[name], given.rounds, given.sample)
+        report(TOOLS[name], measure(TOOLS[name], given.rounds, given.sample), given.sample)
 
 
 if __name__ == "__main__":
