@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, NEW, OLD, Host, alone, native, row
+from tests.support.firewalld_host import HOME, LONG, NEW, OLD, SUITES, Host, alone, native, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -35,7 +35,7 @@ FROM_OLD_TO_NEW = [
 ]
 
 
-@pytest.fixture(scope="module", params=["bookworm"])
+@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
 def started(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A Debian with firewalld, in which a user has objects of all kinds."""
     with alone(request.param, start=False) as host:
@@ -57,7 +57,7 @@ def host(started: Host) -> Iterator[Host]:
     assert started.module(state="absent")["changed"] is False
 
 
-@pytest.mark.parametrize("started", ["bookworm", "trixie"], indirect=True)
+@pytest.mark.parametrize("started", SUITES, indirect=True)
 def test_once_and_again_and_after_a_restart(host: Host) -> None:
     users = host.users()
     predicted = host.apply(DENY, check=True)
@@ -206,7 +206,7 @@ def test_a_clock_keeps_the_address_that_was_found_first(host: Host) -> None:
     host.shell("rm -r /etc/chrony")
 
 
-@pytest.mark.parametrize("started", ["bookworm", "trixie"], indirect=True)
+@pytest.mark.parametrize("started", SUITES, indirect=True)
 def test_both_directions_and_both_scopes(host: Host) -> None:
     zoom = row("198.51.100.0/28", "8801-8810", "UDP", "inbound", direction="inbound")
     both = native(*OLD, zoom, policy="deny", scope="both", sources=["10.0.0.0/8"], stopped="drop")

@@ -25,6 +25,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import exp
 from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
 from tests.support.systems import Firewalld, module_environment, start_firewalld, system
 
+LONG = bool(os.environ.get("LONG_RUNS"))
+SUITES = ["bookworm", "trixie"]  # what has a firewalld that is new enough
 HOME, RUN = "/etc/firewalld", "/run/egress-allowlist"
 CANDIDATE = f"{HOME}/.egress_allowlist.unconfirmed"
 _RUN = """

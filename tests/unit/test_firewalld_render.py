@@ -184,10 +184,11 @@ def test_policy_deny_on_a_host() -> None:
     assert "rule ipv4 port 5671 tcp accept" in found
     assert not any("echo-request" in rule for rule in found)
     order = [int(str(part.get("priority"))) for part in read(native, HOST).iter("rule") if part.get("priority")]
-    assert sorted(order) == sorted([32765] * 4 + [32766] * 2 + [32767] * 2)
+    assert sorted(order) == sorted([32765] * 4 + [32766] * 4 + [32767] * 2)
     first = next(rule for rule in found if rule.startswith("rule 32765"))
     assert first.startswith("rule 32765 ipv4 source-port 0-66 udp log egress.allowlist stopped: ")
     assert first.endswith(" limit 10/m reject icmp-admin-prohibited")
+    assert any(rule.startswith("rule 32766 ipv6 protocol tcp") and rule.endswith("reject tcp-reset") for rule in found)
     assert "rule 32766 ipv4 port 67-68 udp accept" in found
 
 

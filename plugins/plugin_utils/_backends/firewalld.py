@@ -256,6 +256,9 @@ def _rest(choices: Choices) -> list[str]:
             rules += choices.rule(version, source, log, *stop, priority=_LAST - 2)
         dhcp = f'<port port="{low}-{high}" protocol="udp"/>'
         rules += choices.rule(version, dhcp, "<accept/>", priority=_LAST - 1)
+        if stop and choices.stopped == "reject":
+            reset = '<reject type="tcp-reset"/>'  # no ICMP error, of which the kernel sends a few a second only
+            rules += choices.rule(version, '<protocol value="tcp"/>', log, reset, priority=_LAST - 1)
         rules += choices.rule(version, log, *(stop if choices.sources is not None else []), priority=_LAST)
     return rules
 
