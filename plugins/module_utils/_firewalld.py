@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -149,7 +150,10 @@ class Firewalld:
             status, output, errors = self._run([*self._python(), "-c", source], wanted)
             if status:
                 raise ToolError("firewalld cannot be asked: " + _last(errors))
-            self._seen = {**json.loads(output), "asked": lost}
+            seen = json.loads(output)
+            if not seen["state"] and _alive():
+                raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
+            self._seen = {**seen, "asked": lost}
         return self._seen
 
     def _python(self):
@@ -230,6 +234,18 @@ class Firewalld:
             if text is not None:
                 with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
                     handle.write(text)
+
+
+def _alive():
+    """True where a process of firewalld's is there, not counting those in containers."""
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            folder = os.path.dirname(path)
+            if _commit.read(path) == "firewalld\n" and os.readlink(folder + "/ns/pid") == os.readlink(
+                "/proc/self/ns/pid"
+            ):
+                return True
+    return False
 
 
 def _version(text):

@@ -159,3 +159,13 @@ def test_firewalld_refuses(host: Host, message: str) -> None:
     assert host.rules() == before[0]
     host.apply(FIRST)
     assert (host.rules(), host.files()) == before
+
+
+def test_firewalld_does_not_answer(host: Host) -> None:
+    """Whether what runs follows the files cannot be known then: nothing is written."""
+    before = host.rules(), host.files()
+    host.shell("mv /run/dbus/system_bus_socket /run/dbus/was")
+    failed = host.module(objects=FIRST)
+    host.shell("mv /run/dbus/was /run/dbus/system_bus_socket")
+    assert "firewalld runs and does not answer on D-Bus" in failed["msg"]
+    assert (host.rules(), host.files()) == before

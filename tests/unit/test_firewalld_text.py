@@ -109,7 +109,7 @@ def test_differences_are_words() -> None:
         "~ stopped: reject -> none",
     ]
     turned = {"+": "-", "-": "+", "~": "~"}
-    back = {turned[line[0]] + line[1:].partition(":")[0] for line in differences(new, old)}
+    back = {turned[line[0]] + line[1:].partition(":")[0] for line in differences(old=new, new=old)}
     assert back == {line.partition(":")[0] for line in differences(old, new)}
 
 
