@@ -15,24 +15,19 @@ import pytest
 from tests.support.ends import WORLD, connect, listen
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
 from tests.support.nft_host import HOST, PEER, finish
-from tests.support.ufw_host import CANDIDATE, DEFAULTS, NEW, OLD, RUN, USER4, Host, alone, native
+from tests.support.ufw_host import CANDIDATE, DEFAULTS, NEW, OLD, RUN, USER4, Host, alone, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 DENY = native(*NEW, policy="deny", scope="both", stopped="reject")
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Host]:
-    with alone("bookworm") as made:
-        made.shell("ufw reload; mkdir -p /etc/systemd/system")
-        yield made
-
-
 @pytest.fixture
-def host(shared: Host) -> Iterator[Host]:
-    yield shared
-    shared.module(state="absent")
+def host() -> Iterator[Host]:
+    made = shared("bookworm")
+    yield made
+    gone = made.module(state="absent")
+    assert not gone.get("failed"), gone
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 8) -> float:
@@ -128,7 +123,7 @@ def test_a_rule_of_the_users_meanwhile_is_kept_beside(host: Host) -> None:
     host.shell("ufw allow 4711/tcp")
     wait_until(lambda: host.texts() == texts)
     assert "4711" in host.read(f"{USER4}.before-revert")
-    assert not any("4711" in line for line in host.kernel())
+    wait_until(lambda: not any("4711" in line for line in host.kernel()))
     host.shell("rm /etc/ufw/*.before-revert")
 
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
@@ -173,6 +175,16 @@ def _chain(line: str) -> tuple[str, str]:
 def comments(status: str) -> list[str]:
     """Return the comments in a listing."""
     return re.findall(r"# (.*)$", status, re.MULTILINE)
+
+
+@cache
+def shared(suite: str) -> Host:
+    """Return a host as C{alone} makes it, for many tests: each puts back what it changed. It ends with this process."""
+    ends = ExitStack()
+    atexit.register(ends.close)
+    host = ends.enter_context(alone(suite))
+    host.shell("ufw reload; mkdir -p /etc/systemd/system")  # loads what enabling wrote
+    return host
 
 
 @contextmanager
