@@ -44,7 +44,7 @@ rm -f {hook}
 rmdir {hooks} 2>/dev/null
 if [ "$1" = boot ]; then rm -f {candidate}; fi
 """
-_GONE = "aside {0} {1} -; rm -f {0}\n"
+_GONE = "aside {0} {1} -; rm -f {0} {2}\n"
 # Some units start before the file systems can be written to.
 _DROP_IN = """# egress.allowlist: there only while a change of its rules waits for its confirmation
 [Unit]
@@ -122,11 +122,11 @@ def _state(path):
 def _undo(path, state, new):
     """Return the lines that put one file back; C{new}: what it is to become, None where it goes."""
     name = shlex.quote(os.path.realpath(path))
+    temporary = shlex.quote(_commit.temporary_of(path))
     if state is None:
-        return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new))
+        return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new), temporary)
     text, owner, mode = state
     encoded = base64.encodebytes(text.encode()).decode()
-    temporary = shlex.quote(_commit.temporary_of(path))
     head = _FORMER + json.dumps([path, owner, mode]) + "\n"
     return head + _BACK.format(name, temporary, owner, mode, _digest(new), _digest(text), encoded)
 

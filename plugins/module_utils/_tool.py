@@ -150,6 +150,7 @@ class Applier:
             _commit.remove(self.revert.candidate)
         if not os.path.exists(self.revert.candidate):
             self.journal.tidy()
+            self.revert.forget()
 
 
 def _token(text):
