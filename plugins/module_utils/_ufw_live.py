@@ -11,7 +11,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._tool import Tool
 
 _WAIT = ["-w", "10"]
 # Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them.
-_ALONE = """if [ -n "$2" ]; then echo "$2" | ipset restore || exit 1; fi; "$1-restore" -n && exec "$1" -S"""
+_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -n && exec "$1" -S"""
 
 
 class Live:
@@ -67,8 +67,8 @@ class Live:
         part = sets.part(read(sets.CHAINS[version]), {}, version)
         more = [f":{chain} - [0:0]" for chain in sets.jumps(version)] + part if part else []
         heads = [line for line in read(sets.SETS).splitlines() if line.startswith("create ")]
-        command = ["unshare", "--net", "sh", "-c", _ALONE, "sh", self._tool(version), "\n".join(heads if part else [])]
-        return self._run(command, self._transaction(read, version, more))
+        given = [self._tool(version), "\n".join(heads), self._find("ipset")] if part else [self._tool(version), "", ""]
+        return self._run(["unshare", "--net", "sh", "-c", _ALONE, "sh", *given], self._transaction(read, version, more))
 
     def _transaction(self, read, version, more=()):
         found = kernel.policies(read(kernel.DEFAULTS))
