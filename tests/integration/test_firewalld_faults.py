@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, LONG, NEW, OLD, RUN, Host, alone, kill, native, row
+from tests.support.firewalld_host import HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, kill, native, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -21,9 +21,9 @@ MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n 
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
 
 
-@pytest.fixture(scope="module")
-def started() -> Iterator[Host]:
-    with alone() as made:
+@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+def started(request: pytest.FixtureRequest) -> Iterator[Host]:
+    with alone(request.param) as made:
         yield made
 
 

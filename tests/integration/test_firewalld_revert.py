@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.firewalld_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, alone, native
+from tests.support.firewalld_host import CANDIDATE, HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -18,9 +18,9 @@ BEFORE, AFTER = native(*OLD, policy="deny"), native(*NEW, policy="audit", scope=
 DROP_IN = "/etc/systemd/system/firewalld.service.d"
 
 
-@pytest.fixture(scope="module")
-def started() -> Iterator[Host]:
-    with alone() as made:
+@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+def started(request: pytest.FixtureRequest) -> Iterator[Host]:
+    with alone(request.param) as made:
         yield made
 
 
