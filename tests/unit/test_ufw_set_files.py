@@ -80,7 +80,7 @@ def test_the_files() -> None:
     native = made(
         rule("192.0.2.0/28"), policy="deny", scope="gateway", sources=["10.0.0.0/8"], dns_servers="192.0.2.53"
     )
-    (name,) = native["sets"]
+    name = next(iter(native["sets"]))
     files = sets.texts(native, (4, 6))
     assert files[sets.SETS] == f"create {name} hash:net family inet maxelem 65536\nadd {name} 192.0.2.0/28\n"
     assert [line for line in files[sets.CHAINS[4]].splitlines() if line.startswith("-A ")] == [
