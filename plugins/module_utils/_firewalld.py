@@ -75,19 +75,18 @@ class Firewalld:
 
     def check(self, files):
         """Raise ToolError where firewalld would refuse the files, or a reload lose what others changed as it runs."""
-        if self.running() and not self._lose_runtime:
-            lost = self._look(lost=True)["lost"]
-            if lost:
-                shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
-                raise ToolError(
-                    f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
-                    "'firewall-cmd --runtime-to-permanent', or set firewalld_lose_runtime to true"
-                )
         with tempfile.TemporaryDirectory(prefix="egress-allowlist-") as folder:
             self._copy(folder, files)
             status, output, errors = self._run([self._offline, "--system-config=" + folder, "--check-config"])
-        if status:
-            raise ToolError("firewalld refuses its configuration: " + (errors.strip() or output.strip()))
+            if status:
+                raise ToolError("firewalld refuses its configuration: " + (errors.strip() or output.strip()))
+            lost = self._look(lost=folder)["lost"] if self.running() and not self._lose_runtime else []
+        if lost:
+            shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+            raise ToolError(
+                f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
+                "'firewall-cmd --runtime-to-permanent', or set firewalld_lose_runtime to true"
+            )
 
     def running(self):
         """True where firewalld runs."""
@@ -142,9 +141,9 @@ class Firewalld:
                 why = "" if wrong == "iptables" else ", with which a reload keeps addresses that left a set"
                 raise ToolError(f"{self.home}/firewalld.conf says {name}={found[-1]}{why}: set it to {right}")
 
-    def _look(self, lost=False):
-        """Return what the probe says, asked once as long as nothing is loaded."""
-        if self._seen is None or (lost and not self._seen["asked"]):
+    def _look(self, lost=""):
+        """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""
+        if self._seen is None or lost:
             wanted = json.dumps({"prefix": PREFIX, "mark": words.MARK, "lost": lost})
             source = _firewalld_probe.__loader__.get_source(_firewalld_probe.__name__)
             status, output, errors = self._run([*self._python(), "-c", source], wanted)
@@ -153,7 +152,7 @@ class Firewalld:
             seen = json.loads(output)
             if not seen["state"] and _alive():
                 raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
-            self._seen = {**seen, "asked": lost}
+            self._seen = seen
         return self._seen
 
     def _python(self):
@@ -168,7 +167,8 @@ class Firewalld:
         found = []
         for kind in _KINDS:
             for path in sorted(glob.glob(os.path.join(self.home, kind, PREFIX + "*.xml*"))):
-                if path.endswith((".xml", ".xml.old")) and words.is_ours(words.parse(kind, _commit.read(path))):
+                # By its text: one that somebody broke is ours still.
+                if path.endswith((".xml", ".xml.old")) and "<description>" + words.MARK in _commit.read(path):
                     found.append(path)
         return found
 

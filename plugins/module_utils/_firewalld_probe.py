@@ -4,9 +4,9 @@
 """Ask firewalld by its own library what runs and, besides, what a reload would lose.
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
-It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": whether to look for what a
-reload would lose}}, and prints one, C{{"version", "state" ('' while it is stopped), "policies", "ipsets", "services",
-"zoned" (whether a zone has an interface or a source), "lost"}}.
+It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of the configuration,
+to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while it is stopped),
+"policies", "ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main():
         found["zoned"] = any(any(zone.values()) for zone in client.getActiveZones().values())
         found.update(runtime(client, wanted["prefix"]))
         if wanted["lost"] and found["state"] == "RUNNING":
+            config.set_system_config_paths(wanted["lost"])
             found["lost"] = lost(client, wanted["mark"])
     json.dump(found, sys.stdout, default=str)
 

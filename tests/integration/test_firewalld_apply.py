@@ -125,6 +125,8 @@ def test_drift_in_the_files_and_in_what_runs(host: Host) -> None:
     assert host.rules() == rules
     host.shell("firewall-cmd --permanent --delete-policy=egress-allow-host; firewall-cmd --reload")
     assert "~ policy: none -> deny" in host.apply(DENY)["differences"]
+    host.shell(f"echo '<broken' >> {HOME}/ipsets/egress-acme-calls-4.xml")
+    assert host.apply(DENY)["differences"] == ["+ tcp/443 to 203.0.113.0/25  acme: calls"]
     assert host.rules() == rules
     assert host.apply(DENY)["changed"] is False
 
