@@ -4,8 +4,8 @@
 """Ask firewalld by its own library what runs and, besides, what a reload would lose.
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
-It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of the configuration,
-to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while it is stopped),
+It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a
+configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while it is stopped),
 "policies", "ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
 """
 
