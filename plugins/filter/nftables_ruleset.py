@@ -80,7 +80,9 @@ EXAMPLES = r"""
     that:
       - native.table == 'egress_allowlist'
       - >-
-        native.ruleset is search('192.0.2.0/28 . udp . 3478 : "acme/media"')
+        native.ruleset is search('udp dport 3478 counter name ip daddr map @allowed4_udp_3478 accept')
+      - >-
+        native.ruleset is search('192.0.2.0/28 : "acme/media"')
 """
 
 RETURN = r"""

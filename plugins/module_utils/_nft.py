@@ -15,6 +15,7 @@ COMMENT = "egress.allowlist"
 _JUMP = re.compile(rf'^\tchain (\S+) \{{|^\t\t.*comment "{re.escape(COMMENT)}" # handle (\d+)$', re.MULTILINE)
 # Objects in use by flows and people stay as they are when they are still wanted: counts, timeouts of calls.
 _KEPT = ("counter", "ct timeout")
+_CLEARED = ("set", "map")
 _CHAIN = "egress_allowlist"  # of ours in a table of the user's
 
 
@@ -137,8 +138,9 @@ def back(place, wanted, listing, jumps):
         new = texts.blocks(wanted, place.owned)
     added = {key: body for key, body in new.items() if key not in old}
     objects = {key: body for key, body in added.items() if key[0] in _KEPT}
-    text = _emptied(place, {**new, **old}) + _table(place, objects)
-    text += "".join(line + "\n" for line in _teardown(place, added, keep={}))
+    text = _cleared(place, {**new, **old}) + _table(place, objects)
+    rest = {key: body for key, body in added.items() if key[0] not in _CLEARED}
+    text += "".join(line + "\n" for line in _teardown(place, rest, keep={}))
     return text + _table(place, old) + "".join(_jump(place, chain) + "\n" for chain, _handle in jumps)
 
 
@@ -158,7 +160,7 @@ def boot(place, wanted):
     if not place.owned:
         return f"table {place}\ndelete table {place}\n{wanted}"
     jump = f"add chain {place} {place.chain}\n{_jump(place, place.chain)}\n" if place.jump else ""
-    return f"add table {place}\n{_emptied(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
+    return f"add table {place}\n{_cleared(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
 
 
 def _jump(place, chain):
@@ -174,16 +176,19 @@ def _table(place, blocks):
     return f"table {place} {{\n{body}}}\n"
 
 
-def _emptied(place, blocks):
-    """Return commands after which the sets, maps and chains of C{blocks} exist and are empty."""
-    lines = []
+def _cleared(place, blocks):
+    """Return commands after which the chains of C{blocks} exist and are empty, and their sets and maps are gone.
+
+    Emptied ones would not do: nft 1.0.6 puts what is declared again into them before it makes the counters.
+    """
+    chains, gone = [], []
     for (kind, name), body in blocks.items():
-        if kind in ("set", "map"):
-            lines.append(f"add {kind} {place} {name} {{ {texts.declaration(body)}; }}")
-            lines.append(f"flush {kind} {place} {name}")
+        if kind in _CLEARED:
+            gone.append(f"add {kind} {place} {name} {{ {texts.declaration(body)}; }}")
+            gone.append(f"delete {kind} {place} {name}")
         elif kind == "chain":
-            lines += [f"add chain {place} {name}", f"flush chain {place} {name}"]
-    return "".join(line + "\n" for line in lines)
+            chains += [f"add chain {place} {name}", f"flush chain {place} {name}"]
+    return "".join(line + "\n" for line in chains + gone)
 
 
 def _teardown(place, live, keep):

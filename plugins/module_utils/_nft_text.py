@@ -14,10 +14,11 @@ import json
 import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) \. (tcp|udp) \. (\d+(?:-\d+)?) : "([^"]+)"')
+_MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADERS = ("settings", "place", "loaded", "service")
-# Where it prints them: in a ct timeout, a rule, an element.
+# Where it prints them: in a ct timeout, a rule, an element of a set.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
 _HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
@@ -69,9 +70,11 @@ def entries(found):
     """Return C{{(direction, prefix, protocol, ports): label}} of the maps among the blocks."""
     table = {}
     for (kind, name), body in found.items():
-        if kind == "map":
-            direction = "from" if name.rstrip("46").endswith("inbound") else "to"
-            for prefix, protocol, ports, label in _ENTRY.findall(body):
+        service = _MAP.search(name) if kind == "map" else None
+        if service:
+            word, protocol, ports = service.groups()
+            direction = "from" if word == "inbound" else "to"
+            for prefix, label in _ENTRY.findall(body):
                 full = "/128" if ":" in prefix else "/32"
                 prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
                 table[(direction, prefix, protocol, ports)] = label

@@ -55,7 +55,7 @@ def test_check_mode_tells_the_same_and_changes_nothing(host: Host, live: str) ->
     if live != "nothing":
         host.apply(native(*OLD))
     if live == "drifted":
-        host.load('add element inet egress_allowlist allowed4 { 8.8.8.8 . tcp . 443 : "acme/calls" }')
+        host.load('add element inet egress_allowlist allowed4_tcp_443 { 8.8.8.8 : "acme/calls" }')
     rules, files = host.rules(counts=True), host.files()
     wanted = native(*NEW, policy="deny", names="report")
     told = host.apply(wanted, check=True)
@@ -107,14 +107,14 @@ TABLE = "inet egress_allowlist"
 SET_BACK = "changed on the host since, set back"
 DRIFTS = {
     "element added": (
-        f'add element {TABLE} allowed4 {{ 8.8.8.8 . tcp . 443 : "acme/calls" }}',
+        f'add element {TABLE} allowed4_tcp_443 {{ 8.8.8.8 : "acme/calls" }}',
         "- tcp/443 to 8.8.8.8  acme: calls",
     ),
     "element removed": (
-        f"delete element {TABLE} allowed4 {{ 192.0.2.7 . tcp . 80 }}",
+        f"delete element {TABLE} allowed4_tcp_80 {{ 192.0.2.7 }}",
         "+ tcp/80 to 192.0.2.7  acme: web",
     ),
-    "map emptied": (f"flush map {TABLE} allowed6", "+ udp/10000-60000 to 2001:db8::/64  acme: media"),
+    "map emptied": (f"flush map {TABLE} allowed6_udp_10000-60000", "+ udp/10000-60000 to 2001:db8::/64  acme: media"),
     "name server added": (f"add element {TABLE} dns4 {{ 8.8.8.8 }}", f"~ set dns4: {SET_BACK}"),
     "rule added": (f"insert rule {TABLE} output ip daddr 8.8.8.8 accept", f"~ chain output: {SET_BACK}"),
     "rules removed": (f"flush chain {TABLE} egress", f"~ chain egress: {SET_BACK}"),

@@ -166,7 +166,7 @@ def test_the_jump_moves_with_the_chain_that_the_user_names(ends: Ends) -> None:
 
 CHANGED = "~ chain egress_allowlist: changed on the host since, set back"
 DRIFTS = {
-    "element": ("delete element inet filter egress_allowlist_allowed4 { 203.0.113.0/28 . tcp . 443 }",
+    "element": ("delete element inet filter egress_allowlist_allowed4_tcp_443 { 203.0.113.0/28 }",
                 "+ tcp/443 to 203.0.113.0/28  acme: calls"),
     "rule": ("insert rule inet filter egress_allowlist accept", CHANGED),
     "flushed": ("flush chain inet filter egress_allowlist", CHANGED),

@@ -100,13 +100,34 @@ def interval(value: Any) -> tuple[str, str]:
 
 
 def members(found: dict[str, Any]) -> list[tuple[Any, Any, str, int, int, str]]:
-    """Return C{(first address, last, protocol, first port, last, counter)} of a set or map as nft lists it."""
+    """Return C{(first address, last, protocol, first port, last, '')} of a timer's set as nft lists it."""
     listed = []
     for member in found.get("elem", []):
-        key, counter = member if isinstance(member, list) else (member, "")
-        address, protocol, port = key["concat"]
+        address, protocol, port = member["concat"]
         low, high = map(ipaddress.ip_address, interval(address))
-        listed.append((low, high, protocol, *map(int, interval(port)), counter))
+        listed.append((low, high, protocol, *map(int, interval(port)), ""))
+    return listed
+
+
+def opened(listing: list[dict[str, Any]], field: str) -> list[tuple[Any, Any, str, int, int, str]]:
+    """Return what the rules accept by C{field} (daddr, saddr), as C{members} does, with the counters: the rule says
+    protocol and ports, its map the rest.
+    """
+    maps, listed, used = objects(listing, "map"), [], []
+    for rule in (entry["rule"]["expr"] for entry in listing if "rule" in entry):
+        counted = rule[1].get("counter") if len(rule) == 3 else None
+        if not (isinstance(counted, dict) and counted.get("map", {}).get("key", {}).get("payload")):
+            continue
+        key, found = counted["map"]["key"]["payload"], maps[counted["map"]["data"].lstrip("@")]
+        used.append(found["name"])
+        assert rule[2] == {"accept": None}
+        assert found["type"] == {"ip": "ipv4_addr", "ip6": "ipv6_addr"}[key["protocol"]]
+        matched = rule[0]["match"]
+        assert (matched["op"], matched["left"]["payload"]["field"]) == ("==", "dport")
+        service = matched["left"]["payload"]["protocol"], *map(int, interval(matched["right"]))
+        for address, counter in found["elem"] if key["field"] == field else ():
+            listed.append((*map(ipaddress.ip_address, interval(address)), *service, counter))
+    assert sorted(used) == sorted(maps), "a map without a rule, or with two"
     return listed
 
 
@@ -115,7 +136,7 @@ def holding(listed: list[tuple], address: Any, protocol: str, port: int) -> list
     return [
         counter
         for low, high, known, first, last, counter in listed
-        if known == protocol and low <= address <= high and first <= port <= last
+        if low.version == address.version and known == protocol and low <= address <= high and first <= port <= last
     ]
 
 
@@ -131,14 +152,14 @@ def test_the_kernel_holds_what_the_rules_say(space: Namespace, rules: list[dict]
         native = render(allowlist, policy="deny", names="report", scope="gateway")
     owned, versions = native["owned"], VERSIONS[native["family"]]
     listing = loaded(space, native["ruleset"])
-    maps, sets = objects(listing, "map"), objects(listing, "set")
+    sets = objects(listing, "set")
     outbound = [rule for rule in rules if "direction" not in rule]
-    for name, asked in (("allowed", outbound), ("inbound", [rule for rule in rules if "direction" in rule])):
-        tables = {v: members(maps.get(f"{owned}{name}{v}", {})) for v in versions}
+    for field, asked in (("daddr", outbound), ("saddr", [rule for rule in rules if "direction" in rule])):
+        table = opened(listing, field)
         for address, protocol, port in packets(rules, versions):
             wanted = sorted({f"{r['vendor']}/{r['service']}" for r in matching(asked, address, protocol, port)})
-            counted = holding(tables[address.version], address, protocol, port)
-            assert counted == ([owned + ".".join(wanted)] if wanted else []), (name, address, protocol, port)
+            counted = holding(table, address, protocol, port)
+            assert counted == ([owned + ".".join(wanted)] if wanted else []), (field, address, protocol, port)
     timed = {seconds: f"{owned}{protocol}_{seconds}" for _v, _s, protocol, seconds in TIMERS}
     held = {(name, v): members(sets.get(f"{name}_v{v}", {})) for name in timed.values() for v in versions}
     for address, protocol, port in packets(rules, versions):
@@ -193,8 +214,9 @@ def test_every_choice_loads_into_a_table_of_the_users(space: Namespace, family: 
     listing = loaded(space, native["ruleset"], before=theirs)
     names = [entry[kind]["name"] for entry in listing for kind in entry if "name" in entry[kind] and kind != "table"]
     assert [name for name in names if not name.startswith("egress_allowlist")] == ["forward"]
-    versions = {name[-1] for name in objects(listing, "map")}
-    assert versions == set(map(str, VERSIONS[family]))
+    assert sorted(objects(listing, "map")) == sorted(
+        f"egress_allowlist_{word}{version}_udp_3478" for version in VERSIONS[family] for word in ("allowed", "inbound")
+    )
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

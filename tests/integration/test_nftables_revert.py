@@ -111,7 +111,7 @@ def test_a_token_confirms_only_its_own_change(host: Host) -> None:
     assert host.confirm(first)["failed"]
     assert host.confirm(second)["changed"] is False
     # Somebody's change is mended, that is not confirmed, and the same list stands in the boot file all the time.
-    host.load('add element inet egress_allowlist allowed4 { 8.8.8.8 . tcp . 443 : "acme/calls" }')
+    host.load('add element inet egress_allowlist allowed4_tcp_443 { 8.8.8.8 : "acme/calls" }')
     drifted = host.rules()
     third = host.apply(native(*OLD), after=1)
     wait_until(lambda: host.rules() == drifted)

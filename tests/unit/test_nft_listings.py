@@ -34,18 +34,18 @@ table inet egress_allowlist {
 \t\t\t203.0.113.17 . tcp . 17 }
 \t}
 
-\tmap allowed4 {
-\t\ttype ipv4_addr . inet_proto . inet_service : counter
+\tmap allowed4_tcp_6-17 {
+\t\ttype ipv4_addr : counter
 \t\tflags interval
-\t\telements = { 203.0.113.5 . tcp . 6-17 : "acme/calls",
-\t\t\t203.0.113.6/31 . udp . 6000-60000 : "acme/media" }
+\t\telements = { 203.0.113.0/30 : "acme/calls",
+\t\t\t     203.0.113.4/31 : "acme/media", 203.0.113.6 : "acme/calls" }
 \t}
 
-\tmap allowed6 {
-\t\ttype ipv6_addr . inet_proto . inet_service : counter
+\tmap allowed6_udp_17 {
+\t\ttype ipv6_addr : counter
 \t\tflags interval
-\t\telements = { 2001:db8::/48 . tcp . 443 : "acme/calls",
-\t\t\t2001:db8:1::17 . udp . 17 : "acme/media" }
+\t\telements = { 2001:db8::/48 : "acme/calls",
+\t\t\t     2001:db8:1::17 : "acme/media" }
 \t}
 
 \tset management {
@@ -58,6 +58,8 @@ table inet egress_allowlist {
 \t}
 
 \tchain egress {
+\t\ttcp dport 6-17 counter name ip daddr map @allowed4_tcp_6-17 accept
+\t\tudp dport 17 counter name ip6 daddr map @allowed6_udp_17 accept
 \t\tlimit rate 10/minute log prefix "egress.allowlist stopped: "
 \t\tmeta l4proto tcp reject with tcp reset
 \t\treject with icmpx admin-prohibited
@@ -87,14 +89,16 @@ def newer(listing: str) -> str:
         .replace("unreplied : 60, replied : 60", "unreplied : 1m, replied : 1m")
         .replace("10/minute log", "10/minute burst 5 packets log")
         .replace("flags != syn / syn,ack", "flags & (syn | ack) != syn")
+        .replace('4/31 : "acme/media", 203', '4/31 : "acme/media",\n\t\t\t     203')
     )
 
 
 LISTINGS = {"1.0.6": NAMES, "1.0.6 numbers": NUMBERS, "1.1.3": newer(NAMES), "1.1.3 numbers": newer(NUMBERS)}
 ENTRIES = {
-    ("to", "203.0.113.5", "tcp", "6-17"): "acme/calls",
-    ("to", "203.0.113.6/31", "udp", "6000-60000"): "acme/media",
-    ("to", "2001:db8::/48", "tcp", "443"): "acme/calls",
+    ("to", "203.0.113.0/30", "tcp", "6-17"): "acme/calls",
+    ("to", "203.0.113.4/31", "tcp", "6-17"): "acme/media",
+    ("to", "203.0.113.6", "tcp", "6-17"): "acme/calls",
+    ("to", "2001:db8::/48", "udp", "17"): "acme/calls",
     ("to", "2001:db8:1::17", "udp", "17"): "acme/media",
 }
 

@@ -21,19 +21,24 @@ LISTING = """table inet egress_allowlist {
 \t\tpolicy = { unreplied : 60, replied : 60 }
 \t}
 
-\tmap allowed4 {
-\t\ttype ipv4_addr . inet_proto . inet_service : counter
+\tmap allowed4_tcp_443 {
+\t\ttype ipv4_addr : counter
 \t\tflags interval
-\t\telements = { 192.0.2.7 . tcp . 443 : "acme/calls",
-\t\t\t     203.0.113.0/25 . udp . 10000-60000 : "acme/calls.other/media",
-\t\t\t     198.51.100.3-198.51.100.9 . tcp . 80 : "acme/calls" }
+\t\telements = { 192.0.2.7 : "acme/calls", 192.0.2.8/31 : "other/web",
+\t\t\t     198.51.100.3-198.51.100.9 : "acme/calls" }
 \t}
 
-\tmap inbound6 {
-\t\ttype ipv6_addr . inet_proto . inet_service : counter
+\tmap allowed4_udp_10000-60000 {
+\t\ttype ipv4_addr : counter
 \t\tflags interval
-\t\telements = { 2001:db8::/32 . tcp . 443 : "acme/calls",
-\t\t\t     2001:db9::/128 . tcp . 443 : "acme/calls" }
+\t\telements = { 203.0.113.0/25 : "acme/calls.other/media" }
+\t}
+
+\tmap inbound6_tcp_443 {
+\t\ttype ipv6_addr : counter
+\t\tflags interval
+\t\telements = { 2001:db8::/32 : "acme/calls",
+\t\t\t     2001:db9::/128 : "acme/calls" }
 \t}
 
 \tset management {
@@ -58,8 +63,9 @@ def test_blocks_are_found_whole() -> None:
     assert list(found) == [
         ("counter", "acme/calls"),
         ("ct timeout", "udp_60"),
-        ("map", "allowed4"),
-        ("map", "inbound6"),
+        ("map", "allowed4_tcp_443"),
+        ("map", "allowed4_udp_10000-60000"),
+        ("map", "inbound6_tcp_443"),
         ("set", "management"),
         ("chain", "egress"),
         ("chain", "output"),
@@ -70,7 +76,13 @@ def test_blocks_are_found_whole() -> None:
 
 
 def test_only_our_names_in_a_table_of_the_users() -> None:
-    names = ("egress_allowlist", "egress_allowlist_allowed4", "egress_allowlist2", "my_egress_allowlist_x", "output")
+    names = (
+        "egress_allowlist",
+        "egress_allowlist_allowed4_tcp_80",
+        "egress_allowlist2",
+        "my_egress_allowlist_x",
+        "output",
+    )
     listing = "table ip x {\n" + "".join(f"\tchain {name} {{\n\t}}\n" for name in names) + "}\n"
     assert [name for _kind, name in texts.blocks(listing, "egress_allowlist_")] == list(names[:2])
 
@@ -78,15 +90,21 @@ def test_only_our_names_in_a_table_of_the_users() -> None:
 def test_entries_are_addresses_services_and_who_asked() -> None:
     assert texts.entries(texts.blocks(LISTING)) == {
         ("to", "192.0.2.7", "tcp", "443"): "acme/calls",
+        ("to", "192.0.2.8/31", "tcp", "443"): "other/web",
+        ("to", "198.51.100.3-198.51.100.9", "tcp", "443"): "acme/calls",
         ("to", "203.0.113.0/25", "udp", "10000-60000"): "acme/calls.other/media",
-        ("to", "198.51.100.3-198.51.100.9", "tcp", "80"): "acme/calls",
         ("from", "2001:db8::/32", "tcp", "443"): "acme/calls",
         ("from", "2001:db9::", "tcp", "443"): "acme/calls",
     }
 
 
+def test_entries_are_found_in_a_table_of_the_users_too() -> None:
+    owned = LISTING.replace("\tmap ", "\tmap egress_allowlist_") + "\tmap allowed4 {\n\t\t192.0.2.9 : 80\n\t}\n"
+    assert texts.entries(texts.blocks(owned, "egress_allowlist_")) == texts.entries(texts.blocks(LISTING))
+
+
 def test_a_host_is_the_same_with_and_without_its_prefix_length() -> None:
-    written = LISTING.replace("192.0.2.7 .", "192.0.2.7/32 .").replace("2001:db9::/128", "2001:db9::")
+    written = LISTING.replace("192.0.2.7 :", "192.0.2.7/32 :").replace("2001:db9::/128", "2001:db9::")
     assert texts.entries(texts.blocks(written)) == texts.entries(texts.blocks(LISTING))
     wide = LISTING.replace("2001:db8::/32", "2001:db8::/128")
     assert texts.entries(texts.blocks(wide)) != texts.entries(texts.blocks(LISTING))
@@ -103,7 +121,7 @@ DIFFERENT = [
     ("policy accept", "policy drop"),
     ("\t\tjump egress\n", ""),
     ("replied : 60 }", "replied : 61 }"),
-    ('192.0.2.7 . tcp . 443 : "acme/calls"', '192.0.2.7 . tcp . 443 : "other"'),
+    ('192.0.2.7 : "acme/calls"', '192.0.2.7 : "other"'),
     ("flags interval", "flags dynamic"),
 ]
 
@@ -167,8 +185,8 @@ def test_headers_are_read_back() -> None:
 
 
 def test_a_declaration_has_no_elements() -> None:
-    body = texts.blocks(LISTING)["map", "allowed4"]
-    assert texts.declaration(body) == "type ipv4_addr . inet_proto . inet_service : counter; flags interval"
+    body = texts.blocks(LISTING)["map", "allowed4_tcp_443"]
+    assert texts.declaration(body) == "type ipv4_addr : counter; flags interval"
 
 
 def test_a_table_that_was_switched_off() -> None:

@@ -17,10 +17,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
-LOOKUP4 = "counter name ip daddr . meta l4proto . th dport map @allowed4 accept"
-LOOKUP6 = "counter name ip6 daddr . meta l4proto . th dport map @allowed6 accept"
-INVITED4 = "counter name ip saddr . meta l4proto . th dport map @inbound4 accept"
-INVITED6 = "counter name ip6 saddr . meta l4proto . th dport map @inbound6 accept"
+LOOKUP = "udp dport 3478 counter name ip daddr map @allowed4_udp_3478 accept"
+INVITED = "udp dport 8801 counter name ip saddr map @inbound4_udp_8801 accept"
 KNOWN = "ct state established,related accept"
 MANAGED = "tcp sport @management tcp flags & (syn | ack) != syn accept"
 OUTPUT, FORWARD = (f"type filter hook {hook} priority filter; policy accept;" for hook in ("output", "forward"))
@@ -72,8 +70,29 @@ def test_what_is_less_than_it_seems_is_noted(options: dict[str, Any], noted: lis
 
 def test_addresses_without_a_length_are_elements_too() -> None:
     found = bodies(made(rule("192.0.2.1", "443"), rule("2001:DB8::1", "443")))
-    assert found["map allowed4"][-1] == '192.0.2.1/32 . udp . 443 : "acme/calls" }'
-    assert found["map allowed6"][-1] == '2001:db8::1/128 . udp . 443 : "acme/calls" }'
+    assert found["map allowed4_udp_443"][-1] == '192.0.2.1/32 : "acme/calls" }'
+    assert found["map allowed6_udp_443"][-1] == '2001:db8::1/128 : "acme/calls" }'
+
+
+def test_each_service_has_a_rule_and_a_map_of_disjoint_prefixes() -> None:
+    wide, narrow = rule("192.0.2.0/24", "3478-3481"), rule(ports="3480", vendor="zoom")
+    found = bodies(made(wide, narrow, rule(ports="10000", protocol="tcp"), rule(V6, "443", "tcp"), policy="unmanaged"))
+    assert {name: lines[3:] for name, lines in found.items() if name.startswith("map")} == {
+        "map allowed4_tcp_10000": [f'{V4} : "acme/calls" }}'],
+        "map allowed4_udp_3478-3479": [f'{V4} : "acme/calls" }}'],
+        "map allowed4_udp_3478-3481": [
+            f'192.0.2.{first}/{length} : "acme/calls"{end}'
+            for first, length, end in ((16, 28, ","), (32, 27, ","), (64, 26, ","), (128, 25, " }"))
+        ],
+        "map allowed4_udp_3480": [f'{V4} : "acme/calls.zoom/calls" }}'],
+        "map allowed4_udp_3481": [f'{V4} : "acme/calls" }}'],
+        "map allowed6_tcp_443": [f'{V6} : "acme/calls" }}'],
+    }
+    services = [("tcp", "10000"), *(("udp", ports) for ports in ("3478-3479", "3478-3481", "3480", "3481"))]
+    assert found["chain egress"] == [
+        f"{protocol} dport {ports} counter name ip daddr map @allowed4_{protocol}_{ports} accept"
+        for protocol, ports in services
+    ] + ["tcp dport 443 counter name ip6 daddr map @allowed6_tcp_443 accept"]
 
 
 def test_the_defaults_are_audit_on_a_host() -> None:
@@ -85,17 +104,16 @@ def test_the_defaults_are_audit_on_a_host() -> None:
     }  # fmt: skip
     found = bodies(native)
     assert found["counter acme/calls"] == ['comment "acme: calls"']
-    assert found["map allowed4"] == [
-        "type ipv4_addr . inet_proto . inet_service : counter",
+    assert found["map allowed4_udp_3478"] == [
+        "type ipv4_addr : counter",
         "flags interval",
         "elements = {",
-        f'{V4} . udp . 3478 : "acme/calls" }}',
+        f'{V4} : "acme/calls" }}',
     ]
     assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, MANAGED, "jump egress"]
     assert "chain forward" not in found
     assert found["chain egress"] == [
-        LOOKUP4,
-        LOOKUP6,
+        LOOKUP,
         "jump baseline",
         'limit rate 10/minute log prefix "egress.allowlist would stop: "',
         'counter name "would_stop"',
@@ -113,16 +131,16 @@ def test_deny_ends_with_what_stops(stopped: str, answers: list[str]) -> None:
     native = made(policy="deny", stopped=stopped, log_rate="3/hour")
     log = 'limit rate 3/hour log prefix "egress.allowlist stopped: "'
     end = ["jump baseline", log, 'counter name "stopped"', *answers]
-    assert bodies(native)["chain egress"] == [LOOKUP4, LOOKUP6, *end]
+    assert bodies(native)["chain egress"] == [LOOKUP, *end]
     assert native["settings"] == {"policy": "deny", "scope": "host", "stopped": stopped, "log rate": "3/hour"}
 
 
 def test_unmanaged_has_neither_baseline_nor_end() -> None:
     native = made(policy="unmanaged", allow=[{"destination": V4, "ports": "25"}])
     found = bodies(native)
-    assert found["chain egress"] == [LOOKUP4, LOOKUP6]
+    assert found["chain egress"] == [LOOKUP]
     assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, "jump egress"]
-    assert set(found) == {"counter acme/calls", "map allowed4", "map allowed6", "chain egress", "chain output"}
+    assert set(found) == {"counter acme/calls", "map allowed4_udp_3478", "chain egress", "chain output"}
     assert native["discover"] == []
     assert native["settings"] == {"policy": "unmanaged", "scope": "host"}
 
@@ -197,9 +215,9 @@ def test_the_baseline_opens_dns_and_ntp_to_servers_only() -> None:
 def test_a_gateway_lets_invited_connections_in(scope: str) -> None:
     inbound = rule("198.51.100.0/24", "8801", direction="inbound")
     found = bodies(made(rule(), inbound, policy="deny", scope=scope, sources="10.0.0.0/8"))
-    assert found["chain forward"] == [FORWARD, KNOWN, INVITED4, INVITED6, "ip saddr @sources4 jump egress"]
-    assert found["map inbound4"][-1] == '198.51.100.0/24 . udp . 8801 : "acme/calls" }'
-    assert found["map allowed4"][-1] == f'{V4} . udp . 3478 : "acme/calls" }}'
+    assert found["chain forward"] == [FORWARD, KNOWN, INVITED, "ip saddr @sources4 jump egress"]
+    assert found["map inbound4_udp_8801"][-1] == '198.51.100.0/24 : "acme/calls" }'
+    assert found["map allowed4_udp_3478"][-1] == f'{V4} : "acme/calls" }}'
 
 
 def test_a_host_invites_nobody() -> None:
@@ -220,14 +238,16 @@ def test_a_table_of_the_users_gets_what_its_family_can_hold(family: str, kept: s
     assert native["ruleset"].startswith(f"table {family} filter {{\n")
     found = bodies(native)
     assert all(name.split()[-1].startswith("egress_allowlist") for name in found)
-    assert {name[-1] for name in found if name.startswith("map")} == set(kept)
+    assert [name for name in found if name.startswith("map")] == [
+        f"map egress_allowlist_allowed{v}_udp_3478" for v in kept
+    ]
     assert ({"4": V4, "6": V6}[left] not in native["ruleset"]) if left else V4 in native["ruleset"]
     assert found["ct timeout egress_allowlist_udp_60"][1] == f"l3proto {family}"
     ips = {"4": "ip", "6": "ip6"}
     key = "daddr . meta l4proto . th dport"
     assert found["chain egress_allowlist"] == [
         f'{ips[v]} {key} @egress_allowlist_udp_60_v{v} ct timeout set "egress_allowlist_udp_60"' for v in kept
-    ] + [f"counter name {ips[v]} {key} map @egress_allowlist_allowed{v} accept" for v in kept]
+    ] + [f"udp dport 3478 counter name {ips[v]} daddr map @egress_allowlist_allowed{v}_udp_3478 accept" for v in kept]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +270,7 @@ def test_who_is_invited_comes_before_whose_packets_are_filtered() -> None:
     into = {"family": "ip", "table": "filter"}
     native = made(rule(direction="inbound"), policy="unmanaged", scope="gateway", sources="10.0.0.0/8", into=into)
     assert bodies(native)["chain egress_allowlist"][0] == (
-        "counter name ip saddr . meta l4proto . th dport map @egress_allowlist_inbound4 accept"
+        "udp dport 3478 counter name ip saddr map @egress_allowlist_inbound4_udp_3478 accept"
     )
 
 

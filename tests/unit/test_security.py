@@ -99,10 +99,13 @@ HOSTILE = {
 WRONG_TYPES = [None, 7, -1, 10**30, 1.5, float("nan"), True, [], {}, [[]], ["a"], {"a": 1}, {1: 2}, b"x", [None]]
 
 PREFIX = r"[0-9a-f.:]{2,39}/[0-9]{1,3}"
-KEY = PREFIX + r" \. (tcp|udp) \. [1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?"
+PORTS = r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?"
+MAP = rf"(allowed|inbound)[46]_(tcp|udp)_{PORTS}"
 NAME = r"[a-z][a-z0-9_/.]{0,119}"
 DATA = re.compile(
-    rf'\tcounter {NAME} {{|\t\tcomment "[a-z0-9_:, ]{{1,120}}"|\t\t\t{KEY}( : "{NAME}")?(,| }})|'
+    rf'\tcounter {NAME} {{|\t\tcomment "[a-z0-9_:, ]{{1,120}}"|'
+    rf'\t\t\t{PREFIX} \. (tcp|udp) \. {PORTS}(,| }})|\t\t\t{PREFIX} : "{NAME}"(,| }})|'
+    rf"\tmap {MAP} {{|\t\t(tcp|udp) dport {PORTS} counter name ip6? [ds]addr map @{MAP} accept|"
     r"\tct timeout (tcp|udp)_[0-9]{1,7} {|\tset (tcp|udp)_[0-9]{1,7}_v[46] {|"
     r"\t\tpolicy = { (established : [0-9]{1,7}|unreplied : [0-9]{1,7}, replied : [0-9]{1,7}) }|"
     r"\t\tip6? daddr \. meta l4proto \. th dport @(tcp|udp)_[0-9]{1,7}_v[46] ct timeout set \"(tcp|udp)_[0-9]{1,7}\""
@@ -185,7 +188,10 @@ def refused_or_harmless(vendor: str, definition: Any) -> str:
 
 def test_the_grammar_knows_the_innocent_and_no_more() -> None:
     harmless("evil", EVIL)
-    for line in ('\tcounter a"b {', "\tcounter a b {", '\t\tcomment "a"; flush ruleset', "\tcounter a/b {\n", "flush"):
+    for line in (
+        '\tcounter a"b {', "\tcounter a b {", '\t\tcomment "a"; flush ruleset', "\tcounter a/b {\n", "flush",
+        "\tmap allowed4_tcp_0 {", "\t\ttcp dport 443 counter name ip daddr map @allowed4_tcp_443 drop",
+    ):  # fmt: skip
         assert line not in INNOCENT
         assert not DATA.fullmatch(line)
 

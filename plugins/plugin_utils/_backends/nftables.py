@@ -5,8 +5,8 @@
 
 One text is rendered, on the controller. It declares everything and touches nothing that is not ours,
 so that the host can check it, load it in one transaction, keep it for the next boot and say what
-differs. A packet costs one lookup in one map, however long the list: the map's key is
-address . protocol . port, its value the counter of the vendor service that asked for it.
+differs. Each service (protocol and ports) has a rule and a map per IP version, from prefixes to the
+counters of the vendor services that asked for them: a packet costs about the same however long the list.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftabl
     allowed_blocks,
     block,
     check,
-    lookup,
     members,
     timer_blocks,
 )
@@ -92,15 +91,13 @@ def render(
     blocks, opened = timer_blocks(allowlist, versions, owned)
     blocks += [text for version, text in sorted(source_sets.items()) if version in versions]
     outgoing = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
-    blocks += allowed_blocks(outgoing, versions, owned, "allowed")
-    opened += [lookup(version, "daddr", f"{owned}allowed") for version in versions]
+    found, rules = allowed_blocks(outgoing, versions, "to", owned)
+    blocks, opened = blocks + found, opened + rules
     invited: list[str] = []
     if allowlist["inbound"] and (into or scope != "host"):
-        blocks += allowed_blocks(
-            [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"],
-            versions, owned, "inbound",
-        )  # fmt: skip
-        invited = [lookup(version, "saddr", f"{owned}inbound") for version in versions]
+        incoming = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
+        found, invited = allowed_blocks(incoming, versions, "from", owned)
+        blocks += found
     if into:
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
