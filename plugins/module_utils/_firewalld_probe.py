@@ -5,8 +5,8 @@
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
 It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a
-configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while it is stopped),
-"policies", "ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
+configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while
+it is stopped), "policies", "ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
 """
 
 from __future__ import annotations
