@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import re
 import shlex
@@ -128,17 +129,21 @@ class Ufw:
 
     @contextlib.contextmanager
     def locked(self, seconds=30):
-        """Hold ufw's own lock, so that no C{ufw allow} reads the files before we write and writes them after."""
+        """Hold ufw's own lock, while no command of its own is at work.
+
+        ufw reads its rules before it takes the lock: one that waits for it would write its old list over ours.
+        """
         deadline = time.monotonic() + seconds
         with open(_LOCK, "w", encoding="utf-8") as handle:
             while True:
-                try:
+                with contextlib.suppress(OSError):
                     fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"another ufw command holds {_LOCK} since {seconds} seconds") from error
-                    time.sleep(0.1)
+                    if not _at_work():
+                        break
+                    fcntl.lockf(handle, fcntl.LOCK_UN)
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"another ufw command is at work since {seconds} seconds")
+                time.sleep(0.1)
             yield
 
     def notes(self):
@@ -225,6 +230,15 @@ class Ufw:
     def _reader(self, files):
         """Return what reads a file as it will be."""
         return lambda path: (files[path] or "") if path in files else _commit.read(path)
+
+
+def _at_work():
+    """True while a command of ufw's runs."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as handle:
+            if any(word.endswith(b"bin/ufw") for word in handle.read().split(b"\0")[:4]):
+                return True
+    return False
 
 
 def _opened(read):
