@@ -49,6 +49,11 @@ options:
     type: list
     elements: str
     default: [ANY]
+  priority:
+    description:
+      - The priority of our policies, below 0; policies with a lower number are asked first. What comes in has one less.
+    type: int
+    default: -100
   stopped:
     description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
     type: str

@@ -26,6 +26,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._tool import Tool
 from ansible_collections.egress.allowlist.plugins.module_utils._ufw_live import Live
 
 _CONFIG = "/etc/ufw/ufw.conf"
+_MOST = 5  # of the user's rules that a note names
 _LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
 _SET_BACK = "changed on the host since, set back"
 _SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
@@ -50,7 +51,7 @@ class Ufw:
     def __init__(self, find, run):
         self.live = Live(find, run)
         self._find = find
-        self._notes = []
+        self._notes, self._openers = [], []
         self._native = None
         self._mode = None  # of after.init: with and without our line
 
@@ -58,7 +59,7 @@ class Ufw:
 
     def files(self, native):
         """Return the files C{{path: text}} with what is wanted of us in them, nothing of ours without a native form."""
-        self._native, self._notes = native, list(native["notes"]) if native else []
+        self._native, self._notes, self._openers = native, list(native["notes"]) if native else [], []
         files = {path: _commit.read(path, missing=None) for path in [*kernel.FILES.values(), kernel.DEFAULTS]}
         missing = sorted(path for path, text in files.items() if text is None)
         if missing and native:
@@ -148,7 +149,11 @@ class Ufw:
 
     def notes(self):
         """Return what a person should know."""
-        notes = list(self._notes)
+        notes = list(dict.fromkeys(self._notes))
+        if self._openers:
+            shown = [f"'{rule}'" for rule in dict.fromkeys(self._openers)]
+            more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
+            notes.append(f"rules of yours let out more than the allowlist: {', '.join(shown[:_MOST])}{more}")
         if self._config("ENABLED") != "yes":
             notes.append("ufw is inactive: nothing is filtered until 'ufw enable'")
         elif not self.live.there():
@@ -172,7 +177,15 @@ class Ufw:
         made = rules.compose(parts, mine, stops, bool(self._native) and self._native["place"] == "first")
         more = {spec: label for spec, label in sets.entries(chained).items() if rules.version_of(spec) == version}
         self._notes += rules.stoppers(rules.parse(made).blocks, more)
+        self._openers += rules.openers(parts.blocks, self._stopped_ways())
         return made
+
+    def _stopped_ways(self):
+        """Return on which ways (C{out}, C{route}) all else is to be stopped."""
+        if not self._native:
+            return set()
+        ways = {{"OUTPUT": "out", "FORWARD": "route"}[chain] for chain in self._native["defaults"]}
+        return ways | ({"route"} if self._native["stops"] else set())
 
     def _beside(self, chained):
         """Return the files that hold the sets, and after.init, which calls them."""

@@ -179,7 +179,7 @@ def words(spec: str, label: str) -> str:
 def spoken(spec: str) -> str:
     """Return a tuple in about the words of ufw's command line: C{deny out to 10.0.0.0/8 port 80 proto tcp}."""
     action, protocol, ports, to, sport, source, *more = spec.split()
-    parts = [action.replace(":", " "), more[-1].replace("_", " on ") if more else "in"]
+    parts = [action.replace(":", " "), more[-1].replace("_", " on ").replace("!", " ") if more else "in"]
     parts += ["from", source] if source not in ANY.values() else []
     parts += ["port", sport] if sport != "any" else []
     parts += ["to", to if to not in ANY.values() else "any"]
@@ -221,15 +221,40 @@ def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
     return notes
 
 
+def openers(blocks: list[Block], ways: set[str]) -> list[str]:
+    """Return the user's rules that let packets out on C{ways} (C{out}, C{route}), in words: policy deny leaves them."""
+    return [
+        spoken(entry.spec)
+        for entry in blocks
+        if not entry.label and not stops_packets(entry.spec) and _way(entry.spec) in ways
+    ]
+
+
+def _way(spec: str) -> str:
+    """Return C{in}, C{out} or C{route}."""
+    fields = spec.split()
+    return "route" if fields[0].startswith("route:") else fields[-1].partition("_")[0]
+
+
 def _meet(users: str, ours: str) -> bool:
-    """True where two tuples are about the same packets, as far as chain, protocol and addresses tell."""
+    """True where two tuples are about the same packets, as far as chain, protocol, ports and addresses tell."""
     one, other = users.split(), ours.split()
-    chains = {("route" if part[0].startswith("route:") else part[-1].partition("_")[0]) for part in (one, other)}
     everywhere = other[3] in ANY.values() and other[5] in ANY.values()
-    if len(chains) > 1 or everywhere or stops_packets(ours) or len({one[1], other[1]} - {"any"}) > 1:
+    if _way(users) != _way(ours) or everywhere or stops_packets(ours) or len({one[1], other[1]} - {"any"}) > 1:
+        return False
+    if not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
         return False
     pairs = [(_span(one[n]), _span(other[n])) for n in (3, 5)]
     return all(left[0] == right[0] and left[1] <= right[2] and right[1] <= left[2] for left, right in pairs)
+
+
+@functools.lru_cache(maxsize=4096)
+def _ports(ports: str) -> list[tuple[int, int]]:
+    """Return the ranges of a list of ports, all ports for C{any}."""
+    if ports == "any":
+        return [(0, 65535)]
+    ranges = [part.partition(":") for part in ports.split(",")]
+    return [(int(low), int(high or low)) for low, dummy, high in ranges]
 
 
 @functools.lru_cache(maxsize=4096)

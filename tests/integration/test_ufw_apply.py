@@ -155,6 +155,25 @@ def test_the_block_stays_where_it_is_unless_it_must_be_first(host: Host) -> None
     host.shell("ufw delete deny out to 203.0.113.0/26")
 
 
+def test_rules_of_the_user_that_make_a_difference_are_named(host: Host) -> None:
+    host.shell("ufw reject out proto tcp to any port 25; ufw allow out on lan0; ufw route allow in on lan0 out on wan0")
+    told = {scope: host.apply(native(*OLD, policy="deny", scope=scope))["notes"] for scope in ("host", "gateway")}
+    lead = "rules of yours let out more than the allowlist: "
+    assert told == {
+        "host": [
+            f"{lead}'allow out on eth0 to 10.1.1.1', 'allow out on lan0 to any', "
+            "'allow out to 2001:db8:ffff::/48 port 53'"
+        ],
+        "gateway": [
+            f"{lead}'route allow in on eth1 out on eth2 to 10.9.0.0/16 port 80 proto tcp', "
+            "'route allow in on lan0 out on wan0 to any'"
+        ],
+    }
+    assert host.apply(native(*OLD))["notes"] == []
+    host.shell("ufw delete reject out proto tcp to any port 25; ufw delete allow out on lan0")
+    host.shell("ufw route delete allow in on lan0 out on wan0")
+
+
 def order(host: Host) -> list[str]:
     """Return the comments of the rules for IPv4, '' for a rule without."""
     found = re.findall(r"^### tuple ### .*?(?: comment=(\w+))?$", host.read(USER4), re.MULTILINE)

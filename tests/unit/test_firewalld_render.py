@@ -70,7 +70,7 @@ def test_one_rule() -> None:
         "services/egress-acme-calls.xml",
     ]
     policy = read(native, HOST)
-    assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", None)
+    assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-100")
     assert [(part.tag, part.get("name")) for part in policy if "zone" in part.tag] == [
         ("ingress-zone", "HOST"),
         ("egress-zone", "ANY"),
@@ -234,7 +234,7 @@ def test_what_comes_in() -> None:
         path = f"policies/egress-allow-{name}.xml"
         assert list(opened(native, path)) == [("198.51.100.0/28", "udp", "3478")]
         policy = read(native, path)
-        assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-2")
+        assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-101")
         assert [part.get("name") for part in policy if "zone" in part.tag] == zones
     assert [prefix for prefix, *rest in opened(native)] == [V4]
     assert "policies/egress-allow-in.xml" not in made(rule())["files"]
@@ -249,6 +249,8 @@ ZONES = "write names of zones, or ANY alone"
         ({"policy": "count"}, "policy 'count' is not accepted: choose one of unmanaged, audit, deny"),
         ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
         ({"stopped": "tarpit"}, "stopped 'tarpit' is not accepted: choose one of reject, drop"),
+        ({"priority": 0}, "firewalld_priority '0' is not a whole number from -32767 to -1"),
+        ({"priority": -32768}, "firewalld_priority '-32768' is not a whole number"),
         ({"log_rate": "10/week"}, "log rate '10/week' is not a number (up to 9999)"),
         ({"log_rate": "100000/second"}, "log rate '100000/second' is not a number (up to 9999)"),
         ({"sources": ["10.0.0.0/8"]}, "sources choose among forwarded packets"),

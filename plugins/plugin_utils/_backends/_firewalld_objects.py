@@ -112,14 +112,14 @@ def _entries(prefix: str) -> list[str]:
 
 
 def policy_file(
-    words: str, told: str, target: str, ingress: Iterable[str], egress: Iterable[str], rules: Iterable[str], first: bool
+    words: str, told: str, target: str, ends: tuple[Iterable[str], Iterable[str]], rules: Iterable[str], priority: int
 ) -> str:
-    """Return a policy; C{first}: it comes before those of the usual priority."""
-    priority = ' priority="-2"' if first else ""
+    """Return a policy; C{ends}: its ingress and its egress zones."""
+    ingress, egress = ends
     zones = [f'<ingress-zone name="{zone}"/>' for zone in ingress] + [
         f'<egress-zone name="{zone}"/>' for zone in egress
     ]
-    return _xml(f'policy{priority} target="{target}"', words, told, [*zones, *dict.fromkeys(rules)])
+    return _xml(f'policy priority="{priority}" target="{target}"', words, told, [*zones, *dict.fromkeys(rules)])
 
 
 def rule(family: str, *parts: str, priority: int = 0) -> str:

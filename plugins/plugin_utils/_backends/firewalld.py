@@ -55,7 +55,7 @@ _ICMP = {
 }
 # The ports of DHCP. A rich rule cannot name the ports of both ends, so first all else of UDP is stopped.
 _DHCP = {4: (67, 68), 6: (546, 547)}
-_LAST = 32767
+_FIRST, _LAST = -32768, 32767  # priorities
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def render(
     sources: Sequence[str] | str = (),
     ingress_zones: Sequence[str] = ("ANY",),
     egress_zones: Sequence[str] = ("ANY",),
+    priority: int = -100,
     stopped: str = "reject",
     log_rate: str = "10/minute",
     dns_servers: Sequence[str] | str = (),
@@ -100,6 +101,8 @@ def render(
     """
     one_of("policy", policy, POLICIES)
     check_scope(scope, sources)
+    if priority.__class__ is not int or not _FIRST < priority < 0:
+        raise ValueError(f"firewalld_priority '{priority}' is not a whole number from {_FIRST + 1} to -1")
     one_of("stopped", stopped, STOPPED)
     rate = _RATE.fullmatch(str(log_rate))
     if not rate:
@@ -123,7 +126,9 @@ def render(
         files.update(_server_sets(servers))
     told = _settings(choices, scope, sources, log_rate)
     files.update(
-        _policies(choices, scope, zones, {v: f"{OWN}sources-{v}" for v in listed} or None, opened, invited, told)
+        _policies(
+            choices, scope, zones, {v: f"{OWN}sources-{v}" for v in listed} or None, opened, invited, told, priority
+        )
     )
     return {
         "files": files,
@@ -172,25 +177,24 @@ def _policies(
     opened: list[Block],
     invited: list[Block],
     told: str,
+    priority: int,
 ) -> dict[str, str]:
     target = {"reject": "REJECT", "drop": "DROP"}[choices.stopped] if choices.policy == "deny" else "CONTINUE"
     files = {}
     if scope in ("host", "both"):
         rules = _rules(choices, opened)
-        files["host"] = policy_file("what the host sends", told, target, ["HOST"], ["ANY"], rules, False)
+        files["host"] = policy_file("what the host sends", told, target, (["HOST"], ["ANY"]), rules, priority)
         if invited:
-            files["in"] = policy_file("what comes in", told, "CONTINUE", ["ANY"], ["HOST"], _invitations(invited), True)
+            ends = (["ANY"], ["HOST"])
+            files["in"] = policy_file("what comes in", told, "CONTINUE", ends, _invitations(invited), priority - 1)
     if scope in ("gateway", "both"):
-        ingress, egress = zones
         if sources:
             choices, target = Choices(choices.policy, choices.stopped, choices.rate, choices.allow, sources), "CONTINUE"
         rules = _rules(choices, opened)
-        files["gw"] = policy_file("what is forwarded", told, target, ingress, egress, rules, False)
+        files["gw"] = policy_file("what is forwarded", told, target, zones, rules, priority)
         if invited:
-            rules = _invitations(invited)
-            files["gwin"] = policy_file(
-                "what comes in and is forwarded", told, "CONTINUE", egress, ingress, rules, True
-            )
+            what, ends = "what comes in and is forwarded", (zones[1], zones[0])
+            files["gwin"] = policy_file(what, told, "CONTINUE", ends, _invitations(invited), priority - 1)
     return {f"policies/{OWN}{name}.xml": text for name, text in sorted(files.items())}
 
 

@@ -142,7 +142,7 @@ def _invited(allowlist: dict, scope: str, sets: bool) -> tuple[list[str], dict[s
 def _bundles(
     entries: list[dict], version: int, sets: bool
 ) -> tuple[list[tuple[str, str, str, str]], dict[str, list[str]]]:
-    """Return C{(prefix, protocol, ports, label)}, ports as many as one rule takes; with sets, their names and members."""
+    """Return C{(prefix, protocol, ports, label)}, as many ports as one rule takes; with sets, names and members."""
     found: dict[str, dict[tuple[str, str], list[tuple[int, int]]]] = {}
     for element in elements(entries, version, lambda entry: f"{entry['vendor']} {entry['service']}"):
         services = found.setdefault(element.prefix, {})
