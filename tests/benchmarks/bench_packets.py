@@ -52,10 +52,10 @@ TITLES = {
 }
 _CONNTRACK = """
 table inet tracked {
-	chain output {
-		type filter hook output priority filter
-		ct state established,related accept
-	}
+    chain output {
+        type filter hook output priority filter
+        ct state established,related accept
+    }
 }
 """
 _RUN = """
