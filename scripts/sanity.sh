@@ -43,7 +43,7 @@ END
     mv "$bootstrap.new" "$bootstrap"
 fi
 
-say "ansible-test sanity with $("$venv/bin/ansible" --version | head -1)"
+say "ansible-test sanity with $("$venv/bin/ansible" --version | sed -n 1p)"
 export PYENV_ROOT="${PYENV_ROOT:-$HOME/.pyenv}"
 (
     cd "$tree"
