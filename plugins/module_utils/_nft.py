@@ -9,6 +9,7 @@ import re
 import shlex
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
 COMMENT = "egress.allowlist"
 # A line of a listing with handles: the head of a chain, or a rule of ours in it.
@@ -19,7 +20,7 @@ _CLEARED = ("set", "map")
 _CHAIN = "egress_allowlist"  # of ours in a table of the user's
 
 
-class NftError(Exception):
+class NftError(ToolError):
     """What was asked for cannot be; the text says why."""
 
 

@@ -115,82 +115,21 @@ notes:
   returned: always
 """
 
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _host
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalld import Firewalld
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier, ToolError
-
-_FOLDERS = ["/usr/sbin", "/sbin"]
+from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier
 
 
 def main():
     """Run one call."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
-            "objects": {"type": "dict"},
-            "token": {"type": "str", "no_log": False},
-            "revert_after": {"type": "int", "default": 60},
-            "missing_ok": {"type": "bool", "default": False},
-            "beside_others": {"type": "bool", "default": False},
-            "lose_runtime": {"type": "bool", "default": False},
-        },
-        required_if=[("state", "present", ["objects"]), ("state", "confirmed", ["token"])],
-        supports_check_mode=True,
-    )
-    params = module.params
-    if params["revert_after"] < 0:
-        module.fail_json(
-            msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
-        )
-    result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
-    if not module.get_bin_path("firewall-cmd", opt_dirs=_FOLDERS):
-        if params["state"] == "absent" or params["missing_ok"]:
-            module.exit_json(**{**result, "missing": True})
-        module.fail_json(
-            msg="firewalld is not installed: install the package firewalld, or set firewalld_install to true", **result
-        )
-    if os.geteuid() != 0:
-        module.fail_json(msg="firewalld needs root rights: use become", **result)
-    try:
-        result.update(_applied(module, params))
-    except ToolError as error:
-        module.fail_json(msg=f"{error}; the rules are the old ones", **result)
-    except OSError as error:
-        if params["state"] == "confirmed":
-            module.fail_json(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
-        module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
-    if module._diff and result["differences"]:
-        result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
-    module.exit_json(**result)
+    flag = {"type": "bool", "default": False}
+    call = Call("firewalld", "objects", beside_others=flag, lose_runtime=flag)
 
+    def applier():
+        tool = Firewalld(call.find, call.run, call.params["lose_runtime"])
+        return Applier(tool, call.run, call.module.check_mode)
 
-def _applied(module, params):
-    """Do what is asked for; returns what is to be returned. Raises ToolError or OSError."""
-
-    def run(command, text=None):
-        return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
-
-    def find(command):
-        path = module.get_bin_path(command, opt_dirs=_FOLDERS)
-        if not path:
-            raise ToolError(f"{command} is not installed")
-        return path
-
-    applier = Applier(Firewalld(find, run, params["lose_runtime"]), run, module.check_mode)
-    if params["state"] == "confirmed":
-        return applier.confirmed(params["token"])
-    if params["state"] == "absent":
-        return applier.absent()
-    others = [] if params["beside_others"] else _host.other_managers("firewalld", run)
-    if others:
-        raise ToolError(
-            "another firewall manager is at work on this host: {}; "
-            "stop it, or set firewalld_beside_others to true".format(", ".join(others))
-        )
-    return applier.present(params["objects"], params["revert_after"])
+    call.end({"firewall-cmd": "firewalld"}, applier)
 
 
 if __name__ == "__main__":

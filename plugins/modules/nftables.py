@@ -101,62 +101,15 @@ notes:
   returned: always
 """
 
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils._nft import Nft, NftError
+from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._nft import Nft
 from ansible_collections.egress.allowlist.plugins.module_utils._nft_apply import Applier
 
 
 def main():
     """Run one call."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
-            "ruleset": {"type": "dict"},
-            "token": {"type": "str", "no_log": False},
-            "revert_after": {"type": "int", "default": 60},
-            "missing_ok": {"type": "bool", "default": False},
-        },
-        required_if=[("state", "present", ["ruleset"]), ("state", "confirmed", ["token"])],
-        supports_check_mode=True,
-    )
-    params = module.params
-    if params["revert_after"] < 0:
-        module.fail_json(
-            msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
-        )
-    result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
-
-    def run(command, text=None):
-        return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
-
-    path = module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"])
-    if not path:
-        if params["state"] == "absent" or params["missing_ok"]:
-            module.exit_json(**{**result, "missing": True})
-        module.fail_json(
-            msg="nft is not installed: install the package nftables, or set nftables_install to true", **result
-        )
-    if os.geteuid() != 0:
-        module.fail_json(msg="nft needs root rights: use become", **result)
-    try:
-        applier = Applier(Nft(path, run), run, module.check_mode)
-        if params["state"] == "present":
-            result.update(applier.present(params["ruleset"], params["revert_after"]))
-        elif params["state"] == "confirmed":
-            result.update(applier.confirmed(params["token"]))
-        else:
-            result.update(applier.absent())
-    except NftError as error:
-        module.fail_json(msg=f"{error}; the rules are the old ones", **result)
-    except OSError as error:
-        if params["state"] == "confirmed":
-            module.fail_json(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
-        module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
-    if module._diff and result["differences"]:
-        result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
-    module.exit_json(**result)
+    call = Call("nftables", "ruleset")
+    call.end({"nft": "nftables"}, lambda: Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode))
 
 
 if __name__ == "__main__":

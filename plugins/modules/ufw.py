@@ -108,88 +108,17 @@ notes:
   returned: always
 """
 
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _host
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier
 from ansible_collections.egress.allowlist.plugins.module_utils._ufw import Ufw
-
-_FOLDERS = ["/usr/sbin", "/sbin"]
 
 
 def main():
     """Run one call."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
-            "rules": {"type": "dict"},
-            "token": {"type": "str", "no_log": False},
-            "revert_after": {"type": "int", "default": 60},
-            "missing_ok": {"type": "bool", "default": False},
-            "beside_others": {"type": "bool", "default": False},
-        },
-        required_if=[("state", "present", ["rules"]), ("state", "confirmed", ["token"])],
-        supports_check_mode=True,
-    )
-    params = module.params
-    if params["revert_after"] < 0:
-        module.fail_json(
-            msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back"
-        )
-    result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
-    tools = ["ufw"] + (["ipset"] if params["rules"] and params["rules"].get("chained") else [])
-    missing = [tool for tool in tools if not module.get_bin_path(tool, opt_dirs=_FOLDERS)]
-    if missing:
-        if params["state"] == "absent" or params["missing_ok"]:
-            module.exit_json(**{**result, "missing": True})
-        tool = missing[0]
-        module.fail_json(
-            msg=f"{tool} is not installed: install the package {tool}, or set ufw_install to true", **result
-        )
-    if os.geteuid() != 0:
-        module.fail_json(msg="ufw needs root rights: use become", **result)
-    try:
-        result.update(_applied(module, params))
-    except ToolError as error:
-        module.fail_json(msg=f"{error}; the rules are the old ones", **result)
-    except OSError as error:
-        if params["state"] == "confirmed":
-            module.fail_json(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
-        module.fail_json(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
-    if module._diff and result["differences"]:
-        result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
-    module.exit_json(**result)
-
-
-def _applied(module, params):
-    """Do what is asked for; returns what is to be returned. Raises ToolError or OSError."""
-
-    def run(command, text=None):
-        try:
-            return module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
-        except BrokenPipeError:
-            return 1, "", "it ended before it had read them"
-
-    def find(command, needed=True):
-        path = module.get_bin_path(command, opt_dirs=_FOLDERS)
-        if needed and not path:
-            raise ToolError(f"{command} is not installed")
-        return path
-
-    applier = Applier(Ufw(find, run), run, module.check_mode)
-    if params["state"] == "confirmed":
-        return applier.confirmed(params["token"])
-    if params["state"] == "absent":
-        return applier.absent()
-    others = [] if params["beside_others"] else _host.other_managers("ufw", run)
-    if others:
-        raise ToolError(
-            "another firewall manager is at work on this host: {}; stop it, or set ufw_beside_others to true".format(
-                ", ".join(others)
-            )
-        )
-    return applier.present(params["rules"], params["revert_after"])
+    call = Call("ufw", "rules", beside_others={"type": "bool", "default": False})
+    sets = bool(call.params["rules"] and call.params["rules"].get("chained"))
+    commands = {"ufw": "ufw", "ipset": "ipset"} if sets else {"ufw": "ufw"}
+    call.end(commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules of all host backends have in common: their options, and how a call goes and ends."""
+
+from __future__ import annotations
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.egress.allowlist.plugins.module_utils import _host
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+
+_FOLDERS = ["/usr/sbin", "/sbin"]
+
+
+class Call:
+    """One call of the module of C{backend}; C{native}: its option with the native form, C{more}: options of its own."""
+
+    def __init__(self, backend, native, **more):
+        self._backend, self._native = backend, native
+        self.module = AnsibleModule(
+            argument_spec={
+                "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
+                native: {"type": "dict"},
+                "token": {"type": "str", "no_log": False},
+                "revert_after": {"type": "int", "default": 60},
+                "missing_ok": {"type": "bool", "default": False},
+                **more,
+            },
+            required_if=[("state", "present", [native]), ("state", "confirmed", ["token"])],
+            supports_check_mode=True,
+        )
+        self.params = self.module.params
+
+    def run(self, command, text=None):
+        """Run a command with a text as its input; returns C{(status, output, errors)}."""
+        try:
+            return self.module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
+        except BrokenPipeError:
+            return 1, "", "it ended before it had read them"
+
+    def find(self, command, needed=True):
+        """Return the path of a command, None where there is none; raises ToolError for one that is needed."""
+        path = self.module.get_bin_path(command, opt_dirs=_FOLDERS)
+        if needed and not path:
+            raise ToolError(f"{command} is not installed")
+        return path
+
+    def end(self, commands, applier):
+        """Do what is asked for and end the module.
+
+        C{commands}: C{{command: package}} of what must be there; C{applier}: a function that returns what has
+        C{present(native, seconds)}, C{confirmed(token)} and C{absent()}.
+        """
+        params, fail = self.params, self.module.fail_json
+        if params["revert_after"] < 0:
+            fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
+        result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+        missing = [name for name in commands if not self.find(name, needed=False)]
+        if missing:
+            if params["state"] == "absent" or params["missing_ok"]:
+                self.module.exit_json(**{**result, "missing": True})
+            package = commands[missing[0]]
+            remedy = f"install the package {package}, or set {self._backend}_install to true"
+            fail(msg=f"{missing[0]} is not installed: {remedy}", **result)
+        if os.geteuid() != 0:
+            fail(msg=f"{self._backend} needs root rights: use become", **result)
+        try:
+            result.update(self._do(applier()))
+        except ToolError as error:
+            fail(msg=f"{error}; the rules are the old ones", **result)
+        except OSError as error:
+            if params["state"] == "confirmed":
+                fail(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
+            fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
+        if self.module._diff and result["differences"]:
+            result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
+        self.module.exit_json(**result)
+
+    def _do(self, applier):
+        if self.params["state"] == "confirmed":
+            return applier.confirmed(self.params["token"])
+        if self.params["state"] == "absent":
+            return applier.absent()
+        # A module without this option has a table of its own, beside which others may work.
+        alone = "beside_others" in self.params and not self.params["beside_others"]
+        others = _host.other_managers(self._backend, self.run) if alone else []
+        if others:
+            raise ToolError(
+                "another firewall manager is at work on this host: {}; stop it, or set {}_beside_others to true".format(
+                    ", ".join(others), self._backend
+                )
+            )
+        return applier.present(self.params[self._native], self.params["revert_after"])
