@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, LONG, NEW, OLD, SUITES, Host, alone, native, row
+from tests.support.firewalld_host import HOME, LONG, NEW, OLD, SUITES, Host, alone, native
+from tests.support.module_host import row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, kill, native, row
+from tests.support.firewalld_host import HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, native
+from tests.support.module_host import kill, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

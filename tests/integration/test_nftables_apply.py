@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, alone, native, normalised, row, uncounted
+from tests.support.module_host import row
+from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, alone, native, normalised, uncounted
 from tests.support.other_tables import OTHERS
 
 pytestmark = pytest.mark.usefixtures("namespaces")

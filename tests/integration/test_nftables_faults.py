@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, finish, kill, native, row
+from tests.support.module_host import finish, kill, row
+from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -60,7 +61,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     seen = set()
     for number in range(count):
         new = number % 2
-        process = host.start(ruleset=TURNS[turn][new], revert_after=after)
+        process = host.begin(ruleset=TURNS[turn][new], revert_after=after)
         time.sleep(moments.uniform(0.3, 1.0) * seconds)
         kill(process)
         settle(host)
@@ -212,7 +213,7 @@ def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
         host.apply(ruleset)
         states.add(host.rules())
     for _round in range(4):
-        runs = [host.start(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
+        runs = [host.begin(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
         for run in runs:
             done = finish(run)
             assert not done.get("failed"), done

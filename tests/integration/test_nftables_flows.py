@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, connect, linked
-from tests.support.nft_host import native, row
+from tests.support.module_host import row
+from tests.support.nft_host import native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.nft_host import Host, native, row
+from tests.support.module_host import row
+from tests.support.nft_host import Host, native
 from tests.support.packets import TCP, UDP, World, gateway_world
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, linked
-from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, native, row
+from tests.support.module_host import row
+from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, connects, linked, listen
-from tests.support.nft_host import HOST, native, row
+from tests.support.module_host import row
+from tests.support.nft_host import HOST, native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

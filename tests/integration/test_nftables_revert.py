@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.ends import Ends, connect, linked, listen
-from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, kill, native, row
+from tests.support.module_host import kill, row
+from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -120,7 +121,7 @@ def test_a_token_confirms_only_its_own_change(host: Host) -> None:
 
 def test_the_module_is_killed_after_loading(host: Host) -> None:
     rules = host.rules()
-    process = host.start(ruleset=native(*OLD, policy="deny"), revert_after=2)
+    process = host.begin(ruleset=native(*OLD, policy="deny"), revert_after=2)
     wait_until(lambda: host.rules() != rules)
     kill(process)
     wait_until(lambda: host.rules() == rules)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.nft_host import row
+from tests.support.module_host import row
 from tests.support.systems import SUITES, play
 from tests.support.ufw_host import DEFAULTS, NEW, OLD, USER4, USER6, Host, alone, comments, native, shared
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.nft_host import finish, kill, row
+from tests.support.module_host import finish, kill, row
 from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -58,7 +58,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     seen = set()
     for number in range(-(-KILLS // (2 * len(TURNS)))):
         new = number % 2
-        process = host.start(rules=TURNS[turn][new], revert_after=after)
+        process = host.begin(rules=TURNS[turn][new], revert_after=after)
         time.sleep(moments.uniform(0.4, 1.6) * seconds)
         kill(process)
         settle(host)
@@ -188,5 +188,5 @@ def test_ufw_holds_its_lock_for_too_long(host: Host) -> None:
     script = "import fcntl, time; f = open('/run/ufw.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(1.5)"
     host.shell(f'python3 -c "{script}" >/dev/null 2>&1 & sleep 0.3')
     began = time.monotonic()
-    assert finish(host.start(rules=native(*OLD), revert_after=0))["changed"]
+    assert finish(host.begin(rules=native(*OLD), revert_after=0))["changed"]
     assert time.monotonic() - began > 0.8

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.ends import WORLD, connect, listen
-from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
-from tests.support.nft_host import HOST, PEER, finish
+from tests.support.module_host import finish
+from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses, add_default_routes, link
+from tests.support.nft_host import HOST, PEER
 from tests.support.ufw_host import CANDIDATE, DEFAULTS, NEW, OLD, RUN, USER4, Host, alone, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -133,9 +134,9 @@ def test_ufw_commands_at_the_same_time(host: Host) -> None:
     for wanted, port in zip((DENY, native(*OLD), DENY), ports, strict=True):
         users = subprocess.Popen(
             [*host.space.enter(), "chroot", "/run/system", "/usr/sbin/ufw", "allow", f"{port}/tcp"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=host.environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
         )  # fmt: skip
-        done = finish(host.start(rules=wanted, revert_after=0))
+        done = finish(host.begin(rules=wanted, revert_after=0))
         users.communicate()
         assert users.returncode == 0
         assert not done.get("failed"), done

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.nft_host import row
+from tests.support.module_host import row
 from tests.support.systems import SUITES
 from tests.support.ufw_host import INIT, NEW, OLD, Host, native, shared
 

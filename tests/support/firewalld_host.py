@@ -1,18 +1,12 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Debian in a sandbox whose firewalld the module works on, under the Debian's own Python.
-
-The module runs as Ansible runs it on a target, in a process of its own, but without the play around it.
-"""
+"""A Debian in a sandbox whose firewalld the module works on, under the Debian's own Python."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,22 +16,14 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.firewalld import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
-from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
-from tests.support.systems import Firewalld, module_environment, start_firewalld, system
+from tests.support.module_host import ModuleHost, row
+from tests.support.namespaces import ENVIRONMENT, Namespace
+from tests.support.systems import Firewalld, start_firewalld, system
 
 LONG = bool(os.environ.get("LONG_RUNS"))
 SUITES = ["bookworm", "trixie"]  # what has a firewalld that is new enough
 HOME, RUN = "/etc/firewalld", "/run/egress-allowlist"
 CANDIDATE = f"{HOME}/.egress_allowlist.unconfirmed"
-_RUN = """
-import sys
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-from ansible_collections.egress.allowlist.plugins.modules import firewalld
-firewalld.main()
-"""
-
-
 _LISTING = """
 from firewall.client import FirewallClient
 client = FirewallClient()
@@ -54,12 +40,6 @@ print("direct", client.getAllChains(), client.getAllRules(), client.getAllPassth
 """
 
 
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    """Return a row of a vendor's."""
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"} | more
-
-
 def native(*rows: dict, **options: Any) -> dict:
     """Return what the filter firewalld_objects makes of rows."""
     return render(merge_vendors(expand_rows(list(rows))), **options)
@@ -74,57 +54,15 @@ NEW = [
 
 
 @dataclass
-class Host:
+class Host(ModuleHost):
     """A host with firewalld; C{daemon} is None while none runs."""
 
+    name, native, path = "firewalld", "objects", ENVIRONMENT["PATH"]
     space: Namespace
     daemon: Firewalld | None = field(default=None)
 
     def __post_init__(self) -> None:
         self.shell("printf 'nameserver 198.18.1.1\\nnameserver 2001:2::1:1\\n' > /etc/resolv.conf")
-        self._environment = module_environment(self.space)
-
-    def begin(self, **params: Any) -> subprocess.Popen[str]:
-        """Start the module in a process group of its own; C{finish} waits for it."""
-        check = params.pop("check", False)
-        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
-        process = subprocess.Popen(
-            [*self.space.enter(), "chroot", MOUNTED, "/usr/bin/python3", "-c", _RUN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**ENVIRONMENT, **self._environment},
-        )
-        assert process.stdin
-        try:
-            process.stdin.write(json.dumps(arguments))
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
-        process.stdin = None
-        return process
-
-    def module(self, **params: Any) -> dict[str, Any]:
-        """Run the module; returns what it says, failed or not."""
-        return finish(self.begin(**params))
-
-    def apply(self, objects: dict, *, after: int = 0, **params: Any) -> dict[str, Any]:
-        """Apply and, unless C{after} arms the way back, confirm at once; fails where the module fails."""
-        done = self.module(objects=objects, revert_after=after, **params)
-        assert not done.get("failed"), done
-        return done
-
-    def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
-        """Confirm what an armed run applied."""
-        return self.module(state="confirmed", token=applied["token"])
-
-    def shell(self, script: str) -> str:
-        """Run a script on the host; returns what it prints."""
-        done = self.space.target(["sh", "-ec", script])
-        assert done.returncode == 0, (script, done.stdout, done.stderr)
-        return done.stdout
 
     def start(self) -> None:
         """Start firewalld; what one that was killed left in the kernel goes before, as it goes with a reboot."""
@@ -174,19 +112,6 @@ def block(text: str) -> str:
         return text
     members, end, rest = rest.partition("}")
     return head + found + ", ".join(sorted(" ".join(member.split()) for member in members.split(","))) + end + rest
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> dict[str, Any]:
-    """Return what a started module says."""
-    out, err = process.communicate(timeout=seconds)
-    assert out.lstrip().startswith("{"), out + err
-    return json.loads(out)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """Kill a module and all of its process group at once."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 @contextmanager

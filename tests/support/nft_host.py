@@ -1,10 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host in a namespace on which the module runs.
-
-The module runs as Ansible runs it on a target, in a process of its own, but without the play around it.
-"""
+"""A host in a namespace on which the module nftables runs."""
 
 from __future__ import annotations
 
@@ -12,9 +9,6 @@ import json
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +19,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
+from tests.support.module_host import ModuleHost, row
 from tests.support.namespaces import Namespace
 from tests.support.packets import World
 
@@ -33,20 +28,7 @@ MAIN, BOOT = "/etc/nftables.conf", "/etc/nftables.d/egress_allowlist.nft"
 CANDIDATE, RUN = "/etc/nftables.d/.egress_allowlist.nft.unconfirmed", "/run/egress-allowlist"
 HOST = {4: "198.18.1.2", 6: "2001:2::1:2"}  # with a neighbour
 PEER = {4: "198.18.1.1", 6: "2001:2::1:1"}  # the neighbour, and the name server
-_RUN = """
-import sys
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-from ansible_collections.egress.allowlist.plugins.modules import nftables
-nftables.main()
-"""
 _COUNTS = re.compile(r"packets (\d+) bytes (\d+)")
-
-
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    """Return a row of a vendor's."""
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"} | more
 
 
 def native(*rows: dict, timers: Sequence[dict] = (), **options: Any) -> dict:
@@ -63,9 +45,10 @@ NEW = [
 
 
 @dataclass
-class Host:
+class Host(ModuleHost):
     """A host whose rules are looked at and changed."""
 
+    name, native = "nftables", "ruleset"
     space: Namespace
     path: str = os.environ["PATH"]
 
@@ -76,44 +59,6 @@ class Host:
             "rm -rf /etc/chrony* /etc/ntp* /etc/openntpd /etc/systemd/timesyncd* /etc/sysconfig /etc/nftables.d; "
             "rm -f /etc/os-release; echo ID=debian > /etc/os-release"
         )
-
-    def start(self, *, check: bool = False, **params: Any) -> subprocess.Popen[str]:
-        """Start the module in a process group of its own; C{finish} waits for it."""
-        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
-        process = subprocess.Popen(
-            [*enter(self.space), sys.executable, "-c", _RUN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, "PATH": self.path, "PYTHONPATH": str(REPOSITORY / ".collections")},
-        )
-        assert process.stdin
-        process.stdin.write(json.dumps(arguments))
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    def module(self, **params: Any) -> dict[str, Any]:
-        """Run the module; returns what it says, failed or not."""
-        return finish(self.start(**params))
-
-    def apply(self, ruleset: dict, *, after: int = 0, **params: Any) -> dict[str, Any]:
-        """Apply and, unless C{after} arms the way back, confirm at once; fails where the module fails."""
-        done = self.module(ruleset=ruleset, revert_after=after, **params)
-        assert not done.get("failed"), done
-        return done
-
-    def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
-        """Confirm what an armed run applied."""
-        return self.module(state="confirmed", token=applied["token"])
-
-    def shell(self, script: str) -> str:
-        """Run a script on the host; returns what it prints."""
-        done = self.space.run(["sh", "-ec", script])
-        assert done.returncode == 0, (script, done.stderr)
-        return done.stdout
 
     def load(self, text: str) -> None:
         """Load rules by hand."""
@@ -159,24 +104,6 @@ class Host:
             port = next(value for name, value in fields if name == "dport")
             found[destination, int(port)] = int(line.split()[2])
         return found
-
-
-def enter(space: Namespace) -> list[str]:
-    """Return the command that runs another one inside."""
-    return ["nsenter", "--target", str(space.pid), "--net", "--mount", "--pid", f"--wd={REPOSITORY}", "--"]
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 60) -> dict[str, Any]:
-    """Return what a started module says."""
-    out, err = process.communicate(timeout=seconds)
-    assert out.lstrip().startswith("{"), out + err
-    return json.loads(out)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """Kill a module and all of its process group at once."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 def normalised(listing: str) -> str:

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import atexit
-import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,21 +17,14 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.ufw import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
-from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
-from tests.support.nft_host import finish, row
-from tests.support.systems import enable_ufw, module_environment, system
+from tests.support.module_host import ModuleHost, row
+from tests.support.namespaces import ENVIRONMENT, Namespace
+from tests.support.systems import enable_ufw, system
 
 HOME, DEFAULTS, RUN = "/etc/ufw", "/etc/default/ufw", "/run/egress-allowlist"
 USER4, USER6 = f"{HOME}/user.rules", f"{HOME}/user6.rules"
 CANDIDATE = f"{HOME}/.egress_allowlist.unconfirmed"
 INIT = "/lib/ufw/ufw-init"
-_RUN = """
-import sys
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-from ansible_collections.egress.allowlist.plugins.modules import ufw
-ufw.main()
-"""
 # The user's own, of every kind that ufw writes in its own way.
 USERS = """
 ufw allow 22/tcp comment 'my ssh'
@@ -65,54 +56,16 @@ NEW = [
 
 
 @dataclass
-class Host:
+class Host(ModuleHost):
     """A host whose ufw is looked at and changed."""
 
+    name, native = "ufw", "rules"
     space: Namespace
     suite: str = ""
     path: str = ENVIRONMENT["PATH"]
 
     def __post_init__(self) -> None:
-        self.environment = {**ENVIRONMENT, **module_environment(self.space), "PYTHONDONTWRITEBYTECODE": "1"}
         self.write("/etc/resolv.conf", "nameserver 198.18.1.1\nnameserver 2001:2::1:1\n")
-
-    def start(self, *, check: bool = False, **params: Any) -> subprocess.Popen[str]:
-        """Start the module in a process group of its own; C{finish} waits for it."""
-        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
-        process = subprocess.Popen(
-            [*self.space.enter(), "chroot", MOUNTED, "/usr/bin/python3", "-c", _RUN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**self.environment, "PATH": self.path},
-        )
-        assert process.stdin
-        process.stdin.write(json.dumps(arguments))
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    def module(self, **params: Any) -> dict[str, Any]:
-        """Run the module; returns what it says, failed or not."""
-        return finish(self.start(**params))
-
-    def apply(self, rules: dict, *, after: int = 0, **params: Any) -> dict[str, Any]:
-        """Apply and, unless C{after} arms the way back, confirm at once; fails where the module fails."""
-        done = self.module(rules=rules, revert_after=after, **params)
-        assert not done.get("failed"), done
-        return done
-
-    def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
-        """Confirm what an armed run applied."""
-        return self.module(state="confirmed", token=applied["token"])
-
-    def shell(self, script: str) -> str:
-        """Run a script on the host; returns what it prints."""
-        done = self.space.target(["sh", "-ec", script])
-        assert done.returncode == 0, (script, done.stdout, done.stderr)
-        return done.stdout
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the host's; a link is replaced."""

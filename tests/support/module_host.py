@@ -1,0 +1,99 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in a namespace on which a module runs as Ansible runs it on a target, but without the play around it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
+from tests.support.systems import module_environment
+
+_RUN = """
+import sys
+from importlib import import_module
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
+import_module("ansible_collections.egress.allowlist.plugins.modules." + sys.argv[1]).main()
+"""
+
+
+def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
+    """Return a row of a vendor's."""
+    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
+    return found | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"} | more
+
+
+class ModuleHost:
+    """What the hosts of all backends have in common; C{space} is set by whoever derives from it."""
+
+    name: str  # of the module
+    native: str  # its option with the native form
+    space: Namespace
+    path: str  # where commands are looked for
+
+    def begin(self, *, check: bool = False, **params: Any) -> subprocess.Popen[str]:
+        """Start the module in a process group of its own; C{finish} waits for it."""
+        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
+        if self.space.system:
+            python, environment = (
+                ["chroot", MOUNTED, "/usr/bin/python3"],
+                {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        else:
+            python, environment = [sys.executable], dict(os.environ)
+        process = subprocess.Popen(
+            [*self.space.enter(), *python, "-c", _RUN, self.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**environment, **module_environment(self.space), "PATH": self.path},
+        )
+        assert process.stdin
+        with contextlib.suppress(BrokenPipeError):  # its end will be told by what it says
+            process.stdin.write(json.dumps(arguments))
+            process.stdin.close()
+        process.stdin = None
+        return process
+
+    def module(self, **params: Any) -> dict[str, Any]:
+        """Run the module; returns what it says, failed or not."""
+        return finish(self.begin(**params))
+
+    def apply(self, native: dict, *, after: int = 0, **params: Any) -> dict[str, Any]:
+        """Apply and, unless C{after} arms the way back, confirm at once; fails where the module fails."""
+        done = self.module(**{self.native: native}, revert_after=after, **params)
+        assert not done.get("failed"), done
+        return done
+
+    def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
+        """Confirm what an armed run applied."""
+        return self.module(state="confirmed", token=applied["token"])
+
+    def shell(self, script: str) -> str:
+        """Run a script on the host; returns what it prints."""
+        done = self.space.target(["sh", "-ec", script])
+        assert done.returncode == 0, (script, done.stdout, done.stderr)
+        return done.stdout
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 120) -> dict[str, Any]:
+    """Return what a started module says."""
+    out, err = process.communicate(timeout=seconds)
+    assert out.lstrip().startswith("{"), out + err
+    return json.loads(out)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a module and all of its process group at once."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
