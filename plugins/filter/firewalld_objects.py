@@ -53,7 +53,7 @@ options:
     description:
       - The priority of our policies, below 0; policies with a lower number are asked first. What comes in has one less.
     type: int
-    default: -100
+    default: -2
   stopped:
     description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
     type: str

@@ -12,7 +12,6 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
@@ -23,7 +22,6 @@ from tests.support.module_host import ModuleHost, row
 from tests.support.namespaces import Namespace
 from tests.support.packets import World
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MAIN, BOOT = "/etc/nftables.conf", "/etc/nftables.d/egress_allowlist.nft"
 CANDIDATE, RUN = "/etc/nftables.d/.egress_allowlist.nft.unconfirmed", "/run/egress-allowlist"
 HOST = {4: "198.18.1.2", 6: "2001:2::1:2"}  # with a neighbour

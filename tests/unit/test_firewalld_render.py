@@ -70,7 +70,7 @@ def test_one_rule() -> None:
         "services/egress-acme-calls.xml",
     ]
     policy = read(native, HOST)
-    assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-100")
+    assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-2")
     assert [(part.tag, part.get("name")) for part in policy if "zone" in part.tag] == [
         ("ingress-zone", "HOST"),
         ("egress-zone", "ANY"),
@@ -234,7 +234,7 @@ def test_what_comes_in() -> None:
         path = f"policies/egress-allow-{name}.xml"
         assert list(opened(native, path)) == [("198.51.100.0/28", "udp", "3478")]
         policy = read(native, path)
-        assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-101")
+        assert (policy.get("target"), policy.get("priority")) == ("CONTINUE", "-3")
         assert [part.get("name") for part in policy if "zone" in part.tag] == zones
     assert [prefix for prefix, *rest in opened(native)] == [V4]
     assert "policies/egress-allow-in.xml" not in made(rule())["files"]

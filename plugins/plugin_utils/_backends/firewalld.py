@@ -86,7 +86,7 @@ def render(
     sources: Sequence[str] | str = (),
     ingress_zones: Sequence[str] = ("ANY",),
     egress_zones: Sequence[str] = ("ANY",),
-    priority: int = -100,
+    priority: int = -2,
     stopped: str = "reject",
     log_rate: str = "10/minute",
     dns_servers: Sequence[str] | str = (),
