@@ -14,6 +14,8 @@ author:
 description:
   - Renders what P(egress.allowlist.merge_vendors#filter) returns for M(egress.allowlist.nftables).
   - One map lookup per packet decides, however long the list is; its value is the counter of the vendor service.
+extends_documentation_fragment:
+  - egress.allowlist.rendering
 options:
   _input:
     description: The allowlist.
@@ -24,21 +26,6 @@ options:
     type: str
     choices: [unmanaged, audit, deny]
     default: audit
-  scope:
-    description: Packets of the host itself, packets that it forwards, or both.
-    type: str
-    choices: [host, gateway, both]
-    default: host
-  names:
-    description: C(report) accepts that C(deny) stops what is only known by name.
-    type: str
-    choices: ["", report]
-    default: ""
-  sources:
-    description: Prefixes of clients whose forwarded packets are filtered; empty means all forwarded packets.
-    type: list
-    elements: str
-    default: []
   stopped:
     description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
     type: str
@@ -48,21 +35,6 @@ options:
     description: How many stopped packets are logged at most.
     type: str
     default: 10/minute
-  dns_servers:
-    description: The only name servers that may be asked; empty means those that the host has configured.
-    type: list
-    elements: str
-    default: []
-  ntp_servers:
-    description: The only time servers that may be asked; empty means those that the host has configured.
-    type: list
-    elements: str
-    default: []
-  allow:
-    description: Additions to the baseline, rows with C(destination), C(ports) and C(protocol).
-    type: list
-    elements: dict
-    default: []
   into:
     description: A table of the user's to put the rules into, with C(family), C(table), C(chain) and C(jump).
     type: dict

@@ -35,13 +35,6 @@ options:
   objects:
     description: What the filter returned. Needed for O(state=present).
     type: dict
-  token:
-    description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
-    type: str
-  revert_after:
-    description: Seconds until the host goes back to the former rules. 0 confirms at once.
-    type: int
-    default: 60
   missing_ok:
     description: Return RV(missing) instead of failing where firewalld is not installed.
     type: bool
@@ -57,17 +50,12 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Changes nothing and returns the same difference.
-    support: full
-  diff_mode:
-    description: Shows what is opened and shut, in words.
-    support: full
   platform:
     description: Linux with firewalld.
     platforms: linux
     support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - egress.allowlist.applying
 """
 
 EXAMPLES = r"""

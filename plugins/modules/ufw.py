@@ -34,13 +34,6 @@ options:
   rules:
     description: What the filter returned. Needed for O(state=present).
     type: dict
-  token:
-    description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
-    type: str
-  revert_after:
-    description: Seconds until the host goes back to the former rules. 0 confirms at once.
-    type: int
-    default: 60
   missing_ok:
     description: Return RV(missing) instead of failing where ufw is not installed, or ipset where sets are wanted.
     type: bool
@@ -50,17 +43,12 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Changes nothing and returns the same difference.
-    support: full
-  diff_mode:
-    description: Shows what is opened and shut, in words.
-    support: full
   platform:
     description: Linux with ufw.
     platforms: linux
     support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - egress.allowlist.applying
 """
 
 EXAMPLES = r"""

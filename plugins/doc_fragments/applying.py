@@ -1,0 +1,28 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that apply to a host have in common."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options and attributes of an application."""
+
+    DOCUMENTATION = r"""
+options:
+  token:
+    description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
+    type: str
+  revert_after:
+    description: Seconds until the host goes back to the former rules. 0 confirms at once.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    description: Changes nothing and returns the same difference.
+    support: full
+  diff_mode:
+    description: Shows what is opened and shut, in words.
+    support: full
+"""
