@@ -166,7 +166,9 @@ class Revert:
         if systemd_runs() and self._start_systemd(script, seconds, token):
             return
         # A session of its own, no open files of ours: it outlives the module, the connection and the controller.
-        waiting = 'cd /; exec </dev/null >/dev/null 2>&1; echo $$ >"$2.pid"; sleep "$1"; exec /bin/sh "$2" "$3"'
+        # Who is stopped before it has said its number finds its script gone, and leaves no number behind.
+        waiting = 'cd /; exec </dev/null >/dev/null 2>&1; echo $$ >"$2.pid"; [ -e "$2" ] || exec rm -f "$2.pid"; '
+        waiting += 'sleep "$1"; exec /bin/sh "$2" "$3"'
         command = ["setsid", "--fork", "/bin/sh", "-c", waiting, self.unit, str(seconds), script, token]
         status, dummy, errors = self._run(command)
         if status:
@@ -174,10 +176,9 @@ class Revert:
 
     def stop(self, but=""):
         """End what waits to go back, except for the token C{but}; tidying only, the candidate decides."""
-        for script in glob.glob(self._scripts + "*"):
-            token = script[len(self._scripts) :]
-            if token.endswith(".pid") or token == but:
-                continue
+        found = {path[len(self._scripts) :].partition(".")[0] for path in glob.glob(self._scripts + "*")}
+        for token in sorted(found - {but}):
+            script = self._scripts + token
             if systemd_runs():
                 self._run(["systemctl", "stop", f"{self.unit}-{token}.timer"])
             process = read(script + ".pid").strip()

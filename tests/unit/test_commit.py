@@ -152,6 +152,32 @@ def test_it_does_not_go_back_after_a_decision(revert: _commit.Revert, tmp_path: 
     assert Path(revert.rollback).exists() is (decision != "forgotten")
 
 
+def test_a_number_without_a_script_is_tidied(revert: _commit.Revert) -> None:
+    propose(revert, "aa")
+    Path(revert.folder, "test.revert-bb.pid").write_text("999999999\n")
+    Path(revert.folder, "test.revert-cc.pid").write_text("\n")
+    revert.stop(but="cc")
+    assert [path.name for path in Path(revert.folder).glob("*.pid")] == ["test.revert-cc.pid"]
+
+
+def test_a_way_back_that_is_stopped_before_it_began_leaves_nothing(
+    revert: _commit.Revert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[subprocess.Popen[bytes]] = []
+
+    def run_late(command: list[str], text: str = "") -> tuple[int, str, str]:
+        late.append(subprocess.Popen(["sh", "-c", 'sleep 0.3; exec "$@"', "sh", *command]))
+        return 0, "", ""
+
+    propose(revert, "aa")
+    monkeypatch.setattr(revert, "_run", run_late)
+    revert.start("true", 5, "aa")
+    revert.stop()
+    assert late[0].wait() == 0
+    time.sleep(0.2)
+    assert list(Path(revert.folder).glob("*.revert-*")) == []
+
+
 def test_a_way_back_that_fails_keeps_what_it_needs(revert: _commit.Revert) -> None:
     propose(revert, "aa")
     revert.start("false", 0, "aa")
