@@ -59,20 +59,19 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     for number in range(-(-KILLS // (2 * len(TURNS)))):
         new = number % 2
         process = host.begin(rules=TURNS[turn][new], revert_after=after)
-        time.sleep(moments.uniform(0.4, 1.6) * seconds)
+        time.sleep(moments.uniform(0.2, 1.6) * seconds)
         kill(process)
         settle(host)
         live = families(host.kernel())
         for version, found in enumerate(live):
             assert found in [families(state)[version] for state in states], f"kill {number}: neither old nor new rules"
+        seen.add(("live", *(families(states[new])[version] == found for version, found in enumerate(live))))
         if number % 3:
             host.reboot()
             assert host.kernel() in states, f"kill {number}: a boot brings neither the old nor the new rules"
             booted = states.index(host.kernel())
             seen.add(("boot", booted == new))
             assert (host.texts(), host.sets()) == (texts[booted], members[booted])
-        else:
-            seen.add(("live", *(families(states[new])[version] == found for version, found in enumerate(live))))
         applied = host.apply(TURNS[turn][new], after=after)
         if applied["armed"]:
             host.confirm(applied)
