@@ -29,7 +29,6 @@ _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
 _LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
 _SET_BACK = "changed on the host since, set back"
-_SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
 # Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
 _GUARD = """import fcntl, os, sys, time
 lock = open(sys.argv[1], "w")
@@ -223,7 +222,7 @@ class Ufw:
         named = {place: name for name, places in names.items() for place in places}
         found = []
         for service, addresses in servers.items():
-            protocol, ports, label = _SERVICES[service]
+            protocol, ports, label = rules.SERVICES[service]
             for server in addresses:
                 label_of = f"{label} {named[server]}" if service == "ntp" and server in named else label
                 made = rules.specs(native["roads"], rules.version_of(server), protocol, ports, server)
@@ -284,6 +283,6 @@ def _known(files):
     for path in kernel.FILES.values():
         for entry in rules.parse(files[path]).blocks:
             label, dummy, name = entry.label.rpartition(" ")
-            if label == _SERVICES["ntp"][2]:
+            if label == rules.SERVICES["ntp"][2]:
                 known.setdefault(name, set()).add(entry.spec.split()[3])
     return {name: sorted(addresses) for name, addresses in known.items()}

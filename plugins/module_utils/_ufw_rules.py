@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 OWNER = " (egress.allowlist)"
+# Protocol, port and label of what the baseline lets a host ask.
+SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 _START = "### RULES ###\n"
 _BLOCK = re.compile(

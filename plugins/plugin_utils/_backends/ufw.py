@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, address, specs
+from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, SERVICES, address, specs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import (
     STOPPED,
@@ -31,7 +31,6 @@ POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
 _MOST_PORTS = 15  # of one multiport match; a range counts as two
 _DHCP = {4: "67,68", 6: "546,547"}  # client and server, in both directions
-_SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
 _TARGETS = {"drop": "DROP", "reject": "REJECT"}
 _ACTIONS = {"drop": "deny", "reject": "reject"}
 
@@ -198,7 +197,7 @@ def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads
     for version, ports in _DHCP.items():
         rules += [f"{spec} # baseline DHCP" for spec in specs(roads, version, "udp", ports, "", sport=ports)]
     for name, listed in servers.items():
-        protocol, ports, label = _SERVICES[name]
+        protocol, ports, label = SERVICES[name]
         for version in sorted(listed):
             for server in listed[version]:
                 rules += [f"{spec} # {label}" for spec in specs(roads, version, protocol, ports, server)]
