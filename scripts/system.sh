@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the directory of a small Debian's root file system with ufw and firewalld in it; builds it (20 s) if it is not
+# Prints the directory of a small Debian's root file system with ufw, firewalld and dnsmasq in it; builds it (20 s) if it is not
 # in the cache. Tests start these tools there: on the developer's machine they are neither installed nor started.
 #
 #     scripts/system.sh SUITE     bullseye, bookworm or trixie
@@ -11,7 +11,7 @@ suite="${1:-}"
 case "$suite" in bullseye | bookworm | trixie) ;; *) fail "unknown suite '$suite': bullseye, bookworm or trixie" ;; esac
 [ "$(id -u)" = 0 ] || exec scripts/with_root.sh scripts/system.sh "$@"
 
-packages=python3,python3-apt,ufw,firewalld,ipset,iptables,nftables,dbus,iproute2,conntrack,procps
+packages=python3,python3-apt,ufw,firewalld,ipset,iptables,nftables,dbus,iproute2,conntrack,procps,dnsmasq
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 system="$EGRESS_CACHE/systems/$suite-$(printf '%s %s' "$suite" "$packages" | cat - scripts/system.sh | digest -)"
 
