@@ -53,10 +53,10 @@ SO_RCVBUFFORCE, ETH_P_ALL, PACKET_OUTGOING = 33, 3, 4
 # The namespaces' own addresses: benchmarking ranges, which no vendor can own.
 SOURCE = {4: "198.18.1.2", 6: "2001:2::1:2"}
 SOURCES = ["198.18.1.0/24", "2001:2::1:0/112"]  # where the gateway's clients are
-_GATEWAY = {4: "198.18.1.1", 6: "2001:2::1:1"}
-_UPLINK = {4: "198.18.2.2", 6: "2001:2::2:2"}
+GATEWAY = {4: "198.18.1.1", 6: "2001:2::1:1"}
+UPLINK = {4: "198.18.2.2", 6: "2001:2::2:2"}
 _ADDRESSES = {4: (socket.AF_INET, slice(12, 20)), 6: (socket.AF_INET6, slice(8, 40))}  # where a packet bears the two
-_NEXT_HOP = {4: "198.18.2.1", 6: "2001:2::2:1"}
+NEXT_HOP = {4: "198.18.2.1", 6: "2001:2::2:1"}
 
 
 def _sum(data: bytes) -> int:
@@ -233,7 +233,7 @@ def host_world(system: str | Path = "") -> Iterator[World]:
         host, wire = namespaces(ends, 2, system)
         link(host, "up0", wire, "wire0")
         add_addresses(host, "up0", SOURCE, BITS)
-        add_default_routes(host, "up0", _GATEWAY, MACS[1])
+        add_default_routes(host, "up0", GATEWAY, MACS[1])
         world = World("host", host, host, wire)
         ends.callback(world.close)
         yield world
@@ -247,14 +247,14 @@ def gateway_world(system: str | Path = "") -> Iterator[World]:
         link(client, "up0", gateway, "inside0")
         link(gateway, "outside0", wire, "wire0")
         add_addresses(client, "up0", SOURCE, BITS)
-        add_addresses(gateway, "inside0", _GATEWAY, BITS)
-        add_addresses(gateway, "outside0", _UPLINK, BITS)
+        add_addresses(gateway, "inside0", GATEWAY, BITS)
+        add_addresses(gateway, "outside0", UPLINK, BITS)
         gateway.script("echo 1 > /proc/sys/net/ipv4/ip_forward\necho 1 > /proc/sys/net/ipv6/conf/all/forwarding")
-        add_default_routes(client, "up0", _GATEWAY, MACS[1])
-        add_default_routes(gateway, "outside0", _NEXT_HOP, MACS[1])
+        add_default_routes(client, "up0", GATEWAY, MACS[1])
+        add_default_routes(gateway, "outside0", NEXT_HOP, MACS[1])
         # What comes back, and the gateway's own answers (a reject, for one), must find the client.
-        add_addresses(wire, "wire0", _NEXT_HOP, BITS)
-        add_default_routes(wire, "wire0", _UPLINK, MACS[0])
+        add_addresses(wire, "wire0", NEXT_HOP, BITS)
+        add_default_routes(wire, "wire0", UPLINK, MACS[0])
         for version, address in SOURCE.items():
             gateway.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev inside0 nud permanent")
         world = World("gateway", gateway, client, wire)

@@ -1,0 +1,188 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts and gateways with a real dnsmasq, a DNS above it that a test changes, and packets to what was learned.
+
+gateway:  client ──veth── gateway (dnsmasq) ──veth── outside (the zone; answers for C{LIVE})
+host:     host (dnsmasq) ──veth── outside
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+
+from tests.support import firewalld_host, nft_host
+from tests.support.dns_client import Answer, ask, ask_both
+from tests.support.module_host import ModuleHost
+from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses
+from tests.support.packets import GATEWAY, NEXT_HOP, SOURCE, TCP, World, gateway_world, host_world
+from tests.support.systems import system
+from tests.support.zone import Zone
+
+# What the outside answers for besides its own addresses: no special addresses, for those are never learned.
+LIVE = {4: "52.84.0.0/16", 6: "2600:9000::/32"}
+KEEPER = "/usr/local/sbin/egress-allowlist-names"
+_DNSMASQ = "/etc/init.d/dnsmasq"
+
+
+class NftHost(nft_host.Host):
+    """A host of the module nftables whose files and Python are those of its own system."""
+
+    path: str = ENVIRONMENT["PATH"]
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the host's; a link is replaced."""
+        script = f"rm -f {path}; mkdir -p $(dirname {path}); cat > {path}"
+        self.space.target(["sh", "-ec", script], input=text, check=True)
+
+    def read(self, path: str) -> str:
+        """Return a file's text, '' where there is none."""
+        return self.space.target(["cat", path]).stdout
+
+
+@dataclass
+class NamesWorld:
+    """A host or gateway with dnsmasq; C{upstream} and C{resolver}: who answers it, and whom its clients ask."""
+
+    world: World
+    host: ModuleHost
+    zone: Zone
+    upstream: dict[int, str]
+    resolver: dict[int, str]
+
+    @property
+    def client(self) -> Namespace:
+        """Return where the questions and the packets come from."""
+        return self.world.sender
+
+    def ask(self, name: str, kind: str = "A", *, version: int = 4, tcp: bool = False, seconds: float = 3) -> Answer:
+        """Ask dnsmasq; C{version} is that of the way to it."""
+        return ask(self.client, self.resolver[version], name, kind, tcp=tcp, seconds=seconds)
+
+    def ask_both(self, name: str) -> list[str]:
+        """Ask dnsmasq for the addresses of both IP versions."""
+        return ask_both(self.client, self.resolver[4], name)
+
+    def opens(self, port: int, *addresses: str, protocol: int = TCP) -> list[bool]:
+        """Say of each address whether the first packet to its port gets out."""
+        parsed = [ip_address(address) for address in addresses]
+        return self.world.probe([(protocol, address.version, int(address), port) for address in parsed])
+
+    def keep(self) -> str:
+        """Run the keeper once, as the timer does; returns what it says."""
+        return self.host.shell(f"{KEEPER} run {self.host.name} 2>&1")
+
+    def flow(self, address: str, port: int) -> Flow:
+        """Return a UDP flow from the client to an address of C{LIVE}."""
+        return Flow(self.client, self.world.wire, address, port)
+
+    def restart_dnsmasq(self) -> None:
+        """Restart dnsmasq as a user does: its cache is empty afterwards."""
+        self.host.shell(f"{_DNSMASQ} restart >/dev/null 2>&1")
+
+
+class Flow:
+    """One UDP flow, both ends of it; C{there} answers each datagram with the same bytes."""
+
+    def __init__(self, client: Namespace, outside: Namespace, address: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._address = (address, port)
+        self._count = 0
+        self._there = outside.call(partial(_bound, family, address, port))
+        self._here = client.call(partial(socket.socket, family, socket.SOCK_DGRAM))
+        self._here.settimeout(0.4)
+        self._there.settimeout(0.4)
+
+    def turn(self) -> bool:
+        """Send a datagram there and its answer back; say whether both arrived."""
+        self._count += 1
+        payload = b"%d" % self._count
+        try:
+            self._here.sendto(payload, self._address)
+            while True:
+                found, client = self._there.recvfrom(99)
+                if found == payload:
+                    break
+            self._there.sendto(payload, client)
+            return self._here.recv(99) == payload
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._there.close()
+        self._here.close()
+
+
+def _bound(family: int, address: str, port: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.bind((address, port))
+    return opened
+
+
+def forget_flows_fast(space: Namespace, seconds: int) -> None:
+    """Let conntrack forget UDP flows after these seconds without a packet."""
+    space.script(
+        f"echo {seconds} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout\n"
+        f"echo {seconds} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream"
+    )
+
+
+def elements(space: Namespace, table: str, name: str) -> dict[str, float]:
+    """Return the addresses of a kernel set, and how many seconds each is left (inf: for ever)."""
+    listed = space.run(["nft", "list", "set", *table.split(), name], check=True).stdout
+    found = re.search(r"elements = \{(.*?)\}", listed, re.DOTALL)
+    members = {}
+    for member in found.group(1).split(",") if found else ():
+        left = re.search(r"expires (\S+)", member)
+        members[member.split()[0]] = _seconds(left.group(1)) if left else float("inf")
+    return members
+
+
+def _seconds(text: str) -> float:
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|[dhms])", text))
+
+
+def until(holds: Callable[[], bool], seconds: float = 10) -> bool:
+    """Wait until something holds; say whether it did in time."""
+    end = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return held
+
+
+@contextmanager
+def names_world(scope: str, backend: str = "nftables", suite: str = "bookworm") -> Iterator[NamesWorld]:
+    """Yield a host or gateway (C{scope}) of this Debian, on which nothing runs yet; firewalld is started."""
+    with (gateway_world if scope == "gateway" else host_world)(system(suite)) as world:
+        upstream = NEXT_HOP if scope == "gateway" else GATEWAY
+        if scope == "host":
+            add_addresses(world.wire, "wire0", GATEWAY, BITS)
+            world.wire.script(
+                "".join(
+                    f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev wire0 nud permanent\n"
+                    for version, address in SOURCE.items()
+                )
+            )
+        world.wire.script(
+            "echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind\n"
+            + "".join(f"ip -{version} route add local {prefix} dev lo\n" for version, prefix in LIVE.items())
+        )
+        zone = Zone(world.wire, list(upstream.values()))
+        host = NftHost(world.host) if backend == "nftables" else firewalld_host.Host(world.host)
+        host.shell(f"printf 'nameserver {upstream[4]}\\n' > /etc/resolv.conf; rm -f /etc/dnsmasq.d/*.conf")
+        resolver = GATEWAY if scope == "gateway" else {4: "127.0.0.1", 6: "::1"}
+        if isinstance(host, firewalld_host.Host):
+            host.start()
+        try:
+            yield NamesWorld(world, host, zone, upstream, resolver)
+        finally:
+            zone.close()
