@@ -57,13 +57,13 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
     found: list[Element] = []
     for first, last, mask in pieces:
         if mask not in cuts:
-            cuts[mask] = _cut([service for n, service in enumerate(services) if mask >> n & 1])
+            cuts[mask] = cut([service for n, service in enumerate(services) if mask >> n & 1])
         for prefix in prefixes(version, first, last):
-            found.extend(Element(prefix, *cut) for cut in cuts[mask])
+            found.extend(Element(prefix, *piece) for piece in cuts[mask])
     return found
 
 
-def _cut(services: list[tuple]) -> list[tuple]:
+def cut(services: list[tuple]) -> list[tuple]:
     """Cut overlapping C{(protocol, first, last, label)} into disjoint C{(protocol, first, last, labels)}."""
     found: list[tuple] = []
     for protocol in sorted({service[0] for service in services}):

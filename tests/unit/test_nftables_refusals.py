@@ -36,7 +36,7 @@ LABEL = "cannot be part of a counter's name: write letters, digits, '_' or '-', 
         ({"policy": None}, "policy 'None' is not accepted: choose one of unmanaged, audit, deny"),
         ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
         ({"stopped": "tarpit"}, "stopped 'tarpit' is not accepted: choose one of reject, drop"),
-        ({"names": "resolve"}, "names 'resolve' is not accepted: choose one of report"),
+        ({"names": "ask"}, "names 'ask' is not accepted: choose one of report, resolve, dnsmasq"),
         *(
             ({"log_rate": rate}, f"log rate '{rate}' {RATE}")
             for rate in ("", "0/minute", "10", 10, "10/week", "10/minute\n", "1/second burst 5 packets", "-1/day")

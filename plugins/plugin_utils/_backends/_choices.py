@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import exp
 
 SCOPES = ("host", "gateway", "both")
 STOPPED = ("reject", "drop")
+MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot, no slash and no space: these join labels
 
 
@@ -45,18 +46,22 @@ def check_labels(allowlist: dict, where: str) -> None:
             raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
 
 
-def check_names(allowlist: dict, policy: str, names: str, backend: str, instead: str) -> None:
-    """Stop a policy that would shut out names which nobody enforces, unless that was accepted with C{report}.
+def check_names(
+    allowlist: dict, policy: str, names: str, backend: str, instead: str, modes: Sequence[str] = MODES
+) -> None:
+    """Stop a policy that would shut out names in silence: C{names}, one of C{modes}, says what becomes of them.
 
     C{instead} is the policy to use otherwise.
     """
-    one_of("names", names, ("", "report"))
+    one_of("names", names, ("", *modes))
     wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
     if wanted and policy == "deny" and not names:
         shown = ", ".join(wanted[:10]) + (f" and {len(wanted) - 10} more" if len(wanted) > 10 else "")
+        followed = " or ".join(mode for mode in modes if mode != "report")
         raise ValueError(
             f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {shown}. "
-            f"Set {backend}_names to report to accept that (the summary lists them), or use the policy {instead}"
+            f"Set {backend}_names to report to accept that (the summary lists them), to {followed} to open the "
+            f"addresses that they have, or use the policy {instead}"
         )
 
 
