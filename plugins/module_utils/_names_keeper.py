@@ -1,0 +1,398 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep the addresses behind names open: this file is put on the host, where a timer runs it every few seconds.
+
+    egress-allowlist-names run BACKEND     take over what was learned or looked up since, renew it, once
+    egress-allowlist-names show BACKEND    name, address, seconds left, set
+
+An address is open while it is in a set of its name. With dnsmasq each answer comes into the set "asked"; here it moves
+on to "leased" with a whole lease, so that the next answer is seen again (dnsmasq renews nothing that is there). Without
+dnsmasq the names are looked up here. Packets renew "leased" too, in the kernel. Only the sets that the configuration
+names are ever changed. Standard library only, Python 3.8 or newer.
+"""
+
+import fcntl
+import ipaddress
+import json
+import os
+import queue
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+CONFIG, STATE = "/etc/egress-allowlist/names-{}.json", "/var/lib/egress-allowlist/names-{}.json"
+FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
+LOOKUPS, SECONDS = 16, 20  # at once, and for all of them together
+EMPTY = {"epoch": "", "at": 0, "up": 0, "leases": {}, "good": {}, "said": []}
+# The name has no such address: an answer. All other failures say nothing about the name.
+_NONE = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
+
+
+class KeeperError(Exception):
+    """The host is not in a state to work with; the message is for people."""
+
+
+class NftSets:
+    """Sets of nftables. A change is C{(table, set, address, seconds left)}, without seconds: remove it."""
+
+    def __init__(self, lease):
+        self._lease = lease
+
+    def tables(self):
+        """Return C{{"family table": handle}}: a table that is made anew has another handle."""
+        listed = json.loads(_call(["nft", "-j", "list", "tables"]))["nftables"]
+        found = [entry["table"] for entry in listed if "table" in entry]
+        return {"{family} {name}".format(**table): table["handle"] for table in found}
+
+    def read(self, table, name):
+        """Return C{{address: seconds left}}, None where there is no such set."""
+        # One by one: a listing of all would read every list of addresses in the ruleset, a set alone takes 3 ms.
+        try:
+            listed = json.loads(_call(["nft", "-j", "list", "set", *table.split(), name]))["nftables"]
+        except KeeperError as error:
+            if "No such file" in str(error):
+                return None
+            raise
+        found = [entry["set"] for entry in listed if "set" in entry]
+        elements = [element["elem"] for element in found[0].get("elem", []) if "elem" in element]
+        return {element["val"]: element.get("expires", self._lease) for element in elements}
+
+    def write(self, changes):
+        """Make changes in one transaction; raises KeeperError where none was made."""
+        _call(["nft", "-f", "-"], "".join(self._line(*change) for change in changes))
+
+    def _line(self, table, name, address, left):
+        where, lease = f"element {table} {name}", self._lease
+        # Removed first, or it would keep the time that it had; added before that, or there might be none to remove.
+        text = f"add {where} {{ {address} }}\ndelete {where} {{ {address} }}\n"
+        if left is None:
+            return text
+        expires = f" expires {left}s" if left < lease else ""
+        return text + f"add {where} {{ {address} timeout {lease}s{expires} }}\n"
+
+
+class IpSets:
+    """Sets of ipset, as ufw's rules use them; there are no tables."""
+
+    def tables(self):
+        """Return the one that stands for all."""
+        return {"": ""}
+
+    def read(self, _table, name):
+        """Return C{{address: seconds left}}, None where there is no such set."""
+        try:
+            saved = _call(["ipset", "save", name])
+        except KeeperError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return {address: int(left) for address, left in re.findall(r"^add \S+ (\S+) timeout (\d+)", saved, re.M)}
+
+    def write(self, changes):
+        """Make changes one after the other; raises KeeperError at the first that is refused."""
+        lines = []
+        for _table, name, address, left in changes:
+            end = "" if left is None else f" timeout {left}"
+            lines.append("{} {} {}{}\n".format("del" if left is None else "add", name, address, end))
+        _call(["ipset", "-exist", "restore"], "".join(lines))
+
+
+class Keeper:
+    """One run; C{config} and C{state} as in their files."""
+
+    def __init__(self, config, state):
+        self.config, self.former = config, state
+        self.lease, self.table = config["lease"], config["table"]
+        self.sets = NftSets(self.lease) if self.table else IpSets()
+        self.special = [ipaddress.ip_network(prefix) for prefix in config["special"]]
+        self.groups = []  # of changes, one for each name and IP version
+        self.said, self.news = set(), []
+        self.state = dict(EMPTY, at=time.time(), up=time.clock_gettime(time.CLOCK_BOOTTIME), leases={}, good={})
+        self.state["epoch"] = _boot()
+        same_boot = state["epoch"].startswith(_boot())
+        # A clock that was set back must not make leases longer than they were.
+        self.elapsed = max(0, self.state["up"] - state["up"] if same_boot else self.state["at"] - state["at"])
+        self.anew = False
+
+    def run(self, answers):
+        """Do all; returns the exit status. C{answers}: of C{look_up}, {} with dnsmasq."""
+        tables = self.sets.tables()
+        if self.table not in tables and self.config.get("ruleset"):
+            _call(["nft", "-f", "-"], self.config["ruleset"])
+            tables = self.sets.tables()
+        if self.table not in tables:
+            self._say(f"table {self.table} is missing: no name is kept until the rules are loaded again")
+            self.state = dict(self.former, said=[])
+            return self._end(0)
+        self.state["epoch"] += f":{tables[self.table]}"
+        # After a boot, or when the rules were loaded anew, what was open until then is open on.
+        self.anew = self.state["epoch"] != self.former["epoch"]
+        for name, domain in sorted(self.config["domains"].items()):
+            for version in sorted(domain["leased"]):
+                self._keep(name, domain, version, answers.get((name, version)))
+        return self._end(self._write())
+
+    def _keep(self, name, domain, version, answer):
+        """Plan the changes to the sets of one name and IP version."""
+        leased = self._read(domain["leased"][version])
+        asked = self._read(domain["asked"][version]) if domain.get("asked") else {}
+        if leased is None or asked is None:
+            return
+        changes, held = [], dict(leased)
+        wanted = [address for address in sorted(asked) if self._usable(name, address)]
+        if answer is not None:
+            wanted = self._answered(name, version, answer, leased)
+        new = [address for address in wanted if address not in held]
+        over = len(held) + len(new) - self.config["most"]
+        if answer is not None and over > 0:  # addresses that the name no longer has make room
+            for address in sorted(set(held) - set(wanted), key=held.get)[:over]:
+                changes.append((self.table, domain["leased"][version], address, None))
+                del held[address]
+        room = max(0, self.config["most"] - len(held))
+        if new[room:]:
+            rest = "lapse with their first lease" if asked else "stay shut"
+            self._say(f"{name}: set full: {len(held) + room} addresses are kept, {len(new) - room} more {rest}")
+        taken = {address: self.lease for address in wanted if address not in new[room:]}
+        # One that was renewed a moment ago waits: each change makes nft read long lists.
+        due = {address for address in taken if answer is None or held.get(address, 0) < 0.99 * self.lease}
+        due |= set(self._restored(name, version, {**held, **taken}, taken))
+        changes += [(self.table, domain["leased"][version], address, taken[address]) for address in sorted(due)]
+        if asked:
+            moved = [address for address in sorted(asked) if address in taken or address not in wanted]
+            changes += [(self.table, domain["asked"][version], address, None) for address in moved]
+        self.news += [f"{name}: + {address}" for address in sorted(due - set(leased))]
+        held.update({address: taken[address] for address in due})
+        if not self.anew:
+            lapsed = set(self.former["leases"].get(name, {}).get(version, {})) - set(held)
+            self.news += [f"{name}: - {address} lapsed" for address in sorted(lapsed)]
+        self.state["leases"].setdefault(name, {})[version] = held
+        changes += self._copied(domain, version, held, asked)
+        self.groups.append(changes)
+
+    def _answered(self, name, version, answer, leased):
+        """Return the addresses that a name has now: of the answer, or of the last one where DNS failed."""
+        addresses, failure = answer
+        good = self.former["good"].get(name, {}).get(version, [])
+        if failure:
+            kept = "{}: DNS fails ({}) for IPv{}: {} addresses kept"
+            self._say(kept.format(name, failure, version, len(good)))
+            addresses = good
+        addresses = [address for address in addresses if self._usable(name, address)]
+        self.state["good"].setdefault(name, {})[version] = addresses
+        for address in sorted(set(good) - set(addresses)):
+            if address in leased:
+                self.news.append(f"{name}: - {address} lapses in {leased[address]} s")
+        return addresses
+
+    def _usable(self, name, address):
+        """True for an address that may be opened; says so of one that may not."""
+        parsed = ipaddress.ip_address(address)
+        if any(parsed in network for network in self.special if network.version == parsed.version):
+            self._say(f"{name}: {address} is a special address: not opened")
+            return False
+        return True
+
+    def _restored(self, name, version, held, taken):
+        """Add to C{taken} what was open before the sets were made anew; returns these addresses."""
+        found = []
+        for address, left in sorted(self.former["leases"].get(name, {}).get(version, {}).items()):
+            left = int(min(left - self.elapsed, self.lease))
+            if self.anew and address not in held and left > 0 and len(held) + len(found) < self.config["most"]:
+                taken[address] = left
+                found.append(address)
+        return found
+
+    def _copied(self, domain, version, held, asked):
+        """Return the changes to firewalld's set of this name, which must have what is held, as long."""
+        if not domain.get("copies"):
+            return []
+        table, name = "inet firewalld", domain["copies"][version]
+        copy = self._read(name, table)
+        if copy is None:
+            return []
+        changes = []
+        for address, left in sorted((address, left) for address, left in held.items() if left > 0):
+            lag = left - copy.get(address, 0)
+            if lag > self.lease / 100 or (lag > 1 and left - lag < 3 * self.config["refresh"]):
+                changes.append((table, name, address, left))
+        special = [address for address in copy if address not in held and not self._usable(name, address)]
+        return changes + [(table, name, address, None) for address in special]
+
+    def _read(self, name, table=None):
+        found = self.sets.read(self.table if table is None else table, name)
+        if found is None:
+            self._say(f"set {name} is missing: nothing is kept in it until the rules are loaded again")
+        return found
+
+    def _write(self):
+        """Make the changes: all at once, else each name by itself; returns the exit status."""
+        groups, status = [group for group in self.groups if group], 0
+        try:
+            if groups:
+                self.sets.write([change for group in groups for change in group])
+        except KeeperError:
+            for group in groups:
+                try:
+                    self.sets.write(group)
+                except KeeperError as error:
+                    self._say(f"set {group[0][1]} could not be changed: {error}")
+                    status = 1
+        return status
+
+    def _say(self, message):
+        self.said.add(message)
+
+    def _end(self, status):
+        """Print what is new, and write the state where it changed."""
+        for line in self.news + sorted(self.said - set(self.former["said"])):
+            print(line)
+        for line in sorted(set(self.former["said"]) - self.said):
+            if "DNS fails" in line:
+                print("{}: DNS answers again".format(line.partition(":")[0]))
+        self.state["said"] = sorted(self.said)
+        return status
+
+    def changed(self):
+        """True where the state is another than before, apart from time that went by."""
+        if any(self.state[key] != self.former[key] for key in ("epoch", "good", "said")):
+            return True
+        now, before = _flat(self.state["leases"]), _flat(self.former["leases"])
+        return set(now) != set(before) or any(
+            abs(left - (before[key] - self.elapsed)) > self.lease / 20 for key, left in now.items()
+        )
+
+
+def look_up(names, seconds=SECONDS):
+    """Return C{{(name, version): (sorted addresses, failure)}}, each IP version asked apart, several at once."""
+    waiting, answered, found = queue.Queue(), queue.Queue(), {}
+    for name in names:
+        for version in FAMILIES:
+            waiting.put((name, version))
+            found[name, version] = [], f"no answer in {seconds} s"
+
+    def work():
+        while True:
+            try:
+                key = waiting.get_nowait()
+            except queue.Empty:
+                return
+            answered.put((key, _ask(*key)))
+
+    for _number in range(min(LOOKUPS, len(found))):
+        threading.Thread(target=work, daemon=True).start()
+    deadline = time.monotonic() + seconds
+    for _number in range(len(found)):
+        try:
+            key, answer = answered.get(timeout=max(0.001, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        found[key] = answer
+    return found
+
+
+def _ask(name, version):
+    try:
+        # The dot at the end: never the search domains of this host.
+        answers = socket.getaddrinfo(name + ".", None, FAMILIES[version], socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return ([], "") if error.errno in _NONE else ([], error.strerror)
+    except (OSError, UnicodeError) as error:
+        return [], str(error)
+    return sorted({answer[4][0] for answer in answers if "%" not in answer[4][0]}), ""
+
+
+def _flat(leases):
+    return {
+        (name, version, address): left
+        for name, versions in leases.items()
+        for version, addresses in versions.items()
+        for address, left in addresses.items()
+    }
+
+
+def _boot():
+    with open("/proc/sys/kernel/random/boot_id") as handle:
+        return handle.read().strip()
+
+
+def _call(command, text=None):
+    """Run a command with a text as its input and return its output; raises KeeperError when it fails."""
+    path = "/usr/sbin:/sbin:/usr/local/sbin:" + os.environ.get("PATH", "/usr/bin:/bin")
+    environment = dict(os.environ, PATH=path, LC_ALL="C")
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, check=False)
+    except FileNotFoundError:
+        raise KeeperError(f"{command[0]} is not installed") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
+        raise KeeperError(f"{command[0]}: {lines[0]}")
+    return done.stdout
+
+
+def _load(path, missing=None):
+    try:
+        with open(path) as handle:
+            return json.load(handle)
+    except FileNotFoundError:
+        if missing is not None:
+            return missing
+        raise KeeperError(f"{path} is missing: apply the allowlist with names again") from None
+    except ValueError as error:
+        if missing is not None:  # a state that cannot be read is learned anew
+            return missing
+        raise KeeperError(f"{path}: {error}") from None
+
+
+def _save(path, value):
+    temporary = path + ".new"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        json.dump(value, handle, indent=1, sort_keys=True)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)
+
+
+def run(backend):
+    """Keep the names of a backend once; returns the exit status."""
+    config, path = _load(CONFIG.format(backend)), STATE.format(backend)
+    answers = look_up(sorted(config["domains"])) if config["mode"] == "resolve" else {}
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # until the process ends
+    keeper = Keeper(_load(CONFIG.format(backend)), dict(EMPTY, **_load(path, missing={})))
+    status = keeper.run(answers)
+    if keeper.changed():
+        _save(path, keeper.state)
+    return status
+
+
+def show(backend):
+    """Print what is open: name, address, seconds left, set."""
+    config = _load(CONFIG.format(backend))
+    sets = NftSets(config["lease"]) if config["table"] else IpSets()
+    for name, domain in sorted(config["domains"].items()):
+        for kind in ("asked", "leased", "copies"):
+            for member in sorted(domain.get(kind, {}).values()):
+                found = sets.read("inet firewalld" if kind == "copies" else config["table"], member)
+                for address, left in sorted((found or {}).items()):
+                    print(f"{name:<40} {address:<39} {left:>7} s  {kind}")
+    return 0
+
+
+def main():
+    """Run one command; ends with 1 and a message where it cannot be done."""
+    commands = {"run": run, "show": show}
+    if len(sys.argv) != 3 or sys.argv[1] not in commands or not re.match(r"[a-z]+\Z", sys.argv[2]):
+        sys.exit("usage: egress-allowlist-names run|show nftables|firewalld|ufw")
+    try:
+        sys.exit(commands[sys.argv[1]](sys.argv[2]))
+    except (KeeperError, OSError) as error:
+        sys.exit(f"names: {error}")
+
+
+if __name__ == "__main__":
+    main()
