@@ -13,7 +13,9 @@ author:
   - Contributors to egress.allowlist (@egress-allowlist)
 description:
   - Returns the lines of a summary, at most 100 characters wide. Per vendor and service what is open, to how many
-    addresses, from which document of which date; the choices that were made; what is not enforced, and why.
+    addresses, from which document of which date; the choices that were made.
+  - With O(backend) also, per vendor, what is enforced by address, by learned name and by resolved name, what the
+    backend admits beyond that, and what is not enforced, and why.
 options:
   _input:
     description: The allowlist, as P(egress.allowlist.merge_vendors#filter) returns it.
@@ -25,19 +27,22 @@ options:
   backend:
     description:
       - What enforces the allowlist. C(name); C(policy), V(deny), V(audit) or V(unmanaged); C(names), V(report),
-        V(resolve) or V(dnsmasq); C(timers), whether it enforces timers; C(counts), whether it counts packets (V(true)
-        unless said); C(notes), a list of further remarks.
+        V(resolve) or V(dnsmasq); C(timers), whether it enforces timers; C(counts), whether it counts packets, and
+        C(inbound), whether inbound rules open something (both V(true) unless said); C(notes), a list of remarks.
       - Without it, enforcement is left out.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Three rules, and a name that nothing enforces
+- name: Three rules, and a name that is only reported, or learned
   ansible.builtin.assert:
     that:
       - summary[0] is search('256 addresses in 1 prefix, 1 name')
       - summary | select('search', '^  media +tcp/443 udp/3478 +256 addresses in 1 prefix') | length == 1
-      - summary | select('search', 'NOT enforced by nftables') | length == 1
+      - summary[-1] is search('[*][.]example[.]com [(]web tcp/443[)]')
+      - learned | select('search', '^  enforced by learned name  [*][.]example[.]com$') | length == 1
+      - learned | select('search', '^  widened +[*][.]example[.]com. example[.]com itself$') | length == 1
+      - learned | select('search', '^  not enforced +nothing$') | length == 1
   vars:
     rules:
       - {vendor: example, service: media, protocol: tcp, ports: "443", destination: 192.0.2.0/24}
@@ -45,6 +50,8 @@ EXAMPLES = r"""
       - {vendor: example, service: web, protocol: tcp, ports: "443", destination: "*.example.com"}
     nftables: {name: nftables, policy: deny, names: report, timers: true}
     summary: "{{ rules | egress.allowlist.merge_vendors | egress.allowlist.summarise_allowlist(backend=nftables) }}"
+    dnsmasq: "{{ nftables | combine({'names': 'dnsmasq'}) }}"
+    learned: "{{ rules | egress.allowlist.merge_vendors | egress.allowlist.summarise_allowlist(backend=dnsmasq) }}"
 """
 
 RETURN = r"""

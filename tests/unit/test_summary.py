@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,10 @@ def test_a_summary_of_one_vendor() -> None:
         "  note on domains: the page offers no sub-domains for tokbox.com and opentok.com: these wildcards",
         "    stay with names: hosts",
         "  [1] KUDO Firewall rules, 2022-03, STALE: 1,725 days old",
-        "",
-        "Names",
-        "  NOT enforced by nftables, names are reported only: these stay blocked, except where an address",
-        "    above covers them",
-        "  *.kudoway.ca   tcp/443 udp/3478  kudo: domains",
-        "  *.opentok.com  tcp/443 udp/3478  kudo: domains",
-        "  *.tokbox.com   tcp/443 udp/3478  kudo: domains",
+        "  enforced by address  17,852 addresses in 45 prefixes",
+        "  not enforced         names are reported only: these stay blocked, except where an allowed address",
+        "                       covers them",
+        "                       *.kudoway.ca, *.opentok.com, *.tokbox.com (domains tcp/443 udp/3478)",
         "",
         "Asked for by the vendors, but no rule can be made of it",
         "  kudo: Proxy: a demand on the proxy and the browsers; KUDO supports no proxy that asks for",
@@ -76,7 +74,7 @@ def test_an_address_without_a_length_is_no_name() -> None:
     rule = {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.1"}
     lines = summarise_allowlist(merge_vendors([rule]), None, NFTABLES)
     assert lines[0].endswith(": 1 address")
-    assert "Names" not in lines
+    assert lines[-1] == "  not enforced         nothing"
 
 
 def test_one_line_for_destinations_that_share_their_ports() -> None:
@@ -117,16 +115,147 @@ def test_timers_say_whether_they_are_enforced() -> None:
     assert "  eschat: udp 60 s for data" in summarise(eschat)
 
 
-def test_resolving_leaves_the_wildcards() -> None:
-    lines = summarise({"name": "zoom"}, backend={**NFTABLES, "names": "resolve"})
-    assert "  1 name is looked up on the host and kept fresh" in lines
-    listed = [line.split()[0] for line in lines if line.endswith("zoom: web")]
-    assert listed == ["*.zoom.us"]
+def becomes(vendor: str, lines: list[str]) -> dict[str, list[str]]:
+    """Return a vendor's table: what becomes of things, and the texts of its cells, broken lines joined."""
+    block = lines[next(number for number, line in enumerate(lines) if line.endswith(f"({vendor})") or line == vendor) :]
+    block = block[: block.index("")] if "" in block else block
+    start = next(number for number, line in enumerate(block) if re.match("  (enforced|widened|not enforced) ", line))
+    found: dict[str, list[str]] = {}
+    for line in block[start:]:
+        label, text = re.fullmatch(r"  (\S[a-z ]*?)?  +(.*)", line).groups()  # type: ignore[union-attr]
+        if label:
+            found[label] = []
+        found[[*found][-1]].append(text)
+    return found
 
 
-def test_dnsmasq_leaves_no_name() -> None:
-    lines = summarise({"name": "zoom"}, backend={**NFTABLES, "names": "dnsmasq"})
-    assert not [line for line in lines if "NOT enforced" in line]
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (
+            "report",
+            {
+                "enforced by address": ["540,624 addresses in 49 prefixes"],
+                "not enforced": [
+                    "names are reported only: these stay blocked, except where an allowed address",
+                    "covers them",
+                    "*.zoom.us, zoom.us (web tcp/80,443)",
+                ],
+            },
+        ),
+        (
+            "resolve",
+            {
+                "enforced by address": ["540,624 addresses in 49 prefixes"],
+                "enforced by resolved name": ["zoom.us"],
+                "not enforced": [
+                    "a wildcard cannot be looked up: these stay blocked, except where an",
+                    "allowed address covers them",
+                    "*.zoom.us (web tcp/80,443)",
+                ],
+            },
+        ),
+        (
+            "dnsmasq",
+            {
+                "enforced by address": ["540,624 addresses in 49 prefixes"],
+                "enforced by learned name": ["*.zoom.us, zoom.us"],
+                "not enforced": ["nothing"],
+            },
+        ),
+    ],
+)
+def test_what_becomes_of_a_vendors_names(mode: str, expected: dict[str, list[str]]) -> None:
+    assert becomes("zoom", summarise({"name": "zoom"}, backend={**NFTABLES, "names": mode})) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("deny", "these stay blocked, except where an allowed address covers them"),
+        ("audit", "counted and logged like all that is not allowed, and not stopped"),
+        ("unmanaged", "nothing is opened for these"),
+    ],
+)
+def test_a_name_that_nobody_enforces_says_what_that_means(policy: str, words: str) -> None:
+    lines = becomes("vsee", summarise({"name": "vsee"}, backend={**NFTABLES, "policy": policy}))["not enforced"]
+    assert f"names are reported only: {words} *.vsee.com (" in " ".join(lines)
+
+
+def test_more_than_was_asked_for_is_said() -> None:
+    backend = {**NFTABLES, "names": "dnsmasq"}
+    found = becomes("kudo", summarise({"name": "kudo", "regions": "canada", "teams": True}, backend=backend))
+    assert " ".join(found["enforced by learned name"]).split(", ") == [
+        "*.kudoway.ca",
+        "*.opentok.com",
+        "*.tokbox.com",
+        "teams-bot.kudoway.com",
+        "teams-web.kudoway.com",
+    ]
+    assert " ".join(found["widened"]).split("; ") == [
+        "*.kudoway.ca: kudoway.ca itself",
+        "*.opentok.com: opentok.com itself",
+        "teams-bot.kudoway.com: names below it",
+        "teams-web.kudoway.com: names below it",
+        "*.tokbox.com: tokbox.com itself",
+    ]
+
+
+def rule(vendor: str, port: str, destination: str, **more: str) -> dict[str, str]:
+    given = {"vendor": vendor, "service": "web", "protocol": "tcp", "ports": port, "destination": destination}
+    return {**given, **more}
+
+
+def test_vendors_that_share_a_domain_share_what_is_widened() -> None:
+    rules = [rule("one", "443", "*.example.com"), rule("two", "80", "example.com"), rule("two", "80", "example.net")]
+    lines = summarise_allowlist(merge_vendors(rules), None, {**NFTABLES, "names": "dnsmasq"})
+    shared = "*.example.com, example.com: example.com itself and names below it share their ports"
+    assert " ".join(becomes("one", lines)["widened"]) == shared
+    assert " ".join(becomes("two", lines)["widened"]) == f"{shared}; example.net: names below it"
+    assert becomes("one", lines)["enforced by learned name"] == ["*.example.com"]
+    assert becomes("two", lines)["enforced by learned name"] == ["example.com, example.net"]
+
+
+@pytest.mark.parametrize("mode", ["report", "resolve", "dnsmasq"])
+@pytest.mark.parametrize("lets_in", [True, False])
+def test_inbound_rows_by_name_are_never_enforced(mode: str, lets_in: bool) -> None:
+    rules = [rule("one", "443", destination, direction="inbound") for destination in ("a.example.com", "192.0.2.1")]
+    backend = {**NFTABLES, "names": mode, "inbound": lets_in}
+    found = becomes("one", summarise_allowlist(merge_vendors(rules), None, backend))
+    names = ["inbound: names never let anything in", "a.example.com (web tcp/443)"]
+    if lets_in:
+        assert found == {"enforced by address": ["inbound from 1 address"], "not enforced": names}
+    else:
+        stopped = "inbound from 1 address: nothing that comes in is stopped here, so nothing is opened"
+        assert found == {"not enforced": [stopped, *names]}
+
+
+def test_timers_that_a_backend_has_not_are_told_among_what_is_not_enforced() -> None:
+    eschat = {"name": "eschat", "signaling_port": 7400}
+    ufw = {**NFTABLES, "name": "ufw", "names": "resolve", "timers": False}
+    assert becomes("eschat", summarise(eschat, backend=ufw))["not enforced"] == ["2 timers, listed below: ufw cannot"]
+    assert becomes("eschat", summarise(eschat, backend={**ufw, "timers": True}))["not enforced"] == ["nothing"]
+
+
+def test_names_of_different_needs_are_listed_apart() -> None:
+    rules = [
+        rule("one", "443", "b.example.com"),
+        rule("one", "443", "a.example.com"),
+        rule("one", "80", "c.example.com"),
+        rule("one", "25", "c.example.com", service="mail"),
+    ]
+    found = becomes("one", summarise_allowlist(merge_vendors(rules), None, NFTABLES))["not enforced"]
+    assert found[-2:] == ["a.example.com, b.example.com (web tcp/443)", "c.example.com (mail tcp/25; web tcp/80)"]
+
+
+def test_without_a_backend_nothing_is_said_of_enforcement() -> None:
+    assert not [line for line in summarise(*EVERYTHING) if line.startswith(("  enforced", "  widened", "  not enf"))]
+
+
+def test_a_vendor_without_rules_has_nothing_that_is_not_enforced() -> None:
+    assert becomes("vsee", summarise({"name": "vsee"}, requirements=["optional"], backend=NFTABLES)) == {
+        "not enforced": ["nothing"]
+    }
 
 
 def test_notes_of_the_backend_come_last() -> None:

@@ -1,0 +1,108 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of what a vendor asks for: enforced by address, by name, more than was asked for, or not at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ._addresses import is_address
+from ._names import Domain, widened
+from ._summary_text import Reach, count, format_services, verdict
+
+_BY_NAME = {"dnsmasq": "enforced by learned name", "resolve": "enforced by resolved name"}
+_NOT = "not enforced"
+_UNOPENED = {
+    "deny": "these stay blocked, except where an allowed address covers them",
+    "audit": "counted and logged like all that is not allowed, and not stopped",
+    "unmanaged": "nothing is opened for these",
+}
+_WHY = {"resolve": "a wildcard cannot be looked up"}
+_REPORTED = "names are reported only"
+
+Entries = Sequence[Mapping[str, Any]]
+
+
+def enforcement(
+    entries: Entries, learned: Iterable[Domain], timers: Entries, backend: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield C{(what becomes of it, of what)} for one vendor's provenance and timers, as rows of a table.
+
+    C{learned}: the domains that the backend learns, of all vendors.
+    """
+    outbound = [entry for entry in entries if entry.get("direction") != "inbound"]
+    inbound = [entry for entry in entries if entry.get("direction") == "inbound"]
+    lets_in = backend.get("inbound", True)
+    invited = f"inbound from {reach}" if (reach := _addresses(inbound)) else ""
+    if reached := "; ".join(filter(None, (_addresses(outbound), invited if lets_in else ""))):
+        yield "enforced by address", reached
+
+    # A domain is shared by all who ask for a name of it; a vendor's table speaks of its own names.
+    names = _names(outbound)
+    own = [domain for domain in learned if names & {*domain.patterns}]
+    enforced = names & {pattern for domain in own for pattern in domain.patterns}
+    if enforced:
+        yield _BY_NAME[backend["names"]], ", ".join(sorted(enforced))
+    if backend.get("names") == "dnsmasq":
+        more = (f"{', '.join(domain.patterns)}: {text}" for domain in own if (text := widened(domain)))
+        if text := "; ".join(more):
+            yield "widened", text
+
+    unopened = [
+        *_idle(outbound, names - enforced, backend),
+        *_uninvited(inbound, "" if lets_in else invited),
+        *_untimed(timers, backend),
+    ]
+    yield from ((_NOT, text) for text in unopened or ["nothing"])
+
+
+def _addresses(entries: Entries) -> str:
+    """Return the counts of all addresses that entries lead to, empty if there are none."""
+    reach = Reach()
+    for destination in {destination for entry in entries for destination in entry["destinations"]}:
+        if is_address(destination):
+            reach.add(destination)
+    return str(reach)
+
+
+def _names(entries: Entries) -> set[str]:
+    return {name for entry in entries for name in entry["destinations"] if not is_address(name)}
+
+
+def _idle(entries: Entries, names: set[str], backend: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why names are not enforced, and then these, with what they are needed for."""
+    if names:
+        why = _WHY.get(backend.get("names", ""), _REPORTED)
+        yield f"{why}: {verdict(_UNOPENED, backend)}"
+        yield from _listed(entries, names)
+
+
+def _uninvited(entries: Entries, addresses: str) -> Iterator[str]:
+    """Yield what may not come in, and why."""
+    if addresses:
+        yield f"{addresses}: nothing that comes in is stopped here, so nothing is opened"
+    if names := _names(entries):
+        yield "inbound: names never let anything in"
+        yield from _listed(entries, names)
+
+
+def _untimed(timers: Entries, backend: Mapping[str, Any]) -> Iterator[str]:
+    if timers and backend.get("timers") is False:
+        yield f"{count(len(timers), 'timer', 'timers')}, listed below: {backend['name']} cannot"
+
+
+def _listed(entries: Entries, names: set[str]) -> Iterator[str]:
+    """Yield names with services and ports, those of equal needs together: C{a.com, b.com (web tcp/443; dir tcp/80)}."""
+    needs: dict[str, dict[str, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
+    for entry in entries:
+        for name in names.intersection(entry["destinations"]):
+            needs[name][entry["service"]].add((entry["protocol"], entry["ports"]))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(needs):
+        texts = (f"{service} {format_services(ports)}" for service, ports in needs[name].items())
+        alike["; ".join(sorted(texts))].append(name)
+    for text, listed in alike.items():
+        yield f"{', '.join(listed)} ({text})"
