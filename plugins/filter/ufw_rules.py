@@ -26,6 +26,25 @@ options:
     type: str
     choices: [unmanaged, deny]
     default: unmanaged
+  names:
+    description:
+      - C(report) accepts that C(deny) stops what is only known by name. With C(resolve) the host looks exact names up,
+        again and again, into sets (needs ipset); names with a wildcard stay shut.
+    type: str
+    choices: ["", report, resolve]
+    default: ""
+  names_lease:
+    description: Seconds for which an address stays open after the last answer that had it.
+    type: int
+    default: 86400
+  names_refresh:
+    description: Seconds between two lookups of a name.
+    type: int
+    default: 60
+  names_max_addresses:
+    description: The most addresses of a name, for each IP version.
+    type: int
+    default: 4096
   stopped:
     description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
     type: str
@@ -58,8 +77,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(rules), C(stops), C(sets), C(chained), C(defaults), C(discover), C(roads), C(place) and
-      C(notes).
+    - The native form, with C(rules), C(stops), C(sets), C(chained), C(names), C(defaults), C(discover), C(roads),
+      C(place) and C(notes).
   type: dict
 """
 

@@ -92,8 +92,8 @@ class Ufw:
             _moved(_commit.read(path), files[path]) for path in kernel.FILES.values() if path in files
         ):
             lines.append("~ our rules in their order")
-        if bool(_commit.read(sets.SETS)) != bool(files.get(sets.SETS, _commit.read(sets.SETS))):
-            lines.append("~ our rules look into sets: {}".format("yes" if files[sets.SETS] else "no"))
+        was, will = (bool(sets.contents(read(sets.SETS))) for read in (_commit.read, self._reader(files)))
+        lines += ["~ our rules look into sets: {}".format("yes" if will else "no")] if was != will else []
         before, after = kernel.policies(_commit.read(kernel.DEFAULTS)), kernel.policies(files.get(kernel.DEFAULTS, ""))
         for chain, word in kernel.CHAINS.items():
             was, will = (kernel.WORDS.get(found.get(chain), found.get(chain)) for found in (before, after))
@@ -117,6 +117,8 @@ class Ufw:
             os.chmod(sets.HOOK, self._mode[0 if sets.marked(_commit.read(sets.HOOK)) else 1])
         if self.running():
             self.live.load(_commit.read, self._versions())
+        else:
+            self.live.tidy(_commit.read)
 
     def prepare(self, folder):
         """Return the shell command that loads what is in the files then."""
@@ -197,7 +199,7 @@ class Ufw:
             return files
         mode = os.stat(sets.HOOK).st_mode & 0o7777
         if chained and not sets.marked(text) and not mode & 0o111 and text != _commit.read(sets.TEMPLATE):
-            raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or set ufw_sets to false")
+            raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or {sets.WITHOUT}")
         try:
             made = sets.hooked(text, mode, bool(chained))
         except ValueError as error:

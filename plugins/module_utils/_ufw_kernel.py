@@ -60,8 +60,11 @@ if [ -e /etc/ufw/egress_allowlist.init ]; then /bin/sh /etc/ufw/egress_allowlist
 load iptables ufw /etc/ufw/user.rules || exit 1
 case "$IPV6" in yes | YES) load ip6tables ufw6 /etc/ufw/user6.rules || exit 1 ;; esac
 if [ ! -e /etc/ufw/egress_allowlist.init ]; then /bin/sh -c CLEAN sh stop; fi
+if [ -x KEEPER ] && grep -qs '^create egress_names_' /etc/ufw/egress_allowlist.sets; then
+    KEEPER run ufw # sets of names that came back are empty
+fi
 exit 0
-""".replace("CLEAN", shlex.quote(_ufw_sets.SCRIPT))
+""".replace("CLEAN", shlex.quote(_ufw_sets.SCRIPT)).replace("KEEPER", "/usr/local/sbin/egress-allowlist-names")
 
 
 def policies(text):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_kernel as kernel
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_names as names
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
@@ -41,11 +42,18 @@ class Live:
         wanted = read(sets.SETS)
         if wanted:
             self._run([self._find("ipset"), "destroy", sets.SWAP])
-            self._ipset("restore", sets.repair(wanted, self._saved()))
+            live = self._saved()
+            self._ipset("restore", sets.repair(wanted, live) + names.repair(wanted, live))
         for version in versions:
             more = sets.part(read(sets.CHAINS[version]), self._listed(version), version)
             self._restore(version, self._transaction(read, version, more), [])
-        for name in sorted(set(sets.contents(self._saved())) - set(sets.contents(wanted))):
+        self.tidy(read)
+
+    def tidy(self, read):
+        """Remove sets of ours that the files do not have, and that nothing looks into."""
+        wanted, live = read(sets.SETS), self._saved()
+        gone = set(sets.contents(live)) - set(sets.contents(wanted)) | names.there(live) - set(names.named(wanted))
+        for name in sorted(gone):
             self._run([self._find("ipset"), "destroy", name])
 
     def drift(self, read, versions):
@@ -58,8 +66,11 @@ class Live:
                 found += kernel.drifted(kernel.listed(wanted), live)
             led = [chain for chain, jump in sets.jumps(version).items() if jump in live.get(chain, [])]
             found += sorted(set(sets.jumps(version)) - set(led)) if chained else led
-        wanted, live = sets.contents(read(sets.SETS)), sets.contents(self._saved())
+        text, saved = read(sets.SETS), self._saved()
+        wanted, live = sets.contents(text), sets.contents(saved)
         found += sorted(f"set {name}" for name in wanted if set(wanted[name]) != set(live.get(name, [])))
+        there = names.there(saved)
+        found += sorted(f"set of {name}" for wanting, name in names.named(text).items() if wanting not in there)
         return list(dict.fromkeys(found))
 
     def _alone(self, read, version):

@@ -246,6 +246,10 @@ def _meet(users: str, ours: str) -> bool:
         return False
     if not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
         return False
+    if not _span(other[3]):  # a name, of unknown addresses: only a rule about everywhere surely meets it
+        if one[3] not in ANY.values():
+            return False
+        other[3] = one[3]
     pairs = [(_span(one[n]), _span(other[n])) for n in (3, 5)]
     return all(left[0] == right[0] and left[1] <= right[2] and right[1] <= left[2] for left, right in pairs)
 
@@ -260,7 +264,10 @@ def _ports(ports: str) -> list[tuple[int, int]]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _span(prefix: str) -> tuple[int, int, int]:
-    """Return C{(version, first, last)} of a prefix."""
-    network = ipaddress.ip_network(prefix, strict=False)
+def _span(prefix: str) -> tuple[int, ...]:
+    """Return C{(version, first, last)} of a prefix, C{()} of a name."""
+    try:
+        network = ipaddress.ip_network(prefix, strict=False)
+    except ValueError:
+        return ()
     return network.version, int(network[0]), int(network[-1])

@@ -1,16 +1,17 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sets beside ufw: what a packet costs does not grow with the list then.
+"""Sets beside ufw: what a packet costs does not grow with the list then, and names can be looked up.
 
-ufw's rules know no sets. The vendors' rules stand in chains of their own, to which ufw-after-* jumps, behind all rules
-of the user's. ufw brings sets and chains back whenever it starts, by one line in its own after.init.
+ufw's rules know no sets. The rules that need them stand in chains of their own, to which ufw-after-* jumps, behind all
+rules of the user's. ufw brings sets and chains back whenever it starts, by one line in its own after.init.
 """
 
 from __future__ import annotations
 
 import re
 
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_names as names
 from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, split, version_of
 
 SETS = "/etc/ufw/egress_allowlist.sets"
@@ -20,6 +21,7 @@ HOOK = "/etc/ufw/after.init"
 TEMPLATE = "/usr/share/ufw/after.init"
 DIRECTIONS = ("input", "output", "forward")
 SWAP = "egress_allowlist_swap"
+WITHOUT = "set ufw_sets to false and ufw_names to report"
 _LINE = '[ ! -e {0} ] || /bin/sh {0} "$1" # egress.allowlist: this file\'s mode was {1}\n'
 _MARKED = re.compile(
     r"^\[ ! -e \S+ \] \|\| /bin/sh \S+ \"\$1\" # egress\.allowlist: this file's mode was (\d+)\n", re.M
@@ -62,8 +64,12 @@ if [ $action = stop ]; then
     chains iptables
     chains ip6tables
 fi
-for set in $(ipset list -n 2>/dev/null | grep '^egress_allowlist_'); do
-    if [ $action = stop ] || ! grep -q "^create $set " $home.sets; then ipset destroy $set 2>/dev/null; fi
+for set in $(ipset list -n 2>/dev/null | grep -E '^egress_(allowlist|names)_'); do
+    case $action$set in # what was looked up stays through a stop, and lapses by itself
+    stopegress_allowlist_*) ;;
+    *) if grep -q "^create $set " $home.sets 2>/dev/null; then continue; fi ;;
+    esac
+    ipset destroy $set 2>/dev/null
 done
 [ -z "$failed" ]
 """
@@ -73,7 +79,7 @@ def texts(native, versions):
     """Return the files C{{path: text}} of what is wanted, {} where no sets are wanted."""
     if not native or not native["chained"]:
         return {}
-    found = {INIT: SCRIPT, SETS: ""}
+    found = {INIT: SCRIPT, SETS: names.heads(native.get("names") or {})}
     for name, members in sorted(native["sets"].items()):
         version = 6 if ":" in members[0] else 4
         if version in versions:
@@ -93,7 +99,7 @@ def line(spec, label):
     chain = "forward" if action.startswith("route:") else "output" if direction == "out" else "input"
     words = [f"-A egress-allowlist-{chain}"]
     for side, option, place in (("dst", "-d", to), ("src", "-s", source)):
-        if place.startswith("egress_allowlist_"):
+        if place.startswith(("egress_allowlist_", names.PREFIX)):
             words.append(f"-m set --match-set {place} {side}")
         elif place not in ANY.values():
             words.append(f"{option} {place}")
@@ -104,8 +110,9 @@ def line(spec, label):
 
 
 def entries(files):
-    """Return C{{tuple: label}} of what the files open, with the members of the sets in their places."""
+    """Return C{{tuple: label}} of what the files open, with the members of the sets, or the name, in their places."""
     members = contents(files.get(SETS) or "")
+    members.update({name: [domain] for name, domain in names.named(files.get(SETS)).items()})
     found = {}
     for path in CHAINS.values():
         for spec, label in _RULE.findall(files.get(path) or ""):
@@ -122,7 +129,7 @@ def contents(listing):
     for text in listing.splitlines():
         word, dummy, rest = text.partition(" ")
         name, dummy, rest = rest.partition(" ")
-        if name.startswith("egress_allowlist_"):
+        if word in ("create", "add") and name.startswith("egress_allowlist_"):
             found.setdefault(name, []).extend([rest] if word == "add" else [])
     return found
 
@@ -151,7 +158,7 @@ def hooked(text, mode, on):
     found = _MARKED.search(text)
     if on and not found:
         if not _SHELL.match(text):
-            raise ValueError("is not a shell script: set ufw_sets to false, or make it one")
+            raise ValueError(f"is not a shell script: {WITHOUT}, or make it one")
         head, dummy, rest = text.partition("\n")
         return f"{head}\n{_LINE.format(INIT, format(mode, 'o'))}{rest}"
     return text if on or not found else text.replace(found.group(0), "")

@@ -22,7 +22,7 @@ author:
   - Contributors to egress.allowlist (@egress-allowlist)
 requirements:
   - ufw 0.36 or newer on the host, with root rights
-  - ipset, where sets are wanted
+  - ipset, where sets are wanted or names are looked up
 options:
   state:
     description:
@@ -35,7 +35,7 @@ options:
     description: What the filter returned. Needed for O(state=present).
     type: dict
   missing_ok:
-    description: Return RV(missing) instead of failing where ufw is not installed, or ipset where sets are wanted.
+    description: Return RV(missing) instead of failing where ufw is not installed, or ipset where its sets are wanted.
     type: bool
     default: false
   beside_others:
@@ -76,7 +76,7 @@ armed:
   type: bool
   returned: always
 missing:
-  description: Whether ufw is missing, or ipset where sets are wanted.
+  description: Whether ufw is missing, or ipset where its sets are wanted.
   type: bool
   returned: always
 token:

@@ -38,6 +38,7 @@ def test_the_defaults_only_allow_on_a_host() -> None:
         "stops": [],
         "sets": {},
         "chained": [],
+        "names": {},
         "defaults": {},
         "discover": [],
         "roads": [["out", ""]],
@@ -170,9 +171,65 @@ def test_who_connects_is_let_in() -> None:
 
 
 def test_names_need_a_choice() -> None:
-    with pytest.raises(ValueError, match=r"a\.example\.com\. Set ufw_names to report .* the policy unmanaged$"):
+    with pytest.raises(
+        ValueError, match=r"a\.example\.com\. Set ufw_names to report .*, to resolve .* policy unmanaged$"
+    ):
         made(rule("a.example.com"), policy="deny")
     assert made(rule("a.example.com"), policy="deny", names="report")["rules"] == made(policy="deny")["rules"][1:]
+
+
+API = [
+    rule("api.example.com", "443", "tcp"),
+    rule("api.example.com", "8443", "tcp"),
+    rule("api.example.com", "443", "tcp", vendor="zoo", service="web"),
+    rule("*.api.example.com", "9999"),
+    rule("api.example.com", "7777", direction="inbound"),
+]
+
+
+def test_exact_names_have_sets_that_the_host_fills() -> None:
+    native = made(*API, names="resolve", names_lease=900, names_refresh=30, names_max_addresses=7)
+    sets = native["names"]["domains"]["api.example.com"]["leased"]
+    assert [sorted(sets), native["rules"], native["sets"]] == [["4", "6"], [], {}]
+    assert all(re.fullmatch(r"egress_names_[46]_[0-9a-f]{16}", name) and len(name) <= 31 for name in sets.values())
+    assert native["chained"] == [
+        f"allow tcp {ports} {sets[version]} any {anywhere} out # {label}"
+        for version, anywhere in (("4", "0.0.0.0/0"), ("6", "::/0"))
+        for ports, label in (("443", "acme calls, zoo web"), ("8443", "acme calls"))
+    ]
+    said = {key: native["names"][key] for key in ("mode", "lease", "refresh", "most", "table", "dnsmasq")}
+    assert said == {"mode": "resolve", "lease": 900, "refresh": 30, "most": 7, "table": "", "dnsmasq": []}
+    assert list(native["names"]["domains"]) == ["api.example.com"]
+    assert "asked" not in native["names"]["domains"]["api.example.com"]
+
+
+def test_a_set_has_another_name_for_each_name_lease_and_size() -> None:
+    variants: list[dict[str, Any]] = [{}, {"names_lease": 900}, {"names_max_addresses": 7}]
+    found = [
+        made(rule(name), names="resolve", **options)["names"]["domains"][name]["leased"]
+        for name in ("a.example.com", "b.example.com")
+        for options in variants
+    ]
+    names = [name for sets in found for name in sets.values()]
+    assert len(set(names)) == len(names) == 12
+    assert len({name[:-6] for name in names}) == 4
+    again = made(rule("a.example.com"), names="resolve", names_refresh=59)
+    assert again["names"]["domains"]["a.example.com"]["leased"] == found[0]
+
+
+def test_names_through_a_gateway_are_for_its_sources() -> None:
+    native = made(rule("a.example.com"), names="resolve", scope="both", sources=["10.0.0.0/8"], sets=True)
+    assert [text.split(" # ")[0].split()[:1] + text.split()[5:7] for text in native["chained"]] == [
+        ["allow", "0.0.0.0/0", "out"],
+        ["route:allow", "10.0.0.0/8", "in"],
+        ["allow", "::/0", "out"],
+    ]
+
+
+def test_names_that_are_only_reported_have_no_sets() -> None:
+    for names in ("", "report"):
+        native = made(*API, names=names)
+        assert (native["names"], native["chained"]) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +241,13 @@ def test_names_need_a_choice() -> None:
         ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
         ({"stopped": "deny"}, "stopped 'deny' is not accepted: choose one of reject, drop"),
         ({"place": "middle"}, "place 'middle' is not accepted: choose one of last, first"),
-        ({"names": "resolve"}, "names 'resolve' is not accepted: choose one of report"),
+        ({"names": "all"}, "names 'all' is not accepted: choose one of report, resolve"),
+        ({"names": "dnsmasq"},
+         "ufw cannot learn names from dnsmasq: choose report or resolve, or the backend nftables or firewalld"),
+        ({"names": "resolve", "names_lease": 250, "names_refresh": 60},
+         "ufw_names_lease '250' is too short: with ufw_names_refresh 60 it is at least 251 seconds"),
+        ({"names": "resolve", "names_max_addresses": 0},
+         "ufw_names_max_addresses '0' is not a whole number from 1 to 65536"),
         ({"sources": ["10.0.0.0/8"]},
          "sources choose among forwarded packets: use them with the scope gateway or both"),
         ({"scope": "gateway", "sources": ["lan.example.com"]},

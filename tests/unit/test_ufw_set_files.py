@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_names as names
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.ufw import render
@@ -60,6 +61,45 @@ def test_only_sets_that_a_rule_looks_into() -> None:
     native = made(rule("192.0.2.0/28"), rule("2001:db8::/64"), scope="gateway", sources=["10.0.0.0/8"])
     assert list(native["sets"].values()) == [["192.0.2.0/28"]]
     assert not sets.texts(render(merge_vendors([rule("192.0.2.0/28")])), (4, 6))
+
+
+NAMED = {
+    "lease": 600,
+    "most": 3,
+    "domains": {"api.example.com": {"leased": {"4": "egress_names_4_0123456789aaaaaa"}}},
+}
+CREATE = "create egress_names_4_0123456789aaaaaa hash:ip family inet timeout 600 maxelem 3\n"
+FORMER = "egress_names_4_0123456789bbbbbb"
+
+
+def test_sets_of_names_are_declared_empty_and_told_by_name() -> None:
+    text = names.heads(NAMED)
+    assert text == "# api.example.com\n" + CREATE
+    assert names.named(text) == {"egress_names_4_0123456789aaaaaa": "api.example.com"}
+    assert sets.contents(text) == {}
+    assert names.heads({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("live", "lines"),
+    [
+        ("", CREATE),
+        (CREATE, ""),
+        (CREATE + "add egress_names_4_0123456789aaaaaa 192.0.2.1 timeout 5\n", ""),
+        (
+            f"create {FORMER} hash:ip family inet hashsize 1024 maxelem 9 timeout 900 bucketsize 12 initval 0x1\n"
+            + "".join(f"add {FORMER} 192.0.2.{n} timeout {n * 200}\n" for n in (3, 1, 0, 4, 2)),
+            CREATE
+            + "".join(
+                f"add egress_names_4_0123456789aaaaaa 192.0.2.{n} timeout {left}\n"
+                for n, left in ((4, 600), (3, 600), (2, 400))
+            ),
+        ),
+        ("add egress_names_4_0123456788bbbbbb 192.0.2.1 timeout 5\n", CREATE),
+    ],
+)
+def test_sets_of_names_take_over_what_was_looked_up(live: str, lines: str) -> None:
+    assert names.repair(names.heads(NAMED), live) == lines
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,7 +163,7 @@ def test_our_line_in_after_init() -> None:
 
 @pytest.mark.parametrize("text", ["", "print()\n", "#!/usr/bin/python3\n", "#!/bin/shell\n", "\n#!/bin/sh\n"])
 def test_an_after_init_that_is_no_shell_script(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is not a shell script: set ufw_sets to false, or make it one$"):
+    with pytest.raises(ValueError, match=r"^is not a shell script: set ufw_sets to false and ufw_names to report, or"):
         sets.hooked(text, 0o640, True)
 
 

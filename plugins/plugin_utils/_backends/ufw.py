@@ -4,13 +4,16 @@
 """Render an allowlist as ordinary rules of ufw.
 
 One rule is a prefix, a protocol and as many ports as one multiport match takes, with the vendor services that asked
-for it as its comment. With sets, a rule has the name of a set in the prefix's place. The host turns the rules into the
-text of ufw's files; what only the host knows (its name and time servers) it adds by the same means.
+for it as its comment. With sets, and for names that the host looks up, a rule has the name of a set in the prefix's
+place. The host turns the rules into the text of ufw's files; what only the host knows (its name and time servers) it
+adds by the same means.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, SERVICES, address, specs
@@ -26,9 +29,16 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choice
     unfiltered,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import (
+    Domain,
+    check_learning,
+    domains,
+    host_side,
+)
 
 POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
+NAMES = ("report", "resolve")
 _MOST_PORTS = 15  # of one multiport match; a range counts as two
 _DHCP = {4: "67,68", 6: "546,547"}  # client and server, in both directions
 _TARGETS = {"drop": "DROP", "reject": "REJECT"}
@@ -41,6 +51,9 @@ def render(
     policy: str = "unmanaged",
     scope: str = "host",
     names: str = "",
+    names_lease: int = 86400,
+    names_refresh: int = 60,
+    names_max_addresses: int = 4096,
     sources: Sequence[str] | str = (),
     stopped: str = "drop",
     place: str = "last",
@@ -53,21 +66,18 @@ def render(
 
     C{rules}, C{stops}: tuples with their comments, in order; the stops belong behind everything. C{defaults}: ufw's
     default policies that must be (C{OUTPUT}, C{FORWARD}). C{sets}: the members of each set by its name, C{chained}: the
-    rules that look into them (both empty without sets). C{discover}: the servers (C{dns}, C{ntp}) that only the
-    host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they say. Raises ValueError that
-    says what is accepted.
+    rules that look into them, and into the sets of C{names}: what the host looks up. C{discover}: the servers (C{dns},
+    C{ntp}) that only the host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they say.
+    Raises ValueError that says what is accepted.
     """
-    if policy == "audit":
-        raise ValueError(
-            "policy 'audit' is not accepted: ufw cannot count what it would stop; choose unmanaged, look with "
-            "'ufw logging medium' at what leaves, then choose deny"
-        )
+    _check_what_others_can(policy, names)
     one_of("policy", policy, POLICIES)
     check_scope(scope, sources)
     one_of("stopped", stopped, STOPPED)
     one_of("place", place, PLACES)
     check_labels(allowlist, "a rule's comment")
-    check_names(allowlist, policy, names, "ufw", instead="unmanaged")
+    check_names(allowlist, policy, names, "ufw", instead="unmanaged", modes=NAMES)
+    check_learning("ufw", names_lease, names_refresh, names_max_addresses)
     listed = by_version(sources, "ufw_sources")
     roads = _roads(scope, listed)
     if sets.__class__ is not bool:
@@ -76,6 +86,7 @@ def render(
     invited, inviting = _invited(allowlist, scope, sets)
     vendors += invited
     rules = [] if sets else vendors
+    lookups, named = _named(domains(allowlist, names), roads, names_lease, names_refresh, names_max_addresses)
     servers = {"dns": by_version(dns_servers, "ufw_dns_servers"), "ntp": by_version(ntp_servers, "ufw_ntp_servers")}
     extra = allow_rules(allow or [], "ufw_allow")
     if policy == "deny":
@@ -85,13 +96,27 @@ def render(
         "rules": list(dict.fromkeys(rules)),
         "stops": _stops(listed, stopped) if deny else [],
         "sets": {**members, **inviting},
-        "chained": vendors if sets else [],
+        "chained": [*(vendors if sets else []), *named],
+        "names": lookups,
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": [name for name, addresses in servers.items() if deny and not addresses],
         "roads": roads,
         "place": place,
         "notes": unfiltered(sorted(listed)) if listed else [],
     }
+
+
+def _check_what_others_can(policy: str, names: str) -> None:
+    """Raise ValueError for choices that other backends have, and say what to do instead."""
+    if policy == "audit":
+        raise ValueError(
+            "policy 'audit' is not accepted: ufw cannot count what it would stop; choose unmanaged, look with "
+            "'ufw logging medium' at what leaves, then choose deny"
+        )
+    if names == "dnsmasq":
+        raise ValueError(
+            "ufw cannot learn names from dnsmasq: choose report or resolve, or the backend nftables or firewalld"
+        )
 
 
 def _roads(scope: str, listed: dict[int, list[str]]) -> list[list[str]]:
@@ -162,6 +187,31 @@ def _bundles(
         for ports in _multiports(sorted(ranges))
     ]
     return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
+
+
+def _named(found: list[Domain], roads: list[list[str]], lease: int, refresh: int, most: int) -> tuple[dict, list[str]]:
+    """Return what the host needs to look names up, and the rules that look into their sets."""
+    rules = []
+    for domain, version in itertools.product(found, (4, 6)):
+        services: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for protocol, first, last, labels in domain.services:
+            label = ", ".join(sorted(" ".join(asking) for asking in labels))
+            services.setdefault((protocol, label), []).append((first, last))
+        to = _names_set(domain, version, lease, most)
+        rules += [
+            f"{spec} # {label}"
+            for (protocol, label), ranges in services.items()
+            for ports in _multiports(sorted(ranges))
+            for spec in specs(roads, version, protocol, ports, to)
+        ]
+    leased = functools.partial(_names_set, lease=lease, most=most)
+    return host_side("resolve", found, lease=lease, refresh=refresh, most=most, table="", leased=leased), rules
+
+
+def _names_set(domain: Domain, version: int, lease: int, most: int) -> str:
+    """Return the name of the set of a name's addresses: another lease or size, another end, as the host expects."""
+    digests = (hashlib.sha256(text.encode()).hexdigest() for text in (domain.name, f"{lease} {most}"))
+    return f"egress_names_{version}_{next(digests)[:10]}{next(digests)[:6]}"
 
 
 def _set_name(version: int, prefixes: list[str]) -> str:

@@ -1,0 +1,244 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that a host with ufw looks up: what their sets open, and what becomes of the sets' members."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from tests.support.module_host import row
+from tests.support.packets import SOURCES, TCP, UDP, Probe, gateway_world, host_world
+from tests.support.systems import enable_ufw, system
+from tests.support.ufw_host import INIT, Host, native, shared
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+API = [row("api.example.com", "443,8443"), row("api.example.com", "3478-3481", "UDP", "media")]
+WEB = [row("www.example.net", "443"), row("*.example.net", "9999")]
+PREFIXES = [row("192.0.2.128/25", "443")]
+CHOICES: dict[str, Any] = {"names": "resolve", "policy": "deny", "names_lease": 600, "names_refresh": 60}
+# No question leaves the host, and none waits for an answer.
+LOOKUPS = "passwd: files\ngroup: files\nhosts: files\n"
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    made = shared("bookworm")
+    made.write("/etc/nsswitch.conf", LOOKUPS)
+    yield made
+    gone = made.module(state="absent")
+    assert not gone.get("failed"), gone
+    assert made.shell("ipset list -n") == ""
+
+
+def wanted(*rows: dict, **options: Any) -> dict:
+    return native(*rows, **{**CHOICES, **options})
+
+
+def sets_of(rules: dict, name: str) -> dict[str, str]:
+    """Return the sets of a name by IP version."""
+    leased: dict[str, str] = rules["names"]["domains"][name]["leased"]
+    return leased
+
+
+def put(host: Host, rules: dict, name: str, *addresses: str, seconds: int = 300) -> None:
+    """Add addresses as whoever looks a name up does."""
+    found = sets_of(rules, name)
+    for address in addresses:
+        host.shell(f"ipset -exist add {found['6' if ':' in address else '4']} {address} timeout {seconds}")
+
+
+def members(host: Host) -> dict[str, int]:
+    """Return the seconds that each address of a name has left."""
+    listed = re.findall(r"^add egress_names_\S+ (\S+) timeout (\d+)", host.shell("ipset save"), re.MULTILINE)
+    return {address: int(seconds) for address, seconds in listed}
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 8) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+OPEN = {
+    (TCP, "192.0.2.1"): {443, 8443},
+    (UDP, "192.0.2.1"): {3478, 3479, 3480, 3481},
+    (TCP, "2001:db8::1"): {443, 8443},
+    (UDP, "2001:db8::1"): {3478, 3479, 3480, 3481},
+    (TCP, "192.0.2.2"): {443},
+    (TCP, "192.0.2.129"): {443},
+}
+ASKED = [
+    (protocol, address, port)
+    for protocol, address, port in itertools.product(
+        (TCP, UDP),
+        ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.129", "2001:db8::1", "2001:db8::2"),
+        (80, 442, 443, 444, 3477, 3478, 3481, 3482, 8443, 9999),
+    )
+]
+
+
+@pytest.mark.parametrize("sets", [False, True])
+@pytest.mark.parametrize("scope", ["host", "gateway"])
+def test_an_address_opens_the_services_of_its_name(scope: str, sets: bool) -> None:
+    worlds = {"host": host_world, "gateway": gateway_world}
+    with worlds[scope](system("bookworm")) as world:
+        host = Host(world.host, "bookworm")
+        host.write("/etc/nsswitch.conf", LOOKUPS)
+        enable_ufw(host.space)
+        host.shell("ufw default allow routed")
+        sources = SOURCES if scope == "gateway" else []
+        rules = wanted(*API, *WEB, *PREFIXES, scope=scope, sources=sources, sets=sets, stopped="reject")
+        host.apply(rules)
+        probes: list[Probe] = [
+            (protocol, ip_address(to).version, int(ip_address(to)), port) for protocol, to, port in ASKED
+        ]
+        fixed = [(protocol, to, port) == (TCP, "192.0.2.129", 443) for protocol, to, port in ASKED]
+        assert world.probe(probes) == fixed
+        put(host, rules, "api.example.com", "192.0.2.1", "2001:db8::1")
+        put(host, rules, "www.example.net", "192.0.2.2")
+        assert world.probe(probes) == [port in OPEN.get((protocol, to), ()) for protocol, to, port in ASKED]
+        put(host, rules, "api.example.com", "192.0.2.1", "2001:db8::1", seconds=1)
+        put(host, rules, "www.example.net", "192.0.2.2", seconds=1)
+        wait_until(lambda: not members(host))
+        assert world.probe(probes) == fixed
+
+
+def test_members_are_no_difference_and_stay(host: Host) -> None:
+    before = host.kernel(), host.files()
+    rules = wanted(*API)
+    foreseen = host.apply(rules, check=True)
+    assert (host.kernel(), host.files(), host.shell("ipset list -n")) == (*before, "")
+    applied = host.apply(rules)
+    assert applied["differences"] == foreseen["differences"]
+    assert "+ tcp/443,8443 to api.example.com  acme: calls" in applied["differences"]
+    assert "+ udp/3478-3481 to api.example.com  acme: media" in applied["differences"]
+    assert not any("look into sets" in line for line in applied["differences"])
+    put(host, rules, "api.example.com", "192.0.2.1", "2001:db8::1")
+    assert host.apply(rules)["changed"] is False
+    more = wanted(*API, *WEB, *PREFIXES)
+    lines = host.apply(more)["differences"]
+    assert "+ tcp/443 to www.example.net  acme: calls" in lines
+    assert not any("api.example.com" in line for line in lines)
+    put(host, more, "www.example.net", "192.0.2.2")
+    learned = {"192.0.2.1", "192.0.2.2", "2001:db8::1"}
+    for command in ("ufw reload", "ufw disable; ufw --force enable", f"{INIT} stop; {INIT} start"):
+        host.shell(command)
+        left = members(host)
+        assert set(left) == learned, command
+        assert all(seconds <= 300 for seconds in left.values()), command
+        assert host.apply(more)["changed"] is False, command
+    assert "- tcp/443 to www.example.net  acme: calls" in host.apply(rules)["differences"]
+    assert set(members(host)) == {"192.0.2.1", "2001:db8::1"}
+    assert len(host.shell("ipset list -n").split()) == 2
+    host.module(state="absent")
+    assert (host.kernel(), host.files(), host.shell("ipset list -n")) == (*before, "")
+
+
+def test_other_leases_and_sizes(host: Host) -> None:
+    rules = wanted(*API)
+    host.apply(rules)
+    for number in range(1, 6):
+        put(host, rules, "api.example.com", f"192.0.2.{number}", seconds=500 + number)
+    shorter = wanted(*API, names_lease=400, names_max_addresses=3)
+    assert host.apply(shorter)["changed"]
+    left = members(host)
+    assert len(left) == 3
+    assert all(390 <= seconds <= 400 for seconds in left.values())
+    with pytest.raises(AssertionError, match="Hash is full"):
+        put(host, shorter, "api.example.com", "192.0.2.9")
+    assert host.apply(wanted(*API, names_lease=700))["changed"]
+    assert set(members(host)) == set(left)
+    assert all(380 <= seconds <= 400 for seconds in members(host).values())
+    assert host.apply(wanted(*API, names_lease=700))["changed"] is False
+
+
+def test_the_longest_remaining_are_kept(host: Host) -> None:
+    rules = wanted(*API)
+    host.apply(rules)
+    for number in range(1, 6):
+        put(host, rules, "api.example.com", f"192.0.2.{number}", seconds=300 - 50 * number)
+    host.apply(wanted(*API, names_max_addresses=2))
+    assert set(members(host)) == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_never_confirmed(host: Host) -> None:
+    """The sets that are wanted before and after keep their members throughout, and no set is left behind."""
+    rules = wanted(*API, stopped="reject")
+    host.apply(rules)
+    put(host, rules, "api.example.com", "192.0.2.1")
+    kernel, files = host.kernel(), host.files()
+    for other in (wanted(*API, *WEB), native(*PREFIXES), wanted(*API, names_lease=900)):
+        kept = sets_of(rules, "api.example.com")["4"] in str(other)
+        assert host.apply(other, after=1)["armed"]
+        wait_until(lambda: host.kernel() == kernel)
+        wait_until(lambda: host.files() == files)
+        assert len(host.shell("ipset list -n").split()) == 2
+        assert not kept or set(members(host)) == {"192.0.2.1"}
+        assert host.apply(rules)["changed"] is False
+
+
+def test_what_somebody_changed_is_mended(host: Host) -> None:
+    rules = wanted(*API)
+    host.apply(rules)
+    kernel, names = host.kernel(), host.shell("ipset list -n | sort")
+    first = sets_of(rules, "api.example.com")["4"]
+    host.shell(f"iptables -F egress-allowlist-output; ipset destroy {first}")
+    foreseen = host.apply(rules, check=True)["differences"]
+    assert "~ set of api.example.com: changed on the host since, set back" in foreseen
+    assert host.apply(rules)["differences"] == foreseen
+    assert (host.kernel(), host.shell("ipset list -n | sort")) == (kernel, names)
+    host.shell(f"ipset flush {first}")
+    assert host.apply(rules)["changed"] is False
+
+
+def test_removed_while_ufw_is_off(host: Host) -> None:
+    files = host.files()
+    rules = wanted(*API)
+    host.apply(rules)
+    put(host, rules, "api.example.com", "192.0.2.1")
+    host.shell("ufw disable")
+    assert len(host.shell("ipset list -n").split()) == 2
+    host.module(state="absent")
+    assert host.shell("ipset list -n") == ""
+    host.shell("ufw --force enable")
+    assert host.files() == files
+
+
+def test_a_boot_declares_them_empty(host: Host) -> None:
+    rules = wanted(*API, sets=True)
+    host.apply(rules)
+    put(host, rules, "api.example.com", "192.0.2.1")
+    kernel = host.kernel()
+    host.reboot()
+    assert (host.kernel(), members(host)) == (kernel, {})
+    assert host.apply(rules)["changed"] is False
+
+
+def test_a_rule_of_the_users_that_stops_names_is_told(host: Host) -> None:
+    host.shell("ufw deny out 8443/tcp; ufw deny out to 198.51.100.0/24")
+    notes = host.apply(wanted(*API))["notes"]
+    host.shell("ufw delete deny out 8443/tcp; ufw delete deny out to 198.51.100.0/24")
+    told = [note for note in notes if note.startswith("your rule")]
+    assert [note.partition(", such as")[0] for note in told] == [
+        "your rule 'deny out to any port 8443 proto tcp' stands before ours and stops some of what they allow"
+    ] * len(told)
+    assert any("tcp/443,8443 to api.example.com  acme: calls: delete it" in note for note in told)
+    assert not any("198.51.100" in note for note in told)
+
+
+def test_without_any_exact_name_nothing_is_looked_up(host: Host) -> None:
+    rules = wanted(row("*.example.net", "9999"), *PREFIXES)
+    assert (rules["names"], rules["chained"]) == ({}, [])
+    host.apply(rules)
+    assert host.shell("ipset list -n") == ""
+    assert "egress_allowlist" not in host.shell("ls /etc/ufw")
