@@ -4,12 +4,14 @@
 #     containers.sh up               build the image if need be, start all containers, lay the wires
 #     containers.sh restart NAME     as a machine restarts: NAME boots again
 #     containers.sh shell NAME CMD   run a command in a container
+#     containers.sh zone [LINE...]   the name server answers with these lines (as of /etc/hosts) besides its zone
 #     containers.sh dial NAME        standard input and output to NAME's SSH port, over the wire (for ssh's ProxyCommand)
 #     containers.sh down             remove the containers
 #
-#     host, upgrade, include, ufw, firewalld ──┐       Each target has one wire, to the peer, which is its default
-#                                              ├── peer  route and plays the rest of the world: it answers on every
-#     client ── gateway, ..._gateway ──────────┘       address and port that reaches it. There is no other way out.
+#     host, upgrade, include, names, ... ──┐           Each target has one wire, to the peer, which is its default
+#                                          ├── peer    route and plays the rest of the world: it answers on every
+#     client ── gateway, ..._gateway ──────┘           address and port that reaches it, and is the name server
+#                                                      203.0.113.53 (zone.conf). There is no other way out.
 #                                                      Behind each gateway there is a client in a network namespace
 #                                                      of the gateway's container.
 #
@@ -21,7 +23,7 @@ cd "$here/../.."
 . scripts/lib.sh
 export CONTAINERS_CONF="$here/containers.conf"
 
-targets=(host gateway upgrade include ufw ufw_gateway firewalld firewalld_gateway)
+targets=(host gateway upgrade include ufw ufw_gateway firewalld firewalld_gateway names names_gateway)
 # Checkouts beside each other must not share containers.
 prefix="egress-allowlist-$(printf %s "$PWD" | sha256sum | cut -c1-8)"
 key="$EGRESS_CACHE/molecule/id_ed25519"
@@ -37,6 +39,8 @@ image_of() {
             # shellcheck disable=SC2016  # mmdebstrap's shell expands it
             build_image "$packages,ufw,firewalld,ipset,iptables" --customize-hook='chroot "$1" systemctl disable firewalld'
             ;;
+        # dnsmasq as Debian has it: it runs from the first boot on.
+        names* | peer) build_image "$packages,dnsmasq" ;;
         *) build_image "$packages" ;;
     esac
 }
@@ -136,7 +140,9 @@ END
 start() {
     local image
     image="$(image_of "$1")"
-    podman run --detach --quiet --name "$prefix-$1" --hostname "${1//_/-}" --privileged --systemd=always "$image" /sbin/init >/dev/null
+    # Without podman's mount /etc/resolv.conf is a file like others, as on a machine.
+    podman run --detach --quiet --name "$prefix-$1" --hostname "${1//_/-}" --privileged --systemd=always --dns=none "$image" /sbin/init >/dev/null
+    echo "nameserver 203.0.113.53" | inside "$1" sh -c 'cat >/etc/resolv.conf'
     { echo '#!/usr/bin/python3' && cat "$here/probe.py"; } | put "$1" /usr/local/bin/probe
     put "$1" /usr/local/bin/state <"$here/state.sh"
 }
@@ -149,10 +155,15 @@ up() {
     start peer
     put peer /usr/local/bin/answer <"$here/answer.py"
     inside peer systemd-run --quiet python3 /usr/local/bin/answer
+    wait_for_boot peer
+    put peer /etc/dnsmasq.d/zone.conf <"$here/zone.conf"
+    inside peer touch /etc/zone
+    inside peer systemctl restart dnsmasq
     inside peer nft -f - <<'END'
 table inet world {
     chain prerouting {
         type nat hook prerouting priority dstnat
+        ip daddr 203.0.113.53 meta l4proto { tcp, udp } th dport 53 redirect to :53
         iifname "to-*" meta l4proto { tcp, udp } redirect to :7
     }
 }
@@ -175,15 +186,20 @@ restart() {
     lay_wire "$1"
 }
 
+zone() {
+    printf '%s\n' "$@" | put peer /etc/zone
+    inside peer systemctl reload dnsmasq
+}
+
 dial() {
     exec podman exec -i "$prefix-peer" python3 /usr/local/bin/answer dial "198.18.$(number_of "$1").2" 22
 }
 
-action="${1:?up, restart, shell, dial or down}"
+action="${1:?up, restart, shell, zone, dial or down}"
 shift
 case "$action" in
     up | down) "$action" ;;
-    restart | dial) "$action" "$@" ;;
+    restart | zone | dial) "$action" "$@" ;;
     shell) inside "$@" ;;
-    *) fail "unknown action '$action': up, restart, shell, dial or down" ;;
+    *) fail "unknown action '$action': up, restart, shell, zone, dial or down" ;;
 esac

@@ -5,7 +5,7 @@
 # What a firewall's own tool says, what the kernel filters by, and what the tool's files hold.
 #
 #     state ufw save NAME        remember it as NAME
-#     state ufw compare NAME     fail where it is no longer so, and show what differs; the same for firewalld
+#     state ufw compare NAME     fail where it is no longer so, and show what differs; the same for firewalld, nftables
 set -eu
 
 ufw_says() {
@@ -28,6 +28,14 @@ firewalld_says() {
     nft list table inet firewalld
     iptables-save | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'
     files /etc/firewalld
+}
+
+# Without the elements of sets: addresses behind names come and go.
+nftables_says() {
+    nft --stateless --terse list ruleset
+    systemctl is-active dnsmasq || true
+    systemctl list-timers --all --legend=no | grep -o 'egress.*' || true
+    files /etc/nftables.conf /etc/dnsmasq.conf /etc/dnsmasq.d /etc/default /etc/resolv.conf
 }
 
 # files PATH...: contents and rights, without the copies that firewalld makes of ours when it rewrites them.
