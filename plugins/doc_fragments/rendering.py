@@ -17,10 +17,25 @@ options:
     choices: [host, gateway, both]
     default: host
   names:
-    description: C(report) accepts that C(deny) stops what is only known by name.
+    description:
+      - C(report) accepts that C(deny) stops what is only known by name.
+      - With C(resolve) the host looks exact names up, again and again; names with a wildcard stay shut.
+      - With C(dnsmasq) each answer that the host's dnsmasq gives opens the addresses in it.
     type: str
-    choices: ["", report]
+    choices: ["", report, resolve, dnsmasq]
     default: ""
+  names_lease:
+    description: Seconds for which an address of a name stays open after the last answer that had it, or the last packet to it.
+    type: int
+    default: 86400
+  names_refresh:
+    description: Seconds between two rounds of what keeps names fresh; the lease is at least four of them and 11 seconds.
+    type: int
+    default: 60
+  names_max_addresses:
+    description: The most addresses of a name, for each IP version.
+    type: int
+    default: 4096
   sources:
     description: Prefixes of clients whose forwarded packets are filtered; empty means all forwarded packets.
     type: list

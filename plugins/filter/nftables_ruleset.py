@@ -16,6 +16,7 @@ description:
   - One map lookup per packet decides, however long the list is; its value is the counter of the vendor service.
 extends_documentation_fragment:
   - egress.allowlist.rendering
+  - egress.allowlist.learning
 options:
   _input:
     description: The allowlist.
@@ -60,8 +61,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(family), C(table), C(chain), C(jump), C(owned), C(discover), C(notes), C(settings) and
-      C(ruleset).
+    - The native form, with C(family), C(table), C(chain), C(jump), C(owned), C(discover), C(notes), C(settings),
+      C(ruleset) and C(names).
   type: dict
 """
 

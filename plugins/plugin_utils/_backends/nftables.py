@@ -24,6 +24,13 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choice
     one_of,
     unfiltered,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._names_table import (
+    entries,
+    names_blocks,
+    redirect_chain,
+    refuse_rules,
+    renewals,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftables_blocks import (
     IP,
     address_sets,
@@ -31,7 +38,15 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._nftabl
     block,
     check,
     members,
+    named_blocks,
     timer_blocks,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import (
+    ENFORCED,
+    check_dns,
+    check_learning,
+    domains,
+    host_side,
 )
 
 POLICIES = ("unmanaged", "audit", "deny")
@@ -70,41 +85,52 @@ def render(
     ntp_servers: Sequence[str] | str = (),
     allow: list | None = None,
     into: dict | None = None,
+    names_lease: int = 86400,
+    names_refresh: int = 60,
+    names_max_addresses: int = 4096,
+    names_dns: str = "leave",
+    names_resolv_conf: bool = False,
 ) -> dict:
     """Return the native form for one host: place, settings and ruleset.
 
     C{family, table, chain, jump}: where it goes; C{owned}: the prefix of the names that are ours there ('' in an own
     table); C{discover}: the servers (C{dns}, C{ntp}) that only the host knows; C{notes}: what a person should know;
-    C{settings}: the choices in words; C{ruleset}: the text. Raises ValueError that says what is accepted.
+    C{settings}: the choices in words; C{ruleset}: the text; C{names}: what the host needs to follow names, if it does.
+    Raises ValueError that says what is accepted.
     """
-    one_of("policy", policy, POLICIES)
-    check_scope(scope, sources)
-    one_of("stopped", stopped, STOPPED)
-    if not _RATE.fullmatch(str(log_rate)):
-        raise ValueError(f"log rate '{log_rate}' is not a number per second, minute, hour or day: write 10/minute")
+    _check(policy, scope, stopped, log_rate, sources)
     servers = {"dns": dns_servers, "ntp": ntp_servers}
-    place = _place(into, policy)
+    place = _place(into, policy, names)
     check(allowlist)
     check_names(allowlist, policy, names, "nftables", instead="audit")
-    versions, owned = VERSIONS[place["family"]], place["owned"]
+    check_learning("nftables", names_lease, names_refresh, names_max_addresses)
+    check_dns("nftables", names, scope, names_dns, names_resolv_conf)
+    found = domains(allowlist, names)
+    versions, owned, learning = VERSIONS[place["family"]], place["owned"], bool(found) and names == "dnsmasq"
     source_sets = address_sets(f"{owned}sources", sources, "nftables_sources")
     blocks, opened = timer_blocks(allowlist, versions, owned)
     blocks += [text for version, text in sorted(source_sets.items()) if version in versions]
     outgoing = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
-    found, rules = allowed_blocks(outgoing, versions, "to", owned)
-    blocks, opened = blocks + found, opened + rules
+    added, rules = allowed_blocks(outgoing, versions, "to", owned, learning)
+    blocks, opened = blocks + added, opened + rules
     invited: list[str] = []
     if allowlist["inbound"] and (into or scope != "host"):
         incoming = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
-        found, invited = allowed_blocks(incoming, versions, "from", owned)
-        blocks += found
+        added, invited = allowed_blocks(incoming, versions, "from", owned, learning)
+        blocks += added
+    if found:
+        added, end = named_blocks(allowlist, [(s[0], s[3]) for domain in found for s in domain.services])
+        blocks += added + names_blocks(found, names, names_lease, names_max_addresses, end)
+        opened += entries()
+    filtered = sorted(source_sets) if sources else [4, 6]
     if into:
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
         if policy != "unmanaged":
             blocks += _baseline(servers, allow or [])
         blocks += _egress_chain(policy, stopped, log_rate, opened)
-        blocks += _base_chains(policy, scope, invited, sorted(source_sets) if sources else None)
+        dns = names_dns if learning else "leave"
+        blocks += _base_chains(policy, scope, invited, filtered, bool(sources), bool(found), dns)
     discover = [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses]
     settings = {
         "policy": policy,
@@ -113,17 +139,37 @@ def render(
         "log rate": log_rate if policy != "unmanaged" else "",
         "sources": ", ".join(expanded(sources)),
         "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
+        "names dns": names_dns if learning and names_dns != "leave" else "",
     }
     return {
         **place,
         "discover": discover,
-        "notes": _notes(
-            policy, scope, bool(into), sorted(source_sets) if sources else [4, 6], bool(allowlist["inbound"])
-        ),
+        "notes": [
+            *_notes(policy, scope, bool(into), filtered, bool(allowlist["inbound"])),
+            *_names_notes(names, scope, bool(found), names_dns),
+        ],
         "settings": {name: value for name, value in settings.items() if value},
         # Once each: what is asked for in both directions has one counter.
         "ruleset": f"table {place['family']} {place['table']} {{\n" + "\n".join(dict.fromkeys(blocks)) + "}\n",
+        "names": host_side(
+            names,
+            found,
+            lease=names_lease,
+            refresh=names_refresh,
+            most=names_max_addresses,
+            table=f"{place['family']} {place['table']}",
+            gateway=scope != "host",
+            resolv_conf=names_resolv_conf,
+        ),
     }
+
+
+def _check(policy: str, scope: str, stopped: str, log_rate: str, sources: Sequence[str] | str) -> None:
+    one_of("policy", policy, POLICIES)
+    check_scope(scope, sources)
+    one_of("stopped", stopped, STOPPED)
+    if not _RATE.fullmatch(str(log_rate)):
+        raise ValueError(f"log rate '{log_rate}' is not a number per second, minute, hour or day: write 10/minute")
 
 
 def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bool) -> list[str]:
@@ -140,7 +186,18 @@ def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bo
     return notes
 
 
-def _place(into: dict | None, policy: str) -> dict:
+def _names_notes(names: str, scope: str, found: bool, dns: str) -> list[str]:
+    """Return what a reader of the choices about names could take for more than it is."""
+    if names in ENFORCED and not found:
+        return [f"nftables_names {names} has nothing to do: no selected destination is known by a name that it follows"]
+    if found and names == "dnsmasq" and scope != "host" and dns == "leave":
+        return ["only clients that ask this host for names open them: to hold them to that, set nftables_names_dns"]
+    if found and names == "resolve" and scope != "host":
+        return ["clients may be given other addresses of a name than this host: what it did not see itself stays shut"]
+    return []
+
+
+def _place(into: dict | None, policy: str, names: str) -> dict:
     """Return where the rules go: our own table, or the user's table and chain."""
     if not into:
         return OWN_PLACE
@@ -150,6 +207,8 @@ def _place(into: dict | None, policy: str) -> dict:
         raise ValueError(f"nftables_into has no '{unknown[0]}': it takes family, table, chain and jump")
     if policy != "unmanaged":
         raise ValueError(f"policy '{policy}' needs a table of its own; in yours your chains decide: use unmanaged")
+    if names in ENFORCED:
+        raise ValueError(f"names '{names}' needs a table of its own: leave nftables_into empty, or use report")
     if not isinstance(place["jump"], bool):
         raise ValueError(f"nftables_into: jump '{place['jump']}' is not accepted: write true or false")
     one_of("nftables_into: family", place["family"], tuple(VERSIONS))
@@ -200,19 +259,28 @@ def _egress_chain(policy: str, stopped: str, log_rate: str, opened: list[str]) -
     return [block(f"counter {counter}", []), block("chain egress", [*opened, "jump baseline", *end])]
 
 
-def _base_chains(policy: str, scope: str, invited: list[str], sources: list[int] | None) -> list[str]:
-    """Return the chains at the kernel's hooks; C{sources} are the IP versions that sources are named of, if any."""
+def _base_chains(
+    policy: str, scope: str, invited: list[str], filtered: list[int], sources: bool, named: bool, dns: str
+) -> list[str]:
+    """Return the chains at the kernel's hooks; C{filtered}: the IP versions whose forwarded packets are filtered.
+
+    named: whether packets renew leases of names; it stands first, so that those of known connections do.
+    """
     blocks = []
     if scope in ("host", "both"):
         managed = [] if policy == "unmanaged" else [_MANAGED]
         hook = "type filter hook output priority filter; policy accept;"
-        blocks.append(block("chain output", [hook, 'oif "lo" accept', _KNOWN, *managed, "jump egress"]))
+        renewed = renewals() if named else []
+        blocks.append(block("chain output", [hook, 'oif "lo" accept', *renewed, _KNOWN, *managed, "jump egress"]))
     if scope in ("gateway", "both"):
         hook = "type filter hook forward priority filter; policy accept;"
-        jumps = ["jump egress"]
-        if sources is not None:
-            jumps = [f"{IP[version]} saddr @sources{version} jump egress" for version in sources]
-        blocks.append(block("chain forward", [hook, _KNOWN, *invited, *jumps]))
+        refused = refuse_rules(filtered, sources) if dns == "refuse" else []
+        renewed = renewals(filtered, sources) if named else []
+        jumps = [f"{IP[version]} saddr @sources{version} jump egress" for version in filtered]
+        jumps = jumps if sources else ["jump egress"]
+        blocks.append(block("chain forward", [hook, *refused, *renewed, _KNOWN, *invited, *jumps]))
+        if dns == "redirect":
+            blocks.append(redirect_chain(filtered, sources))
     return blocks
 
 
