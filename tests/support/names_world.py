@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
+from typing import Any
 
 from tests.support import firewalld_host, nft_host
 from tests.support.dns_client import Answer, ask, ask_both
@@ -57,6 +59,14 @@ class NamesWorld:
     upstream: dict[int, str]
     resolver: dict[int, str]
 
+    def learn(self, *rows: dict, **options: Any) -> dict[str, Any]:
+        """Apply rows with policy deny and dnsmasq, unless the filter's C{options} say else; return what is said."""
+        choices = {"policy": "deny", "scope": self.world.scope, "names": "dnsmasq", **options}
+        if self.world.scope == "host" and choices["names"] == "dnsmasq":
+            choices.setdefault("names_resolv_conf", True)
+        render = nft_host.native if isinstance(self.host, NftHost) else firewalld_host.native
+        return self.host.apply(render(*rows, **choices))
+
     @property
     def client(self) -> Namespace:
         """Return where the questions and the packets come from."""
@@ -75,9 +85,41 @@ class NamesWorld:
         parsed = [ip_address(address) for address in addresses]
         return self.world.probe([(protocol, address.version, int(address), port) for address in parsed])
 
+    def left(self, domain: str, kind: str = "leased", version: int = 4) -> dict[str, float]:
+        """Return the addresses of a domain in one of its sets (asked, leased), and how many seconds each is left."""
+        return elements(self.world.host, self.table, f"{kind}{version}_{domain}")
+
+    @property
+    def table(self) -> str:
+        """Return where the sets of names are."""
+        return "inet egress_allowlist" if isinstance(self.host, NftHost) else "inet egress_allowlist_names"
+
     def keep(self) -> str:
         """Run the keeper once, as the timer does; returns what it says."""
         return self.host.shell(f"{KEEPER} run {self.host.name} 2>&1")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Run the keeper every second, as the timer does, until the end of the block."""
+        end = threading.Event()
+
+        def go_on() -> None:
+            while not end.wait(1):
+                self.keep()
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+
+    def known_to_conntrack(self, address: str) -> bool:
+        """Say whether conntrack knows a UDP flow to an address."""
+        family = "ipv6" if ":" in address else "ipv4"
+        command = ["conntrack", "-L", "-f", family, "-p", "udp", "-d", address]
+        return "udp" in self.world.run(command).stdout
 
     def flow(self, address: str, port: int) -> Flow:
         """Return a UDP flow from the client to an address of C{LIVE}."""
@@ -92,25 +134,44 @@ class Flow:
     """One UDP flow, both ends of it; C{there} answers each datagram with the same bytes."""
 
     def __init__(self, client: Namespace, outside: Namespace, address: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._address = (address, port)
-        self._count = 0
-        self._there = outside.call(partial(_bound, family, address, port))
-        self._here = client.call(partial(socket.socket, family, socket.SOCK_DGRAM))
-        self._here.settimeout(0.4)
+        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.address = address
+        self._port, self._count = port, 0
+        self._there = outside.call(partial(_bound, self._family, address, port))
         self._there.settimeout(0.4)
+        self._client = client
+        self._caller: tuple = ()
+        self._here = self._open()
+
+    def _open(self) -> socket.socket:
+        opened = self._client.call(partial(socket.socket, self._family, socket.SOCK_DGRAM))
+        opened.settimeout(0.4)
+        return opened
+
+    def renew(self) -> None:
+        """Go on from another port: a new flow to the same service."""
+        self._here.close()
+        self._here = self._open()
 
     def turn(self) -> bool:
         """Send a datagram there and its answer back; say whether both arrived."""
         self._count += 1
         payload = b"%d" % self._count
         try:
-            self._here.sendto(payload, self._address)
+            self._here.sendto(payload, (self.address, self._port))
             while True:
                 found, client = self._there.recvfrom(99)
                 if found == payload:
                     break
-            self._there.sendto(payload, client)
+            self._caller = client
+            return self.back(payload)
+        except OSError:
+            return False
+
+    def back(self, payload: bytes = b"back") -> bool:
+        """Send a datagram to where the last one came from; say whether it arrived."""
+        self._there.sendto(payload, self._caller)
+        try:
             return self._here.recv(99) == payload
         except OSError:
             return False

@@ -10,5 +10,16 @@ oracle.names([{"name": "kudo", "regions": ["usa"]}])                            
 
 from .oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
 from .pages import Destination, Fact
+from .zones import admitted, learned, special
 
-__all__ = ["DEFAULT_REQUIREMENTS", "Compiled", "Destination", "Fact", "Oracle", "documents_directory"]
+__all__ = [
+    "DEFAULT_REQUIREMENTS",
+    "Compiled",
+    "Destination",
+    "Fact",
+    "Oracle",
+    "admitted",
+    "documents_directory",
+    "learned",
+    "special",
+]

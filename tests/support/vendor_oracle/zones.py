@@ -4,7 +4,7 @@
 """What names open once their addresses are known, as the documentation says it.
 
 admitted({"*.zoom.us": {("tcp", 443, 443)}}, "us1.zoom.us")        -> {("tcp", 443, 443)}
-learned(names, {"us1.zoom.us": ["3.7.35.1"]}).allowed("tcp", 4, 0x03072301, 443)   -> True
+learned(oracle.select(vendors), {"us1.zoom.us": ["3.7.35.1"]}).allowed("tcp", 4, 0x03072301, 443)   -> True
 """
 
 from __future__ import annotations
@@ -47,15 +47,21 @@ def admitted(names: Mapping[str, Iterable[Service]], asked: str) -> set[Service]
     return {service for pattern in fits if _domain(pattern) in above | {longest} for service in names[pattern]}
 
 
-def learned(names: Mapping[str, Iterable[Service]], answers: Mapping[str, Iterable[str]]) -> Compiled:
-    """Return what is open after these answers: name that was asked for -> addresses at the end of its aliases."""
-    return Compiled(
+def learned(facts: Iterable[Fact], answers: Mapping[str, Iterable[str]]) -> Compiled:
+    """Return what of these facts is open after these answers.
+
+    C{answers}: name that was asked for -> the addresses at the end of its aliases.
+    """
+    outbound = [fact for fact in facts if fact.direction == "outbound"]
+    names = Compiled(outbound).names
+    found = [
         Fact("", *service, ip_network(address))
         for asked, addresses in answers.items()
         for service in admitted(names, asked.lower())
         for address in addresses
         if not special(address)
-    )
+    ]
+    return Compiled([*outbound, *found])
 
 
 def _domain(pattern: str) -> str:
