@@ -315,8 +315,9 @@ def _flat(leases):
 
 
 def _boot():
-    with open("/proc/sys/kernel/random/boot_id") as handle:
-        return handle.read().strip()
+    """Return what tells this boot from others; a container boots while the kernel runs on."""
+    with open("/proc/sys/kernel/random/boot_id") as boot, open("/proc/1/stat") as first:
+        return "{}-{}".format(boot.read().strip(), first.read().rpartition(")")[2].split()[19])  # when process 1 began
 
 
 def _call(command, text=None):
