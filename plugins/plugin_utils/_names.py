@@ -151,6 +151,17 @@ def check_dns(backend: str, mode: str, scope: str, dns: object, resolv_conf: obj
         raise ValueError(f"{backend}_names_resolv_conf needs {backend}_names dnsmasq")
 
 
+def names_notes(backend: str, mode: str, scope: str, found: bool, dns: str) -> list[str]:
+    """Return what a reader of the choices about names could take for more than it is."""
+    if mode in ENFORCED and not found:
+        return [f"{backend}_names {mode} has nothing to do: no selected destination is known by a name that it follows"]
+    if found and mode == "dnsmasq" and scope != "host" and dns == "leave":
+        return [f"only clients that ask this host for names open them: to hold them to that, set {backend}_names_dns"]
+    if found and mode == "resolve" and scope != "host":
+        return ["clients may be given other addresses of a name than this host: what it did not see itself stays shut"]
+    return []
+
+
 def _whole(name: str, value: object, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{name} '{value}' is not a whole number from {least} to {most}")

@@ -18,8 +18,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import 
 
 PREFIX = "egress-"
 OWN = "egress-allow-"  # what is not a vendor's: servers, sources, policies
+NAMED = "egress-n-"  # what is learned of names: its sets and services
 MARK = "Made by egress.allowlist."  # a description that starts with it makes an object ours
-_LONGEST_SET = 31  # bytes that the kernel gives an ipset's name
+LONGEST_SET = 31  # bytes that the kernel gives an ipset's name
 _LONGEST_NAME = 60
 _LONGEST_WORDS = 400
 
@@ -39,7 +40,7 @@ class Block:
 
     def set_name(self, version: int) -> str:
         """Return the name of the ipset of one IP version."""
-        return shortened(self.name, _LONGEST_SET - 2) + f"-{version}"
+        return shortened(self.name, LONGEST_SET - 2) + f"-{version}"
 
 
 def blocks(entries: Sequence[dict], suffix: str = "") -> list[Block]:
@@ -51,20 +52,36 @@ def blocks(entries: Sequence[dict], suffix: str = "") -> list[Block]:
             by_prefix.setdefault((element.prefix, element.labels), []).append((element.protocol, element.ports))
         for (prefix, labels), ports in by_prefix.items():
             found.setdefault((labels, tuple(ports)), {}).setdefault(version, []).append(prefix)
-    told = _told(entries)
-    made, taken = [], set()
+    told = sources_of(entries)
+    made: list[Block] = []
+    taken: set[str] = set()
     for (labels, ports), prefixes in sorted(found.items(), key=lambda item: item[0]):
         base = PREFIX + "-".join("-".join(label) for label in labels)
-        name, number = shortened(base, _LONGEST_NAME) + suffix, 1
-        while name.lower() in taken or name.startswith(OWN):
-            number += 1
-            name = f"{shortened(base, _LONGEST_NAME - 5)}-{number}{suffix}"
-            if name.startswith(OWN):
-                name = PREFIX + "vendor-" + name[len(PREFIX) :]
-        taken.add(name.lower())
-        words = ", ".join(" ".join(label) for label in labels)
-        made.append(Block(name, words, ports, prefixes, "; ".join(dict.fromkeys(told[label] for label in labels))))
+        if base.startswith((OWN, NAMED)):
+            base = PREFIX + "vendor-" + base[len(PREFIX) :]
+        name = free_name(base, taken, suffix)
+        made.append(Block(name, words_of(labels), ports, prefixes, told_of(labels, told)))
     return made
+
+
+def free_name(base: str, taken: set[str], suffix: str = "") -> str:
+    """Return a service's name that nobody has yet, and take it; C{taken}: in lower case."""
+    name, number = shortened(base, _LONGEST_NAME) + suffix, 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{shortened(base, _LONGEST_NAME - 5)}-{number}{suffix}"
+    taken.add(name.lower())
+    return name
+
+
+def words_of(labels: Iterable[tuple[str, str]]) -> str:
+    """Return who asks for something, in words: C{kudo media, zoom meetings}."""
+    return ", ".join(" ".join(label) for label in labels)
+
+
+def told_of(labels: Iterable[tuple[str, str]], told: dict[tuple[str, str], str]) -> str:
+    """Return the sources that tell of vendor services, each once."""
+    return "; ".join(dict.fromkeys(told[label] for label in labels))
 
 
 def shortened(name: str, length: int) -> str:
@@ -74,7 +91,7 @@ def shortened(name: str, length: int) -> str:
     return f"{name[: length - 7].rstrip('-_')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
-def _told(entries: Sequence[dict]) -> dict[tuple[str, str], str]:
+def sources_of(entries: Sequence[dict]) -> dict[tuple[str, str], str]:
     """Return the newest source that tells of each vendor service: C{Kudo's ports (2026-01)}."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in entries:
@@ -95,6 +112,13 @@ def files_of(block: Block) -> dict[str, str]:
     listed = [f'<port port="{ports}" protocol="{protocol}"/>' for protocol, ports in block.ports]
     files[f"services/{block.name}.xml"] = _xml("service", block.words, block.told, listed)
     return files
+
+
+def learned_set(words: str, told: str, version: int, lease: int, most: int) -> str:
+    """Return an ipset without entries that the host fills: C{most} addresses at most, for C{lease} seconds each."""
+    options = {"timeout": lease, "maxelem": most} | ({"family": "inet6"} if version == 6 else {})
+    lines = [f'<option name="{name}" value="{value}"/>' for name, value in options.items()]
+    return _xml('ipset type="hash:ip"', words, told, lines)
 
 
 def ipset(words: str, told: str, version: int, prefixes: Iterable[str]) -> str:

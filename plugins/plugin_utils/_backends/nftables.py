@@ -47,6 +47,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names import (
     check_learning,
     domains,
     host_side,
+    names_notes,
 )
 
 POLICIES = ("unmanaged", "audit", "deny")
@@ -146,7 +147,7 @@ def render(
         "discover": discover,
         "notes": [
             *_notes(policy, scope, bool(into), filtered, bool(allowlist["inbound"])),
-            *_names_notes(names, scope, bool(found), names_dns),
+            *names_notes("nftables", names, scope, bool(found), names_dns),
         ],
         "settings": {name: value for name, value in settings.items() if value},
         # Once each: what is asked for in both directions has one counter.
@@ -184,17 +185,6 @@ def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bo
     if inbound and scope == "host" and not into:
         notes.append("inbound rules open nothing on a host: nothing that comes in is stopped here")
     return notes
-
-
-def _names_notes(names: str, scope: str, found: bool, dns: str) -> list[str]:
-    """Return what a reader of the choices about names could take for more than it is."""
-    if names in ENFORCED and not found:
-        return [f"nftables_names {names} has nothing to do: no selected destination is known by a name that it follows"]
-    if found and names == "dnsmasq" and scope != "host" and dns == "leave":
-        return ["only clients that ask this host for names open them: to hold them to that, set nftables_names_dns"]
-    if found and names == "resolve" and scope != "host":
-        return ["clients may be given other addresses of a name than this host: what it did not see itself stays shut"]
-    return []
 
 
 def _place(into: dict | None, policy: str, names: str) -> dict:
