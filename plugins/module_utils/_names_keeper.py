@@ -4,6 +4,7 @@
 """Keep the addresses behind names open: this file is put on the host, where a timer runs it every few seconds.
 
     egress-allowlist-names run BACKEND     take over what was learned or looked up since, renew it, once
+    egress-allowlist-names refill BACKEND  the same, and ask no name server: what was open is open again after a reload
     egress-allowlist-names show BACKEND    name, address, seconds left, set
 
 An address is open while it is in a set of its name. With dnsmasq each answer comes into the set "asked"; here it moves
@@ -40,7 +41,7 @@ class NftSets:
     """Sets of nftables. A change is C{(table, set, address, seconds left)}, without seconds: remove it."""
 
     def __init__(self, lease):
-        self._lease = lease
+        self._lease, self._endless = lease, set()
 
     def tables(self):
         """Return C{{"family table": handle}}: a table that is made anew has another handle."""
@@ -57,8 +58,11 @@ class NftSets:
             if "No such file" in str(error):
                 return None
             raise
-        found = [entry["set"] for entry in listed if "set" in entry]
-        elements = [element["elem"] for element in found[0].get("elem", []) if "elem" in element]
+        found = next(entry["set"] for entry in listed if "set" in entry)
+        if "timeout" not in found:  # firewalld before 2.0 gives its sets none
+            self._endless.add(name)
+            return dict.fromkeys(found.get("elem", []), self._lease)
+        elements = [element["elem"] for element in found.get("elem", []) if "elem" in element]
         return {element["val"]: element.get("expires", self._lease) for element in elements}
 
     def write(self, changes):
@@ -71,6 +75,8 @@ class NftSets:
         text = f"add {where} {{ {address} }}\ndelete {where} {{ {address} }}\n"
         if left is None:
             return text
+        if name in self._endless:
+            return f"add {where} {{ {address} }}\n"
         expires = f" expires {left}s" if left < lease else ""
         return text + f"add {where} {{ {address} timeout {lease}s{expires} }}\n"
 
@@ -138,6 +144,8 @@ class Keeper:
 
     def _keep(self, name, domain, version, answer):
         """Plan the changes to the sets of one name and IP version."""
+        # Read before what is asked: what dnsmasq adds to both meanwhile must not look as if it were here only.
+        copy = self._read(domain["copies"][version], "inet firewalld") if domain.get("copies") else None
         leased = self._read(domain["leased"][version])
         asked = self._read(domain["asked"][version]) if domain.get("asked") else {}
         if leased is None or asked is None:
@@ -170,16 +178,17 @@ class Keeper:
             lapsed = set(self.former["leases"].get(name, {}).get(version, {})) - set(held)
             self.news += [f"{name}: - {address} lapsed" for address in sorted(lapsed)]
         self.state["leases"].setdefault(name, {})[version] = held
-        changes += self._copied(domain, version, held, asked)
         self.groups.append(changes)
+        if copy is not None:
+            opened = {**{address: asked[address] for address in wanted if address in asked}, **held}
+            self.groups.append(self._copied(domain["copies"][version], copy, opened))
 
     def _answered(self, name, version, answer, leased):
         """Return the addresses that a name has now: of the answer, or of the last one where DNS failed."""
         addresses, failure = answer
         good = self.former["good"].get(name, {}).get(version, [])
         if failure:
-            kept = "{}: DNS fails ({}) for IPv{}: {} addresses kept"
-            self._say(kept.format(name, failure, version, len(good)))
+            self._say(f"{name}: DNS fails ({failure}) for IPv{version}: {len(good)} addresses kept")
             addresses = good
         addresses = [address for address in addresses if self._usable(name, address)]
         self.state["good"].setdefault(name, {})[version] = addresses
@@ -206,21 +215,14 @@ class Keeper:
                 found.append(address)
         return found
 
-    def _copied(self, domain, version, held, asked):
-        """Return the changes to firewalld's set of this name, which must have what is held, as long."""
-        if not domain.get("copies"):
-            return []
-        table, name = "inet firewalld", domain["copies"][version]
-        copy = self._read(name, table)
-        if copy is None:
-            return []
-        changes = []
-        for address, left in sorted((address, left) for address, left in held.items() if left > 0):
+    def _copied(self, name, copy, opened):
+        """Return the changes that lead from what firewalld's set has to what is open, as long."""
+        changes = [("inet firewalld", name, address, None) for address in sorted(set(copy) - set(opened))]
+        for address, left in sorted((address, left) for address, left in opened.items() if left > 0):
             lag = left - copy.get(address, 0)
             if lag > self.lease / 100 or (lag > 1 and left - lag < 3 * self.config["refresh"]):
-                changes.append((table, name, address, left))
-        special = [address for address in copy if address not in held and not self._usable(name, address)]
-        return changes + [(table, name, address, None) for address in special]
+                changes.append(("inet firewalld", name, address, left))
+        return changes
 
     def _read(self, name, table=None):
         found = self.sets.read(self.table if table is None else table, name)
@@ -338,14 +340,11 @@ def _load(path, missing=None):
     try:
         with open(path) as handle:
             return json.load(handle)
-    except FileNotFoundError:
-        if missing is not None:
-            return missing
-        raise KeeperError(f"{path} is missing: apply the allowlist with names again") from None
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         if missing is not None:  # a state that cannot be read is learned anew
             return missing
-        raise KeeperError(f"{path}: {error}") from None
+        told = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        raise KeeperError(f"{path} {told}: apply the allowlist with names again") from None
 
 
 def _save(path, value):
@@ -357,14 +356,16 @@ def _save(path, value):
     os.replace(temporary, path)
 
 
-def run(backend):
-    """Keep the names of a backend once; returns the exit status."""
+def run(backend, asks=True):
+    """Keep the names of a backend once; returns the exit status. C{asks}: whether names are looked up at all."""
     config, path = _load(CONFIG.format(backend)), STATE.format(backend)
-    answers = look_up(sorted(config["domains"])) if config["mode"] == "resolve" else {}
+    answers = look_up(sorted(config["domains"])) if asks and config["mode"] == "resolve" else {}
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     folder = os.open(os.path.dirname(path), os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)  # until the process ends
     keeper = Keeper(_load(CONFIG.format(backend)), dict(EMPTY, **_load(path, missing={})))
+    if not asks:
+        keeper.state["good"], keeper.said = keeper.former["good"], set(keeper.former["said"])
     status = keeper.run(answers)
     if keeper.changed():
         _save(path, keeper.state)
@@ -386,9 +387,9 @@ def show(backend):
 
 def main():
     """Run one command; ends with 1 and a message where it cannot be done."""
-    commands = {"run": run, "show": show}
+    commands = {"run": run, "refill": lambda backend: run(backend, asks=False), "show": show}
     if len(sys.argv) != 3 or sys.argv[1] not in commands or not re.match(r"[a-z]+\Z", sys.argv[2]):
-        sys.exit("usage: egress-allowlist-names run|show nftables|firewalld|ufw")
+        sys.exit("usage: egress-allowlist-names run|refill|show nftables|firewalld|ufw")
     try:
         sys.exit(commands[sys.argv[1]](sys.argv[2]))
     except (KeeperError, OSError) as error:
