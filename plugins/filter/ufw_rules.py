@@ -37,14 +37,6 @@ options:
     description: Seconds for which an address stays open after the last answer that had it.
     type: int
     default: 86400
-  names_refresh:
-    description: Seconds between two lookups of a name.
-    type: int
-    default: 60
-  names_max_addresses:
-    description: The most addresses of a name, for each IP version.
-    type: int
-    default: 4096
   stopped:
     description: Whether stopped packets are answered (C(reject)) or not (C(drop)).
     type: str
