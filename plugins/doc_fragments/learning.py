@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   names_dns:
     description:
-      - What becomes of the questions that clients of a gateway ask of other name servers than the gateway itself, with O(names=dnsmasq).
+      - What becomes of the questions that clients of a gateway ask of other name servers, with O(names=dnsmasq).
       - They pass like all else (C(leave)), are answered by the gateway (C(redirect)), or are rejected (C(refuse)).
     type: str
     choices: [leave, redirect, refuse]

@@ -25,11 +25,11 @@ options:
     choices: ["", report, resolve, dnsmasq]
     default: ""
   names_lease:
-    description: Seconds for which an address of a name stays open after the last answer that had it, or the last packet to it.
+    description: Seconds for which an address of a name stays open after the last answer that had it, or packet to it.
     type: int
     default: 86400
   names_refresh:
-    description: Seconds between two rounds of what keeps names fresh; the lease is at least four of them and 11 seconds.
+    description: Seconds between two rounds of what keeps names fresh; a lease is at least four times that and 11 more.
     type: int
     default: 60
   names_max_addresses:

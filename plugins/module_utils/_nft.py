@@ -101,15 +101,29 @@ def settled(place, jumps):
     return [jump for jump in jumps if jump[0] == place.chain][:1] if place.jump else []
 
 
-def forward(place, wanted, live, jumps):
-    """Return the transaction that replaces the live blocks of ours by the wanted text."""
+def forward(place, wanted, live, jumps, held):
+    """Return the transaction that replaces the live blocks of ours by the wanted text.
+
+    Sets that fill while packets flow stay as they are. C{held}: those that cannot, with what they hold.
+    """
     stays = settled(place, jumps)
+    new = texts.blocks(wanted, place.owned)
     lines = _unjump(place, [jump for jump in jumps if jump not in stays])
-    lines += _teardown(place, live, keep=texts.blocks(wanted, place.owned))
+    lines += _teardown(place, live, keep=new)
     lines.append(wanted)
+    for kind, name in held:
+        elements = texts.moved(held[kind, name], new[kind, name])
+        if elements:
+            lines.append("add element {} {} {{ {} }}".format(place, name, ", ".join(elements)))
     if place.jump and not stays:
         lines.append(_jump(place, place.chain))
     return "\n".join(lines) + "\n"
+
+
+def leaving(wanted, live):
+    """Return the keys of live sets that fill while packets flow and are wanted, but declared otherwise."""
+    both = [key for key in live if texts.learned(key) and key in wanted]
+    return [key for key in both if not texts.alike(live[key], wanted[key])]
 
 
 def away(place, live, jumps, leads):
@@ -145,15 +159,39 @@ def back(place, wanted, listing, jumps):
     return text + _table(place, old) + "".join(_jump(place, chain) + "\n" for chain, _handle in jumps)
 
 
+def since(place, wanted, listing):
+    """Return the lines of a rollback that name the sets whose content C{way_back} takes along."""
+    old, new = texts.blocks(listing), texts.blocks(wanted)
+    if place.owned:
+        return ""
+    gone = leaving(new, old)
+    return "".join(f"# learned: {key[1]}\n" for key in old if texts.learned(key) and key in new and key not in gone)
+
+
 def way_back(nft, rollback, places):
-    """Return the shell command that loads a rollback in one transaction with the removal of our jumps."""
-    parts = []
+    """Return the shell command that loads a rollback in one transaction with the removal of our jumps.
+
+    What was learned since it was written is put back then, as well as it can be.
+    """
+    parts, nft, rollback = [], shlex.quote(nft), shlex.quote(rollback)
     for place in places:
         if place.chain:
             where = f"{place} {place.chain}"
             found = f's/.*comment "{COMMENT}" # handle \\([0-9]*\\)$/delete rule {where} handle \\1/p'
-            parts.append(f"{shlex.quote(nft)} -a list chain {where} 2>/dev/null | sed -n {shlex.quote(found)}; ")
-    return "{{ {}cat {}; }} | {} -f -".format("".join(parts), shlex.quote(rollback), shlex.quote(nft))
+            parts.append(f"{nft} -a list chain {where} 2>/dev/null | sed -n {shlex.quote(found)}; ")
+    back_again = "{{ {}cat {}; }} | {} -f -".format("".join(parts), rollback, nft)
+    own = [place for place in places if not place.owned]
+    return _since(nft, rollback, own[-1], back_again) if own else back_again
+
+
+def _since(nft, rollback, place, command):
+    """Return a command that also takes along what sets hold at its beginning; whether it does decides nothing."""
+    listed = f'held=$({nft} list set {place} "$name") && printf "flush set {place} %s\\n%s\\n" "$name" "$held"'
+    names = f"sed -n 's/^# learned: //p' {rollback}"
+    learned = f"learned=$({names} | while read -r name; do {listed}; done 2>/dev/null)"
+    return (
+        f'{learned}; {command} && {{ [ -z "$learned" ] || printf "%s\\n" "$learned" | {nft} -f - 2>/dev/null || :; }}'
+    )
 
 
 def boot(place, wanted):
@@ -199,6 +237,8 @@ def _teardown(place, live, keep):
     for kind, name in live:
         # The user's chain may jump to ours: that one is only emptied while it is wanted.
         wanted = (kind, name) in keep and (kind in _KEPT or (kind == "chain" and place.owned))
+        if texts.learned((kind, name)):
+            wanted = (kind, name) in keep and texts.alike(live[kind, name], keep[kind, name])
         if not wanted:
             deletes.setdefault(kind, []).append(f"delete {kind} {place} {name}")
     return flushes + [line for lines in deletes.values() for line in lines]

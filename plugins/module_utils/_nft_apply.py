@@ -56,8 +56,10 @@ class Applier:
                 return {"notes": notes + self._boot_notes()}
             # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
             replaced = [*elsewhere, place] if _asleep(place, listing) else elsewhere
+            held = self._held(place, wanted, live, all_of_them=place in replaced)
             live = {} if place in replaced else live
-            text = "".join(self._away(former)[0] for former in replaced) + _nft.forward(place, wanted, live, jumps)
+            text = "".join(self._away(former)[0] for former in replaced)
+            text += _nft.forward(place, wanted, live, jumps, held)
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
@@ -154,6 +156,13 @@ class Applier:
         main = _commit.read(self.main_file, missing=None)
         return [] if _host.with_include(main, self.boot_file) == main else [f"+ include in {self.main_file}"]
 
+    def _held(self, place, wanted, live, all_of_them):
+        """Return the live sets of learned addresses that must be made anew, with what they hold."""
+        new = texts.blocks(wanted, place.owned)
+        keys = [key for key in live if texts.learned(key) and key in new] if all_of_them else _nft.leaving(new, live)
+        now = texts.blocks(self.nft.listing(place, stateless=False), place.owned) if keys else {}
+        return {key: now[key] for key in keys if key in now}
+
     def _check_place(self, place, listing):
         """A table of the user's must be there; we do not make one up."""
         if place.owned and not listing:
@@ -203,7 +212,8 @@ class Applier:
                 # Back to before the older change that still waits: what this one adds goes first.
                 steps = [self._back(place, wanted, jumps=False), _commit.read(self.revert.rollback)]
             else:
-                steps = [self._back(each, wanted) for each in places]
+                steps = [_nft.since(each, wanted, self.nft.listing(each)) for each in places]
+                steps += [self._back(each, wanted) for each in places]
             _commit.write(self.revert.rollback, "".join(steps))
             if revert_after:
                 self.revert.start(command, revert_after, token)

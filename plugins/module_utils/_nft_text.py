@@ -15,12 +15,20 @@ import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
 _MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?) : "([^"]+)"')
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADERS = ("settings", "place", "loaded", "service")
 # Where it prints them: in a ct timeout, a rule, an element of a set.
-_NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject|$)", re.MULTILINE)
+_NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject| : |$)", re.MULTILINE)
 _HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)
+# Sets that fill while packets flow; a chain of the services of a name, and its rules for first packets.
+_LEARNED = re.compile(r"(?:asked|leased)[46]_\S+|known[46]")
+_NAME = re.compile(r"name[46]_(\S+)")
+_PATTERNS = re.compile(r'^\t\tcomment "([^"]*)"$', re.MULTILINE)
+_FIRST = re.compile(r'(tcp|udp) dport (\S+) ct state \S+ (?:ct timeout set "\S+" )?counter name "([^"]+)" accept')
+_LEASE = re.compile(r"([0-9a-f.:]*[.:][0-9a-f.:]*)(?: timeout \w+)?(?: expires (\w+))?")
+_TIME = re.compile(r"(\d+)(ms|[dhms])")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _COUNTS = re.compile(r"packets \d+ bytes \d+")
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 
@@ -49,10 +57,50 @@ def asleep(listing):
 
 
 def digests(found):
-    """Return C{{"kind name": digest}} of blocks; counts and the order of elements do not matter."""
-    return {
-        " ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in sorted(found.items())
-    }
+    """Return C{{"kind name": digest}} of blocks; counts, the order of elements and learned ones do not matter."""
+    bodies = {key: _ELEMENTS.sub("", body) if learned(key) else body for key, body in sorted(found.items())}
+    return {" ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in bodies.items()}
+
+
+def learned(key):
+    """True for the C{(kind, name)} of a set that fills while packets flow."""
+    return key[0] == "set" and _LEARNED.fullmatch(key[1]) is not None
+
+
+def alike(body, other):
+    """True when two learned sets are declared alike, whichever nft printed them."""
+    return _declared(body) == _declared(other)
+
+
+def _declared(body):
+    """Return the lines of a declaration; a timeout in seconds, and without the flag that it stands for."""
+    lines = set()
+    for line in declaration(body).split("; "):
+        name, dummy, value = line.partition(" ")
+        if name == "flags":
+            value = sorted(set(value.split(",")) - {"timeout"})
+        lines.add((name, str(_seconds(value) if name == "timeout" else value)))
+    return lines - {("flags", "[]")}
+
+
+def _seconds(text):
+    """Return the seconds of C{1d2h}, or of C{86400s}."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in _TIME.findall(text))
+
+
+def moved(live, wanted):
+    """Return what a learned set holds, as elements of one that is declared as C{wanted}.
+
+    No lease becomes longer than it is, nor than the new one; where not all fit, those go that end first.
+    """
+    match, declared = _ELEMENTS.search(live), dict(_declared(wanted))
+    found = []
+    for address, left in _LEASE.findall(match.group(1)) if match else []:
+        longest = int(float(declared["timeout"]))
+        seconds = min(int(_seconds(left)), longest) if left else longest
+        if seconds:
+            found.append((-seconds, address))
+    return [f"{address} expires {-seconds}s" for seconds, address in sorted(found)[: int(declared["size"])]]
 
 
 def headers(text):
@@ -67,7 +115,7 @@ def header(name, value):
 
 
 def entries(found):
-    """Return C{{(direction, prefix, protocol, ports): label}} of the maps among the blocks."""
+    """Return C{{(direction, prefix, protocol, ports): label}} of the maps and the names among the blocks."""
     table = {}
     for (kind, name), body in found.items():
         service = _MAP.search(name) if kind == "map" else None
@@ -78,6 +126,12 @@ def entries(found):
                 full = "/128" if ":" in prefix else "/32"
                 prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
                 table[(direction, prefix, protocol, ports)] = label
+        named_after = _NAME.fullmatch(name) if kind == "chain" else None
+        if named_after:
+            patterns = _PATTERNS.search(found.get(("set", name.replace("name", "leased", 1)), ""))
+            patterns = patterns.group(1) if patterns else named_after.group(1)
+            for protocol, ports, label in _FIRST.findall(body):
+                table[("to", patterns, protocol, ports)] = label
     return table
 
 
