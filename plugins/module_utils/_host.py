@@ -18,6 +18,8 @@ _RESOLVERS = (
     "/run/NetworkManager/no-stub-resolv.conf",
     "/run/dnsmasq/resolv.conf",
 )
+# Whom the host's dnsmasq asks.
+_FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
 _CLOCKS = (
     "/etc/chrony.conf",
     "/etc/chrony/chrony.conf",
@@ -39,6 +41,7 @@ _MANAGERS = (
     "foomuuri.service",
 )
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
+_FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
 # What the main file starts with where we made it, and what tells a file whose last line had no end.
@@ -48,7 +51,9 @@ _INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
 
 def name_servers():
     """Return the addresses that the host asks for names, without the loopback's."""
-    return _addresses(address for text in _read(_RESOLVERS) for address in _NAMESERVER.findall(text))[0]
+    found = [address for text in _read(_RESOLVERS) for address in _NAMESERVER.findall(text)]
+    found += [address for text in _read(_FORWARDERS) for address in _FORWARDER.findall(text)]
+    return _addresses(found)[0]
 
 
 def time_servers(known):

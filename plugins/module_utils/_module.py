@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _host
+from ansible_collections.egress.allowlist.plugins.module_utils import _host, _names
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
@@ -32,6 +32,7 @@ class Call:
             supports_check_mode=True,
         )
         self.params = self.module.params
+        self._names = _names.Names(backend, self.find, self.run)
 
     def run(self, command, text=None):
         """Run a command with a text as its input; returns C{(status, output, errors)}."""
@@ -57,6 +58,7 @@ class Call:
         if params["revert_after"] < 0:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+        commands = {**commands, **_names.commands(self._backend, self._wanted())}
         missing = [name for name in commands if not self.find(name, needed=False)]
         if missing:
             if params["state"] == "absent" or params["missing_ok"]:
@@ -68,6 +70,8 @@ class Call:
             fail(msg=f"{self._backend} needs root rights: use become", **result)
         try:
             result.update(self._do(applier()))
+        except _names.LateError as error:
+            fail(msg=str(error), **result)
         except ToolError as error:
             fail(msg=f"{error}; the rules are the old ones", **result)
         except OSError as error:
@@ -78,11 +82,44 @@ class Call:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
         self.module.exit_json(**result)
 
+    def _wanted(self):
+        """Return what is wanted of names."""
+        return (self.params[self._native] or {}).get("names") or {}
+
     def _do(self, applier):
+        names, check = self._names, self.module.check_mode
+        if self.params["state"] == "present":
+            self._refuse_others()
+            return self._present(applier, names, self._wanted())
         if self.params["state"] == "confirmed":
-            return applier.confirmed(self.params["token"])
-        if self.params["state"] == "absent":
-            return applier.absent()
+            result = applier.confirmed(self.params["token"])
+            if not check:
+                names.confirmed(self.params["token"])
+        else:
+            result = applier.absent()
+            lines = names.differences({}) if check else names.remove()
+            result["differences"] = [*result["differences"], *lines]
+            result["changed"] = bool(result["differences"])
+        return {**result, "notes": [*result.get("notes", []), *names.notes]}
+
+    def _present(self, applier, names, wanted):
+        """Apply the rules, and what names need: at once, or when the rules are confirmed."""
+        names.check(wanted)
+        lines = names.differences(wanted)
+        result = applier.present(self.params[self._native], self.params["revert_after"])
+        rules = result.get("changed", False)
+        result.update(changed=rules or bool(lines), differences=[*result.get("differences", []), *lines])
+        if not self.module.check_mode:
+            if result.get("armed"):
+                names.stage(wanted, result["token"])
+            else:
+                names.unstage()
+                if lines or (rules and wanted):
+                    names.apply(wanted)
+        notes = [*result.get("notes", []), *_names.standing_notes(self._backend, wanted), *names.notes]
+        return {**result, "notes": notes}
+
+    def _refuse_others(self):
         # A module without this option has a table of its own, beside which others may work.
         alone = "beside_others" in self.params and not self.params["beside_others"]
         others = _host.other_managers(self._backend, self.run) if alone else []
@@ -92,4 +129,3 @@ class Call:
                     ", ".join(others), self._backend
                 )
             )
-        return applier.present(self.params[self._native], self.params["revert_after"])

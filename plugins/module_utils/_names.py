@@ -1,0 +1,303 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What learning the addresses of names needs on the host beside the rules: a keeper with its timer, and dnsmasq.
+
+None of it is touched by a change of the rules that nobody confirmed: such a change leaves word of what is wanted, and
+who confirms it applies that.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import sys
+
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _dnsmasq, _names_keeper, _resolver
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+
+KEEPER = "/usr/local/sbin/egress-allowlist-names"
+HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
+UNITS, RUN = "/etc/systemd/system", "/run/egress-allowlist"
+_SET_BACK = "on the host since, set back"
+_HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
+_WORDS = {
+    "mode": "names",
+    "lease": "names lease",
+    "refresh": "names refresh",
+    "most": "names max addresses",
+}
+_UNIT = """# made by egress.allowlist
+[Unit]
+Description=Keep the addresses behind names open (egress.allowlist, {backend})
+After=network-online.target nss-lookup.target nftables.service firewalld.service ufw.service dnsmasq.service
+
+[Service]
+Type=oneshot
+ExecStart={keeper} run {backend}
+TimeoutStartSec=120
+StateDirectory=egress-allowlist
+StateDirectoryMode=0700
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_KILL
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+MemoryDenyWriteExecute=yes
+"""
+_TIMER = """# made by egress.allowlist
+[Unit]
+Description=Keep the addresses behind names open (egress.allowlist, {backend})
+
+[Timer]
+OnBootSec=5
+OnUnitActiveSec={refresh}
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+class LateError(ToolError):
+    """The rules are in force, but what was to follow them failed; its message is whole."""
+
+
+class Names:
+    """The names of one backend on one host. C{wanted}: the key C{names} of the native form, {} for none.
+
+    C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
+    """
+
+    def __init__(self, backend, find, run):
+        self.backend, self._find, self._run = backend, find, run
+        self.dnsmasq = _dnsmasq.Dnsmasq(find, run)
+        self.notes = []
+        self._config = f"{HOME}/names-{backend}.json"
+        self._staged = f"{RUN}/{backend}.names"
+        self._units = {kind: f"{UNITS}/egress-allowlist-names-{backend}.{kind}" for kind in ("service", "timer")}
+        self._timer = os.path.basename(self._units["timer"])
+        self._service = {}  # of dnsmasq, as it was before us
+
+    def check(self, wanted):
+        """Raise ToolError where the host cannot do what is wanted."""
+        if wanted.get("mode") != "dnsmasq":
+            return
+        for path in glob.glob(f"{HOME}/names-*.json"):
+            if path != self._config and _parsed(path).get("mode") == "dnsmasq":
+                raise ToolError(f"names: dnsmasq learns for another backend already ({path}): remove that one first")
+        if wanted["resolv_conf"] or not wanted["gateway"]:
+            _resolver.check(wanted["resolv_conf"])
+        self.dnsmasq.check(wanted, self._files(wanted)[_dnsmasq.DROP_IN])
+
+    def differences(self, wanted):
+        """Return in words what applying would change."""
+        former = _parsed(self._config)
+        lines, other = _in_words(former, wanted), False
+        for path, text in self._files(wanted).items():
+            now = _commit.read(path, missing=None)
+            if now == text:
+                continue
+            made = former.get("made", {}).get(path)
+            if text is not None and made and (now is None or _digest(now) != made):
+                lines.append("~ names: {}: {} {}".format(path, "removed" if now is None else "changed", _SET_BACK))
+            other = True
+        text, former_text, dummy = _resolver.wanted(bool(wanted.get("resolv_conf")))
+        if text != _commit.read(_resolver.PATH):
+            how = "names this host's dnsmasq" if former_text is not None else "as it was before"
+            lines.append(f"~ names: {_resolver.PATH}: {how}")
+        if wanted and former:
+            lines += self._stopped(wanted)
+        return lines or (["~ names: written anew"] if other else [])
+
+    def stage(self, wanted, token):
+        """Leave word of what is wanted for C{confirmed}, until a boot."""
+        if wanted or os.path.exists(self._config):
+            _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
+        else:
+            self.unstage()
+
+    def unstage(self):
+        """Forget what was wanted of a change that was not confirmed."""
+        _commit.remove(self._staged)
+
+    def confirmed(self, token):
+        """Apply what waited for this confirmation, if anything did."""
+        staged = _parsed(self._staged)
+        if staged.get("token") == token:
+            self.apply(staged["wanted"])
+            self.unstage()
+
+    def apply(self, wanted):
+        """Bring the host to what is wanted; raises LateError."""
+        try:
+            with _commit.locked(f"{RUN}/{self.backend}.lock"):
+                self._apply(wanted)
+        except (ToolError, OSError) as error:
+            raise LateError(f"the rules are as wanted, but what names need is not: {error}") from error
+        self.notes += self.dnsmasq.notes
+
+    def remove(self):
+        """Remove all that is ours; returns what that is, in words."""
+        lines = self.differences({})
+        self.unstage()
+        if lines or os.path.exists(self._config):
+            self.apply({})
+        _commit.remove(f"{RUN}/{self.backend}.lock", RUN)
+        return lines
+
+    def _apply(self, wanted):
+        former = _parsed(self._config)
+        if wanted.get("mode") == "dnsmasq" and not former.get("service"):
+            self._service = {"boot": self.dnsmasq.service(), "running": self.dnsmasq.running()}
+        files = self._files(wanted)
+        drop_in = files.pop(_dnsmasq.DROP_IN, None)
+        text, former_text, dummy = _resolver.wanted(bool(wanted.get("resolv_conf")))
+        if former_text is None:
+            self._write_resolver(text, None)
+        if wanted.get("mode") == "dnsmasq":
+            self.dnsmasq.put(drop_in)
+            if self.dnsmasq.service() == "disabled":
+                self.dnsmasq.service("enable")
+        elif former.get("mode") == "dnsmasq" or os.path.exists(_dnsmasq.DROP_IN):
+            self._leave(former)
+        if former_text is not None:
+            self._write_resolver(text, former_text)
+        if not wanted:
+            self._systemctl("disable", "--now", self._timer)
+        if former.get("ruleset", "") != wanted.get("ruleset", ""):
+            self._replace(former, wanted)
+        config = files.pop(self._config)
+        if KEEPER in files:
+            _commit.write_all({KEEPER: files.pop(KEEPER)}, mode=0o755)
+        changed = [path for path, text in files.items() if text != _commit.read(path, missing=None)]
+        _commit.write_all({**files, self._config: config}, mode=0o644)
+        if changed:
+            self._systemctl("daemon-reload")
+        if not wanted:
+            _commit.remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
+            return
+        if changed or self._stopped(wanted):
+            self._systemctl("enable", self._timer)
+            self._systemctl("restart", self._timer)
+        self._keep()
+
+    def _files(self, wanted):
+        """Return C{{path: text, None for one that goes}} but for /etc/resolv.conf; the configuration comes last."""
+        others = [path for path in glob.glob(f"{HOME}/names-*.json") if path != self._config]
+        files = {KEEPER: _keeper() if wanted or others else None}
+        if not wanted and not others and not os.path.exists(KEEPER):
+            files = {}
+        former = _parsed(self._config)
+        if wanted.get("mode") == "dnsmasq":
+            servers = _resolver.wanted(wanted["resolv_conf"])[2]
+            files[_dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
+        elif former.get("mode") == "dnsmasq":
+            files[_dnsmasq.DROP_IN] = None
+        for kind, path in self._units.items():
+            text = (_UNIT if kind == "service" else _TIMER).format(
+                backend=self.backend, keeper=KEEPER, refresh=wanted.get("refresh")
+            )
+            files[path] = text if wanted and _commit.systemd_runs() else None
+        made = {path: _digest(text) for path, text in files.items() if text is not None}
+        config = {**wanted, "made": made, "service": self._service or former.get("service", {})}
+        files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
+        return files
+
+    def _stopped(self, wanted):
+        """Return in words what should run and does not."""
+        lines = []
+        if _commit.systemd_runs():
+            states = [self._systemctl(verb, self._timer) for verb in ("is-enabled", "is-active")]
+            if states != ["enabled", "active"]:
+                lines.append(f"~ names: {self._timer}: stopped {_SET_BACK}")
+        if wanted["mode"] == "dnsmasq" and self.dnsmasq.starter() and not self.dnsmasq.running():
+            lines.append(f"~ names: dnsmasq: stopped {_SET_BACK}")
+        return lines
+
+    def _leave(self, former):
+        """Let dnsmasq go on without us, as it was before."""
+        service = former.get("service", {})
+        if service.get("boot") == "disabled":
+            self.dnsmasq.service("disable")
+        self.dnsmasq.put(None, runs=service.get("running", True))
+
+    def _replace(self, former, wanted):
+        """Load another table of ours beside firewalld's; what was learned comes back from the keeper's state."""
+        table = (wanted if wanted.get("ruleset") else former)["table"]
+        if former.get("ruleset") and os.path.exists(KEEPER):
+            self._run([sys.executable, KEEPER, "run", self.backend])
+        text = f"table {table}\ndelete table {table}\n" + wanted.get("ruleset", "")
+        status, dummy, errors = self._run([self._find("nft"), "-f", "-"], text)
+        if status:
+            raise ToolError("nft refused: " + errors.strip())
+
+    def _write_resolver(self, text, former):
+        """Write /etc/resolv.conf; C{former}: what is put back later, None where nothing is."""
+        if former is not None and former != _commit.read(_resolver.FORMER, missing=None):
+            _commit.write(_resolver.FORMER, former)
+        if text != _commit.read(_resolver.PATH):
+            _resolver.write(text)
+        if former is None:
+            _commit.remove(_resolver.FORMER)
+
+    def _keep(self):
+        """Run the keeper once, so that what is known already is open when the play ends."""
+        status, output, errors = self._run([sys.executable, KEEPER, "run", self.backend])
+        told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
+        self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
+
+    def _systemctl(self, *arguments):
+        return self._run(["systemctl", *arguments])[1].strip() if _commit.systemd_runs() else ""
+
+
+def commands(backend, wanted):
+    """Return C{{command: package}} of what names need besides the backend's own."""
+    if wanted.get("mode") == "dnsmasq":
+        return {"dnsmasq": "dnsmasq"}
+    return {"ipset": "ipset"} if wanted and backend == "ufw" else {}
+
+
+def standing_notes(backend, wanted):
+    """Return what a person should know of names on this host each time."""
+    if not wanted or _commit.systemd_runs():
+        return []
+    every = f"let '{KEEPER} run {backend}' run every {wanted['refresh']} seconds"
+    return [f"nothing keeps names open: no systemd runs here; {every}"]
+
+
+def _in_words(former, wanted):
+    """Return the differences of two configurations, {} for none."""
+    before, after = (
+        {pattern for domain in each.get("domains", {}).values() for pattern in domain["patterns"]}
+        for each in (former, wanted)
+    )
+    lines = ["+ name {}  {}".format(pattern, _HOW[wanted["mode"]]) for pattern in sorted(after - before)]
+    lines += ["- name {}  {}".format(pattern, _HOW[former["mode"]]) for pattern in sorted(before - after)]
+    for key, word in _WORDS.items():
+        if former and wanted and former[key] != wanted[key]:
+            lines.append(f"~ {word}: {former[key]} -> {wanted[key]}")
+    return lines
+
+
+def _keeper():
+    """Return the keeper's text; it is part of what Ansible brings to the host, in an archive or not."""
+    usual = "/usr/bin/python3"
+    python = usual if os.path.realpath(usual) == os.path.realpath(sys.executable) else sys.executable
+    return f"#!{python}\n" + _names_keeper.__loader__.get_source(_names_keeper.__name__)
+
+
+def _parsed(path):
+    """Return a file of ours, {} where it is none."""
+    try:
+        found = json.loads(_commit.read(path))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
