@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from xml.sax.saxutils import escape
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _firewalld_probe, _servers
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _firewalld_probe, _names, _servers
 from ansible_collections.egress.allowlist.plugins.module_utils import _firewalld_text as words
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
@@ -23,12 +23,18 @@ PREFIX = "egress-"
 _OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
 _ZONED = (2, 0)  # the first whose policies say nothing to packets between two interfaces that are in no zone
 _KINDS = ("ipsets", "services", "policies")  # in the order in which they need each other
+_CONFIGURED = (  # of firewalld.conf: setting, what we cannot work with, what we can, why
+    ("FirewallBackend", "iptables", "nftables", ""),
+    ("FlushAllOnReload", "no", "yes", ", with which a reload keeps addresses that left a set"),
+)
 _ASKED = "Who may be asked."
 _KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
 _MOST = 5  # lines of what a reload would lose
 _STOPPED = 252  # what firewall-cmd --state ends with where no firewalld runs
 # As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
 _RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=3600)"
+# A reload empties the sets of what was learned of names.
+_REFILL, _LEARNS = [_names.KEEPER, "refill", "firewalld"], _names.HOME + "/names-firewalld.json"
 
 
 class Firewalld:
@@ -49,7 +55,7 @@ class Firewalld:
         own = self._own()
         if not native:
             return dict.fromkeys(own)
-        self._able()
+        self._able(native.get("names"))
         self._notes = list(native["notes"])
         self._forwards = "policies/egress-allow-gw.xml" in native["files"]
         files = {}
@@ -104,6 +110,7 @@ class Firewalld:
         state = self._look()["state"]
         if state != "RUNNING":
             raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
+        self._refill()
         own = self._objects({path: _commit.read(path) for path in self._own() if path.endswith(".xml")})
         if words.differences(self._runs(own), own):
             raise ToolError("after the reload firewalld does not run what is in its files")
@@ -112,7 +119,8 @@ class Firewalld:
         """Return the shell command that makes a running firewalld follow its files."""
         command = shlex.quote(self._command)
         reload = " ".join(map(shlex.quote, [*self._python(), "-c", _RELOAD]))
-        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {reload}; }}"
+        refill = "! [ -e {} ] || {} || :".format(_LEARNS, " ".join(_REFILL))
+        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {{ {reload} && {{ {refill}; }}; }}; }}"
 
     def notes(self):
         """Return what a person should know."""
@@ -127,19 +135,30 @@ class Firewalld:
 
     # How it is done.
 
-    def _able(self):
-        """Raise ToolError for a firewalld that cannot do what we need."""
+    def _refill(self):
+        """Have what was learned of names open again at once; the keeper's timer would do it a little later."""
+        if os.path.exists(_LEARNS):
+            status, dummy, errors = self._run(_REFILL)
+            if status:
+                self._notes.append("what was learned of names is not open again yet: " + _last(errors))
+
+    def _able(self, names):
+        """Raise ToolError for a firewalld that cannot do what we need; C{names}: whether the host fills sets."""
         version = self._look()["version"]
         if _version(version) < _OLDEST:
             raise ToolError(
                 f"firewalld {version} is too old: its policies cannot name a set of destinations; 1.0 or newer can"
             )
         config = _commit.read(os.path.join(self.home, "firewalld.conf"))
-        for name, wrong, right in (("FirewallBackend", "iptables", "nftables"), ("FlushAllOnReload", "no", "yes")):
-            found = re.findall(rf"^\s*{name}\s*=\s*(\S+)", config, re.MULTILINE)
-            if found and found[-1].lower() == wrong:
-                why = "" if wrong == "iptables" else ", with which a reload keeps addresses that left a set"
-                raise ToolError(f"{self.home}/firewalld.conf says {name}={found[-1]}{why}: set it to {right}")
+        found = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S+)", config, re.MULTILINE))
+        for name, wrong, right, why in _CONFIGURED:
+            if found.get(name, "").lower() == wrong:
+                raise ToolError(f"{self.home}/firewalld.conf says {name}={found[name]}{why}: set it to {right}")
+        if names and self._look()["owner"] and found.get("NftablesTableOwner", "yes").lower() not in ("no", "false"):
+            raise ToolError(
+                f"{self.home}/firewalld.conf does not say NftablesTableOwner=no, and so nobody but firewalld may put "
+                "addresses into its sets: set it to no, or firewalld_names to report"
+            )
 
     def _look(self, lost=""):
         """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""

@@ -5,8 +5,9 @@
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
 It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a
-configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "state" ('' while
-it is stopped), "policies", "ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
+configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "owner"
+(whether nobody else may write into its table unless it is told so), "state" ('' while it is stopped), "policies",
+"ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main():
 
     found = {
         "version": config.VERSION,
+        "owner": getattr(config, "FALLBACK_NFTABLES_TABLE_OWNER", False),
         "state": "",
         "policies": {},
         "ipsets": {},

@@ -23,6 +23,10 @@ _KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
 _SERVERS = {"dns": "name server", "ntp": "time server", "sources": "source"}
 _OPENED = re.compile(r'(destination|source) ipset="([^"]+)" service name="([^"]+)" accept$')
 _SET = re.compile(r"ipsets/egress-allow-(dns|ntp|sources)-[46]$")
+# What the host fills, so that its entries are nowhere in firewalld's words; and what keeps special addresses out of it.
+_LEARNED = "ipsets/egress-n-"
+_GUARD = 'destination ipset="egress-allow-special-'
+_BOUNDS = {"timeout": "names lease", "maxelem": "names max addresses"}
 _MORE = (
     "protocols",
     "icmp_blocks",
@@ -142,6 +146,7 @@ def differences(old, new):
         for name in sorted(set(old) & set(new)):
             if old[name] and name.startswith("policies/"):
                 lines += _differing(_others(old[name], name), _others(new[name], name))
+    lines += _bounds(old, new)
     if not lines:
         changed = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
         lines = [f"~ {name}: {_reason(old.get(name), new.get(name))}" for name in changed]
@@ -154,25 +159,37 @@ def _reason(old, new):
     return "described anew" if old and new and plain[0] == plain[1] else "changed on the host since, set back"
 
 
+def _bounds(old, new):
+    """Return how long and how many addresses of names are kept, where that differs."""
+    lines = set()
+    for name in set(old) & set(new):
+        if name.startswith(_LEARNED) and old[name] and new[name]:
+            before, after = old[name]["options"], new[name]["options"]
+            for option, words in _BOUNDS.items():
+                if before.get(option) != after.get(option):
+                    lines.add("~ {}: {} -> {}".format(words, before.get(option, "none"), after.get(option, "none")))
+    return sorted(lines)
+
+
 def _differing(old, new):
     return [f"{'+' if line in new else '-'} {line}" for line in sorted(old ^ new)]
 
 
 def _opened(objects):
-    """Return lines C{udp/3478 to 3.25.48.0/28  kudo: media} of what rules let through."""
+    """Return lines C{udp/3478 to 3.25.48.0/28  kudo: media} of what rules let through, by address or by name."""
     lines = set()
-    for name, found in objects.items():
-        for rule in found["rules"] if found and name.startswith("policies/") else ():
+    for policy, found in objects.items():
+        for rule in found["rules"] if found and policy.startswith("policies/") else ():
             match = _OPENED.search(rule)
             if not match:
                 continue
-            entries, service = objects.get("ipsets/" + match.group(2)), objects.get("services/" + match.group(3))
+            name = "ipsets/" + match.group(2)
+            entries, service = objects.get(name), objects.get("services/" + match.group(3))
             if entries and service:
+                ends = entries["short"].split(", ") if name.startswith(_LEARNED) else entries["entries"]
                 way = {"destination": "to", "source": "from"}[match.group(1)]
                 label = ", ".join(words.replace(" ", ": ", 1) for words in service["short"].split(", "))
-                lines.update(
-                    f"{ports} {way} {entry}  {label}" for ports in service["ports"] for entry in entries["entries"]
-                )
+                lines.update(f"{ports} {way} {end}  {label}" for ports in service["ports"] for end in ends)
     return lines
 
 
@@ -198,5 +215,5 @@ def _settings(objects):
 def _others(found, name):
     """Return the rules of a policy that open nothing to a vendor, and its target."""
     where = name.partition("/")[2]
-    rules = [*(rule for rule in found["rules"] if not _OPENED.search(rule)), *found["more"]]
+    rules = [rule for rule in found["rules"] if not _OPENED.search(rule) and _GUARD not in rule] + found["more"]
     return {f"{rule}  in {where}" for rule in rules} | {"target {}  of {}".format(found["target"], where)}

@@ -111,9 +111,7 @@ def render(
         files.update(_server_sets(servers))
     dns = names_dns if found else "leave"
     told = _settings(choices, scope, sources, log_rate)
-    if found:
-        told += f"; names: {names}; names lease: {names_lease}; names size: {names_max_addresses}"
-        told += f"; names dns: {dns}" if dns != "leave" else ""
+    told += f"; names dns: {dns}" if dns != "leave" else ""
     files.update(
         _policies(
             choices, scope, zones, {v: f"{OWN}sources-{v}" for v in listed} or None, opened, invited, told, priority
