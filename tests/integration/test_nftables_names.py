@@ -1,0 +1,443 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel makes of learned addresses, and what becomes of them when rules come and go.
+
+No name server is asked: addresses are put into the sets by hand, as dnsmasq and the keeper do it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from tests.support.ends import Ends, linked
+from tests.support.module_host import row
+from tests.support.nft_host import BOOT, CANDIDATE, Host, native
+from tests.support.packets import TCP, UDP, Probe, World, gateway_world, host_world
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+TABLE = "inet egress_allowlist"
+# None of them special; the world of C{linked} answers for no such address, the wire of a world of packets for all.
+LEARNED = {4: "52.84.1.1", 6: "2600:9000::1"}
+OTHER = {4: "52.84.1.2", 6: "2600:9000::2"}
+ROWS = [
+    row("*.example.com", "443, 5000-5010", "TCP", "web"),
+    row("*.example.com", "3478", "UDP", "media"),
+    row("a.example.com", "8443", "TCP", "more"),
+    row("b.example.net", "443", "TCP", "web", vendor="beta"),
+    row("203.0.113.0/24", "443", "TCP"),
+    row("2001:db8::/64", "443", "TCP"),
+]
+# Given to a packet in the order of ports; the second name is below the first.
+OPEN = {
+    "example.com": {("tcp", 443), ("tcp", 5000), ("tcp", 5010), ("udp", 3478)},
+    "a.example.com": {("tcp", 8443)},
+    "b.example.net": {("tcp", 443)},
+}
+PORTS = (442, 443, 444, 3478, 4999, 5000, 5010, 5011, 8443)
+
+
+def named(*rows: dict, **options: Any) -> dict[str, Any]:
+    return native(*(rows or ROWS), **{"names": "dnsmasq", "policy": "deny", **options})
+
+
+def with_rules(host: Host, form: dict[str, Any], after: int = 0) -> dict[str, Any]:
+    """Apply the rules alone: these tests bring no dnsmasq."""
+    return host.apply({**form, "names": {}}, after=after)
+
+
+def put(host: Host, name: str, *addresses: str) -> None:
+    """Add addresses to a set as dnsmasq does."""
+    host.load(f"add element {TABLE} {name} {{ {', '.join(addresses)} }}")
+
+
+def left(host: Host, name: str) -> dict[str, float]:
+    """Return the seconds that a set leaves each of its addresses."""
+    listed = host.shell(f"nft list set {TABLE} {name}")
+    found = re.search(r"elements = \{(.*?)\}", listed, re.DOTALL)
+    members = {}
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    for member in found.group(1).split(",") if found else ():
+        expires = re.search(r"expires (\S+)", member)
+        assert expires, listed
+        times = re.findall(r"(\d+)(ms|[dhms])", expires.group(1))
+        members[member.split()[0]] = sum(int(number) * units[unit] for number, unit in times)
+    return members
+
+
+def probes(*addresses: str) -> list[Probe]:
+    parsed = [ip_address(text) for text in addresses]
+    return [(p, a.version, int(a), port) for p in (TCP, UDP) for a in parsed for port in PORTS]
+
+
+def passing(world: World, *addresses: str) -> set[tuple[str, str, int]]:
+    """Return what gets through, as C{(address, protocol, port)}."""
+    sent = probes(*addresses)
+    arrived = world.probe(sent)
+    return {
+        (str(ip_address(address) if version == 4 else ip_address(address.to_bytes(16, "big"))), word, port)
+        for (protocol, version, address, port), passed in zip(sent, arrived, strict=True)
+        for word in [{TCP: "tcp", UDP: "udp"}[protocol]]
+        if passed
+    }
+
+
+@pytest.fixture(params=["host", "gateway"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with (host_world if request.param == "host" else gateway_world)() as made:
+        yield made
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    with linked() as made:
+        made.peer.script("ip route add local 52.84.0.0/16 dev lo\nip -6 route add local 2600:9000::/32 dev lo")
+        yield made
+
+
+@pytest.mark.parametrize("kind", ["asked", "leased"])
+def test_a_learned_address_is_open_for_the_services_of_its_names_alone(world: World, kind: str) -> None:
+    host = Host(world.host)
+    with_rules(host, named(scope=world.scope, sources=[] if world.scope == "host" else world.sources))
+    everything = [*LEARNED.values(), *OTHER.values(), "52.84.1.3", "52.84.1.4"]
+    assert passing(world, *everything) == set()
+    for version in (4, 6):
+        put(host, f"{kind}{version}_example.com", LEARNED[version])
+        put(host, f"{kind}{version}_b.example.net", OTHER[version])
+    put(host, f"{kind}4_a.example.com", "52.84.1.3")
+    both = {"a.example.com": "52.84.1.4", "b.example.net": "52.84.1.4"}
+    for domain, address in both.items():
+        put(host, f"{kind}4_{domain}", address)
+    assert passing(world, *everything) == {
+        *((address, *service) for address in LEARNED.values() for service in OPEN["example.com"]),
+        *((address, *service) for address in OTHER.values() for service in OPEN["b.example.net"]),
+        *(("52.84.1.3", *service) for service in OPEN["a.example.com"]),
+        *((address, *service) for domain, address in both.items() for service in OPEN[domain]),
+    }
+    counted = {name: packets for name, packets in host.counters().items() if "/" in name and packets}
+    assert counted == {"acme/media": 2, "acme/web": 6, "acme/more": 2, "beta/web": 3}
+
+
+def test_special_addresses_stay_shut_whoever_puts_them_in(world: World) -> None:
+    host = Host(world.host)
+    with_rules(host, named(scope=world.scope))
+    special = ["10.1.2.3", "100.64.0.1", "172.16.9.9", "192.168.7.7", "203.0.113.7", "240.0.0.1",
+               "fd00::1", "2001:db8:1::1", "64:ff9b::a00:1", "2002:a00:1::1"]  # fmt: skip
+    for kind in ("asked", "leased"):
+        put(host, f"{kind}4_example.com", LEARNED[4], *(text for text in special if ":" not in text))
+        put(host, f"{kind}6_example.com", LEARNED[6], *(text for text in special if ":" in text))
+    assert {address for address, _protocol, _port in passing(world, *LEARNED.values(), *special)} == {
+        *LEARNED.values(),
+        "203.0.113.7",  # allowed by its address, not by name
+    }
+
+
+def test_addresses_and_names_count_apart(world: World) -> None:
+    """The maps of addresses have a field more where dnsmasq learns; they open what they opened."""
+    host = Host(world.host)
+    with_rules(host, named(scope=world.scope))
+    addresses = ["203.0.113.0", "203.0.113.255", "203.0.114.0", "2001:db8::", "2001:db8:0:1::"]
+    opened = {(address, "tcp", 443) for address in ("203.0.113.0", "203.0.113.255", "2001:db8::")}
+    assert passing(world, *addresses) == opened
+    with_rules(host, named(scope=world.scope, names="resolve"))
+    assert passing(world, *addresses) == opened
+
+
+def answer(ends: Ends, here: socket.socket, address: str, port: int) -> None:
+    """Let a datagram go there and one come back: conntrack knows the flow then."""
+
+    def bound() -> socket.socket:
+        made = socket.socket(type=socket.SOCK_DGRAM)
+        made.bind((address, port))
+        return made
+
+    with ends.peer.call(bound) as there:
+        here.settimeout(2)
+        here.sendto(b"x", (address, port))
+        _data, client = there.recvfrom(9)
+        there.sendto(b"y", client)
+        assert here.recv(9) == b"y"
+
+
+def test_a_packet_renews_the_lease_of_its_service_alone(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named(row("*.example.com", "5000", "UDP"), names_lease=1000))
+    host.load(f"add element {TABLE} leased4_example.com {{ {LEARNED[4]} expires 20s, {OTHER[4]} expires 20s }}")
+    here = host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM))
+    here.sendto(b"x", (LEARNED[4], 5000))
+    with pytest.raises(PermissionError):
+        here.sendto(b"x", (OTHER[4], 5001))
+    now = left(host, "leased4_example.com")
+    assert now[LEARNED[4]] > 900
+    assert now[OTHER[4]] <= 20
+    assert list(left(host, "known4")) == [LEARNED[4]]
+    # What dnsmasq put in is leased by its first packet, and by those of a known flow too.
+    put(host, "asked4_example.com", OTHER[4])
+    here.sendto(b"x", (OTHER[4], 5000))
+    assert left(host, "leased4_example.com")[OTHER[4]] > 900
+    answer(ends, here, OTHER[4], 5000)
+    counted = host.counters()["acme/calls"]
+    host.load(f"delete element {TABLE} leased4_example.com {{ {OTHER[4]} }}")
+    host.load(f"add element {TABLE} leased4_example.com {{ {OTHER[4]} expires 20s }}")
+    here.sendto(b"x", (OTHER[4], 5000))
+    assert left(host, "leased4_example.com")[OTHER[4]] > 900
+    assert host.counters()["acme/calls"] == counted, "a packet of a known flow was counted as a first one"
+    here.close()
+
+
+def test_no_set_grows_beyond_its_bound_and_what_it_cannot_hold_passes_all_the_same(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named(row("*.example.com", "5000", "UDP"), names_max_addresses=2))
+    put(host, "leased4_example.com", "52.84.3.1", "52.84.3.2")
+    put(host, "asked4_example.com", "52.84.3.3", "52.84.3.4")
+    done = host.space.run(["nft", "add", "element", *TABLE.split(), "asked4_example.com", "{ 52.84.3.5 }"])
+    assert done.returncode
+    here = host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM))
+    for last in (3, 4):
+        here.sendto(b"x", (f"52.84.3.{last}", 5000))
+    assert set(left(host, "leased4_example.com")) == {"52.84.3.1", "52.84.3.2"}
+    here.close()
+
+
+def test_the_vendors_time_holds_for_names_too(ends: Ends) -> None:
+    timer = {"vendor": "acme", "services": ["calls"], "protocol": "udp", "seconds": 300, "printed": "5 min"}
+    form = native(row("*.example.com", "5000-5001", "UDP"), row("*.example.com", "5002", "UDP", "other"),
+                  timers=[timer], names="dnsmasq", policy="deny")  # fmt: skip
+    with_rules(ends.host, form)
+    put(ends.host, "asked4_example.com", LEARNED[4])
+    here = ends.host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM))
+    for port in (5000, 5002):
+        here.sendto(b"x", (LEARNED[4], port))
+    found = ends.host.timeouts("udp")
+    assert 290 <= found[LEARNED[4], 5000] <= 300
+    assert found[LEARNED[4], 5002] <= 30  # the kernel's own
+    here.close()
+
+
+def test_a_second_run_changes_nothing_while_addresses_come_and_go(ends: Ends) -> None:
+    host, form = ends.host, named(scope="both")
+    with_rules(host, form)
+    for kind, version in itertools.product(("asked", "leased"), (4, 6)):
+        put(host, f"{kind}{version}_example.com", LEARNED[version])
+    put(host, "known4", LEARNED[4])
+    before, files = host.rules(), host.files()
+    again = with_rules(host, form)
+    assert (again["changed"], again["differences"]) == (False, [])
+    assert (host.rules(), host.files()) == (before, files)
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+
+
+def test_names_are_told_like_addresses(ends: Ends) -> None:
+    host = ends.host
+    told = host.apply({**named(), "names": {}}, check=True)["differences"]
+    done = with_rules(host, named())["differences"]
+    assert told == done
+    assert [line for line in done if "example" in line] == [
+        "+ udp/3478 to *.example.com  acme: media",
+        "+ tcp/8443 to a.example.com  acme: more",
+        "+ tcp/443 to *.example.com  acme: web",
+        "+ tcp/5000-5010 to *.example.com  acme: web",
+        "+ tcp/443 to b.example.net  beta: web",
+    ]
+    changed = with_rules(host, named(*ROWS[1:]))["differences"]
+    assert changed == ["- tcp/443 to *.example.com  acme: web", "- tcp/5000-5010 to *.example.com  acme: web"]
+
+
+def test_what_is_wanted_still_stays_learned_and_the_rest_goes(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named())
+    put(host, "leased4_example.com", LEARNED[4])
+    put(host, "asked6_example.com", LEARNED[6])
+    put(host, "leased4_b.example.net", OTHER[4])
+    put(host, "known4", LEARNED[4])
+    with_rules(host, named(*ROWS[:2], row("203.0.113.0/25"), policy="audit", scope="both"))
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+    assert list(left(host, "asked6_example.com")) == [LEARNED[6]]
+    assert list(left(host, "known4")) == [LEARNED[4]]
+    assert "example.net" not in host.rules()
+    with_rules(host, named(names="report"))
+    assert not re.search("leased|asked|known|special", host.rules())
+
+
+def test_another_lease_or_bound_keeps_what_fits_and_lengthens_nothing(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named(names_lease=5000))
+    expiries = ", ".join(f"52.84.3.{last} expires {last * 100}s" for last in range(1, 7))
+    host.load(f"add element {TABLE} leased4_example.com {{ {expiries} }}")
+    put(host, "asked6_example.com", LEARNED[6])
+    with_rules(host, named(names_lease=9000))
+    now = left(host, "leased4_example.com")
+    assert {address: round(seconds / 100) for address, seconds in now.items()} == {
+        f"52.84.3.{last}": last for last in range(1, 7)
+    }
+    assert 4900 < left(host, "asked6_example.com")[LEARNED[6]] <= 5000
+    with_rules(host, named(names_lease=450, names_max_addresses=4))
+    now = left(host, "leased4_example.com")
+    assert sorted(now) == [f"52.84.3.{last}" for last in (3, 4, 5, 6)]
+    assert {address: round(seconds / 50) * 50 for address, seconds in now.items()} == {
+        "52.84.3.3": 300, "52.84.3.4": 400, "52.84.3.5": 450, "52.84.3.6": 450,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("meddled", "told"),
+    [
+        ("delete element {0} special4 {{ 10.0.0.0/8 }}", "~ set special4: "),
+        ("insert rule {0} name4_example.com drop", "~ chain name4_example.com: "),
+        ("flush chain {0} names6", "~ chain names6: "),
+        ("flush chain {0} name4_example.com", "~ chain name4_example.com: "),
+        ("delete table {0}", f"~ our rules in table {TABLE}: "),
+    ],
+)
+def test_what_somebody_changed_is_told_and_mended(ends: Ends, meddled: str, told: str) -> None:
+    host, form = ends.host, named()
+    with_rules(host, form)
+    wanted = host.rules()
+    host.load(meddled.format(TABLE))
+    done = with_rules(host, form)
+    assert any(line.startswith(told) for line in done["differences"]), done["differences"]
+    assert host.rules() == wanted
+
+
+def test_a_bound_that_somebody_changed_is_mended_and_what_was_learned_stays(ends: Ends) -> None:
+    host, form = ends.host, named()
+    with_rules(host, form)
+    wanted = host.rules()
+    changed = wanted.replace("size 4096", "size 4000")
+    assert changed != wanted
+    host.load(f"delete table {TABLE}\n{changed}")
+    put(host, "leased4_example.com", LEARNED[4])
+    done = with_rules(host, form)
+    assert "~ set leased4_example.com: changed on the host since, set back" in done["differences"]
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+    host.load(f"delete element {TABLE} leased4_example.com {{ {LEARNED[4]} }}")
+    assert host.rules() == wanted
+
+
+def test_the_boot_file_has_nothing_learned_in_it_and_loads(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named())
+    wanted = host.rules()
+    put(host, "leased4_example.com", LEARNED[4])
+    with_rules(host, named(*ROWS, row("192.0.2.0/24")))
+    with_rules(host, named())
+    assert LEARNED[4] not in host.read(BOOT)
+    host.shell(f"nft flush ruleset; nft -f {BOOT}")
+    assert host.rules() == wanted
+
+
+def way_back(host: Host) -> None:
+    """Go back at once, as the host does when nobody confirms."""
+    (script,) = host.shell("ls /run/egress-allowlist/nftables.revert-* | grep -v pid").split()
+    token = script.rpartition("-")[2]
+    host.shell(f"sh {script} {token} || ! test -e {CANDIDATE}")  # its end tidies, and may find nothing to
+
+
+def test_the_way_back_keeps_what_was_learned_before_and_since(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named())
+    before = host.rules()
+    put(host, "leased4_example.com", LEARNED[4])
+    put(host, "leased6_b.example.net", LEARNED[6])
+    assert with_rules(host, named(*ROWS[:3], row("c.example.org"), policy="audit"), after=600)["armed"]
+    put(host, "leased4_example.com", "52.84.7.7")
+    put(host, "asked4_example.com", "52.84.7.8")
+    put(host, "asked4_c.example.org", "52.84.7.9")
+    way_back(host)
+    assert set(left(host, "leased4_example.com")) == {LEARNED[4], "52.84.7.7"}
+    assert set(left(host, "asked4_example.com")) == {"52.84.7.8"}
+    assert set(left(host, "leased6_b.example.net")) == {LEARNED[6]}
+    for name in ("leased4_example.com", "asked4_example.com", "leased6_b.example.net"):
+        host.load(f"flush set {TABLE} {name}")
+    assert host.rules() == before
+
+
+def test_the_way_back_with_a_full_set_and_with_another_bound(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named(names_max_addresses=2))
+    before = host.rules()
+    put(host, "leased4_example.com", "52.84.7.1", "52.84.7.2")
+    assert with_rules(host, named(*ROWS[:3], names_max_addresses=2), after=600)["armed"]
+    host.load(f"delete element {TABLE} leased4_example.com {{ 52.84.7.1 }}")
+    put(host, "leased4_example.com", "52.84.7.3")
+    way_back(host)
+    assert set(left(host, "leased4_example.com")) == {"52.84.7.2", "52.84.7.3"}
+    assert with_rules(host, named(names_max_addresses=3), after=600)["armed"]
+    put(host, "leased4_example.com", "52.84.7.4")
+    way_back(host)
+    assert set(left(host, "leased4_example.com")) == {"52.84.7.2", "52.84.7.3"}
+    host.load(f"flush set {TABLE} leased4_example.com")
+    assert host.rules() == before
+
+
+def test_the_way_back_when_the_rules_are_gone(ends: Ends) -> None:
+    host = ends.host
+    with_rules(host, named())
+    put(host, "leased4_example.com", LEARNED[4])
+    assert with_rules(host, named(*ROWS[:3]), after=600)["armed"]
+    host.shell("nft flush ruleset")
+    way_back(host)
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+    assert "leased4_b.example.net" in host.rules()
+
+
+def test_removal_leaves_nothing(ends: Ends) -> None:
+    host = ends.host
+    rules, files = host.rules(), host.files()
+    with_rules(host, named(scope="both", names_dns="redirect"))
+    put(host, "asked4_example.com", LEARNED[4])
+    assert host.module(state="absent")["changed"]
+    assert (host.rules(), host.files()) == (rules, files)
+
+
+@contextmanager
+def calling(ends: Ends, address: str, port: int) -> Iterator[list[bool]]:
+    """Begin a flow of datagrams every few milliseconds until the end of the block; yield whether each was let out."""
+    end, passed = threading.Event(), list[bool]()
+
+    def call() -> None:
+        while not end.wait(0.003):
+            with ends.host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM)) as here:
+                try:
+                    here.sendto(b"x", (address, port))
+                except OSError:
+                    passed.append(False)
+                else:
+                    passed.append(True)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        yield passed
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_no_packet_is_stopped_while_rules_are_applied_again(ends: Ends) -> None:
+    """Each is the first of its flow, so that it is the sets that let it out."""
+    host = ends.host
+    with_rules(host, named())
+    put(host, "leased4_example.com", LEARNED[4])
+    with calling(ends, LEARNED[4], 3478) as passed:
+        for form in (
+            named(*ROWS[:3], row("192.0.2.0/24")),
+            named(names_lease=9000),
+            named(names_max_addresses=10, names_lease=9000),
+            named(scope="both", policy="audit"),
+            named(),
+        ):
+            done = with_rules(host, form)
+            assert done["changed"]
+    assert len(passed) > 50
+    assert all(passed)
