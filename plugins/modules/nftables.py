@@ -15,6 +15,7 @@ description:
   - Arms the host to go back to the former rules by itself, unless a second call with O(state=confirmed) comes in
     time. That call is meant to come over a fresh connection; only then do the rules survive a reboot.
   - Changes nothing when the live rules and the boot file are what is wanted; mends what somebody changed by hand.
+  - Keeps the addresses that were learned by name when the rules change, as far as their names are still wanted.
   - Touches its own table only, or, in a table of the user's, only objects whose names start with C(egress_allowlist).
 author:
   - Contributors to egress.allowlist (@egress-allowlist)
@@ -32,7 +33,7 @@ options:
     description: What the filter returned. Needed for O(state=present).
     type: dict
   missing_ok:
-    description: Return RV(missing) instead of failing where nft is not installed.
+    description: Return RV(missing) instead of failing where nft is not installed, or dnsmasq where names need it.
     type: bool
     default: false
 attributes:
@@ -69,7 +70,7 @@ armed:
   type: bool
   returned: always
 missing:
-  description: Whether nft is missing.
+  description: Whether nft, or dnsmasq where names need it, is missing.
   type: bool
   returned: always
 token:
