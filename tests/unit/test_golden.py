@@ -53,28 +53,51 @@ def firewalld_text(allowlist: dict[str, Any], **options: Any) -> str:
 BACKENDS: dict[str, Callable[..., str]] = {"nft": nftables_text, "ufw": ufw_text, "firewalld": firewalld_text}
 
 
-def rendered_text(vendor: str, backend: str) -> str:
-    """Return the rules of one vendor, policy deny, for a host; for Zoom, for a gateway too."""
+# Names that the host follows, each way once: the vendor by the file's name.
+NAMED = {"eschat.resolve.nft": "resolve", "vsee.dnsmasq.nft": "dnsmasq"}
+
+
+def compiled(vendor: str) -> dict[str, Any]:
     requirements = ["required", "recommended", "optional"]
     chosen = [{"name": vendor, **CHOICES[vendor]}]
     today = datetime.date(2026, 11, 20)
     selection = select_rows(load_vendor_dirs([VENDORS]), chosen, requirements=requirements, today=today)
-    allowlist = merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
+    return merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
+
+
+def rendered_text(vendor: str, backend: str) -> str:
+    """Return the rules of one vendor, policy deny, for a host; for Zoom, for a gateway too."""
     scope = "both" if "inbound" in CHOICES[vendor] else "host"
-    return BACKENDS[backend](allowlist, policy="deny", names="report", scope=scope)
+    return BACKENDS[backend](compiled(vendor), policy="deny", names="report", scope=scope)
+
+
+def named_text(name: str) -> str:
+    """Return the rules with names of a host that is a gateway too, and what its dnsmasq is told."""
+    native = nftables.render(compiled(name.partition(".")[0]), policy="deny", names=NAMED[name], scope="both")
+    return str(native["ruleset"]) + "".join(f"{line}\n" for line in native["names"]["dnsmasq"])
 
 
 def test_every_vendor_has_a_golden_file() -> None:
     assert sorted(load_vendor_dirs([VENDORS])) == sorted(CHOICES)
     if not os.environ.get("RENEW_GOLDEN"):
-        named = {f"{vendor}.{backend}" for vendor in CHOICES for backend in BACKENDS}
+        named = {f"{vendor}.{backend}" for vendor in CHOICES for backend in BACKENDS} | set(NAMED)
         assert {path.name for path in GOLDEN.iterdir()} == named
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("vendor", sorted(CHOICES))
 def test_rules_are_the_golden_ones(vendor: str, backend: str) -> None:
-    path, rendered = GOLDEN / f"{vendor}.{backend}", rendered_text(vendor, backend)
+    compare(f"{vendor}.{backend}", rendered_text(vendor, backend))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_rules_with_names_are_the_golden_ones(name: str) -> None:
+    compare(name, named_text(name))
+
+
+def compare(name: str, rendered: str) -> None:
+    """Fail where a golden file says otherwise; write it where that is asked for."""
+    path = GOLDEN / name
     if os.environ.get("RENEW_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(rendered.encode())

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
 
@@ -144,6 +146,117 @@ def test_the_order_of_rules_matters() -> None:
     turned = LISTING.replace("".join(rules), "".join(reversed(rules)))
     assert turned != LISTING
     assert texts.digests(texts.blocks(turned)) != texts.digests(texts.blocks(LISTING))
+
+
+# As nft 1.0.6 and 1.1.3 list it.
+LEARNED = """table inet egress_allowlist {
+\tset asked6_example.com {
+\t\ttype ipv6_addr
+\t\tsize 10
+\t\ttimeout 1d
+\t\tcomment "*.example.com"
+\t\telements = { 2600:9000::1 expires 23h59m59s996ms }
+\t}
+
+\tset leased4_example.com {
+\t\ttype ipv4_addr
+\t\tsize 10
+\t\tflags dynamic,timeout
+\t\ttimeout 1d1h1m1s
+\t\tcomment "*.example.com, example.com"
+\t\telements = { 52.84.1.1 expires 2h3m4s5ms, 52.84.1.2 timeout 1h expires 996ms,
+\t\t\t     52.84.1.3 timeout 2d expires 1d23h, 52.84.1.4 }
+\t}
+
+\tset known4 {
+\t\ttype ipv4_addr
+\t\tsize 20
+\t\tflags dynamic,timeout
+\t\ttimeout 1d
+\t\telements = { 52.84.1.1 expires 2h }
+\t}
+
+\tmap allowed4_tcp_443 {
+\t\ttype ipv4_addr . inet_proto : counter
+\t\tflags interval
+\t\telements = { 203.0.113.0/28 . tcp : "acme/calls",
+\t\t\t     203.0.113.17 . tcp : "acme/calls" }
+\t}
+
+\tchain name4_example.com {
+\t\ttcp dport 443 update @leased4_example.com { ip daddr }
+\t\ttcp dport 443 update @known4 { ip daddr }
+\t\ttcp dport 443 ct state invalid,new,untracked ct timeout set "tcp_720" counter name "acme/calls" accept
+\t\tudp dport 1-9 ct state invalid,new,untracked counter name "acme/calls.zoom/web" accept
+\t}
+}
+"""
+LEASED = ("set", "leased4_example.com")
+# What we write ourselves.
+DECLARED = """\t\ttype ipv4_addr
+\t\tsize {size}
+\t\tflags dynamic,timeout
+\t\ttimeout {lease}s
+\t\tcomment "*.example.com, example.com"
+"""
+
+
+def test_what_is_learned_changes_no_digest() -> None:
+    without = re.sub(r"\t\telements = \{ (52|2600)[^}]*\}\n", "", LEARNED)
+    assert "52.84" not in without
+    assert texts.digests(texts.blocks(without)) == texts.digests(texts.blocks(LEARNED))
+    for declared in ("size 10", "timeout 1d\n", "dynamic,timeout", "*.example.com, "):
+        changed = LEARNED.replace(declared, "size 11")
+        assert texts.digests(texts.blocks(changed)) != texts.digests(texts.blocks(LEARNED))
+
+
+def test_only_sets_of_ours_learn() -> None:
+    keys = [*texts.blocks(LEARNED), ("set", "special4"), ("set", "known"), ("set", "known44"), ("map", "known4")]
+    assert [name for kind, name in keys if texts.learned((kind, name))] == [
+        "asked6_example.com", "leased4_example.com", "known4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "same"), [((10, 90061), True), ((11, 90061), False), ((10, 90060), False), ((10, 86400), False)]
+)
+def test_a_learned_set_is_known_again_however_it_is_written(values: tuple[int, int], same: bool) -> None:
+    wanted = DECLARED.format(size=values[0], lease=values[1])
+    assert texts.alike(texts.blocks(LEARNED)[LEASED], wanted) is same
+    assert not texts.alike(texts.blocks(LEARNED)[LEASED], wanted.replace("dynamic,", ""))
+    assert not texts.alike(texts.blocks(LEARNED)[LEASED], wanted.replace("*.", ""))
+
+
+def test_a_set_without_flags_is_one_with_a_timeout() -> None:
+    """nft does not print the flag that the line of the timeout stands for."""
+    wanted = '\t\ttype ipv6_addr\n\t\tsize 10\n\t\tflags timeout\n\t\ttimeout 86400s\n\t\tcomment "*.example.com"\n'
+    assert texts.alike(texts.blocks(LEARNED)["set", "asked6_example.com"], wanted)
+
+
+@pytest.mark.parametrize(
+    ("size", "lease", "elements"),
+    [
+        (10, 90000, ["52.84.1.3 expires 90000s", "52.84.1.4 expires 90000s", "52.84.1.1 expires 7384s"]),
+        (10, 7000, [f"52.84.1.{last} expires 7000s" for last in (1, 3, 4)]),
+        (2, 90000, ["52.84.1.3 expires 90000s", "52.84.1.4 expires 90000s"]),
+        (1, 7000, ["52.84.1.1 expires 7000s"]),
+    ],
+)
+def test_leases_move_as_far_as_they_fit(size: int, lease: int, elements: list[str]) -> None:
+    live = texts.blocks(LEARNED)[LEASED]
+    assert texts.moved(live, DECLARED.format(size=size, lease=lease)) == elements
+    assert texts.moved(DECLARED.format(size=1, lease=1), DECLARED.format(size=1, lease=1)) == []
+
+
+def test_names_are_entries_with_their_patterns() -> None:
+    assert texts.entries(texts.blocks(LEARNED)) == {
+        ("to", "203.0.113.0/28", "tcp", "443"): "acme/calls",
+        ("to", "203.0.113.17", "tcp", "443"): "acme/calls",
+        ("to", "*.example.com, example.com", "tcp", "443"): "acme/calls",
+        ("to", "*.example.com, example.com", "udp", "1-9"): "acme/calls.zoom/web",
+    }
+    uncommented = re.sub("comment .*", "", LEARNED)
+    assert ("to", "example.com", "tcp", "443") in texts.entries(texts.blocks(uncommented))
 
 
 OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
