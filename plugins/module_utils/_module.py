@@ -98,7 +98,7 @@ class Call:
         else:
             result = applier.absent()
             lines = names.differences({}) if check else names.remove()
-            result["differences"] = [*result["differences"], *lines]
+            result["differences"] = [*result.get("differences", []), *lines]
             result["changed"] = bool(result["differences"])
         return {**result, "notes": [*result.get("notes", []), *names.notes]}
 
