@@ -74,7 +74,7 @@ def rendered_text(vendor: str, backend: str) -> str:
 def named_text(name: str) -> str:
     """Return the rules with names of a host that is a gateway too, and what its dnsmasq is told."""
     native = nftables.render(compiled(name.partition(".")[0]), policy="deny", names=NAMED[name], scope="both")
-    return str(native["ruleset"]) + "".join(f"{line}\n" for line in native["names"]["dnsmasq"])
+    return str(native["ruleset"]) + "".join(f"# {line}\n" for line in native["names"]["dnsmasq"])
 
 
 def test_every_vendor_has_a_golden_file() -> None:
