@@ -21,8 +21,11 @@ import pytest
 
 from tests.support.ends import Ends, linked
 from tests.support.module_host import row
-from tests.support.nft_host import BOOT, CANDIDATE, Host, native
+from tests.support.names_world import NftHost
+from tests.support.namespaces import Namespace
+from tests.support.nft_host import BOOT, CANDIDATE, Host, native, normalised
 from tests.support.packets import TCP, UDP, Probe, World, gateway_world, host_world
+from tests.support.systems import system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -398,6 +401,44 @@ def test_removal_leaves_nothing(ends: Ends) -> None:
     put(host, "asked4_example.com", LEARNED[4])
     assert host.module(state="absent")["changed"]
     assert (host.rules(), host.files()) == (rules, files)
+
+
+class OtherHost(NftHost):
+    """A host that is looked at by its own nft: an older one cannot list what a newer one has loaded."""
+
+    def load(self, text: str) -> None:
+        done = self.space.target(["nft", "-f", "-"], input=text)
+        assert done.returncode == 0, (text, done.stderr)
+
+    def rules(self, *, counts: bool = False) -> str:
+        return normalised(self.shell("nft list ruleset" if counts else "nft -s list ruleset"))
+
+
+def test_an_nft_that_prints_otherwise() -> None:
+    """That of Debian 13 lists, keeps, moves and brings back the same."""
+    space = Namespace(system("trixie"))
+    try:
+        host = OtherHost(space)
+        timer = {"vendor": "acme", "services": ["web"], "protocol": "tcp", "seconds": 720, "printed": "12 min"}
+        with_rules(host, named(timers=[timer]))
+        before = host.rules()
+        put(host, "leased4_example.com", LEARNED[4])
+        put(host, "asked6_example.com", LEARNED[6])
+        again = with_rules(host, named(timers=[timer]))
+        assert (again["changed"], again["differences"]) == (False, [])
+        changed = with_rules(host, named(*ROWS[1:], timers=[timer], names_lease=9000), after=600)
+        assert changed["differences"] == [
+            "- tcp/443 to *.example.com  acme: web", "- tcp/5000-5010 to *.example.com  acme: web",
+        ]  # fmt: skip
+        assert 8900 < left(host, "leased4_example.com")[LEARNED[4]] <= 9000
+        way_back(host)
+        assert left(host, "leased4_example.com")[LEARNED[4]] > 9000
+        assert list(left(host, "asked6_example.com")) == [LEARNED[6]]
+        for name in ("leased4_example.com", "asked6_example.com"):
+            host.load(f"flush set {TABLE} {name}")
+        assert host.rules() == before
+    finally:
+        space.close()
 
 
 @contextmanager
