@@ -9,15 +9,19 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
+from tests.support.ends import connect, listen
 from tests.support.module_host import row
-from tests.support.packets import SOURCES, TCP, UDP, Probe, gateway_world, host_world
-from tests.support.systems import enable_ufw, system
+from tests.support.namespaces import BITS, MACS, add_addresses
+from tests.support.packets import GATEWAY, SOURCE, SOURCES, TCP, UDP, Probe, World, gateway_world, host_world
+from tests.support.systems import SUITES, enable_ufw, system
 from tests.support.ufw_host import INIT, Host, native, shared
+from tests.support.zone import Zone
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -25,13 +29,14 @@ API = [row("api.example.com", "443,8443"), row("api.example.com", "3478-3481", "
 WEB = [row("www.example.net", "443"), row("*.example.net", "9999")]
 PREFIXES = [row("192.0.2.128/25", "443")]
 CHOICES: dict[str, Any] = {"names": "resolve", "policy": "deny", "names_lease": 600, "names_refresh": 60}
+KEEPER = "/usr/local/sbin/egress-allowlist-names"
 # No question leaves the host, and none waits for an answer.
 LOOKUPS = "passwd: files\ngroup: files\nhosts: files\n"
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    made = shared("bookworm")
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    made = shared(getattr(request, "param", "bookworm"))
     made.write("/etc/nsswitch.conf", LOOKUPS)
     yield made
     gone = made.module(state="absent")
@@ -113,6 +118,113 @@ def test_an_address_opens_the_services_of_its_name(scope: str, sets: bool) -> No
         assert world.probe(probes) == fixed
 
 
+@contextmanager
+def looking_up() -> Iterator[tuple[World, Host, Zone]]:
+    """Yield a host with ufw whose name server is the zone on the wire, which it asks over IPv4."""
+    with host_world(system("bookworm")) as world:
+        add_addresses(world.wire, "wire0", GATEWAY, BITS)
+        world.wire.script(f"ip neighbour replace {SOURCE[4]} lladdr {MACS[0]} dev wire0 nud permanent")
+        zone = Zone(world.wire, [GATEWAY[4]])
+        host = Host(world.host, "bookworm")
+        host.write("/etc/nsswitch.conf", LOOKUPS.replace("hosts: files", "hosts: dns"))
+        host.write("/etc/resolv.conf", f"nameserver {GATEWAY[4]}\noptions timeout:1 attempts:1\n")
+        enable_ufw(host.space)
+        try:
+            yield world, host, zone
+        finally:
+            zone.close()
+
+
+def opens(world: World, port: int, *addresses: str, protocol: int = TCP) -> list[bool]:
+    """Say of each address whether the first packet to its port gets out."""
+    parsed = [ip_address(address) for address in addresses]
+    return world.probe([(protocol, address.version, int(address), port) for address in parsed])
+
+
+def keep(host: Host) -> str:
+    """Look up once, as the timer does."""
+    return host.shell(f"{KEEPER} run ufw 2>&1")
+
+
+ONE, TWO, SIX = "52.84.1.1", "52.84.1.2", "2600:9000::1"
+
+
+def test_what_the_name_server_says_is_open() -> None:
+    with looking_up() as (world, host, zone):
+        zone.put("api.example.com", ONE, SIX, "10.1.2.3", "fd00::1")
+        zone.put("www.example.net", TWO)
+        zone.put("other.example.com", "52.84.1.3")
+        rules = wanted(*API, row("www.example.net", "80"), row("gone.example.com", "443"), stopped="reject")
+        host.apply(rules)
+        assert opens(world, 443, ONE, TWO, SIX, "10.1.2.3", "fd00::1", "52.84.1.3") == [True, False, True] + [False] * 3
+        assert opens(world, 80, ONE, TWO, SIX) == [False, True, False]
+        assert opens(world, 3478, ONE, TWO, SIX, protocol=UDP) == [True, False, True]
+        assert set(members(host)) == {ONE, TWO, SIX}
+        assert host.apply(rules)["changed"] is False
+        assert {name for name, _kind in zone.asked} == {"api.example.com", "www.example.net", "gone.example.com"}
+
+
+def test_nobody_is_asked_before_the_rules_are_confirmed() -> None:
+    with looking_up() as (world, host, zone):
+        zone.put("api.example.com", ONE)
+        applied = host.apply(wanted(*API, stopped="reject"), after=60)
+        assert "+ tcp/443,8443 to api.example.com  acme: calls" in applied["differences"]
+        assert (zone.asked, host.read(KEEPER), opens(world, 443, ONE)) == ([], "", [False])
+        assert not host.confirm(applied).get("failed")
+        assert opens(world, 443, ONE, TWO) == [True, False]
+        host.module(state="absent")
+        assert host.shell(f"ls -d {KEEPER} /etc/egress-allowlist /var/lib/egress-allowlist 2>/dev/null || true") == ""
+        assert host.shell("ipset list -n") == ""
+
+
+def test_answers_change_and_fail() -> None:
+    """A new address is open at once, an old one for the rest of its lease, the last good ones while DNS fails."""
+    with looking_up() as (world, host, zone):
+        zone.put("api.example.com", ONE)
+        host.apply(wanted(*API, stopped="reject", names_lease=15, names_refresh=1))
+        assert opens(world, 443, ONE, TWO) == [True, False]
+        zone.put("api.example.com", TWO)
+        assert f"api.example.com: + {TWO}" in keep(host)
+        assert opens(world, 443, ONE, TWO) == [True, True]
+        left = members(host)[ONE]
+        zone.fail("api.example.com", "SERVFAIL")
+        assert "DNS fails" in keep(host)
+        wait_until(lambda: not keep(host) and ONE not in members(host), left + 5)
+        assert members(host)[TWO] > 10
+        assert opens(world, 443, ONE, TWO) == [False, True]
+
+
+def test_names_come_back_with_the_way_back() -> None:
+    with looking_up() as (world, host, zone):
+        zone.put("api.example.com", ONE)
+        host.apply(wanted(*API, stopped="reject"))
+        kernel = host.kernel()
+        host.apply(native(*PREFIXES, policy="deny", names="report", stopped="reject"), after=1)
+        assert (opens(world, 443, ONE), members(host)) == ([False], {})
+        wait_until(lambda: host.kernel() == kernel)
+        wait_until(lambda: opens(world, 443, ONE) == [True])
+
+
+def test_a_call_outlives_its_name() -> None:
+    """What is established stays, also when the address is no longer one of the name's."""
+    with looking_up() as (world, host, zone):
+        zone.put("api.example.com", ONE)
+        world.wire.script(f"ip route add local {ONE} dev lo")
+        service = listen(world.wire, ONE, 443)
+        rules = wanted(*API, stopped="reject")
+        host.apply(rules)
+        with connect(host.space, ONE, 443) as call:
+            answered, _address = service.accept()
+            host.shell(f"ipset flush {sets_of(rules, 'api.example.com')['4']}")
+            with pytest.raises(OSError, match=r"refused|timed out"):
+                connect(host.space, ONE, 443, 0.5)
+            for sender, receiver in ((call, answered), (answered, call)):
+                receiver.settimeout(2)
+                sender.sendall(b"voice")
+                assert receiver.recv(100) == b"voice"
+
+
+@pytest.mark.parametrize("host", SUITES, indirect=True)
 def test_members_are_no_difference_and_stay(host: Host) -> None:
     before = host.kernel(), host.files()
     rules = wanted(*API)
