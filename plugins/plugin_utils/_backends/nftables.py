@@ -109,28 +109,21 @@ def render(
     found = domains(allowlist, names)
     versions, owned, learning = VERSIONS[place["family"]], place["owned"], bool(found) and names == "dnsmasq"
     source_sets = address_sets(f"{owned}sources", sources, "nftables_sources")
-    blocks, opened = timer_blocks(allowlist, versions, owned)
+    guests = bool(allowlist["inbound"]) and (bool(into) or scope != "host")
+    blocks, opened, invited = _addresses(allowlist, versions, owned, learning, guests)
     blocks += [text for version, text in sorted(source_sets.items()) if version in versions]
-    outgoing = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
-    added, rules = allowed_blocks(outgoing, versions, "to", owned, learning)
-    blocks, opened = blocks + added, opened + rules
-    invited: list[str] = []
-    if allowlist["inbound"] and (into or scope != "host"):
-        incoming = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
-        added, invited = allowed_blocks(incoming, versions, "from", owned, learning)
-        blocks += added
     if found:
         added, end = named_blocks(allowlist, [(s[0], s[3]) for domain in found for s in domain.services])
         blocks += added + names_blocks(found, names, names_lease, names_max_addresses, end)
         opened += entries()
     filtered = sorted(source_sets) if sources else [4, 6]
+    dns = names_dns if learning else "leave"
     if into:
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
         if policy != "unmanaged":
             blocks += _baseline(servers, allow or [])
         blocks += _egress_chain(policy, stopped, log_rate, opened)
-        dns = names_dns if learning else "leave"
         blocks += _base_chains(policy, scope, invited, filtered, bool(sources), bool(found), dns)
     discover = [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses]
     settings = {
@@ -140,7 +133,7 @@ def render(
         "log rate": log_rate if policy != "unmanaged" else "",
         "sources": ", ".join(expanded(sources)),
         "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
-        "names dns": names_dns if learning and names_dns != "leave" else "",
+        "names dns": dns if dns != "leave" else "",
     }
     return {
         **place,
@@ -163,6 +156,18 @@ def render(
             resolv_conf=names_resolv_conf,
         ),
     }
+
+
+def _addresses(
+    allowlist: dict, versions: tuple[int, ...], owned: str, learning: bool, guests: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the blocks of what is known by address, the rules that open it, and those that let C{guests} in."""
+    blocks, opened = timer_blocks(allowlist, versions, owned)
+    inbound = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
+    outbound = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
+    added, rules = allowed_blocks(outbound, versions, "to", owned, learning)
+    more, invited = allowed_blocks(inbound, versions, "from", owned, learning) if guests else ([], [])
+    return [*blocks, *added, *more], opened + rules, invited
 
 
 def _check(policy: str, scope: str, stopped: str, log_rate: str, sources: Sequence[str] | str) -> None:
