@@ -35,6 +35,7 @@ def main() -> int:
     """Run the demonstration; the exit status is 0 when all of it went as it should."""
     peer = subprocess.Popen(["unshare", "--net", sys.executable, __file__, "peer"], stdout=subprocess.PIPE, text=True)
     try:
+        peer.stdout.readline()  # it is in its namespace
         ip(f"link add out type veth peer name in netns {peer.pid}")
         ip("address add 198.18.0.1/30 dev out", "link set out up", "route add default via 198.18.0.2")
         peer.stdout.readline()
@@ -80,6 +81,7 @@ def reach(protocol: str, address: str, port: int) -> bool:
 
 def play_the_internet() -> None:
     """Be the peer: the addresses of the packets are its own, and what is sent to it comes back."""
+    print("here", flush=True)
     while subprocess.run(["ip", "link", "show", "in"], capture_output=True, check=False).returncode:
         time.sleep(0.02)
     ip("link set lo up", "address add 198.18.0.2/30 dev in", "link set in up")
