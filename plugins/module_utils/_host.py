@@ -18,7 +18,8 @@ _RESOLVERS = (
     "/run/NetworkManager/no-stub-resolv.conf",
     "/run/dnsmasq/resolv.conf",
 )
-# Whom the host's dnsmasq asks.
+# As it was before /etc/resolv.conf became ours, and whom else the host's dnsmasq asks; not what we told it.
+_FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
 _FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
 _CLOCKS = (
     "/etc/chrony.conf",
@@ -51,8 +52,12 @@ _INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
 
 def name_servers():
     """Return the addresses that the host asks for names, without the loopback's."""
-    found = [address for text in _read(_RESOLVERS) for address in _NAMESERVER.findall(text)]
-    found += [address for text in _read(_FORWARDERS) for address in _FORWARDER.findall(text)]
+    texts = list(_read(_RESOLVERS))
+    if any(text.startswith(_MINE) for text in texts):
+        texts += _read([_FORMER])
+    found = [address for text in texts for address in _NAMESERVER.findall(text)]
+    forwarders = [text for text in _read(_FORWARDERS) if not text.startswith(_MINE)]
+    found += [address for text in forwarders for address in _FORWARDER.findall(text)]
     return _addresses(found)[0]
 
 
