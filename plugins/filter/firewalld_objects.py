@@ -14,8 +14,10 @@ author:
 description:
   - Renders what P(egress.allowlist.merge_vendors#filter) returns for M(egress.allowlist.firewalld).
   - Each list of services becomes one service of firewalld and one ipset per IP version, named after the vendor service.
+  - Each name that is followed has one ipset per IP version, which the host fills, and the services of who asks for it.
 extends_documentation_fragment:
   - egress.allowlist.rendering
+  - egress.allowlist.learning
 options:
   _input:
     description: The allowlist.
@@ -69,7 +71,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(files), a dict from paths below C(/etc/firewalld) to their text, C(discover) and C(notes).
+    - The native form, with C(files), a dict from paths below C(/etc/firewalld) to their text, C(discover), C(names) and C(notes).
   type: dict
 """
 
