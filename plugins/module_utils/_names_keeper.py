@@ -180,7 +180,8 @@ class Keeper:
         self.state["leases"].setdefault(name, {})[version] = held
         self.groups.append(changes)
         if copy is not None:
-            opened = {**{address: asked[address] for address in wanted if address in asked}, **held}
+            more = {address: asked[address] for address in wanted if address in asked and address not in held}
+            opened = dict([*held.items(), *more.items()][: self.config["most"]])
             self.groups.append(self._copied(domain["copies"][version], copy, opened))
 
     def _answered(self, name, version, answer, leased):
@@ -361,8 +362,7 @@ def run(backend, asks=True):
     config, path = _load(CONFIG.format(backend)), STATE.format(backend)
     answers = look_up(sorted(config["domains"])) if asks and config["mode"] == "resolve" else {}
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)  # until the process ends
+    fcntl.flock(os.open(os.path.dirname(path), os.O_RDONLY), fcntl.LOCK_EX)  # until the process ends
     keeper = Keeper(_load(CONFIG.format(backend)), dict(EMPTY, **_load(path, missing={})))
     if not asks:
         keeper.state["good"], keeper.said = keeper.former["good"], set(keeper.former["said"])
