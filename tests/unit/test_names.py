@@ -152,7 +152,7 @@ def test_special_addresses(version: int) -> None:
     assert [text for text in SOME_SPECIAL[version] if not any(ip_address(text) in p for p in special)] == []
     assert [text for text in NOTHING_SPECIAL[version] if any(ip_address(text) in p for p in special)] == []
     ends = sorted((int(prefix[0]), int(prefix[-1])) for prefix in special)
-    assert all(last < first for (_, last), (first, _) in pairwise(ends)), "they overlap"
+    assert all(last < first for (_low, last), (first, _high) in pairwise(ends)), "they overlap"
 
 
 @pytest.mark.parametrize(
