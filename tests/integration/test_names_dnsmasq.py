@@ -263,9 +263,10 @@ def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
             assert names.opens(443, *addresses) == [True]
 
 
-@pytest.mark.parametrize("backend", ["nftables", "firewalld"])
-def test_a_name_has_no_more_addresses_than_the_user_says(backend: str) -> None:
-    with names_world("gateway", backend) as names:
+# firewalld before 2.0 gives its sets no bound: there only the keeper does.
+@pytest.mark.parametrize(("backend", "suite"), [("nftables", "bookworm"), ("firewalld", "trixie")])
+def test_a_name_has_no_more_addresses_than_the_user_says(backend: str, suite: str) -> None:
+    with names_world("gateway", backend, suite) as names:
         names.learn(*ROWS, names_max_addresses=10)
         addresses = fresh(100)
         names.zone.put("greedy.zoom.us", *addresses, ttl=0)

@@ -89,6 +89,10 @@ class NamesWorld:
         """Return the addresses of a domain in one of its sets (asked, leased), and how many seconds each is left."""
         return elements(self.world.host, self.table, f"{kind}{version}_{domain}")
 
+    def copied(self, name: str) -> list[str]:
+        """Return the addresses that firewalld has in its sets C{name-4} and C{name-6}."""
+        return [address for v in (4, 6) for address in elements(self.world.host, "inet firewalld", f"{name}-{v}")]
+
     @property
     def table(self) -> str:
         """Return where the sets of names are."""
@@ -198,7 +202,7 @@ def forget_flows_fast(space: Namespace, seconds: int) -> None:
 
 def elements(space: Namespace, table: str, name: str) -> dict[str, float]:
     """Return the addresses of a kernel set, and how many seconds each is left (inf: for ever)."""
-    listed = space.run(["nft", "list", "set", *table.split(), name], check=True).stdout
+    listed = space.target(["nft", "list", "set", *table.split(), name], check=True).stdout
     found = re.search(r"elements = \{(.*?)\}", listed, re.DOTALL)
     members = {}
     for member in found.group(1).split(",") if found else ():
@@ -242,6 +246,11 @@ def names_world(scope: str, backend: str = "nftables", suite: str = "bookworm") 
         host.shell(f"printf 'nameserver {upstream[4]}\\n' > /etc/resolv.conf; rm -f /etc/dnsmasq.d/*.conf")
         resolver = GATEWAY if scope == "gateway" else {4: "127.0.0.1", 6: "::1"}
         if isinstance(host, firewalld_host.Host):
+            host.shell("firewall-offline-cmd --zone=public --add-service=dns >/dev/null")  # as who serves names has it
+            host.shell(f"sed -i s/NftablesTableOwner=yes/NftablesTableOwner=no/ {firewalld_host.HOME}/firewalld.conf")
+            # From 2.0 on firewalld asks no policy about packets between interfaces that are in no zone.
+            for device in ("inside0", "outside0") if scope == "gateway" else ():
+                host.shell(f"firewall-offline-cmd --zone=public --add-interface={device} >/dev/null")
             host.start()
         try:
             yield NamesWorld(world, host, zone, upstream, resolver)
