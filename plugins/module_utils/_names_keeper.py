@@ -13,12 +13,13 @@ dnsmasq the names are looked up here. Packets renew "leased" too, in the kernel.
 names are ever changed. Standard library only, Python 3.8 or newer.
 """
 
+import contextlib
 import fcntl
 import ipaddress
 import json
 import os
-import queue
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ import threading
 import time
 
 CONFIG, STATE = "/etc/egress-allowlist/names-{}.json", "/var/lib/egress-allowlist/names-{}.json"
+PIDS = ("/run/dnsmasq/dnsmasq.pid", "/run/dnsmasq.pid")
 FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 LOOKUPS, SECONDS = 16, 20  # at once, and for all of them together
 EMPTY = {"epoch": "", "at": 0, "up": 0, "leases": {}, "good": {}, "said": []}
@@ -100,10 +102,10 @@ class IpSets:
 
     def write(self, changes):
         """Make changes one after the other; raises KeeperError at the first that is refused."""
-        lines = []
-        for _table, name, address, left in changes:
-            end = "" if left is None else f" timeout {left}"
-            lines.append("{} {} {}{}\n".format("del" if left is None else "add", name, address, end))
+        lines = [
+            f"del {name} {address}\n" if left is None else f"add {name} {address} timeout {left}\n"
+            for _table, name, address, left in changes
+        ]
         _call(["ipset", "-exist", "restore"], "".join(lines))
 
 
@@ -119,10 +121,13 @@ class Keeper:
         self.said, self.news = set(), []
         self.state = dict(EMPTY, at=time.time(), up=time.clock_gettime(time.CLOCK_BOOTTIME), leases={}, good={})
         self.state["epoch"] = _boot()
-        same_boot = state["epoch"].startswith(_boot())
+        same_boot = state["epoch"].startswith(self.state["epoch"])
         # A clock that was set back must not make leases longer than they were.
-        self.elapsed = max(0, self.state["up"] - state["up"] if same_boot else self.state["at"] - state["at"])
-        self.anew = False
+        elapsed = max(0, self.state["up"] - state["up"] if same_boot else self.state["at"] - state["at"])
+        self.before = {
+            name: {v: {a: left - elapsed for a, left in leases.items()} for v, leases in versions.items()}
+            for name, versions in state["leases"].items()
+        }
 
     def run(self, answers):
         """Do all; returns the exit status. C{answers}: of C{look_up}, {} with dnsmasq."""
@@ -131,12 +136,14 @@ class Keeper:
             _call(["nft", "-f", "-"], self.config["ruleset"])
             tables = self.sets.tables()
         if self.table not in tables:
-            self._say(f"table {self.table} is missing: no name is kept until the rules are loaded again")
+            self.said.add(f"table {self.table} is missing: no name is kept until the rules are loaded again")
             self.state = dict(self.former, said=[])
             return self._end(0)
         self.state["epoch"] += f":{tables[self.table]}"
         # After a boot, or when the rules were loaded anew, what was open until then is open on.
         self.anew = self.state["epoch"] != self.former["epoch"]
+        if self.anew and self.former["epoch"] and self.config["mode"] == "dnsmasq":
+            _empty_cache()
         for name, domain in sorted(self.config["domains"].items()):
             for version in sorted(domain["leased"]):
                 self._keep(name, domain, version, answers.get((name, version)))
@@ -149,6 +156,7 @@ class Keeper:
         leased = self._read(domain["leased"][version])
         asked = self._read(domain["asked"][version]) if domain.get("asked") else {}
         if leased is None or asked is None:
+            self._carry(name, version)
             return
         changes, held = [], dict(leased)
         wanted = [address for address in sorted(asked) if self._usable(name, address)]
@@ -163,7 +171,7 @@ class Keeper:
         room = max(0, self.config["most"] - len(held))
         if new[room:]:
             rest = "lapse with their first lease" if asked else "stay shut"
-            self._say(f"{name}: set full: {len(held) + room} addresses are kept, {len(new) - room} more {rest}")
+            self.said.add(f"{name}: set full: {len(held) + room} addresses are kept, {len(new) - room} more {rest}")
         taken = {address: self.lease for address in wanted if address not in new[room:]}
         # One that was renewed a moment ago waits: each change makes nft read long lists.
         due = {address for address in taken if answer is None or held.get(address, 0) < 0.99 * self.lease}
@@ -184,12 +192,18 @@ class Keeper:
             opened = dict([*held.items(), *more.items()][: self.config["most"]])
             self.groups.append(self._copied(domain["copies"][version], copy, opened))
 
+    def _carry(self, name, version):
+        """Keep in mind what was known, for when the set is there again."""
+        for kind, known in (("leases", self.before), ("good", self.former["good"])):
+            if version in known.get(name, {}):
+                self.state[kind].setdefault(name, {})[version] = known[name][version]
+
     def _answered(self, name, version, answer, leased):
         """Return the addresses that a name has now: of the answer, or of the last one where DNS failed."""
         addresses, failure = answer
         good = self.former["good"].get(name, {}).get(version, [])
         if failure:
-            self._say(f"{name}: DNS fails ({failure}) for IPv{version}: {len(good)} addresses kept")
+            self.said.add(f"{name}: DNS fails ({failure}) for IPv{version}: {len(good)} addresses kept")
             addresses = good
         addresses = [address for address in addresses if self._usable(name, address)]
         self.state["good"].setdefault(name, {})[version] = addresses
@@ -202,15 +216,15 @@ class Keeper:
         """True for an address that may be opened; says so of one that may not."""
         parsed = ipaddress.ip_address(address)
         if any(parsed in network for network in self.special if network.version == parsed.version):
-            self._say(f"{name}: {address} is a special address: not opened")
+            self.said.add(f"{name}: {address} is a special address: not opened")
             return False
         return True
 
     def _restored(self, name, version, held, taken):
         """Add to C{taken} what was open before the sets were made anew; returns these addresses."""
         found = []
-        for address, left in sorted(self.former["leases"].get(name, {}).get(version, {}).items()):
-            left = int(min(left - self.elapsed, self.lease))
+        for address, left in sorted(self.before.get(name, {}).get(version, {}).items()):
+            left = int(min(left, self.lease))
             if self.anew and address not in held and left > 0 and len(held) + len(found) < self.config["most"]:
                 taken[address] = left
                 found.append(address)
@@ -219,16 +233,16 @@ class Keeper:
     def _copied(self, name, copy, opened):
         """Return the changes that lead from what firewalld's set has to what is open, as long."""
         changes = [("inet firewalld", name, address, None) for address in sorted(set(copy) - set(opened))]
-        for address, left in sorted((address, left) for address, left in opened.items() if left > 0):
+        for address, left in sorted(opened.items()):
             lag = left - copy.get(address, 0)
-            if lag > self.lease / 100 or (lag > 1 and left - lag < 3 * self.config["refresh"]):
+            if left > 0 and (lag > self.lease / 100 or (lag > 1 and left - lag < 3 * self.config["refresh"])):
                 changes.append(("inet firewalld", name, address, left))
         return changes
 
     def _read(self, name, table=None):
         found = self.sets.read(self.table if table is None else table, name)
         if found is None:
-            self._say(f"set {name} is missing: nothing is kept in it until the rules are loaded again")
+            self.said.add(f"set {name} is missing: nothing is kept in it until the rules are loaded again")
         return found
 
     def _write(self):
@@ -242,20 +256,19 @@ class Keeper:
                 try:
                     self.sets.write(group)
                 except KeeperError as error:
-                    self._say(f"set {group[0][1]} could not be changed: {error}")
+                    self.said.add(f"set {group[0][1]} could not be changed: {error}")
                     status = 1
         return status
 
-    def _say(self, message):
-        self.said.add(message)
-
     def _end(self, status):
-        """Print what is new, and write the state where it changed."""
-        for line in self.news + sorted(self.said - set(self.former["said"])):
+        """Print what is new."""
+        failed, fails = (
+            {line.partition(": DNS fails")[0] for line in said if ": DNS fails" in line}
+            for said in (self.former["said"], self.said)
+        )
+        told = self.news + sorted(self.said - set(self.former["said"]))
+        for line in told + [f"{name}: DNS answers again" for name in sorted(failed - fails)]:
             print(line)
-        for line in sorted(set(self.former["said"]) - self.said):
-            if "DNS fails" in line:
-                print("{}: DNS answers again".format(line.partition(":")[0]))
         self.state["said"] = sorted(self.said)
         return status
 
@@ -263,38 +276,26 @@ class Keeper:
         """True where the state is another than before, apart from time that went by."""
         if any(self.state[key] != self.former[key] for key in ("epoch", "good", "said")):
             return True
-        now, before = _flat(self.state["leases"]), _flat(self.former["leases"])
-        return set(now) != set(before) or any(
-            abs(left - (before[key] - self.elapsed)) > self.lease / 20 for key, left in now.items()
-        )
+        now, before = _flat(self.state["leases"]), _flat(self.before)
+        return set(now) != set(before) or any(abs(now[key] - before[key]) > self.lease / 20 for key in now)
 
 
 def look_up(names, seconds=SECONDS):
     """Return C{{(name, version): (sorted addresses, failure)}}, each IP version asked apart, several at once."""
-    waiting, answered, found = queue.Queue(), queue.Queue(), {}
-    for name in names:
-        for version in FAMILIES:
-            waiting.put((name, version))
-            found[name, version] = [], f"no answer in {seconds} s"
+    found = {(name, version): ([], f"no answer in {seconds} s") for name in names for version in FAMILIES}
+    limit, answers = threading.BoundedSemaphore(LOOKUPS), {}
 
-    def work():
-        while True:
-            try:
-                key = waiting.get_nowait()
-            except queue.Empty:
-                return
-            answered.put((key, _ask(*key)))
+    def work(key):
+        with limit:
+            answers[key] = _ask(*key)
 
-    for _number in range(min(LOOKUPS, len(found))):
-        threading.Thread(target=work, daemon=True).start()
+    threads = [threading.Thread(target=work, args=(key,), daemon=True) for key in found]
+    for thread in threads:
+        thread.start()
     deadline = time.monotonic() + seconds
-    for _number in range(len(found)):
-        try:
-            key, answer = answered.get(timeout=max(0.001, deadline - time.monotonic()))
-        except queue.Empty:
-            break
-        found[key] = answer
-    return found
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    return {**found, **answers.copy()}
 
 
 def _ask(name, version):
@@ -309,12 +310,18 @@ def _ask(name, version):
 
 
 def _flat(leases):
-    return {
-        (name, version, address): left
-        for name, versions in leases.items()
-        for version, addresses in versions.items()
-        for address, left in addresses.items()
-    }
+    """Return C{{(name, version, address): seconds left}}."""
+    return {(n, v, a): left for n, vs in leases.items() for v, held in vs.items() for a, left in held.items()}
+
+
+def _empty_cache():
+    """Let dnsmasq ask anew: an answer out of its cache fills no set, and those of before are gone."""
+    for path in PIDS:
+        with contextlib.suppress(OSError, ValueError), open(path) as handle:
+            number = int(handle.read())
+            with open(f"/proc/{number}/comm") as name:
+                if name.read() == "dnsmasq\n":
+                    os.kill(number, signal.SIGHUP)
 
 
 def _boot():
@@ -342,10 +349,9 @@ def _load(path, missing=None):
         with open(path) as handle:
             return json.load(handle)
     except (FileNotFoundError, ValueError) as error:
-        if missing is not None:  # a state that cannot be read is learned anew
-            return missing
-        told = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-        raise KeeperError(f"{path} {told}: apply the allowlist with names again") from None
+        if missing is None:
+            raise KeeperError(f"{path} cannot be read ({error}): apply the allowlist with names again") from None
+        return missing  # a state that cannot be read is learned anew
 
 
 def _save(path, value):
