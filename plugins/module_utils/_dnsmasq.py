@@ -133,8 +133,11 @@ class Dnsmasq:
             return lambda verb: ["systemctl", verb, _SERVICE]
         return (lambda verb: [_SCRIPT, verb]) if os.access(_SCRIPT, os.X_OK) else None
 
-    def put(self, text, runs=True):
-        """Write our drop-in (None: remove it) and restart, or stop; raises ToolError with the former one back."""
+    def put(self, text, runs=True, alone=False):
+        """Write our drop-in (None: remove it) and restart, or stop; raises ToolError with the former one back.
+
+        C{alone}: this host is going to ask nobody else.
+        """
         former = _commit.read(DROP_IN, missing=None)
         if text == former and (text is None or self.running() or not self.starter()):
             return
@@ -142,6 +145,8 @@ class Dnsmasq:
         try:
             self._test()
             self._restart("restart" if runs else "stop")
+            if alone and not _resolver.answers(port(settings())):
+                raise ToolError("names: dnsmasq does not answer on 127.0.0.1: let it listen there too")
         except ToolError:
             _commit.write_all({DROP_IN: former}, mode=0o644)
             self._restart("restart", quiet=True)

@@ -23,12 +23,7 @@ HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
 UNITS, RUN = "/etc/systemd/system", "/run/egress-allowlist"
 _SET_BACK = "on the host since, set back"
 _HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
-_WORDS = {
-    "mode": "names",
-    "lease": "names lease",
-    "refresh": "names refresh",
-    "most": "names max addresses",
-}
+_WORDS = {"mode": "names", "lease": "names lease", "refresh": "names refresh", "most": "names max addresses"}
 _UNIT = """# made by egress.allowlist
 [Unit]
 Description=Keep the addresses behind names open (egress.allowlist, {backend})
@@ -159,7 +154,7 @@ class Names:
         if former_text is None:
             self._write_resolver(text, None)
         if wanted.get("mode") == "dnsmasq":
-            self.dnsmasq.put(drop_in)
+            self.dnsmasq.put(drop_in, alone=former_text is not None)
             if self.dnsmasq.service() == "disabled":
                 self.dnsmasq.service("enable")
         elif former.get("mode") == "dnsmasq" or os.path.exists(_dnsmasq.DROP_IN):
@@ -170,11 +165,9 @@ class Names:
             self._systemctl("disable", "--now", self._timer)
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
-        config = files.pop(self._config)
-        if KEEPER in files:
-            _commit.write_all({KEEPER: files.pop(KEEPER)}, mode=0o755)
-        changed = [path for path, text in files.items() if text != _commit.read(path, missing=None)]
-        _commit.write_all({**files, self._config: config}, mode=0o644)
+        changed = {path: text for path, text in files.items() if text != _commit.read(path, missing=None)}
+        _commit.write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755)
+        _commit.write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644)
         if changed:
             self._systemctl("daemon-reload")
         if not wanted:

@@ -14,7 +14,7 @@ import pytest
 from tests.support.module_host import row
 from tests.support.names_world import KEEPER, NamesWorld, NftHost, names_world
 from tests.support.namespaces import Namespace
-from tests.support.nft_host import native
+from tests.support.nft_host import HOST, native
 from tests.support.systems import system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -289,6 +289,29 @@ def test_a_dnsmasq_that_does_not_start(names: NamesWorld) -> None:
     names.host.shell("rm /etc/dnsmasq.d/x.conf")
     assert applied(names)["changed"]
     assert names.host.shell("getent ahostsv4 a.kudoway.com").startswith("52.84.0.1")
+
+
+def test_a_dnsmasq_that_does_not_hear_this_host(names: NamesWorld) -> None:
+    names.host.write("/etc/dnsmasq.d/x.conf", f"bind-interfaces\nlisten-address={HOST[4]}\n")
+    resolv = names.host.shell(f"cat {RESOLV}")
+    done = apply(names)
+    assert "dnsmasq does not answer on 127.0.0.1: let it listen there too" in done["msg"]
+    assert names.host.shell(f"cat {RESOLV}") == resolv
+    names.host.shell("rm /etc/dnsmasq.d/x.conf")
+
+
+def test_rules_that_are_loaded_anew(names: NamesWorld) -> None:
+    applied(names)
+    ask = "getent ahostsv4 a.kudoway.com"
+    names.host.shell(f"{ask}; {KEEPER} run nftables")
+    names.zone.put("b.kudoway.com", "52.84.0.3")
+    names.host.shell("getent ahostsv4 b.kudoway.com")
+    names.host.shell("nft flush ruleset; nft -f /etc/nftables.d/egress_allowlist.nft")
+    assert names.opens(443, "52.84.0.1", "52.84.0.3") == [False, False]
+    names.host.shell(f"{KEEPER} run nftables")
+    assert names.opens(443, "52.84.0.1", "52.84.0.3") == [True, False]
+    names.host.shell("getent ahostsv4 b.kudoway.com")
+    assert names.opens(443, "52.84.0.3") == [True], "not out of the cache, which fills no set"
 
 
 def test_a_resolv_conf_that_is_a_mount(names: NamesWorld) -> None:
