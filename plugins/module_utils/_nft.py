@@ -126,6 +126,16 @@ def leaving(wanted, live):
     return [key for key in both if not texts.alike(live[key], wanted[key])]
 
 
+def moving(wanted, live, anew):
+    """Return the keys of live sets whose content goes into new ones; C{anew}: of all that fill while packets flow.
+
+    What was learned of all names below one is not kept where that one alone is looked up.
+    """
+    keys = [key for key in live if texts.learned(key) and key in wanted] if anew else leaving(wanted, live)
+    taught = any(name.startswith("asked") for dummy, name in wanted)
+    return [key for key in keys if taught or "*." not in live[key] or "*." in wanted[key]]
+
+
 def away(place, live, jumps, leads):
     """Return the transaction that removes what is ours from the user's table.
 

@@ -158,8 +158,7 @@ class Applier:
 
     def _held(self, place, wanted, live, all_of_them):
         """Return the live sets of learned addresses that must be made anew, with what they hold."""
-        new = texts.blocks(wanted, place.owned)
-        keys = [key for key in live if texts.learned(key) and key in new] if all_of_them else _nft.leaving(new, live)
+        keys = _nft.moving(texts.blocks(wanted, place.owned), live, all_of_them)
         now = texts.blocks(self.nft.listing(place, stateless=False), place.owned) if keys else {}
         return {key: now[key] for key in keys if key in now}
 

@@ -272,6 +272,21 @@ def test_what_is_wanted_still_stays_learned_and_the_rest_goes(ends: Ends) -> Non
     assert not re.search("leased|asked|known|special", host.rules())
 
 
+def test_what_wildcards_learned_is_not_kept_for_names_that_are_looked_up(ends: Ends) -> None:
+    host = ends.host
+    rows = [row("*.example.com"), row("example.com"), row("b.example.net")]
+    with_rules(host, named(*rows))
+    for name in ("leased4_example.com", "leased4_b.example.net"):
+        put(host, name, LEARNED[4])
+    with_rules(host, named(*rows[1:]))  # dnsmasq cannot tell the one from those below it
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+    with_rules(host, named(*rows))
+    assert list(left(host, "leased4_example.com")) == [LEARNED[4]]
+    with_rules(host, named(*rows, names="resolve"))
+    assert left(host, "leased4_example.com") == {}
+    assert list(left(host, "leased4_b.example.net")) == [LEARNED[4]]
+
+
 def test_another_lease_or_bound_keeps_what_fits_and_lengthens_nothing(ends: Ends) -> None:
     host = ends.host
     with_rules(host, named(names_lease=5000))
