@@ -59,7 +59,7 @@ class Call:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
         commands = {**commands, **_names.commands(self._backend, self._wanted())}
-        missing = [name for name in commands if not self.find(name, needed=False)]
+        missing = _names.missing(self.find, self.run, commands)
         if missing:
             if params["state"] == "absent" or params["missing_ok"]:
                 self.module.exit_json(**{**result, "missing": True})
@@ -108,7 +108,10 @@ class Call:
         lines = names.differences(wanted)
         result = applier.present(self.params[self._native], self.params["revert_after"])
         rules = result.get("changed", False)
-        result.update(changed=rules or bool(lines), differences=[*result.get("differences", []), *lines])
+        told = result.get("differences", [])
+        # Both may say the same of names, and who said anything need not say that files are another.
+        more = [line for line in lines if not told or line != _names.ANEW]
+        result.update(changed=rules or bool(lines), differences=list(dict.fromkeys([*told, *more])))
         if not self.module.check_mode:
             if result.get("armed"):
                 names.stage(wanted, result["token"])

@@ -15,46 +15,22 @@ import json
 import os
 import sys
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _dnsmasq, _names_keeper, _resolver
+from ansible_collections.egress.allowlist.plugins.module_utils import (
+    _commit,
+    _dnsmasq,
+    _names_keeper,
+    _names_units,
+    _resolver,
+)
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
 KEEPER = "/usr/local/sbin/egress-allowlist-names"
 HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
-UNITS, RUN = "/etc/systemd/system", "/run/egress-allowlist"
+RUN = "/run/egress-allowlist"
 _SET_BACK = "on the host since, set back"
+ANEW = "~ names: written anew"
 _HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
 _WORDS = {"mode": "names", "lease": "names lease", "refresh": "names refresh", "most": "names max addresses"}
-_UNIT = """# made by egress.allowlist
-[Unit]
-Description=Keep the addresses behind names open (egress.allowlist, {backend})
-After=network-online.target nss-lookup.target nftables.service firewalld.service ufw.service dnsmasq.service
-
-[Service]
-Type=oneshot
-ExecStart={keeper} run {backend}
-TimeoutStartSec=120
-StateDirectory=egress-allowlist
-StateDirectoryMode=0700
-NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_KILL
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-MemoryDenyWriteExecute=yes
-"""
-_TIMER = """# made by egress.allowlist
-[Unit]
-Description=Keep the addresses behind names open (egress.allowlist, {backend})
-
-[Timer]
-OnBootSec=5
-OnUnitActiveSec={refresh}
-AccuracySec=1s
-
-[Install]
-WantedBy=timers.target
-"""
 
 
 class LateError(ToolError):
@@ -73,24 +49,24 @@ class Names:
         self.notes = []
         self._config = f"{HOME}/names-{backend}.json"
         self._staged = f"{RUN}/{backend}.names"
-        self._units = {kind: f"{UNITS}/egress-allowlist-names-{backend}.{kind}" for kind in ("service", "timer")}
-        self._timer = os.path.basename(self._units["timer"])
+        self._timer = f"egress-allowlist-names-{backend}.timer"
         self._service = {}  # of dnsmasq, as it was before us
 
     def check(self, wanted):
         """Raise ToolError where the host cannot do what is wanted."""
         if wanted.get("mode") != "dnsmasq":
             return
-        for path in glob.glob(f"{HOME}/names-*.json"):
-            if path != self._config and _parsed(path).get("mode") == "dnsmasq":
-                raise ToolError(f"names: dnsmasq learns for another backend already ({path}): remove that one first")
+        if self._taken():
+            raise ToolError(
+                f"names: dnsmasq learns for another backend already ({self._taken()}): remove that one first"
+            )
         if wanted["resolv_conf"] or not wanted["gateway"]:
             _resolver.check(wanted["resolv_conf"])
         self.dnsmasq.check(wanted, self._files(wanted)[_dnsmasq.DROP_IN])
 
     def differences(self, wanted):
         """Return in words what applying would change."""
-        former = _parsed(self._config)
+        former = self._former()
         lines, other = _in_words(former, wanted), False
         for path, text in self._files(wanted).items():
             now = _commit.read(path, missing=None)
@@ -100,13 +76,13 @@ class Names:
             if text is not None and made and (now is None or _digest(now) != made):
                 lines.append("~ names: {}: {} {}".format(path, "removed" if now is None else "changed", _SET_BACK))
             other = True
-        text, former_text, dummy = _resolver.wanted(bool(wanted.get("resolv_conf")))
+        text, former_text = self._resolver(wanted)
         if text != _commit.read(_resolver.PATH):
             how = "names this host's dnsmasq" if former_text is not None else "as it was before"
             lines.append(f"~ names: {_resolver.PATH}: {how}")
         if wanted and former:
             lines += self._stopped(wanted)
-        return lines or (["~ names: written anew"] if other else [])
+        return lines or ([ANEW] if other else [])
 
     def stage(self, wanted, token):
         """Leave word of what is wanted for C{confirmed}, until a boot."""
@@ -145,19 +121,19 @@ class Names:
         return lines
 
     def _apply(self, wanted):
-        former = _parsed(self._config)
+        former = self._former()
         if wanted.get("mode") == "dnsmasq" and not former.get("service"):
             self._service = {"boot": self.dnsmasq.service(), "running": self.dnsmasq.running()}
         files = self._files(wanted)
-        drop_in = files.pop(_dnsmasq.DROP_IN, None)
-        text, former_text, dummy = _resolver.wanted(bool(wanted.get("resolv_conf")))
-        if former_text is None:
+        leaves, drop_in = _dnsmasq.DROP_IN in files, files.pop(_dnsmasq.DROP_IN, None)
+        text, former_text = self._resolver(wanted)
+        if former_text is None and not self._taken():
             self._write_resolver(text, None)
         if wanted.get("mode") == "dnsmasq":
             self.dnsmasq.put(drop_in, alone=former_text is not None)
             if self.dnsmasq.service() == "disabled":
                 self.dnsmasq.service("enable")
-        elif former.get("mode") == "dnsmasq" or os.path.exists(_dnsmasq.DROP_IN):
+        elif leaves:
             self._leave(former)
         if former_text is not None:
             self._write_resolver(text, former_text)
@@ -180,25 +156,37 @@ class Names:
 
     def _files(self, wanted):
         """Return C{{path: text, None for one that goes}} but for /etc/resolv.conf; the configuration comes last."""
-        others = [path for path in glob.glob(f"{HOME}/names-*.json") if path != self._config]
-        files = {KEEPER: _keeper() if wanted or others else None}
-        if not wanted and not others and not os.path.exists(KEEPER):
-            files = {}
-        former = _parsed(self._config)
+        files = {KEEPER: _keeper() if wanted or self._others() else None}
         if wanted.get("mode") == "dnsmasq":
             servers = _resolver.wanted(wanted["resolv_conf"])[2]
             files[_dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
-        elif former.get("mode") == "dnsmasq":
+        elif os.path.exists(_dnsmasq.DROP_IN) and not self._taken():
             files[_dnsmasq.DROP_IN] = None
-        for kind, path in self._units.items():
-            text = (_UNIT if kind == "service" else _TIMER).format(
-                backend=self.backend, keeper=KEEPER, refresh=wanted.get("refresh")
-            )
+        for path, text in _names_units.units(self.backend, KEEPER, wanted.get("refresh")).items():
             files[path] = text if wanted and _commit.systemd_runs() else None
         made = {path: _digest(text) for path, text in files.items() if text is not None}
-        config = {**wanted, "made": made, "service": self._service or former.get("service", {})}
+        config = {**wanted, "made": made, "service": self._service or self._former().get("service", {})}
         files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
         return files
+
+    def _former(self):
+        """Return the configuration of the last run, {} where there is none, or none that is whole."""
+        found = _parsed(self._config)
+        return found if {"table", "domains", *_WORDS} <= set(found) else {}
+
+    def _others(self):
+        """Return where other backends have theirs."""
+        return [path for path in glob.glob(f"{HOME}/names-*.json") if path != self._config]
+
+    def _taken(self):
+        """Return where another backend has its configuration, if dnsmasq works for that one; '' if not."""
+        return next((path for path in self._others() if _parsed(path).get("mode") == "dnsmasq"), "")
+
+    def _resolver(self, wanted):
+        """Return C{(text, former text)} of /etc/resolv.conf, which is ours only where dnsmasq is."""
+        if self._taken():
+            return _commit.read(_resolver.PATH), None
+        return _resolver.wanted(bool(wanted.get("resolv_conf")))[:2]
 
     def _stopped(self, wanted):
         """Return in words what should run and does not."""
@@ -213,6 +201,9 @@ class Names:
 
     def _leave(self, former):
         """Let dnsmasq go on without us, as it was before."""
+        if not self._find("dnsmasq", needed=False):
+            _commit.remove(_dnsmasq.DROP_IN)
+            return
         service = former.get("service", {})
         if service.get("boot") == "disabled":
             self.dnsmasq.service("disable")
@@ -245,6 +236,14 @@ class Names:
 
     def _systemctl(self, *arguments):
         return self._run(["systemctl", *arguments])[1].strip() if _commit.systemd_runs() else ""
+
+
+def missing(find, run, names):
+    """Return which of these commands are missing; dnsmasq is where only its program is, and not its service."""
+    found = [name for name in names if not find(name, needed=False)]
+    if "dnsmasq" in names and not found and _commit.systemd_runs() and run(["systemctl", "cat", "dnsmasq.service"])[0]:
+        found.append("dnsmasq")
+    return found
 
 
 def commands(backend, wanted):

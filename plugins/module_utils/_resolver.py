@@ -51,7 +51,7 @@ def wanted(managed):
 
 def check(managed):
     """Raise ToolError where this host's questions would not come to its dnsmasq."""
-    now = _commit.read(PATH)
+    now = wanted(managed)[0] if not managed else _commit.read(PATH)
     if managed:
         target = os.path.realpath(PATH) if os.path.islink(PATH) else ""
         who = [name for name in _MANAGERS if name in target or f"by {name}" in now]

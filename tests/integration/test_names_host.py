@@ -344,3 +344,25 @@ def test_a_dnsmasq_of_old() -> None:
         assert "dnsmasq 2.85 cannot fill sets of nftables, 2.87 and newer can" in done["msg"]
     finally:
         space.close()
+
+
+def test_what_is_another_backends_stays(names: NamesWorld) -> None:
+    applied(names)
+    names.host.shell(f"cp {CONFIG}/names-nftables.json {CONFIG}/names-firewalld.json")
+    before = names.host.shell(f"cat {DROP_IN} {RESOLV} {KEEPER}")
+    refused = apply(names)
+    assert f"dnsmasq learns for another backend already ({CONFIG}/names-firewalld.json)" in refused["msg"]
+    names.host.module(state="absent")
+    assert names.host.shell(f"cat {DROP_IN} {RESOLV} {KEEPER}") == before
+    names.host.shell(f"mv {CONFIG}/names-firewalld.json {CONFIG}/names-nftables.json")
+
+
+def test_leftovers_go_too(names: NamesWorld) -> None:
+    applied(names)
+    names.host.shell(f"rm -r {CONFIG}; mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away")
+    try:
+        gone = names.host.module(state="absent")
+        assert not gone.get("failed"), gone
+        assert names.host.shell(OURS) == ""
+    finally:
+        names.host.shell("mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq")
