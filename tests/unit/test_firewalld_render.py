@@ -277,3 +277,142 @@ def test_refused_labels_and_names() -> None:
     with pytest.raises(ValueError, match=r"Set firewalld_names to report .*, or use the policy audit"):
         made(rule("*.example.com"), policy="deny")
     assert made(rule("*.example.com"), policy="deny", names="report")
+
+
+NAMED = [
+    rule("*.kudoway.com", vendor="kudo", service="names", protocol="tcp", ports="443"),
+    rule("*.kudoway.com", vendor="kudo", service="names", protocol="udp", ports="3478"),
+    rule("api.kudo.com", vendor="kudo", service="names", protocol="tcp", ports="443"),
+    rule("api.kudo.com", vendor="zoom", service="api", protocol="tcp", ports="80"),
+]
+
+
+def named(native: dict[str, Any], path: str = HOST) -> dict[str, set[str]]:
+    """Return what is open to the addresses learned of each name, C{words of its set: {udp/3478}}, both IP versions."""
+    found: dict[str, set[str]] = {}
+    for part in read(native, path).iter("rule"):
+        way, service = part.find("destination"), part.find("service")
+        learned = way is not None and str(way.get("ipset")).startswith("egress-n-")
+        if not learned or service is None:
+            continue
+        assert part.find("accept") is not None
+        listed = read(native, f"ipsets/{way.get('ipset')}.xml")
+        assert listed.get("type") == "hash:ip"
+        assert listed.find("entry") is None
+        ports = read(native, f"services/{service.get('name')}.xml").iter("port")
+        key = f"{listed.findtext('short')} {part.get('family')}"
+        found.setdefault(key, set()).update(f"{port.get('protocol')}/{port.get('port')}" for port in ports)
+    return found
+
+
+def test_names_that_dnsmasq_learns() -> None:
+    native = made(*NAMED, policy="deny", names="dnsmasq", names_lease=3600, names_refresh=30, names_max_addresses=99)
+    wild, exact = {"tcp/443", "udp/3478"}, {"tcp/443", "tcp/80"}
+    assert named(native) == {
+        "*.kudoway.com ipv4": wild,
+        "*.kudoway.com ipv6": wild,
+        "api.kudo.com ipv4": exact,
+        "api.kudo.com ipv6": exact,
+    }
+    found = read(native, "ipsets/egress-n-kudoway-com-6.xml")
+    assert {part.get("name"): part.get("value") for part in found.iter("option")} == {
+        "timeout": "3600",
+        "maxelem": "99",
+        "family": "inet6",
+    }
+    names = native["names"]
+    assert names["table"] == "inet egress_allowlist_names"
+    assert names["domains"]["kudoway.com"]["copies"] == {"4": "egress-n-kudoway-com-4", "6": "egress-n-kudoway-com-6"}
+    assert "4#inet#firewalld#egress-n-kudoway-com-4" in names["dnsmasq"][1]
+    # dnsmasq fills the sets in this order, on which the keeper relies.
+    assert names["dnsmasq"][1].index("egress_allowlist_names") < names["dnsmasq"][1].index("firewalld")
+    assert names["ruleset"].startswith("table inet egress_allowlist_names {")
+    assert not re.search(r"\b(accept|drop|reject)$", names["ruleset"].replace('oif "lo" accept', ""), re.MULTILINE)
+
+
+def test_names_that_the_host_looks_up() -> None:
+    native = made(*NAMED, policy="deny", names="resolve")
+    assert set(named(native)) == {"api.kudo.com ipv4", "api.kudo.com ipv6"}
+    assert "ipsets/egress-allow-special-4.xml" not in native["files"], "the keeper alone fills the sets"
+    assert native["names"]["dnsmasq"] == []
+
+
+@pytest.mark.parametrize("names", ["", "report", "dnsmasq"])
+def test_without_names_nothing_is_learned(names: str) -> None:
+    native = made(policy="deny", names=names)
+    assert native["names"] == {}
+    assert not any("egress-n-" in path or "special" in path for path in native["files"])
+
+
+def test_no_name_opens_a_special_address() -> None:
+    """The guard comes after what is open by address and before what is open by name, and answers as the rest does."""
+    native = made(rule(), *NAMED, policy="deny", names="dnsmasq")
+    found = [(int(part.get("priority") or 0), part) for part in read(native, HOST).iter("rule")]
+
+    def priorities(begin: str) -> set[int]:
+        return {
+            priority
+            for priority, part in found
+            for way in part.iter("destination")
+            if str(way.get("ipset")).startswith(begin)
+        }
+
+    assert priorities("egress-acme") == priorities("egress-allow-dns") == {0}
+    assert priorities("egress-allow-special") == {1}
+    assert priorities("egress-n-") == {2}
+    guards = rules_with(native, "egress-allow-special-4")
+    assert guards
+    assert all(part.find("reject") is not None and part.find("log") is not None for part in guards)
+    guarded = {part.find("service").get("name") for part in guards}  # type: ignore[union-attr]
+    opened = {part.find("service").get("name") for part in rules_with(native, "egress-n-kudoway-com-4")}  # type: ignore[union-attr]
+    assert opened <= guarded
+    special = [
+        ipaddress.ip_network(str(e.text)) for e in read(native, "ipsets/egress-allow-special-4.xml").iter("entry")
+    ]
+    for address in ("10.1.2.3", "127.0.0.1", "169.254.1.1", "192.168.0.1", "224.0.0.1", "100.64.0.1"):
+        assert any(ipaddress.ip_address(address) in prefix for prefix in special), address
+    assert not any(ipaddress.ip_address("8.8.8.8") in prefix for prefix in special)
+
+
+def rules_with(native: dict[str, Any], name: str, path: str = HOST) -> list[ElementTree.Element]:
+    """Return the rules to an ipset."""
+    return [
+        part for part in read(native, path).iter("rule") for way in part.iter("destination") if way.get("ipset") == name
+    ]
+
+
+def test_names_of_sets_and_services_do_not_meet() -> None:
+    asked = [rule("a.b.com"), rule("a-b.com"), rule("a." * 60 + "com"), rule("b." * 60 + "com")]
+    asked += [rule("192.0.2.9/32", vendor="n", service="a-b-com"), rule("c.com", vendor="n", service="x", ports="9")]
+    native = made(*asked, names="dnsmasq")
+    by_address = opened(native)
+    sets = [name for domain in native["names"]["domains"].values() for name in domain["copies"].values()]
+    assert len(set(sets)) == len(sets) == 10
+    assert all(len(name) <= 31 and f"ipsets/{name}.xml" in native["files"] for name in sets)
+    assert {prefix for prefix, *rest in by_address} == {"192.0.2.9"}
+
+
+def test_names_on_a_gateway() -> None:
+    options = {"scope": "gateway", "names": "dnsmasq", "sources": ["10.0.0.0/8"], "names_dns": "redirect"}
+    native = made(*NAMED, policy="deny", **options)
+    for part in rules_with(native, "egress-n-kudoway-com-4", GATEWAY):
+        assert part.find("source").get("ipset") == "egress-allow-sources-4"  # type: ignore[union-attr]
+    assert set(named(native, GATEWAY)) == {"*.kudoway.com ipv4", "api.kudo.com ipv4"}, "no source of IPv6 is named"
+    assert "redirect" in native["names"]["ruleset"]
+    assert native["names"]["gateway"] is True
+    assert "names dns: redirect" in str(read(native, GATEWAY).findtext("description"))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"names": "ask"}, "names 'ask' is not accepted: choose one of report, resolve, dnsmasq"),
+        ({"names": "dnsmasq", "names_lease": 100}, "firewalld_names_lease '100' is too short"),
+        ({"names": "dnsmasq", "names_dns": "redirect"}, "firewalld_names_dns 'redirect' is for forwarded packets"),
+        ({"names": "resolve", "names_resolv_conf": True}, "firewalld_names_resolv_conf needs firewalld_names dnsmasq"),
+        ({"names": "dnsmasq", "names_max_addresses": 0}, "firewalld_names_max_addresses '0' is not a whole number"),
+    ],
+)
+def test_refused_choices_about_names(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        made(*NAMED, **options)
