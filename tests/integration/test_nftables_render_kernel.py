@@ -116,19 +116,65 @@ def opened(listing: list[dict[str, Any]], field: str) -> list[tuple[Any, Any, st
     maps, listed, used = objects(listing, "map"), [], []
     for rule in (entry["rule"]["expr"] for entry in listing if "rule" in entry):
         counted = rule[1].get("counter") if len(rule) == 3 else None
-        if not (isinstance(counted, dict) and counted.get("map", {}).get("key", {}).get("payload")):
+        if not (isinstance(counted, dict) and "map" in counted):
             continue
-        key, found = counted["map"]["key"]["payload"], maps[counted["map"]["data"].lstrip("@")]
+        keys, found = counted["map"]["key"], maps[counted["map"]["data"].lstrip("@")]
+        key, *second = (part for part in keys.get("concat", [keys]))
+        key = key["payload"]
         used.append(found["name"])
         assert rule[2] == {"accept": None}
-        assert found["type"] == {"ip": "ipv4_addr", "ip6": "ipv6_addr"}[key["protocol"]]
-        matched = rule[0]["match"]
-        assert (matched["op"], matched["left"]["payload"]["field"]) == ("==", "dport")
-        service = matched["left"]["payload"]["protocol"], *map(int, interval(matched["right"]))
+        kinds = [{"ip": "ipv4_addr", "ip6": "ipv6_addr"}[key["protocol"]], *(["inet_proto"] if second else [])]
+        assert found["type"] == (kinds if second else kinds[0])
+        assert second in ([], [{"meta": {"key": "l4proto"}}])
+        service = served(rule)
         for address, counter in found["elem"] if key["field"] == field else ():
+            if second:
+                address, protocol = address["concat"]
+                assert protocol == service[0]
             listed.append((*map(ipaddress.ip_address, interval(address)), *service, counter))
     assert sorted(used) == sorted(maps), "a map without a rule, or with two"
     return listed
+
+
+def served(rule: list[dict[str, Any]]) -> tuple[str, int, int]:
+    """Return C{(protocol, first port, last)} of what a rule matches first."""
+    matched = rule[0]["match"]
+    assert (matched["op"], matched["left"]["payload"]["field"]) == ("==", "dport")
+    low, high = map(int, interval(matched["right"]))
+    return matched["left"]["payload"]["protocol"], low, high
+
+
+def named(listing: list[dict[str, Any]], version: int) -> dict[str, list[tuple[str, int, int, str]]]:
+    """Return what a name's chain does to which services: C{accept} with the counter, C{renew} with the set."""
+    done: dict[str, list[tuple[str, int, int, str]]] = {"accept": [], "renew": []}
+    for entry in listing:
+        if "rule" in entry and entry["rule"]["chain"] == f"name{version}_example.com":
+            rule = entry["rule"]["expr"]
+            if "set" in rule[1]:
+                assert (rule[1]["set"]["op"], len(rule)) == ("update", 2)
+                done["renew"].append((*served(rule), rule[1]["set"]["set"]))
+            else:
+                assert rule[1]["match"]["left"] == {"ct": {"key": "state"}}
+                assert rule[-1] == {"accept": None}
+                done["accept"].append((*served(rule), rule[-2]["counter"]))
+    return done
+
+
+def check_names(listing: list[dict[str, Any]], rules: list[dict[str, Any]]) -> None:
+    """Fail where the chains of the name open or renew something else than its rules say."""
+    asked = [rule for rule in rules if rule["destination"] == "*.example.com" and "direction" not in rule]
+    ports = {edge + step for rule in rules for edge in span(rule["ports"]) for step in (-1, 0, 1)}
+    for version in (4, 6):
+        done = named(listing, version)
+        sets = [f"@known{version}", f"@leased{version}_example.com"]
+        for protocol, port in ((protocol, port) for protocol in ("tcp", "udp") for port in ports):
+            at = [r for r in asked if r["protocol"] == protocol and span(r["ports"])[0] <= port <= span(r["ports"])[1]]
+            wanted = sorted({f"{rule['vendor']}/{rule['service']}" for rule in at})
+            hits = {
+                what: sorted(end for known, low, high, end in found if known == protocol and low <= port <= high)
+                for what, found in done.items()
+            }
+            assert hits == {"accept": [".".join(wanted)] if wanted else [], "renew": sets if wanted else []}
 
 
 def holding(listed: list[tuple], address: Any, protocol: str, port: int) -> list[str]:
@@ -141,15 +187,16 @@ def holding(listed: list[tuple], address: Any, protocol: str, port: int) -> list
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(RULES, st.sampled_from([None, "inet", "ip", "ip6"]))
-def test_the_kernel_holds_what_the_rules_say(space: Namespace, rules: list[dict], family: str | None) -> None:
+@given(RULES, st.sampled_from(["report", "dnsmasq", "inet", "ip", "ip6"]))
+def test_the_kernel_holds_what_the_rules_say(space: Namespace, rules: list[dict], how: str) -> None:
+    """C{how}: in a table of its own, and what becomes of names; or in one of the user's, of that family."""
     timers = [{"vendor": v, "services": [s], "protocol": p, "seconds": t, "printed": ""} for v, s, p, t in TIMERS]
     allowlist = merge_vendors(rules, timers=timers)
-    if family:
-        into = {"family": family, "table": "filter"}
+    if how in VERSIONS:
+        into = {"family": how, "table": "filter"}
         native = render(allowlist, policy="unmanaged", into=into)
     else:
-        native = render(allowlist, policy="deny", names="report", scope="gateway")
+        native = render(allowlist, policy="deny", names=how, scope="gateway")
     owned, versions = native["owned"], VERSIONS[native["family"]]
     listing = loaded(space, native["ruleset"])
     sets = objects(listing, "set")
@@ -172,7 +219,11 @@ def test_the_kernel_holds_what_the_rules_say(space: Namespace, rules: list[dict]
         found = [t for t, name in timed.items() if holding(held[name, address.version], address, protocol, port)]
         assert found == ([max(times)] if times else []), (address, protocol, port)
     # A timer's object without its set, or the other way round, would enforce nothing.
-    assert {name.rsplit("_v", 1)[0] for name in sets if "_v" in name} == set(objects(listing, "ct timeout"))
+    applied = {name.rsplit("_v", 1)[0] for name in sets if "_v" in name}
+    if how == "dnsmasq":
+        check_names(listing, rules)
+        applied |= {name for name in timed.values() if f'ct timeout set "{name}" counter' in native["ruleset"]}
+    assert applied == set(objects(listing, "ct timeout"))
 
 
 ROWS = [
