@@ -66,7 +66,7 @@ def test_firewalld_keeps_its_table_for_itself() -> None:
 
 
 def test_what_is_said_and_that_nothing_is_left(names: NamesWorld) -> None:
-    before, users = files(names), names.host.shell("nft list tables")
+    before, users = files(names), names.host.shell("nft list tables; ipset list -n")
     wanted = native(*ROWS, policy="deny", names="dnsmasq", names_resolv_conf=True)
     predicted = names.host.apply(wanted, check=True)
     assert files(names) == before
@@ -87,7 +87,7 @@ def test_what_is_said_and_that_nothing_is_left(names: NamesWorld) -> None:
     ]
     names.host.module(state="absent")
     assert files(names) == before
-    assert names.host.shell("nft list tables") == users
+    assert names.host.shell("nft list tables; ipset list -n") == users
     assert names.host.module(state="absent")["changed"] is False
 
 

@@ -128,3 +128,36 @@ def test_other_differences() -> None:
     assert differences(priority, told[0]) == ["~ policies/egress-allow-host: changed on the host since, set back"]
     broken = copy.deepcopy(told[0]) | {"services/egress-acme-calls": None}
     assert "+ tcp/443 to 192.0.2.1  acme: calls" in differences(broken, told[0])
+
+
+def test_differences_of_names_are_words() -> None:
+    def named(*rows: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return objects(native(*rows, policy="deny", **{"names": "dnsmasq", **options}))
+
+    wild, exact = row("*.kudoway.com", "443,3478", "TCP"), row("api.kudo.com", "80", "TCP", "api")
+    assert differences(named(wild, exact, names="report"), named(wild, exact)) == [
+        "+ tcp/3478 to *.kudoway.com  acme: calls",
+        "+ tcp/443 to *.kudoway.com  acme: calls",
+        "+ tcp/80 to api.kudo.com  acme: api",
+    ]
+    assert differences(named(wild, exact), named(wild)) == ["- tcp/80 to api.kudo.com  acme: api"]
+    assert differences(named(wild), named(wild, names_lease=3600, names_max_addresses=9)) == [
+        "~ names lease: 86400 -> 3600",
+        "~ names max addresses: 4096 -> 9",
+    ]
+    gateway = [named(wild, scope="gateway", names_dns=choice) for choice in ("leave", "refuse")]
+    assert differences(*gateway) == ["~ names dns: none -> refuse"]
+    made = named(wild)
+    host = made["policies/egress-allow-host"]
+    unguarded = {**host, "rules": [text for text in host["rules"] if "special" not in text]}
+    assert differences({**made, "policies/egress-allow-host": unguarded}, made) == [
+        "~ policies/egress-allow-host: changed on the host since, set back"
+    ]
+
+
+def test_a_running_set_of_names_is_that_of_its_file() -> None:
+    """firewalld knows nothing of what the host fills in."""
+    made = objects(native(row("api.kudo.com"), names="dnsmasq"))["ipsets/egress-n-api-kudo-com-6"]
+    told = {"short": made["short"], "description": made["description"], "type": "hash:ip", "entries": []}
+    options = {"family": "inet6", "maxelem": "4096", "timeout": "86400"}
+    assert running("ipsets", {**told, "options": options}) == made
