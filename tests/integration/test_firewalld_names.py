@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.firewalld_host import HOME, SUITES, alone, native
 from tests.support.module_host import row
-from tests.support.names_world import NamesWorld, names_world, until
+from tests.support.names_world import KEEPER, NamesWorld, names_world, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -105,6 +105,19 @@ def test_somebody_reloads_firewalld(names: NamesWorld, learned: list[str]) -> No
     names.keep()
     assert names.opens(443, *learned) == [True, True]
     assert names.opens(444, *learned) == [False, False]
+
+
+def test_filling_again_asks_no_name_server(names: NamesWorld) -> None:
+    """So that a way back need not wait for one, and what it would say is not taken for an answer."""
+    names.zone.put("api.kudo.com", "104.4.4.4", ttl=0)
+    names.learn(ROWS[2], names="resolve")
+    assert names.opens(80, "104.4.4.4") == [True]
+    names.zone.drop("api.kudo.com")
+    names.host.shell("firewall-cmd --reload")
+    assert names.opens(80, "104.4.4.4") == [False]
+    assert names.host.shell(f"{KEEPER} refill firewalld 2>&1") == ""
+    assert names.opens(80, "104.4.4.4") == [True]
+    assert "api.kudo.com: - 104.4.4.4 lapses" in names.keep()
 
 
 def test_a_change_keeps_what_was_learned_and_drops_what_is_not_wanted(names: NamesWorld, learned: list[str]) -> None:
