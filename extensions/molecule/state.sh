@@ -30,9 +30,19 @@ firewalld_says() {
     files /etc/firewalld
 }
 
-# Without the elements of sets: addresses behind names come and go.
+# Rules in their order; tables, sets and so on by name, for a change leaves them in another order than a boot does. Without what has
+# a timeout: addresses behind names come and go.
 nftables_says() {
-    nft --stateless --terse list ruleset
+    nft --json --stateless list ruleset | python3 -c '
+import json, sys
+lines = []
+for kind, entry in (pair for item in json.load(sys.stdin)["nftables"] for pair in item.items()):
+    if "timeout" in entry:
+        entry.pop("elem", None)
+    place = kind, entry.get("table", ""), entry.get("chain") or entry.get("name", "")
+    lines.append((place, json.dumps({key: entry[key] for key in entry if key not in ("handle", "packets", "bytes")})))
+print(*(f"{kind} {line}" for (kind, *_where), line in sorted(lines, key=lambda line: line[0])), sep="\n")
+'
     systemctl is-active dnsmasq || true
     systemctl list-timers --all --legend=no | grep -o 'egress.*' || true
     files /etc/nftables.conf /etc/dnsmasq.conf /etc/dnsmasq.d /etc/default /etc/resolv.conf
