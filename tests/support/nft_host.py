@@ -86,8 +86,10 @@ class Host(ModuleHost):
         """Return mode, owner and digest of all below /run and of what nftables reads below /etc."""
         where = "$(ls -d /etc/nftables* /etc/sysconfig 2>/dev/null) $(ls -d /run/egress* /run/systemd* 2>/dev/null)"
         listed = self.shell(
+            # What goes back by itself may remove a folder meanwhile.
             f"set -- {where}; test $# = 0 && exit; "
-            "find $* -type d -printf 'folder %p\\n' -o -printf '%m %u:%g %p\\n' || :; find $* -type f -exec sha256sum {} + || :"  # what goes back by itself may remove a folder meanwhile
+            "find $* -type d -printf 'folder %p\\n' -o -printf '%m %u:%g %p\\n' || :; "
+            "find $* -type f -exec sha256sum {} + || :"
         )
         return sorted(listed.splitlines())
 
