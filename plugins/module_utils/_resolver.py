@@ -76,7 +76,7 @@ def check(managed):
 def write(text):
     """Write /etc/resolv.conf, in place where it is a mount of its own, as in containers."""
     try:
-        _commit.write(PATH, text)
+        _commit.write_all({PATH: text}, mode=0o644)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV):
             raise

@@ -22,8 +22,9 @@ LINE = f'include "{PATH}*" # egress.allowlist\n'
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the files that are looked at into a folder."""
-    for name in ("_RESOLVERS", "_CLOCKS"):
+    for name in ("_RESOLVERS", "_CLOCKS", "_FORWARDERS"):
         monkeypatch.setattr(_host, name, tuple(f"{tmp_path}{path}" for path in getattr(_host, name)))
+    monkeypatch.setattr(_host, "_FORMER", f"{tmp_path}{_host._FORMER}")
     return tmp_path
 
 
@@ -45,6 +46,24 @@ def test_name_servers_behind_a_stub(etc: Path) -> None:
 def test_name_servers_that_are_no_addresses_are_left_out(etc: Path) -> None:
     write(etc, "/etc/resolv.conf", "nameserver 192.0.2.256\nnameserver 010.0.0.1\nnameserver x;\nnameserver ::2\n")
     assert _host.name_servers() == ["::2"]
+
+
+def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
+    write(etc, "/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    write(etc, "/etc/dnsmasq.conf", "#server=192.0.2.1\nserver=192.0.2.2#53\nserver=/corp.example/192.0.2.3\nport=53\n")
+    lines = (
+        "server = 2001:db8::4@eth0",
+        "server=/local.example/",
+        "server=/a/b/#",
+        "server=127.0.0.1#5353",
+        "no-resolv",
+    )
+    write(etc, "/etc/dnsmasq.d/mine.conf", "".join(line + "\n" for line in lines))
+    write(etc, "/etc/dnsmasq.d/egress-allowlist.conf", "# made by egress.allowlist: more\nserver=192.0.2.9\n")
+    write(etc, "/var/lib/egress-allowlist/resolv.conf", "nameserver 192.0.2.8\n")
+    assert _host.name_servers() == ["192.0.2.2", "192.0.2.3", "2001:db8::4"]
+    write(etc, "/etc/resolv.conf", "# made by egress.allowlist: more\nnameserver 127.0.0.1\n")
+    assert _host.name_servers() == ["192.0.2.2", "192.0.2.3", "192.0.2.8", "2001:db8::4"]
 
 
 @pytest.mark.parametrize(

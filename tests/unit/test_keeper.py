@@ -1,0 +1,144 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the keeper of names looks names up, and what it plans; beside real sets it is tested elsewhere."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils import _names_keeper as keeper
+from hypothesis import given
+from hypothesis import strategies as st
+
+LEASE, MOST = 1000, 4
+CONFIG = {
+    "mode": "dnsmasq",
+    "lease": LEASE,
+    "refresh": 10,
+    "most": MOST,
+    "table": "inet t",
+    "special": ["10.0.0.0/8", "fc00::/7"],
+    "domains": {"a.test": {"patterns": ["a.test"], "asked": {"4": "asked"}, "leased": {"4": "leased"}}},
+}
+ADDRESSES = st.sampled_from([f"198.18.0.{number}" for number in range(8)] + ["10.0.0.1"])
+HELD = st.dictionaries(ADDRESSES.filter(lambda address: address != "10.0.0.1"), st.integers(1, LEASE), max_size=MOST)
+
+
+class Sets:
+    """Sets in memory, as the kernel has them."""
+
+    def __init__(self, **sets: dict[str, int]) -> None:
+        self.sets, self.handle = sets, 1
+
+    def tables(self) -> dict[str, int]:
+        return {"inet t": self.handle}
+
+    def read(self, _table: str, name: str) -> dict[str, int] | None:
+        found = self.sets.get(name)
+        return None if found is None else dict(found)
+
+    def write(self, changes: list[tuple]) -> None:
+        for _table, name, address, left in changes:
+            self.sets[name].pop(address, None)
+            if left is not None:
+                self.sets[name][address] = left
+            assert len(self.sets[name]) <= MOST, "the kernel would refuse"
+
+
+def run(sets: Sets, former: dict | None = None, answers: dict | None = None, **config: Any) -> keeper.Keeper:
+    """Run a keeper over sets in memory."""
+    made = keeper.Keeper({**CONFIG, **config}, dict(keeper.EMPTY, **(former or {})))
+    made.sets = sets
+    assert made.run(answers or {}) == 0
+    return made
+
+
+@given(asked=st.dictionaries(ADDRESSES, st.integers(1, LEASE), max_size=MOST), leased=HELD)
+def test_what_is_asked_for_is_leased_within_the_bound(asked: dict, leased: dict) -> None:
+    sets = Sets(asked=dict(asked), leased=dict(leased))
+    run(sets)
+    wanted, now, waiting = set(asked) - {"10.0.0.1"}, sets.sets["leased"], sets.sets["asked"]
+    assert set(leased) <= set(now), "nothing that is leased is taken away"
+    assert set(now) <= set(leased) | wanted
+    assert set(waiting) == wanted - set(now), "what finds no room waits, all else has moved"
+    assert not waiting or len(now) == MOST
+    assert all(now[address] == LEASE for address in wanted & set(now))
+    assert all(now[address] == leased[address] for address in set(leased) - wanted)
+
+
+@given(leased=HELD, answer=st.lists(ADDRESSES, unique=True, max_size=6))
+def test_what_a_name_has_now_comes_first(leased: dict, answer: list[str]) -> None:
+    sets = Sets(leased=dict(leased))
+    domains = {"a.test": {"patterns": ["a.test"], "leased": {"4": "leased"}}}
+    run(sets, answers={("a.test", "4"): (sorted(answer), "")}, mode="resolve", domains=domains)
+    wanted, now = set(answer) - {"10.0.0.1"}, sets.sets["leased"]
+    assert len(set(now) & wanted) == min(MOST, len(wanted))
+    gone = set(leased) - set(now)
+    assert not gone or len(now) == MOST, "only to make room"
+    kept = set(leased) - gone - wanted
+    assert all(leased[a] <= leased[b] for a in gone - wanted for b in kept), "those that would lapse first"
+
+
+@pytest.mark.parametrize(
+    ("same_boot", "up", "at", "left"),
+    [
+        (True, 100, 100, 400),
+        (True, 100, -5000, 400),  # the clock on the wall was set back
+        (False, -1e6, 100, 400),  # a boot: the wall's clock counts
+        (False, -1e6, -5000, 500),  # which was set back: never more than there was
+        (False, -1e6, 5000, None),
+    ],
+)
+def test_leases_after_new_sets(same_boot: bool, up: float, at: float, left: int | None) -> None:
+    former = {
+        "epoch": keeper._boot() + ":0" if same_boot else "another:0",
+        "up": time.clock_gettime(time.CLOCK_BOOTTIME) - up,
+        "at": time.time() - at,
+        "leases": {"a.test": {"4": {"198.18.0.1": 500}}},
+    }
+    sets = Sets(asked={}, leased={})
+    run(sets, former)
+    found = sets.sets["leased"].get("198.18.0.1")
+    assert found is None if left is None else found in (left, left - 1)
+
+
+def test_a_missing_set_keeps_what_was_known() -> None:
+    sets = Sets(asked={"198.18.0.1": 500}, leased={})
+    state = run(sets).state
+    del sets.sets["leased"]
+    state = run(sets, state).state
+    sets.sets["leased"] = {}
+    sets.handle = 2
+    run(sets, state)
+    assert set(sets.sets["leased"]) == {"198.18.0.1"}
+
+
+def test_names_are_looked_up_at_once_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    together, stuck = threading.Barrier(4, timeout=10), threading.Event()
+
+    def answer(name: str, _port: None, family: int, _kind: int) -> list[tuple]:
+        if name == "stuck.test.":
+            stuck.wait(60)
+        if name == "gone.test.":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if name == "down.test.":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        if name.startswith("ok"):
+            together.wait()
+        return [(family, 0, 0, "", ("198.18.0.1" if family == socket.AF_INET else "2001:db8::1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    try:
+        found = keeper.look_up(["ok1.test", "ok2.test", "gone.test", "down.test", "stuck.test"], seconds=1)
+    finally:
+        stuck.set()
+    assert found["ok1.test", "4"] == found["ok2.test", "4"] == (["198.18.0.1"], "")
+    assert found["ok1.test", "6"] == (["2001:db8::1"], "")
+    assert found["gone.test", "4"] == ([], ""), "an answer: there is none"
+    assert found["down.test", "6"] == ([], "Temporary failure in name resolution")
+    assert found["stuck.test", "4"] == ([], "no answer in 1 s")
