@@ -71,7 +71,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The native form, with C(files), a dict from paths below C(/etc/firewalld) to their text, C(discover), C(names) and C(notes).
+    - The native form, with C(files), a dict from paths below C(/etc/firewalld) to their text, C(discover), C(names)
+      and C(notes).
   type: dict
 """
 
