@@ -7,10 +7,9 @@
     egress-allowlist-names refill BACKEND  the same, and ask no name server: what was open is open again after a reload
     egress-allowlist-names show BACKEND    name, address, seconds left, set
 
-An address is open while it is in a set of its name. With dnsmasq each answer comes into the set "asked"; here it moves
-on to "leased" with a whole lease, so that the next answer is seen again (dnsmasq renews nothing that is there). Without
-dnsmasq the names are looked up here. Packets renew "leased" too, in the kernel. Only the sets that the configuration
-names are ever changed. Standard library only, Python 3.8 or newer.
+With dnsmasq each answer comes into the set "asked"; here it moves on to "leased" with a whole lease, so that the next
+answer is seen again (dnsmasq renews nothing that is there). Else names are looked up here. Packets renew "leased" too.
+Only sets that the configuration names are ever changed. Standard library only, Python 3.8 or newer.
 """
 
 import contextlib
@@ -262,11 +261,9 @@ class Keeper:
 
     def _end(self, status):
         """Print what is new."""
-        failed, fails = (
-            {line.partition(": DNS fails")[0] for line in said if ": DNS fails" in line}
-            for said in (self.former["said"], self.said)
-        )
-        told = self.news + sorted(self.said - set(self.former["said"]))
+        before = self.former["said"]
+        failed, fails = (set(re.findall(r"^(\S+): DNS fails", "\n".join(each), re.M)) for each in (before, self.said))
+        told = self.news + sorted(self.said - set(before))
         for line in told + [f"{name}: DNS answers again" for name in sorted(failed - fails)]:
             print(line)
         self.state["said"] = sorted(self.said)
@@ -283,7 +280,7 @@ class Keeper:
 def look_up(names, seconds=SECONDS):
     """Return C{{(name, version): (sorted addresses, failure)}}, each IP version asked apart, several at once."""
     found = {(name, version): ([], f"no answer in {seconds} s") for name in names for version in FAMILIES}
-    limit, answers = threading.BoundedSemaphore(LOOKUPS), {}
+    limit, answers, deadline = threading.BoundedSemaphore(LOOKUPS), {}, time.monotonic() + seconds
 
     def work(key):
         with limit:
@@ -292,7 +289,6 @@ def look_up(names, seconds=SECONDS):
     threads = [threading.Thread(target=work, args=(key,), daemon=True) for key in found]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
     return {**found, **answers.copy()}
