@@ -271,11 +271,12 @@ def test_a_name_has_no_more_addresses_than_the_user_says(backend: str, suite: st
         addresses = fresh(100)
         names.zone.put("greedy.zoom.us", *addresses, ttl=0)
         assert len(names.ask("greedy.zoom.us").addresses) == 100, "the client has its answer whatever the set takes"
-        for step in range(3):
-            assert sum(names.opens(443, *addresses)) <= 10 * (2 if step else 1)
-            assert names.opens(443, *addresses).count(True) >= 10
+        if backend == "nftables":
+            assert all(names.opens(443, *addresses)), "what was just asked for is open, whatever was learned before"
+        for _again in range(2):
             names.keep()
+            assert sum(names.opens(443, *addresses)) >= 10
+            assert len(names.left("zoom.us")) <= 10
             names.ask("greedy.zoom.us")
-        assert len(names.left("zoom.us")) <= 10
         (other,) = answered(names, "api.kudo.com")[:1]
         assert names.opens(443, other) == [True], "other names are not in the way"

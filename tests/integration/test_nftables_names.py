@@ -155,7 +155,7 @@ def test_no_set_grows_beyond_its_bound_and_what_it_cannot_hold_passes_all_the_sa
     with_rules(host, named(row("*.example.com", "5000", "UDP"), names_max_addresses=2))
     put(host, "leased4_example.com", "52.84.3.1", "52.84.3.2")
     put(host, "asked4_example.com", "52.84.3.3", "52.84.3.4")
-    done = host.space.run(["nft", "add", "element", *TABLE.split(), "asked4_example.com", "{ 52.84.3.5 }"])
+    done = host.space.run(["nft", "add", "element", *TABLE.split(), "leased4_example.com", "{ 52.84.3.5 }"])
     assert done.returncode
     here = host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM))
     for last in (3, 4):

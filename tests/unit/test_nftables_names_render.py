@@ -32,7 +32,7 @@ def test_a_name_has_its_sets_and_chains() -> None:
     found = bodies(native)
     assert {name: lines for name, lines in found.items() if "4" in name and name.split()[0] in ("set", "chain")} == {
         "set special4": found["set special4"],
-        "set asked4_example.com": ["type ipv4_addr", "size 10", "flags timeout", "timeout 3600s",
+        "set asked4_example.com": ["type ipv4_addr", "size 65536", "flags timeout", "timeout 3600s",
                                    'comment "*.example.com"'],
         "set leased4_example.com": ["type ipv4_addr", "size 10", "flags dynamic,timeout", "timeout 3600s",
                                     'comment "*.example.com"'],
