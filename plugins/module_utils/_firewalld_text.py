@@ -26,6 +26,7 @@ _SET = re.compile(r"ipsets/egress-allow-(dns|ntp|sources)-[46]$")
 # What the host fills, so that its entries are nowhere in firewalld's words; and what keeps special addresses out of it.
 _LEARNED = "ipsets/egress-n-"
 _GUARD = 'destination ipset="egress-allow-special-'
+_BOUNDS = {"timeout": "names lease", "maxelem": "names max addresses"}
 _MORE = (
     "protocols",
     "icmp_blocks",
@@ -145,7 +146,7 @@ def differences(old, new):
         for name in sorted(set(old) & set(new)):
             if old[name] and name.startswith("policies/"):
                 lines += _differing(_others(old[name], name), _others(new[name], name))
-    lines += _leases(old, new)
+    lines += _bounds(old, new)
     if not lines:
         changed = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
         lines = [f"~ {name}: {_reason(old.get(name), new.get(name))}" for name in changed]
@@ -158,14 +159,15 @@ def _reason(old, new):
     return "described anew" if old and new and plain[0] == plain[1] else "changed on the host since, set back"
 
 
-def _leases(old, new):
-    """Return for how long addresses of names are kept, where that differs."""
+def _bounds(old, new):
+    """Return for how long and how many addresses of names are kept, where that differs."""
     lines = set()
     for name in set(old) & set(new):
         if name.startswith(_LEARNED) and old[name] and new[name]:
-            before, after = (found[name]["options"].get("timeout", "none") for found in (old, new))
-            if before != after:
-                lines.add(f"~ names lease: {before} -> {after}")
+            for option, words in _BOUNDS.items():
+                before, after = (found[name]["options"].get(option, "none") for found in (old, new))
+                if before != after:
+                    lines.add(f"~ {words}: {before} -> {after}")
     return sorted(lines)
 
 
