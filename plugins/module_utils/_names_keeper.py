@@ -116,8 +116,7 @@ class Keeper:
         self.lease, self.table = config["lease"], config["table"]
         self.sets = NftSets(self.lease) if self.table else IpSets()
         self.special = [ipaddress.ip_network(prefix) for prefix in config["special"]]
-        self.groups = []  # of changes, one for each name and IP version
-        self.said, self.news = set(), []
+        self.said, self.news, self.groups = set(), [], []  # groups of changes: one for each name and IP version
         self.state = dict(EMPTY, at=time.time(), up=time.clock_gettime(time.CLOCK_BOOTTIME), leases={}, good={})
         self.state["epoch"] = _boot()
         same_boot = state["epoch"].startswith(self.state["epoch"])
@@ -264,8 +263,8 @@ class Keeper:
         before = self.former["said"]
         failed, fails = (set(re.findall(r"^(\S+): DNS fails", "\n".join(each), re.M)) for each in (before, self.said))
         told = self.news + sorted(self.said - set(before))
-        for line in told + [f"{name}: DNS answers again" for name in sorted(failed - fails)]:
-            print(line)
+        told += [f"{name}: DNS answers again" for name in sorted(failed - fails)]
+        sys.stdout.write("".join(line + "\n" for line in told))
         self.state["said"] = sorted(self.said)
         return status
 
@@ -383,19 +382,18 @@ def show(backend):
             for member in sorted(domain.get(kind, {}).values()):
                 found = sets.read("inet firewalld" if kind == "copies" else config["table"], member)
                 for address, left in sorted((found or {}).items()):
-                    print(f"{name:<40} {address:<39} {left:>7} s  {kind}")
-    return 0
+                    sys.stdout.write(f"{name:<40} {address:<39} {left:>7} s  {kind}\n")
 
 
 def main():
     """Run one command; ends with 1 and a message where it cannot be done."""
     commands = {"run": run, "refill": lambda backend: run(backend, asks=False), "show": show}
     if len(sys.argv) != 3 or sys.argv[1] not in commands or not re.match(r"[a-z]+\Z", sys.argv[2]):
-        sys.exit("usage: egress-allowlist-names run|refill|show nftables|firewalld|ufw")
+        raise SystemExit("usage: egress-allowlist-names run|refill|show nftables|firewalld|ufw")
     try:
-        sys.exit(commands[sys.argv[1]](sys.argv[2]))
+        raise SystemExit(commands[sys.argv[1]](sys.argv[2]))
     except (KeeperError, OSError) as error:
-        sys.exit(f"names: {error}")
+        raise SystemExit(f"names: {error}") from None
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_whether_our_drop_in_is_read(etc: Path, path: str, text: str, reads: boo
     assert (_dnsmasq.FOLDER in _dnsmasq.folders()) is reads
     for name in ("egress-allowlist.conf", "mine.conf"):
         write(etc, f"/etc/dnsmasq.d/{name}", "port=7\n")
-    assert [path.rpartition("/")[2] for option, _, path in _dnsmasq.settings() if option == "port"] == (
+    assert [path.rpartition("/")[2] for option, _value, path in _dnsmasq.settings() if option == "port"] == (
         ["mine.conf"] if reads else []
     )
 
