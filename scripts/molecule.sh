@@ -18,6 +18,7 @@ export ANSIBLE_FORCE_COLOR=0 NO_COLOR=1
 if [ $# = 0 ]; then
     # What a killed run may have left.
     molecule destroy --scenario-name default --no-report </dev/null >/dev/null 2>&1
-    set -- test --all
+    # The scenarios have machines of their own.
+    set -- test --all --workers 2
 fi
 exec molecule "$@" </dev/null
