@@ -48,7 +48,7 @@ def serve(address: str, pool: int) -> None:
     opened.bind((address, 53))
     opened.setblocking(False)
     print("up", flush=True)
-    due: list[tuple[float, int, bytes, object]] = []
+    due: list[tuple[float, int, bytes, tuple]] = []
     order = itertools.count()
     while True:
         wait = max(0.0, due[0][0] - time.monotonic()) if due else None
@@ -58,7 +58,7 @@ def serve(address: str, pool: int) -> None:
             heapq.heappush(due, (time.monotonic() + delay, next(order), reply, client))
         while due and due[0][0] <= time.monotonic():
             _when, _order, reply, client = heapq.heappop(due)
-            opened.sendto(reply, client)  # type: ignore[arg-type]
+            opened.sendto(reply, client)
 
 
 def ask(opened: socket.socket, names: Sequence[str], rate: float) -> list[float]:
