@@ -156,39 +156,37 @@ class Keeper:
         if leased is None or asked is None:
             self._carry(name, version)
             return
-        changes, held = [], dict(leased)
         wanted = [address for address in sorted(asked) if self._usable(name, address)]
         if answer is not None:
             wanted = self._answered(name, version, answer, leased)
-        new = [address for address in wanted if address not in held]
-        over = len(held) + len(new) - self.config["most"]
-        if answer is not None and over > 0:  # addresses that the name no longer has make room
-            for address in sorted(set(held) - set(wanted), key=held.get)[:over]:
-                changes.append((self.table, domain["leased"][version], address, None))
-                del held[address]
-        room = max(0, self.config["most"] - len(held))
-        if new[room:]:
-            rest = "lapse with their first lease" if asked else "stay shut"
-            self.said.add(f"{name}: set full: {len(held) + room} addresses are kept, {len(new) - room} more {rest}")
-        taken = {address: self.lease for address in wanted if address not in new[room:]}
+        held, changes = self._fitting(name, domain["leased"][version], wanted, leased)
+        taken = dict.fromkeys((address for address in wanted if address in held), self.lease)
         # One that was renewed a moment ago waits: each change makes nft read long lists.
-        due = {address for address in taken if answer is None or held.get(address, 0) < 0.99 * self.lease}
-        due |= set(self._restored(name, version, {**held, **taken}, taken))
+        due = {address for address in taken if answer is None or leased.get(address, 0) < 0.99 * self.lease}
+        due |= set(self._restored(name, version, held, taken))
         changes += [(self.table, domain["leased"][version], address, taken[address]) for address in sorted(due)]
-        if asked:
-            moved = [address for address in sorted(asked) if address in taken or address not in wanted]
-            changes += [(self.table, domain["asked"][version], address, None) for address in moved]
+        changes += [(self.table, domain["asked"][version], address, None) for address in sorted(asked)]
         self.news += [f"{name}: + {address}" for address in sorted(due - set(leased))]
         held.update({address: taken[address] for address in due})
         if not self.anew:
-            lapsed = set(self.former["leases"].get(name, {}).get(version, {})) - set(held)
+            lapsed = set(self.former["leases"].get(name, {}).get(version, {})) - {*held, *leased}
             self.news += [f"{name}: - {address} lapsed" for address in sorted(lapsed)]
         self.state["leases"].setdefault(name, {})[version] = held
         self.groups.append(changes)
         if copy is not None:
-            more = {address: asked[address] for address in wanted if address in asked and address not in held}
-            opened = dict([*held.items(), *more.items()][: self.config["most"]])
-            self.groups.append(self._copied(domain["copies"][version], copy, opened))
+            self.groups.append(self._copied(domain["copies"][version], copy, held))
+
+    def _fitting(self, name, where, wanted, leased):
+        """Return C{{address: seconds left}} of a set from now on, and what goes: the leases that end soonest."""
+        most = self.config["most"]
+        fit = sorted(wanted, key=lambda address: (address not in leased, address))
+        others = sorted(set(leased) - set(fit), key=leased.get, reverse=True)
+        held = {address: leased.get(address, self.lease) for address in [*fit, *others][:most]}
+        if gone := sorted(set(leased) - set(held)):
+            self.news.append(f"{name}: set full: {len(gone)} older addresses make room for newer ones")
+        if fit[most:]:
+            self.said.add(f"{name}: set full: {most} addresses are kept, {len(fit) - most} more stay shut")
+        return held, [(self.table, where, address, None) for address in gone]
 
     def _carry(self, name, version):
         """Keep in mind what was known, for when the set is there again."""

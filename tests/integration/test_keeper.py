@@ -24,10 +24,10 @@ TABLE, SPECIAL = "inet egress_allowlist", ["10.0.0.0/8", "fc00::/7"]
 STATE = "/var/lib/egress-allowlist/names-{}.json"
 LEASE, MOST = 40, 4
 SETS = "".join(
-    f"set {kind}{version}_{name} {{ type ipv{version}_addr; flags {flags}timeout; timeout {LEASE}s; size {MOST}; }}\n"
+    f"set {kind}{version}_{name} {{ type ipv{version}_addr; flags {flags}timeout; timeout {LEASE}s; size {size}; }}\n"
     for name in ("a.test", "b.test")
     for version in (4, 6)
-    for kind, flags in (("asked", ""), ("leased", "dynamic,"))
+    for kind, flags, size in (("asked", "", 3 * MOST), ("leased", "dynamic,", MOST))
 )
 OTHERS = "set others { type ipv4_addr; flags timeout; timeout 40s; elements = { 192.0.2.1 timeout 33s }; }\n"
 
@@ -107,16 +107,21 @@ def test_answers_move_on_with_a_whole_lease(host: Namespace) -> None:
 def test_no_more_than_the_bound(host: Namespace) -> None:
     configure(host, "dnsmasq")
     load(host)
-    add(host, "leased4_a.test", *(f"198.18.5.{number} timeout 20s" for number in range(1, 4)))
+    add(host, "leased4_a.test", *(f"198.18.5.{number} timeout {20 - number % 2}s" for number in (1, 3)))
+    add(host, "leased4_a.test", "198.18.5.2 timeout 15s")
     add(host, "asked4_a.test", "198.18.5.1", "198.18.5.8", "198.18.5.9")
     assert keep(host) == [
+        "a.test: set full: 1 older addresses make room for newer ones",
         "a.test: + 198.18.5.8",
-        "a.test: set full: 4 addresses are kept, 1 more lapse with their first lease",
+        "a.test: + 198.18.5.9",
     ]
     leased = left(host, "leased4_a.test")
-    assert set(leased) == {"198.18.5.1", "198.18.5.2", "198.18.5.3", "198.18.5.8"}
+    assert set(leased) == {"198.18.5.1", "198.18.5.3", "198.18.5.8", "198.18.5.9"}, "what would lapse first goes"
     assert leased["198.18.5.1"] > 20, "one that is asked for is renewed in a full set too"
-    assert set(left(host, "asked4_a.test")) == {"198.18.5.9"}
+    add(host, "asked4_a.test", *(f"198.18.5.{number}" for number in range(8, 14)))
+    assert keep(host)[-1] == "a.test: set full: 4 addresses are kept, 2 more stay shut"
+    assert set(left(host, "leased4_a.test")) == {f"198.18.5.{number}" for number in range(8, 12)}
+    assert not left(host, "asked4_a.test")
 
 
 def test_what_is_missing_is_said_once_and_the_rest_is_kept(host: Namespace) -> None:

@@ -317,7 +317,7 @@ def test_names_that_dnsmasq_learns() -> None:
     found = read(native, "ipsets/egress-n-kudoway-com-6.xml")
     assert {part.get("name"): part.get("value") for part in found.iter("option")} == {
         "timeout": "3600",
-        "maxelem": "99",
+        "maxelem": "65536",
         "family": "inet6",
     }
     names = native["names"]

@@ -23,6 +23,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._firewa
     told_of,
     words_of,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._names_table import ROOM
 from ansible_collections.egress.allowlist.plugins.plugin_utils._book import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names import SPECIAL, Domain
 
@@ -62,7 +63,7 @@ class Names:
         for domain in self.domains:
             for version in (4, 6):
                 told = f"IPv{version} addresses that the host learned of {domain.name}."
-                text = learned_set(", ".join(domain.patterns), told, version, lease, most)
+                text = learned_set(", ".join(domain.patterns), told, version, lease, max(most, ROOM))
                 files[f"ipsets/{self.set_name(domain, version)}.xml"] = text
         for block in self.blocks():
             files.update(files_of(block))
