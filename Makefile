@@ -31,7 +31,7 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
-	@scripts/with_root.sh $(PYTEST) -n 3 --dist worksteal tests/integration
+	@scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal tests/integration
 
 molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
 	@scripts/setup.sh molecule
@@ -62,7 +62,7 @@ unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit
 
 integration-long: setup-dev
-	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 3 --dist worksteal -k faults tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal -k "faults or names" tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, LONG, NEW, OLD, SUITES, Host, alone, native
+from tests.support.firewalld_host import HOME, NEW, OLD, SUITES, Host, alone, native
 from tests.support.module_host import row
+from tests.support.systems import LONG
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.firewalld_host import HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, native
+from tests.support.firewalld_host import HOME, NEW, OLD, RUN, SUITES, Host, alone, native
 from tests.support.module_host import kill, row
+from tests.support.systems import LONG
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 100 if LONG else 8
+KILLS = 50 if LONG else 8
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(12)]
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
 

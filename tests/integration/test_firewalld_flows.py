@@ -16,10 +16,10 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.ends import HOST, PEER, connect, connects, datagram, link, listen
-from tests.support.firewalld_host import LONG, SUITES, Host, native
+from tests.support.firewalld_host import SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
-from tests.support.systems import system
+from tests.support.systems import LONG, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -14,11 +14,11 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.ends import HOST, PEER, connects, datagram, link, listen
-from tests.support.firewalld_host import HOME, LONG, SUITES, Host, native
+from tests.support.firewalld_host import HOME, SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
 from tests.support.packets import TCP, UDP, World, gateway_world
-from tests.support.systems import system
+from tests.support.systems import LONG, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.firewalld_host import CANDIDATE, HOME, LONG, NEW, OLD, RUN, SUITES, Host, alone, native
+from tests.support.firewalld_host import CANDIDATE, HOME, NEW, OLD, RUN, SUITES, Host, alone, native
+from tests.support.systems import LONG
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -15,10 +15,11 @@ import pytest
 from tests.support.names_world import NamesWorld, names_world
 from tests.support.packets import SOURCES
 from tests.support.probes import mismatches, probes
-from tests.support.systems import play
+from tests.support.systems import LONG, play
 from tests.support.vendor_oracle import Oracle, admitted, documents_directory, learned
 
 DOCUMENTS = documents_directory()
+WORLDS = [("nftables", "gateway"), ("nftables", "host"), ("firewalld", "gateway")]
 AT_LEAST = 20_000  # probes
 VENDORS: list[dict[str, Any]] = [
     {"name": "kore_ai", "regions": "all"},
@@ -64,9 +65,7 @@ def asked_for(patterns: list[str]) -> list[str]:
     return sorted(set(found))
 
 
-@pytest.mark.parametrize(
-    ("backend", "scope"), [("nftables", "gateway"), ("nftables", "host"), ("firewalld", "gateway")]
-)
+@pytest.mark.parametrize(("backend", "scope"), WORLDS if LONG else WORLDS[:1])
 def test_names_open_what_the_documents_say(backend: str, scope: str) -> None:
     assert DOCUMENTS is not None
     facts = Oracle.read(DOCUMENTS).select(VENDORS)

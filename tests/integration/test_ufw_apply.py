@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.module_host import row
-from tests.support.systems import SUITES, play
+from tests.support.systems import LONG, SUITES, play
 from tests.support.ufw_host import DEFAULTS, NEW, OLD, USER4, USER6, Host, alone, comments, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -34,7 +33,6 @@ FEW = {
     "bookworm": ["deny", "deny both, rejected", "unmanaged again"],
     "trixie": ["deny what a network sends"],
 }
-LONG = bool(os.environ.get("LONG_RUNS"))
 
 
 @pytest.fixture(scope="module", params=SUITES)

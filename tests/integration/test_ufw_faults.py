@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import finish, kill, row
+from tests.support.systems import LONG
 from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 100 if os.environ.get("LONG_RUNS") else 12
+KILLS = 100 if LONG else 12
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(250)]
 TURNS = {
     "rules": (native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[100:], scope="both")),

@@ -82,14 +82,13 @@ OPEN = {
     (TCP, "192.0.2.2"): {443},
     (TCP, "192.0.2.129"): {443},
 }
-ASKED = [
-    (protocol, address, port)
-    for protocol, address, port in itertools.product(
+ASKED = list(
+    itertools.product(
         (TCP, UDP),
         ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.129", "2001:db8::1", "2001:db8::2"),
         (80, 442, 443, 444, 3477, 3478, 3481, 3482, 8443, 9999),
     )
-]
+)
 
 
 @pytest.mark.parametrize("sets", [False, True])

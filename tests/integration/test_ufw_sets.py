@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import row
-from tests.support.systems import SUITES
+from tests.support.systems import LONG, SUITES
 from tests.support.ufw_host import INIT, NEW, OLD, Host, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -132,7 +131,7 @@ def test_everything_and_a_long_list(host: Host) -> None:
     """Prefixes of length 0, which ipset does not know, and more members than a set has room for by default."""
     why = {"service": "a", "wide_because": "anywhere"}
     every = [row("::/0", "4443", **why)]
-    nets = 700 if os.environ.get("LONG_RUNS") else 20
+    nets = 700 if LONG else 20
     many = [row(f"100.{n // 256}.{n % 256}.{2 * m}", "443") for n in range(nets) for m in range(100)]
     assert host.apply(native(*every, *many, sets=True))["changed"]
     assert len(host.sets()) == nets * 100 + 2

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from tests.support.module_host import ModuleHost, row
 from tests.support.namespaces import ENVIRONMENT, Namespace
 from tests.support.systems import Firewalld, start_firewalld, system
 
-LONG = bool(os.environ.get("LONG_RUNS"))
 SUITES = ["bookworm", "trixie"]  # what has a firewalld that is new enough
 HOME, RUN = "/etc/firewalld", "/run/egress-allowlist"
 CANDIDATE = f"{HOME}/.egress_allowlist.unconfirmed"

@@ -11,6 +11,7 @@ with host_world(system("bookworm")) as world:
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any
 from tests.support.namespaces import MOUNTED, Namespace, WorldError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LONG = bool(os.environ.get("LONG_RUNS"))  # what takes minutes is tested too
 SUITES = ("bullseye", "bookworm", "trixie")  # Debian 11, 12 and 13
 PYTHON = Path(__file__).with_name("system-python")
 SHARED = "/run/ansible"  # seen by the controller and the target alike
