@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from ipaddress import ip_address
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -16,20 +15,11 @@ from tests.support.names_world import NamesWorld, names_world
 from tests.support.packets import SOURCES
 from tests.support.probes import mismatches, probes
 from tests.support.systems import LONG, play
-from tests.support.vendor_oracle import Oracle, admitted, documents_directory, learned
+from tests.support.vendor_oracle import EVERYTHING, Oracle, admitted, documents_directory, learned
 
 DOCUMENTS = documents_directory()
 WORLDS = [("nftables", "gateway"), ("nftables", "host"), ("firewalld", "gateway")]
 AT_LEAST = 20_000  # probes
-VENDORS: list[dict[str, Any]] = [
-    {"name": "kore_ai", "regions": "all"},
-    {"name": "kudo", "regions": "all", "teams": True},
-    {"name": "securevideo", "engines": "all", "ocsp": True, "one_click_regions": "all"},
-    {"name": "eschat", "signaling_port": 7400, "ios": True},
-    {"name": "zoom"},
-    {"name": "twilio", "regions": "all"},
-    {"name": "vsee"},
-]
 FIRST = {4: 0x67000000, 6: 0x2A05 << 112}  # of the addresses that names get; none is in a document
 
 pytestmark = [
@@ -45,7 +35,7 @@ def apply(names: NamesWorld, backend: str) -> None:
     variables = {
         "ansible_become": False,
         "apply_backend": backend,
-        "catalog_vendors": VENDORS,
+        "catalog_vendors": EVERYTHING,
         f"{backend}_policy": "deny",
         f"{backend}_scope": names.world.scope,
         f"{backend}_sources": SOURCES if names.world.scope == "gateway" else [],
@@ -68,7 +58,7 @@ def asked_for(patterns: list[str]) -> list[str]:
 @pytest.mark.parametrize(("backend", "scope"), WORLDS if LONG else WORLDS[:1])
 def test_names_open_what_the_documents_say(backend: str, scope: str) -> None:
     assert DOCUMENTS is not None
-    facts = Oracle.read(DOCUMENTS).select(VENDORS)
+    facts = Oracle.read(DOCUMENTS).select(EVERYTHING)
     patterns = {str(fact.destination): {("tcp", 1, 1)} for fact in facts if isinstance(fact.destination, str)}
     random = Random(20261121)
     answers: dict[str, list[str]] = {}

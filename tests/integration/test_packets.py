@@ -18,7 +18,7 @@ import pytest
 from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
 from tests.support.systems import enable_ufw, play, start_firewalld, system
-from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled, Oracle, documents_directory
 
 DOCUMENTS = documents_directory()
 AT_LEAST = 20_000  # probes for each selection and scope
@@ -45,15 +45,6 @@ class Case:
         return self.name
 
 
-EVERYTHING: list[dict[str, Any]] = [
-    {"name": "kore_ai", "regions": "all"},
-    {"name": "kudo", "regions": "all", "teams": True},
-    {"name": "securevideo", "engines": "all", "ocsp": True, "one_click_regions": "all"},
-    {"name": "eschat", "signaling_port": 7400, "ios": True},
-    {"name": "zoom"},
-    {"name": "twilio", "regions": "all"},
-    {"name": "vsee"},
-]
 CASES = [
     *(Case(str(entry["name"]), [entry]) for entry in EVERYTHING),
     Case("kore_ai us", [{"name": "kore_ai", "regions": ["us"]}]),

@@ -8,12 +8,13 @@ oracle.allowed([{"name": "kudo", "regions": ["usa"]}], "udp", "3.25.48.193", 347
 oracle.names([{"name": "kudo", "regions": ["usa"]}])                                   -> names with their services
 """
 
-from .oracle import DEFAULT_REQUIREMENTS, Compiled, Oracle, documents_directory
+from .oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled, Oracle, documents_directory
 from .pages import Destination, Fact
 from .zones import admitted, learned, special
 
 __all__ = [
     "DEFAULT_REQUIREMENTS",
+    "EVERYTHING",
     "Compiled",
     "Destination",
     "Fact",

@@ -29,6 +29,15 @@ DEFAULTS: dict[str, Any] = {
     "ios": False,
     "one_click_regions": ["us1", "us2"],
 }
+EVERYTHING: list[dict[str, Any]] = [  # a selection: all vendors with all that they have, but for inbound rules
+    {"name": "kore_ai", "regions": "all"},
+    {"name": "kudo", "regions": "all", "teams": True},
+    {"name": "securevideo", "engines": "all", "ocsp": True, "one_click_regions": "all"},
+    {"name": "eschat", "signaling_port": 7400, "ios": True},
+    {"name": "zoom"},
+    {"name": "twilio", "regions": "all"},
+    {"name": "vsee"},
+]
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
