@@ -18,7 +18,13 @@ from tests.support.systems import LONG, play
 from tests.support.vendor_oracle import EVERYTHING, Oracle, admitted, documents_directory, learned
 
 DOCUMENTS = documents_directory()
-WORLDS = [("nftables", "gateway"), ("nftables", "host"), ("firewalld", "gateway")]
+WORLDS = [
+    ("nftables", "gateway", "bookworm"),
+    ("nftables", "host", "bookworm"),
+    ("nftables", "gateway", "trixie"),
+    ("firewalld", "gateway", "bookworm"),
+    ("firewalld", "gateway", "trixie"),
+]
 AT_LEAST = 20_000  # probes
 FIRST = {4: 0x67000000, 6: 0x2A05 << 112}  # of the addresses that names get; none is in a document
 
@@ -55,14 +61,14 @@ def asked_for(patterns: list[str]) -> list[str]:
     return sorted(set(found))
 
 
-@pytest.mark.parametrize(("backend", "scope"), WORLDS if LONG else WORLDS[:1])
-def test_names_open_what_the_documents_say(backend: str, scope: str) -> None:
+@pytest.mark.parametrize(("backend", "scope", "suite"), WORLDS if LONG else WORLDS[:1])
+def test_names_open_what_the_documents_say(backend: str, scope: str, suite: str) -> None:
     assert DOCUMENTS is not None
     facts = Oracle.read(DOCUMENTS).select(EVERYTHING)
     patterns = {str(fact.destination): {("tcp", 1, 1)} for fact in facts if isinstance(fact.destination, str)}
     random = Random(20261121)
     answers: dict[str, list[str]] = {}
-    with names_world(scope, backend) as names:
+    with names_world(scope, backend, suite) as names:
         apply(names, backend)
         for name in asked_for(list(patterns)):
             answers[name] = [str(ip_address(FIRST[version] + random.randrange(4096))) for version in (4, 6)]
