@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,12 @@ def test_explain_names_the_row(asked: str, answer: str) -> None:
     done = play("playbooks/explain.yml", "-e", KUDO, "-e", f"explain={asked}", "-e", "explain_port=3478")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f'"{answer}"' in done.stdout
+
+
+def test_the_summary_says_which_names_could_not_be_looked_up() -> None:
+    done = play("playbooks/apply-kudo.yml", "-e", "regions=usa names=hosts nftables_policy=deny nftables_names=resolve")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"- live\.kudoway\.com: DNS fails \(.*\) for IPv4: 0 addresses kept", done.stdout)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
