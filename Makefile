@@ -31,7 +31,7 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
-	@scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal tests/integration
+	@scripts/with_root.sh $(PYTEST) -n 5 --dist worksteal tests/integration
 
 molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
 	@scripts/setup.sh molecule
@@ -62,9 +62,9 @@ unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit
 
 # What LONG_RUNS makes more of.
-LONGER := faults or packets_pass or firewalld_names or names_dnsmasq or names_documents or names_flows or names_resolve
+LONGER := faults or packets_pass or policies_servers or firewalld_names or names_dnsmasq or names_documents or names_flows or names_resolve
 integration-long: setup-dev
-	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal -k "$(LONGER)" tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 5 --dist worksteal -k "$(LONGER)" tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh
