@@ -91,8 +91,9 @@ class Host(ModuleHost):
         """Return mode, owner and digest of all that ufw, systemd and we keep; not what only we need at run time."""
         return sorted(
             self.shell(
-                "find /etc/ufw /etc/default /etc/systemd -printf '%y %m %u:%g %p\\n'; "
-                "find /etc/ufw /etc/default /etc/systemd -type f -exec sha256sum {} +"
+                # What goes back by itself may remove a file meanwhile.
+                "find /etc/ufw /etc/default /etc/systemd -printf '%y %m %u:%g %p\\n' || :; "
+                "find /etc/ufw /etc/default /etc/systemd -type f -exec sha256sum {} + || :"
             ).splitlines()
         )
 
