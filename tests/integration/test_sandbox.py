@@ -22,7 +22,7 @@ def sandbox(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([SANDBOX, "--", "sh", "-c", script], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("directory", ["/etc", "/var/lib", "/var/log", "/run"])
+@pytest.mark.parametrize("directory", ["/etc", "/usr/local/sbin", "/var/lib", "/var/log", "/run"])
 def test_files_are_writable_and_thrown_away(directory: str) -> None:
     path = f"{directory}/egress-sandbox-{uuid.uuid4().hex}"
     done = sandbox(f"echo kept > {path} && cat {path}")
