@@ -64,7 +64,7 @@ unit-long: setup-dev
 # What LONG_RUNS makes more of.
 LONGER := faults or packets_pass or policies_servers or firewalld_names or names_dnsmasq or names_documents or names_flows or names_resolve
 integration-long: setup-dev
-	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 6 --dist worksteal -k "$(LONGER)" tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal -k "$(LONGER)" tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh
