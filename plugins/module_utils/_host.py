@@ -19,7 +19,7 @@ _RESOLVERS = (
     "/run/dnsmasq/resolv.conf",
 )
 # As it was before /etc/resolv.conf became ours, and whom else the host's dnsmasq asks; not what we told it.
-_FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
+FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
 _FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
 _CLOCKS = (
     "/etc/chrony.conf",
@@ -41,7 +41,7 @@ _MANAGERS = (
     "shorewall.service",
     "foomuuri.service",
 )
-_NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
+NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
@@ -54,8 +54,8 @@ def name_servers():
     """Return the addresses that the host asks for names, without the loopback's."""
     texts = list(_read(_RESOLVERS))
     if any(text.startswith(_MINE) for text in texts):
-        texts += _read([_FORMER])
-    found = [address for text in texts for address in _NAMESERVER.findall(text)]
+        texts += _read([FORMER])
+    found = [address for text in texts for address in NAMESERVER.findall(text)]
     forwarders = [text for text in _read(_FORWARDERS) if not text.startswith(_MINE)]
     found += [address for text in forwarders for address in _FORWARDER.findall(text)]
     return _addresses(found)[0]

@@ -12,13 +12,12 @@ import re
 import socket
 import struct
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
-PATH, FORMER = "/etc/resolv.conf", "/var/lib/egress-allowlist/resolv.conf"
+PATH, FORMER = "/etc/resolv.conf", _host.FORMER
 STUBS = ("127.0.0.53", "127.0.0.54")  # of systemd-resolved
 _HEAD = "# made by egress.allowlist: this host asks its own dnsmasq for names\n"
-_NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _KEPT = re.compile(r"^\s*(?:search|domain|options|sortlist)\b.*$", re.MULTILINE)
 _RESOLVED = ("/etc/systemd/resolved.conf", "/etc/systemd/resolved.conf.d/*.conf", "/run/systemd/resolved.conf.d/*.conf")
 _DNS = re.compile(r"^\s*DNS\s*=\s*(\S.*)$", re.MULTILINE)
@@ -42,7 +41,7 @@ def wanted(managed):
         return (now if former is None or not now.startswith(_HEAD) else former), None, []
     # Somebody else has written it since: those servers are the ones to ask and to put back.
     base = former if former is not None and now.startswith(_HEAD) else now
-    servers = [address for address in _NAMESERVER.findall(base) if not _ours(address)]
+    servers = [address for address in _host.NAMESERVER.findall(base) if not _ours(address)]
     if former is None and not servers:
         return now, None, []
     kept = "".join(line.strip() + "\n" for line in _KEPT.findall(base))
@@ -62,7 +61,7 @@ def check(managed):
                 "then set names_resolv_conf to false"
             )
         return
-    strangers = [address for address in _NAMESERVER.findall(now) if not _ours(address)]
+    strangers = [address for address in _host.NAMESERVER.findall(now) if not _ours(address)]
     if strangers and all(address in STUBS for address in strangers) and _resolved_asks_us():
         return
     if strangers:

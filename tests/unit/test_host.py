@@ -24,7 +24,7 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the files that are looked at into a folder."""
     for name in ("_RESOLVERS", "_CLOCKS", "_FORWARDERS"):
         monkeypatch.setattr(_host, name, tuple(f"{tmp_path}{path}" for path in getattr(_host, name)))
-    monkeypatch.setattr(_host, "_FORMER", f"{tmp_path}{_host._FORMER}")
+    monkeypatch.setattr(_host, "FORMER", f"{tmp_path}{_host.FORMER}")
     return tmp_path
 
 
