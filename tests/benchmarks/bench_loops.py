@@ -37,8 +37,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import l
 from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import Element, elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
-from tests.benchmarks.peers import collection_version, peers
 from tests.support.namespaces import Namespace
+from tests.support.peers import collection_version, peers
 from tests.support.systems import enable_ufw, play, start_firewalld, system
 
 VENDORS = [{"name": "securevideo", "engines": ["zoom"]}]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other people's collections to measure against, from the package that Ansible's community publishes on PyPI."""
+"""Other people's collections, to measure against and to run with, out of the package of Ansible's community on PyPI."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-COLLECTIONS = ("ansible/posix", "community/general")
+COLLECTIONS = ("amazon/aws", "ansible/posix", "community/general", "openstack/cloud")
 
 
 def peers() -> Path:
-    """Return a path for ANSIBLE_COLLECTIONS_PATH; the first call ever downloads 55 MB and keeps 13."""
+    """Return a path for ANSIBLE_COLLECTIONS_PATH; the first call ever downloads 55 MB and keeps 20."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "egress-allowlist", "peers")
     # The package whose collections were released with this ansible-core: 12 with 2.19, 13 with 2.20, ...
     series = int(version("ansible-core").split(".")[1]) - 7
-    found = cache / f"ansible-{series}"
+    found = cache / "-".join([f"ansible-{series}", *(name.partition("/")[0] for name in COLLECTIONS)])
     if found.is_dir():
         return found
     cache.mkdir(parents=True, exist_ok=True)
