@@ -1,0 +1,108 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules of all clouds have in common: their options, their words and the shape of what they return."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+EVERYTHING = "everything to everywhere  (default rule)"  # the rule that a cloud gives to new groups by itself
+TRIES = 5  # how often a change is begun anew from a fresh read when somebody else was quicker
+
+
+class Refused(Exception):
+    """What cannot be done, in words for the user; nothing was written."""
+
+
+def arguments(**own):
+    """Return the argument spec of a module: the common options and those of its own."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "name": {"type": "str", "default": "egress-allowlist"},
+        "plan": {"type": "dict"},
+        **own,
+    }
+
+
+def ports(first, last):
+    """Return an inclusive range of ports as C{443} or C{8801-8810}."""
+    return str(first) if first == last else "{}-{}".format(first, last)
+
+
+def line(protocol, first, last, destination, label=""):
+    """Return a rule in words: C{udp/3478 to 3.25.48.0/28  kudo: media}.
+
+    C{first}, C{last}: inclusive, None both for all ports; C{label}: text, or a list of who asks.
+    """
+    everything = protocol in (None, "", "all", "any", "-1", -1)
+    # ICMP has types where tcp and udp have ports; whoever has them writes them into the protocol.
+    service = "all" if everything else protocol
+    if not everything and first is not None:
+        service = "{}/{}".format(protocol, ports(first, first if last is None else last))
+    who = label if isinstance(label, str) else ", ".join(label)
+    return "{} to {}{}".format(service, destination, "  " + who if who else "")
+
+
+def differences(before, after):
+    """Return what changes between two collections of lines: C{- ...} first, then C{+ ...}, both sorted."""
+    before, after = set(before), set(after)
+    return ["- " + text for text in sorted(before - after)] + ["+ " + text for text in sorted(after - before)]
+
+
+def missing_library(module, library, package, error):
+    """End the module: a Python library is missing, and this installs it. C{error}: the ImportError, or its text."""
+    module.fail_json(
+        msg="{} needs the Python library {} on {}: install it with '{} -m pip install {}' ({})".format(
+            getattr(module, "_name", None) or "this module",
+            library,
+            sys.executable,
+            sys.executable,
+            package,
+            _said(error),
+        ),
+        exception=error if isinstance(error, str) else "".join(traceback.format_exception_only(type(error), error)),
+    )
+
+
+def _said(error):
+    """Return the last line of an error's text, or of a traceback."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else "not found"
+
+
+def over(quota, need, limit, ways=()):
+    """Return the message for what is above a limit: C{quota} in the user's words, need, limit, and the ways out."""
+    text = "this does not fit: {}: {:,} needed, {:,} free, {:,} too many".format(quota, need, limit, need - limit)
+    return text + ". Ways out: {}".format("; ".join(ways)) if ways else text
+
+
+def unit(quota, before, after, limit):
+    """Return a line of the account: units of a quota, before and after, and how many there are."""
+    return {"quota": quota, "before": before, "after": after, "limit": limit}
+
+
+def restricts_nothing(what):
+    """Return the note on a rule that lets everything out, whatever the allowlist says. C{what}: which rule, where."""
+    return "this restricts nothing: {} lets everything out; policy deny overrules it".format(what)
+
+
+def result(module, before, after, notes, units, calls, changed=None):
+    """Return the common results of a call.
+
+    C{before}, C{after}: lines of what stood there and of what stands there now (in check mode: would stand);
+    C{units}: as C{unit} makes them; C{calls}: API requests; C{changed}: whether anything was written, where the
+    lines do not tell.
+    """
+    lines = differences(before, after)
+    returned = {
+        "changed": bool(lines) if changed is None else changed,
+        "differences": lines,
+        "notes": list(dict.fromkeys(notes)),
+        "units": list(units),
+        "calls": calls,
+    }
+    if getattr(module, "_diff", False) and lines:
+        returned["diff"] = {"prepared": "\n".join(lines) + "\n"}
+    return returned
