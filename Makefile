@@ -61,10 +61,8 @@ clean: ## remove what the targets made in the checkout (the cache outside it sta
 unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit
 
-# What LONG_RUNS makes more of.
-LONGER := faults or packets_pass or policies_servers or firewalld_names or names_dnsmasq or names_documents or names_flows or names_resolve
 integration-long: setup-dev
-	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal -k "$(LONGER)" tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh

@@ -10,6 +10,19 @@ import subprocess
 import pytest
 
 from tests.support.namespaces import SANDBOX
+from tests.support.systems import LONG
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is long; with LONG_RUNS, what the short run has done."""
+
+    def left_out(item: pytest.Item) -> bool:
+        is_long = item.get_closest_marker("long") is not None
+        return not (is_long or item.get_closest_marker("sized")) if LONG else is_long
+
+    skipped = [item for item in items if left_out(item)]
+    config.hook.pytest_deselected(items=skipped)
+    items[:] = [item for item in items if not left_out(item)]
 
 
 @pytest.fixture(scope="session")

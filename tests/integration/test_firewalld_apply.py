@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.firewalld_host import HOME, NEW, OLD, SUITES, Host, alone, native
 from tests.support.module_host import row
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -37,7 +37,7 @@ FROM_OLD_TO_NEW = [
 ]
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
 def started(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A Debian with firewalld, in which a user has objects of all kinds."""
     with alone(request.param, start=False) as host:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.firewalld_host import HOME, NEW, OLD, RUN, SUITES, Host, alone, native
 from tests.support.module_host import kill, row
-from tests.support.systems import LONG
+from tests.support.systems import LONG, longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -23,7 +23,7 @@ MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n 
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
 def started(request: pytest.FixtureRequest) -> Iterator[Host]:
     with alone(request.param) as made:
         yield made
@@ -39,6 +39,7 @@ def host(started: Host) -> Host:
     return started
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("after", [0, 60])
 def test_killed_at_random_moments(host: Host, after: int) -> None:
     """Each time firewalld runs old or new rules whole, so it does at the next boot, and the next run heals."""
@@ -84,6 +85,7 @@ def settle(host: Host) -> None:
         assert time.monotonic() < deadline
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("full", [HOME, RUN])
 def test_a_full_disk(host: Host, full: str) -> None:
     host.apply(FIRST)
@@ -104,6 +106,7 @@ def test_a_full_disk(host: Host, full: str) -> None:
     host.shell(f"rm -rf /etc/x; cp -a {full} /etc/x; umount {full}; cp -a /etc/x/. {full}; rm -r /etc/x")
 
 
+@pytest.mark.sized
 def test_firewalld_ends_while_the_module_works(host: Host) -> None:
     """The old files are back, or, where nothing ran any more to be told, the new ones are there."""
     assert host.daemon

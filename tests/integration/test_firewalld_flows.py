@@ -19,14 +19,14 @@ from tests.support.ends import HOST, PEER, connect, connects, datagram, link, li
 from tests.support.firewalld_host import SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
-from tests.support.systems import LONG, system
+from tests.support.systems import longer, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 LISTED = row(f"{PEER[4]}/32", "443", "TCP/UDP")
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[1:])
+@pytest.fixture(scope="module", params=longer(SUITES[1:], SUITES[:1]))
 def ends(request: pytest.FixtureRequest) -> Iterator[tuple[Host, Namespace]]:
     """A host with firewalld and its neighbour."""
     with ExitStack() as stack:

@@ -16,7 +16,7 @@ import pytest
 from tests.support.firewalld_host import HOME, SUITES, alone, native
 from tests.support.module_host import row
 from tests.support.names_world import KEEPER, NamesWorld, names_world, until
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -27,7 +27,7 @@ PLACES = (
 _fresh = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
 def names(request: pytest.FixtureRequest) -> Iterator[NamesWorld]:
     """A host with firewalld, whose dnsmasq learns names."""
     with names_world("host", "firewalld", request.param) as made:

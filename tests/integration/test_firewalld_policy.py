@@ -18,7 +18,7 @@ from tests.support.firewalld_host import HOME, SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
 from tests.support.packets import TCP, UDP, World, gateway_world
-from tests.support.systems import LONG, system
+from tests.support.systems import LONG, longer, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -35,7 +35,7 @@ USERS = {
 }
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[1:])
+@pytest.fixture(scope="module", params=longer(SUITES[1:], SUITES[:1]))
 def world(request: pytest.FixtureRequest) -> Iterator[tuple[Host, World]]:
     with gateway_world(system(request.param)) as made:
         host = Host(made.host)
@@ -48,7 +48,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[tuple[Host, World]]:
 NAMED = {"ingress_zones": ["internal"], "egress_zones": ["external"]}
 
 
-@pytest.mark.parametrize("zones", [{}, NAMED] if LONG else [NAMED], ids=str)
+@pytest.mark.parametrize("zones", longer([NAMED], [{}]), ids=str)
 def test_what_is_forwarded(world: tuple[Host, World], zones: dict[str, list[str]]) -> None:
     host, made = world
     own, others = ["198.18.1.0/24", "2001:2::1:0/112"], ["198.18.7.0/24", "2001:2::7:0/112"]
@@ -66,6 +66,7 @@ def test_what_is_forwarded(world: tuple[Host, World], zones: dict[str, list[str]
         assert made.probe(STOPPED) == [v4, v4, v6, v6], options
 
 
+@pytest.mark.sized
 def test_what_vendors_open_from_outside(world: tuple[Host, World]) -> None:
     host, made = world
     inbound = [row("203.0.113.0/28", direction="inbound"), row("2001:db8::/64", direction="inbound")]

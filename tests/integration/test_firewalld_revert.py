@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.firewalld_host import CANDIDATE, HOME, NEW, OLD, RUN, SUITES, Host, alone, native
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -19,7 +19,7 @@ BEFORE, AFTER = native(*OLD, policy="deny"), native(*NEW, policy="audit", scope=
 DROP_IN = "/etc/systemd/system/firewalld.service.d"
 
 
-@pytest.fixture(scope="module", params=SUITES if LONG else SUITES[:1])
+@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
 def started(request: pytest.FixtureRequest) -> Iterator[Host]:
     with alone(request.param) as made:
         yield made

@@ -17,7 +17,7 @@ from tests.support.module_host import row
 from tests.support.names_world import NamesWorld, names_world, until
 from tests.support.packets import TCP, UDP
 from tests.support.probes import mismatches, probes
-from tests.support.systems import LONG
+from tests.support.systems import longer
 from tests.support.vendor_oracle import Fact, learned
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -44,8 +44,7 @@ SPECIAL = [
     *("10.1.2.3", "100.64.0.7", "172.16.9.9", "192.168.7.7", "192.0.2.7", "203.0.113.7", "198.51.100.7", "192.88.99.1"),
     *("2001:db8::7", "fd00::7", "2002:a01:203::7", "64:ff9b::a01:203", "2001::7", "3fff::7"),
 ]
-WORLDS = [("nftables", "gateway"), ("firewalld", "host")]
-WORLDS += [("nftables", "host"), ("firewalld", "gateway")] if LONG else []
+WORLDS = longer([("nftables", "gateway"), ("firewalld", "host")], [("nftables", "host"), ("firewalld", "gateway")])
 _fresh = itertools.count(1)
 
 

@@ -19,7 +19,7 @@ import pytest
 from tests.support.module_host import row
 from tests.support.names_world import NamesWorld, forget_flows_fast, names_world, until
 from tests.support.packets import UDP
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -30,14 +30,14 @@ KINDS = ("asked", "leased")
 WORLDS = [("nftables", "gateway"), ("nftables", "host"), ("firewalld", "gateway")]
 
 
-@pytest.fixture(params=WORLDS if LONG else WORLDS[:1], ids=" ".join)
+@pytest.fixture(params=longer(WORLDS[:1], WORLDS[1:]), ids=" ".join)
 def names(request: pytest.FixtureRequest) -> Iterator[NamesWorld]:
     backend, scope = request.param
     with names_world(scope, backend) as made:
         yield made
 
 
-@pytest.fixture(params=["gateway", "host"] if LONG else ["gateway"])
+@pytest.fixture(params=longer(["gateway"], ["host"]))
 def kernel(request: pytest.FixtureRequest) -> Iterator[NamesWorld]:
     """A world of nftables, whose kernel renews leases without anybody's help."""
     with names_world(request.param) as made:

@@ -13,7 +13,7 @@ import pytest
 from tests.support.module_host import row
 from tests.support.names_world import NamesWorld, names_world, until
 from tests.support.packets import UDP
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -22,7 +22,7 @@ ROWS = [row("api.kudo.com"), row("media.kudo.com", "3478", "UDP"), row("*.zoom.u
 FOUND = ["52.84.0.1", "2600:9000::1"]
 
 
-@pytest.fixture(params=["nftables", "firewalld"] if LONG else ["nftables"])
+@pytest.fixture(params=longer(["nftables"], ["firewalld"]))
 def names(request: pytest.FixtureRequest) -> Iterator[NamesWorld]:
     """A host that looks up names every second."""
     with names_world("host", request.param) as made:

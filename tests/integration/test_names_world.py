@@ -12,7 +12,7 @@ import pytest
 from tests.support.dns_client import NO_ANSWER, TURNED_AWAY, Answer, ask
 from tests.support.names_world import NamesWorld, elements, names_world
 from tests.support.packets import UDP
-from tests.support.systems import LONG
+from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -24,7 +24,7 @@ table inet t {
 """
 
 
-@pytest.fixture(scope="module", params=["gateway", "host"] if LONG else ["gateway"])
+@pytest.fixture(scope="module", params=longer(["gateway"], ["host"]))
 def names(request: pytest.FixtureRequest) -> Iterator[NamesWorld]:
     with names_world(request.param) as made:
         yield made

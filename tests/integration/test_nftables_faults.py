@@ -46,6 +46,7 @@ def boots(host: Host) -> str:
     return host.space.run(["unshare", "--net", "sh", "-ec", f"nft -f {MAIN}; nft -s list ruleset"], check=True).stdout
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("after", [0, 30])
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
-from tests.support.systems import LONG, enable_ufw, play, start_firewalld, system
+from tests.support.systems import enable_ufw, longer, play, start_firewalld, system
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled, Oracle, documents_directory
 
 DOCUMENTS = documents_directory()
@@ -116,7 +116,7 @@ def made(scope: str, backend: str = "nftables") -> Iterator[World]:
         yield world
 
 
-@pytest.mark.parametrize(("case", "scope"), BOTH if LONG else BOTH[::2] + BOTH[-1:], ids=str)
+@pytest.mark.parametrize(("case", "scope"), longer(BOTH[::2] + BOTH[-1:], BOTH[1:-1:2], unpack=True), ids=str)
 def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
     allowed = oracle().compile(case.vendors, case.requirements)
     sent = probes(allowed, seed=20261120, count=AT_LEAST)
@@ -145,7 +145,7 @@ def test_backends_agree_on_every_packet(scope: str) -> None:
     assert wrong == {backend: [] for backend in BACKENDS}
 
 
-@pytest.mark.parametrize("backend", BACKENDS if LONG else ["nftables", "ufw with sets", "firewalld"])
+@pytest.mark.parametrize("backend", longer(["nftables", "ufw with sets", "firewalld"], ["ufw"]))
 def test_packets_pass_inward_as_the_documents_say(backend: str) -> None:
     """Zoom's rules for inbound connections, which somebody has to ask for, let in what they name and nothing else."""
     case = Case("zoom inbound", [{"name": "securevideo", "engines": ["zoom"], "inbound": True}])
@@ -161,7 +161,7 @@ def test_packets_pass_inward_as_the_documents_say(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("scope", WORLDS if LONG else ["gateway"])
+@pytest.mark.parametrize("scope", longer(["gateway"], ["host"]))
 def test_policies_servers_and_sources(backend: str, scope: str) -> None:
     """One world goes through all policies, so that each follows on another."""
     with made(scope, backend) as world:

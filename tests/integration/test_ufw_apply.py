@@ -50,6 +50,7 @@ def host() -> Iterator[Host]:
     assert not gone.get("failed"), gone
 
 
+@pytest.mark.sized
 def test_as_ufw_itself_would_have_it(each: Host) -> None:
     """After each step a reload by ufw changes neither the kernel nor, though it rewrites them, the files."""
     texts, kernel, files = each.texts(), each.kernel(), each.files()
@@ -106,6 +107,7 @@ if LONG:
     DRIFTS |= {"ufw logging medium": [], "ufw disable; ufw --force enable": []}
 
 
+@pytest.mark.sized
 def test_what_somebody_changed_is_shown_and_mended(host: Host) -> None:
     wanted = native(*OLD, policy="deny")
     host.apply(wanted)

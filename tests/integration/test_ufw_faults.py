@@ -42,6 +42,7 @@ def families(kernel: list[str]) -> list[list[str]]:
     return [[line for line in kernel if line.startswith(tool)] for tool in ("iptables", "ip6tables")]
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("after", [0, 30])
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:

@@ -127,6 +127,7 @@ def test_an_after_init_of_the_users(host: Host) -> None:
     assert (host.kernel(), host.files()) == before
 
 
+@pytest.mark.sized
 def test_everything_and_a_long_list(host: Host) -> None:
     """Prefixes of length 0, which ipset does not know, and more members than a set has room for by default."""
     why = {"service": "a", "wide_because": "anywhere"}

@@ -14,16 +14,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.namespaces import MOUNTED, Namespace, WorldError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LONG = bool(os.environ.get("LONG_RUNS"))  # what takes minutes is tested too
+LONG = bool(os.environ.get("LONG_RUNS"))  # only what the short run leaves out
 SUITES = ("bullseye", "bookworm", "trixie")  # Debian 11, 12 and 13
 PYTHON = Path(__file__).with_name("system-python")
 SHARED = "/run/ansible"  # seen by the controller and the target alike
@@ -37,6 +40,14 @@ for try in $(seq 200); do
 done
 exit 1
 """
+
+
+def longer(few: Iterable[Any], more: Iterable[Any], *, unpack: bool = False) -> list[Any]:
+    """Return parameters of a test or fixture: C{few} for the short run, C{more} for the long one.
+
+    unpack: each is a tuple of several parameters. A test whose size LONG changes is marked C{sized} and is in both.
+    """
+    return [*few, *(pytest.param(*(value if unpack else (value,)), marks=pytest.mark.long) for value in more)]
 
 
 @cache
