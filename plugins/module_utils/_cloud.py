@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 EVERYTHING = "everything to everywhere  (default rule)"  # the rule that a cloud gives to new groups by itself
 TRIES = 5  # how often a change is begun anew from a fresh read when somebody else was quicker
@@ -28,7 +27,7 @@ def arguments(**own):
 
 def ports(first, last):
     """Return an inclusive range of ports as C{443} or C{8801-8810}."""
-    return str(first) if first == last else "{}-{}".format(first, last)
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def line(protocol, first, last, destination, label=""):
@@ -40,7 +39,7 @@ def line(protocol, first, last, destination, label=""):
     # ICMP has types where tcp and udp have ports; whoever has them writes them into the protocol.
     service = "all" if everything else protocol
     if not everything and first is not None:
-        service = "{}/{}".format(protocol, ports(first, first if last is None else last))
+        service = f"{protocol}/{ports(first, first if last is None else last)}"
     who = label if isinstance(label, str) else ", ".join(label)
     return "{} to {}{}".format(service, destination, "  " + who if who else "")
 
@@ -52,29 +51,18 @@ def differences(before, after):
 
 
 def missing_library(module, library, package, error):
-    """End the module: a Python library is missing, and this installs it. C{error}: the ImportError, or its text."""
+    """End the module: a Python library is missing, and this installs it. C{error}: an exception, or a traceback."""
+    lines = str(error).strip().splitlines() or ["not found"]
+    install = f"'{sys.executable} -m pip install {package}'"
     module.fail_json(
-        msg="{} needs the Python library {} on {}: install it with '{} -m pip install {}' ({})".format(
-            getattr(module, "_name", None) or "this module",
-            library,
-            sys.executable,
-            sys.executable,
-            package,
-            _said(error),
-        ),
-        exception=error if isinstance(error, str) else "".join(traceback.format_exception_only(type(error), error)),
+        msg=f"the Python library {library} is missing on {sys.executable}: install it with {install} ({lines[-1]})",
+        exception=str(error),
     )
-
-
-def _said(error):
-    """Return the last line of an error's text, or of a traceback."""
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else "not found"
 
 
 def over(quota, need, limit, ways=()):
     """Return the message for what is above a limit: C{quota} in the user's words, need, limit, and the ways out."""
-    text = "this does not fit: {}: {:,} needed, {:,} free, {:,} too many".format(quota, need, limit, need - limit)
+    text = f"this does not fit: {quota}: {need:,} needed, {limit:,} free, {need - limit:,} too many"
     return text + ". Ways out: {}".format("; ".join(ways)) if ways else text
 
 
@@ -85,7 +73,7 @@ def unit(quota, before, after, limit):
 
 def restricts_nothing(what):
     """Return the note on a rule that lets everything out, whatever the allowlist says. C{what}: which rule, where."""
-    return "this restricts nothing: {} lets everything out; policy deny overrules it".format(what)
+    return f"this restricts nothing: {what} lets everything out; policy deny overrules it"
 
 
 def result(module, before, after, notes, units, calls, changed=None):
