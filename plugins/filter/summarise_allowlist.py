@@ -15,7 +15,8 @@ description:
   - Returns the lines of a summary, at most 100 characters wide. Per vendor and service what is open, to how many
     addresses, from which document of which date; the choices that were made.
   - With O(backend) also, per vendor, what is enforced by address, by learned name and by resolved name, what the
-    backend admits beyond that, and what is not enforced, and why.
+    backend admits beyond that, and what is not enforced, and why; of a cloud, what of its quotas is used, and each
+    opening that nobody asked for.
 options:
   _input:
     description: The allowlist, as P(egress.allowlist.merge_vendors#filter) returns it.
@@ -27,8 +28,10 @@ options:
   backend:
     description:
       - What enforces the allowlist. C(name); C(policy), V(deny), V(audit) or V(unmanaged); C(names), V(report),
-        V(resolve) or V(dnsmasq); C(timers), whether it enforces timers; C(counts), whether it counts packets, and
-        C(inbound), whether inbound rules open something (both V(true) unless said); C(notes), a list of remarks.
+        V(resolve), V(dnsmasq) or V(fqdn); C(timers), whether it enforces timers; C(counts), whether it counts packets,
+        and C(inbound), whether inbound rules open something (both V(true) unless said); C(notes), a list of remarks.
+      - A cloud also has C(units), the use of its quotas as its module or its plan returns it, and C(widened) of the
+        plan.
       - Without it, enforcement is left out.
     type: dict
 """

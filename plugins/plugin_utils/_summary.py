@@ -11,13 +11,18 @@ from typing import Any
 
 from ._addresses import is_address
 from ._names import domains
-from ._summary_names import enforcement
+from ._summary_names import enforcement, followed
 from ._summary_text import Reach, format_services, section, table, verdict, wrapped
 
 _POLICIES = {
     "deny": "all other egress is stopped, after the baseline",
     "audit": "all other egress is counted and logged, nothing is stopped",
     "unmanaged": "other egress is left as it was",
+}
+# Groups and rules of others add up with ours, and no cloud has a baseline of ours.
+_CLOUD_POLICIES = {
+    "deny": "all other egress is stopped, unless other rules allow it",
+    "unmanaged": _POLICIES["unmanaged"],
 }
 _ASKED = "Asked for by the vendors, but no rule can be made of it"
 
@@ -29,15 +34,16 @@ def summarise_allowlist(
 
     C{selection} is what select_rows returned; without it the choices that were made are left out.
     C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "notes"}}: C{names}
-    one of report, resolve and dnsmasq, C{timers} whether it enforces them, C{counts} whether it counts and C{inbound}
-    whether it lets in (both true unless said), C{notes} further lines. Without it, enforcement is left out.
+    one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether it counts and
+    C{inbound} whether it lets in (both true unless said), C{notes} further lines; a cloud has C{units}, what of its
+    quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]
     chosen = {vendor["name"]: vendor for vendor in selection.get("vendors", [])}
     present = dict.fromkeys(entry["vendor"] for entry in allowlist["provenance"])
     timers = selection.get("timers", allowlist["timers"])
-    learned = domains(dict(allowlist), backend.get("names", ""))
+    learned = domains(dict(allowlist), followed(backend))
     for vendor in [*chosen, *(name for name in present if name not in chosen)]:
         lines += ["", *_vendor(vendor, chosen.get(vendor, {}), allowlist, selection)]
         if backend:
@@ -46,6 +52,10 @@ def summarise_allowlist(
             lines += table(enforcement(asked, learned, slow, backend))
     lines += section("Timers", _timers(timers, backend))
     lines += section(_ASKED, _not_rules(selection.get("not_rules", allowlist["not_rules"])))
+    lines += section("Quota", table(_units(backend.get("units", []))))
+    lines += section(
+        "Open although nobody asked", (line for text in backend.get("widened", []) for line in wrapped(text, "  "))
+    )
     lines += section("Notes", (line for note in backend.get("notes", []) for line in wrapped(note, "  - ")))
     return ["".join(c if c.isprintable() else "?" for c in line).rstrip() for line in lines]
 
@@ -57,7 +67,8 @@ def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[
         yield f"Inbound connections from: {inbound}"
     if backend:
         policy = backend.get("policy", "")
-        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {verdict(_POLICIES, backend)}", "")
+        verdicts = _CLOUD_POLICIES if "units" in backend else _POLICIES
+        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {verdict(verdicts, backend)}", "")
 
 
 def _reach(groups: Iterable[Mapping[str, Any]]) -> str:
@@ -158,3 +169,13 @@ def _timers(timers: Iterable[Mapping[str, Any]], backend: Mapping[str, Any]) -> 
 def _not_rules(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         yield from wrapped(f"{entry['vendor']}: {entry['title']}: {entry['why']}", "  ")
+
+
+def _units(units: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield C{(quota, what is used of it, what the exact list takes)}."""
+    for unit in units:
+        used = f"{unit['after']:,}" if "after" in unit else f"{unit['need']:,} needed"
+        if "after" in unit and unit.get("before") != unit["after"]:
+            used = f"{unit.get('before', 0):,} -> {used}"
+        exact = f"{unit['exact']:,} if exact" if unit.get("exact", unit.get("need")) != unit.get("need") else ""
+        yield unit["quota"], f"{used} of {unit['limit']:,}", exact

@@ -13,17 +13,35 @@ from ._addresses import is_address
 from ._names import Domain, widened
 from ._summary_text import Reach, count, format_services, verdict
 
-_BY_NAME = {"dnsmasq": "enforced by learned name", "resolve": "enforced by resolved name"}
+_BY_NAME = {
+    "dnsmasq": "enforced by learned name",
+    "resolve": "enforced by resolved name",
+    "fqdn": "enforced by name",
+}
+_LOOKED_UP = {"resolve": " (looked up once, when this was applied)", "fqdn": " (looked up by the firewall itself)"}
 _NOT = "not enforced"
 _UNOPENED = {
     "deny": "these stay blocked, except where an allowed address covers them",
     "audit": "counted and logged like all that is not allowed, and not stopped",
     "unmanaged": "nothing is opened for these",
 }
-_WHY = {"resolve": "a wildcard cannot be looked up"}
+_WHY = {"resolve": "a wildcard cannot be looked up", "fqdn": "a wildcard cannot be looked up"}
+_UNINVITED = {False: "nothing that comes in is stopped here", True: "these are egress rules"}
 _REPORTED = "names are reported only"
 
 Entries = Sequence[Mapping[str, Any]]
+
+
+def followed(backend: Mapping[str, Any]) -> str:
+    """Return what the backend makes of names, in the words of C{_names.domains}."""
+    mode = str(backend.get("names", ""))
+    return "resolve" if mode == "fqdn" else mode  # exact names only, both
+
+
+def _asking(text: str) -> set[str]:
+    """Return the vendors that a text of C{backend["widened"]} ends in: C{... (zoom: media, kudo: media)}."""
+    _text, _open, labels = text.rpartition(" (")
+    return {label.partition(":")[0].strip() for label in labels.rstrip(")").split(",")}
 
 
 def enforcement(
@@ -45,15 +63,19 @@ def enforcement(
     own = [domain for domain in learned if names & {*domain.patterns}]
     enforced = names & {pattern for domain in own for pattern in domain.patterns}
     if enforced:
-        yield _BY_NAME[backend["names"]], ", ".join(sorted(enforced))
+        how = _LOOKED_UP.get(backend["names"], "") if "units" in backend else ""
+        yield _BY_NAME[backend["names"]], ", ".join(sorted(enforced)) + how
     if backend.get("names") == "dnsmasq":
         more = (f"{', '.join(domain.patterns)}: {text}" for domain in own if (text := widened(domain)))
         if text := "; ".join(more):
             yield "widened", text
+    who = {entry["vendor"] for entry in outbound}
+    if number := sum(not who.isdisjoint(_asking(text)) for text in backend.get("widened", [])):
+        yield "widened", f"{count(number, 'opening', 'openings')} that nobody asked for, listed below"
 
     unopened = [
         *_idle(outbound, names - enforced, backend),
-        *_uninvited(inbound, "" if lets_in else invited),
+        *_uninvited(inbound, "" if lets_in else invited, _UNINVITED["units" in backend]),
         *_untimed(timers, backend),
     ]
     yield from ((_NOT, text) for text in unopened or ["nothing"])
@@ -80,10 +102,10 @@ def _idle(entries: Entries, names: set[str], backend: Mapping[str, Any]) -> Iter
         yield from _listed(entries, names)
 
 
-def _uninvited(entries: Entries, addresses: str) -> Iterator[str]:
+def _uninvited(entries: Entries, addresses: str, why: str) -> Iterator[str]:
     """Yield what may not come in, and why."""
     if addresses:
-        yield f"{addresses}: nothing that comes in is stopped here, so nothing is opened"
+        yield f"{addresses}: {why}, so nothing is opened"
     if names := _names(entries):
         yield "inbound: names never let anything in"
         yield from _listed(entries, names)

@@ -287,3 +287,49 @@ def test_a_backend_that_cannot_count_does_not_say_that_it_does(counts: bool, wor
     told = " ".join(" ".join(summarise({"name": "kudo", "regions": "all"}, backend=backend)).split())
     assert f"policy audit: all other egress is {words}, nothing is stopped" in told
     assert told.count("counted") == (2 if counts else 0)
+
+
+CLOUD = {"name": "AWS security groups", "policy": "deny", "names": "resolve", "timers": False, "inbound": False}
+USED = {"quota": "rules for IPv4 in 5 groups of 60", "before": 12, "after": 1250, "limit": 1300}
+WIDENED = [
+    "udp/3478 to 3.7.35.96/27: 32 addresses that nobody asked for (zoom: media)",
+    "tcp/443-5349 to 3.7.35.0/24: 4,905 ports that nobody asked for (kudo: media, zoom: media)",
+]
+
+
+def cloud(vendor: str = "zoom", **more: Any) -> list[str]:
+    return summarise({"name": vendor, "inbound": True}, backend={**CLOUD, "units": [], **more})
+
+
+@pytest.mark.parametrize(
+    ("unit", "cells"),
+    [
+        (USED, ["rules for IPv4 in 5 groups of 60", "12 -> 1,250 of 1,300"]),
+        ({**USED, "before": 1250}, ["rules for IPv4 in 5 groups of 60", "1,250 of 1,300"]),
+        ({"quota": "rules", "exact": 60, "need": 60, "limit": 60}, ["rules", "60 needed of 60"]),
+        ({"quota": "rules", "exact": 1248, "need": 60, "limit": 60}, ["rules", "60 needed of 60", "1,248 if exact"]),
+    ],
+)
+def test_quotas_say_what_is_used(unit: dict[str, Any], cells: list[str]) -> None:
+    lines = cloud(units=[unit])
+    start = lines.index("Quota")
+    assert [cell for cell in lines[start + 1].split("  ") if cell] == cells
+
+
+def test_each_opening_that_nobody_asked_for_is_listed_and_counted_by_vendor() -> None:
+    lines = cloud(widened=WIDENED)
+    start = lines.index("Open although nobody asked")
+    assert lines[start + 1 : start + 3] == [f"  {text}" for text in WIDENED]
+    assert becomes("zoom", lines)["widened"] == ["2 openings that nobody asked for, listed below"]
+    assert "widened" not in becomes("zoom", cloud(widened=["tcp/80 to 192.0.2.0/31: 1 address (kudo: zoom)"]))
+    assert not {"Quota", "Open although nobody asked"} & set(cloud(widened=[]))
+
+
+def test_a_cloud_says_when_names_are_looked_up_and_that_it_is_not_alone() -> None:
+    found = {mode: becomes("zoom", cloud(names=mode)) for mode in ("resolve", "fqdn")}
+    assert found["resolve"]["enforced by resolved name"] == ["zoom.us (looked up once, when this was applied)"]
+    assert found["fqdn"]["enforced by name"] == ["zoom.us (looked up by the firewall itself)"]
+    for told in found.values():
+        assert "a wildcard cannot be looked up: these stay blocked" in " ".join(told["not enforced"])
+        assert "49 prefixes: these are egress rules, so nothing is opened" in " ".join(told["not enforced"])
+    assert "policy deny: all other egress is stopped, unless other rules allow it" in " ".join(" ".join(cloud()).split())
