@@ -33,12 +33,12 @@ notes:
 
 EXAMPLES = r"""
 - name: The vendors of the catalog
-  ansible.builtin.debug:
-    msg: "{{ lookup('egress.allowlist.catalog') | list }}"
+  ansible.builtin.assert:
+    that: "'kudo' in lookup('egress.allowlist.catalog')"
 
 - name: The catalog and a folder of your own
-  ansible.builtin.debug:
-    msg: "{{ lookup('egress.allowlist.catalog', playbook_dir ~ '/vendors') | list }}"
+  ansible.builtin.assert:
+    that: "'acme' in lookup('egress.allowlist.catalog', playbook_dir ~ '/vendors')"
 """
 
 RETURN = r"""

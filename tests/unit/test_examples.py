@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples in the documentation of every filter, run as plays by ansible-playbook."""
+"""The examples in the documentation of every filter and lookup, run as plays by ansible-playbook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,21 @@ from ansible_collections.egress.allowlist.plugins.filter import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-FILTERS = sorted(path for path in (ROOT / "plugins" / "filter").glob("*.py") if path.stem != "__init__")
+FILTERS = sorted((ROOT / "plugins" / "filter").glob("[a-z]*.py"))
+LOOKUPS = sorted((ROOT / "plugins" / "lookup").glob("[a-z]*.py"))
+# What the examples of the lookup catalog find beside their playbook.
+VENDOR = {
+    "title": "Acme",
+    "sources": [{"id": "acme", "title": "Acme's ports", "date": "2026-01-01", "notices": "none"}],
+    "services": [
+        {
+            "name": "media",
+            "title": "Media",
+            "source": "acme",
+            "rows": [{"destination": "192.0.2.0/28", "ports": "443", "protocol": "TCP"}],
+        }
+    ],
+}
 
 
 def _text(path: Path, name: str) -> str:
@@ -36,22 +50,24 @@ def _text(path: Path, name: str) -> str:
 
 
 def _play(path: Path) -> list[dict[str, Any]]:
-    """Return the play of a filter's examples; none if they are not YAML, which the filter's own test then reports."""
+    """Return the play of a plugin's examples; none if they are not YAML, which the plugin's own test then reports."""
     try:
         tasks = yaml.safe_load(_text(path, "EXAMPLES"))
     except yaml.YAMLError:
         return []
     play = {"name": f"Examples of {path.stem}", "hosts": "localhost", "connection": "local", "gather_facts": False}
-    # All plays run on one host: a failed example must not keep the other filters' from running.
+    # All plays run on one host: a failed example must not keep the other plugins' from running.
     return [{**play, "ignore_errors": True, "tasks": tasks}]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """Run one playbook with a play for each filter, and return how it went."""
-    plays = [play for path in FILTERS for play in _play(path)]
+    """Run one playbook with a play for each plugin, and return how it went."""
+    plays = [play for path in (*FILTERS, *LOOKUPS) for play in _play(path)]
     playbook = tmp_path_factory.mktemp("examples") / "examples.yml"
     playbook.write_text(yaml.safe_dump(plays, allow_unicode=True, sort_keys=False))
+    playbook.with_name("vendors").mkdir()
+    playbook.with_name("vendors").joinpath("acme.yml").write_text(yaml.safe_dump({"catalog_acme": VENDOR}))
     ansible_playbook = Path(sys.executable).with_name("ansible-playbook")
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     return subprocess.run(
@@ -65,7 +81,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILTERS, *LOOKUPS], ids=lambda path: path.stem)
 def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None:
     tasks = yaml.safe_load(_text(path, "EXAMPLES"))
     assert any("ansible.builtin.assert" in task for task in tasks), "an example without an assertion proves nothing"
@@ -82,8 +98,18 @@ def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None
 def test_documentation_names_the_filter(path: Path) -> None:
     documentation = yaml.safe_load(_text(path, "DOCUMENTATION"))
     assert documentation["name"] == path.stem
-    assert "_input" in documentation["options"]
+    planning = "egress.allowlist.planning" in documentation.get("extends_documentation_fragment", [])
+    assert "_input" in documentation["options"] or planning, "the fragment has it"
     assert "_value" in yaml.safe_load(_text(path, "RETURN"))
+    assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
+
+
+@pytest.mark.parametrize("path", LOOKUPS, ids=lambda path: path.stem)
+def test_documentation_names_the_lookup(path: Path) -> None:
+    documentation = yaml.safe_load(_text(path, "DOCUMENTATION"))
+    assert documentation["name"] == path.stem
+    assert "_terms" in documentation["options"]
+    assert "_raw" in yaml.safe_load(_text(path, "RETURN"))
     assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
 
 
