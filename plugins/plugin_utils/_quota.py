@@ -6,20 +6,22 @@
 A quota admits so many prefixes and no more. Fewer than there are can only be had by wider ones. Which to widen is found
 exactly, by dynamic programming over the tree of prefixes: its leaves are the wanted prefixes, and each node above is
 the narrowest prefix around the leaves below. For each k a node knows what the cheapest cover of its leaves by k
-prefixes costs: for one prefix it is the node's own, for more the best split of k between its two sides.
+prefixes costs: for one prefix it is the node's own, for more the best split of k between its two sides. Lists that
+share a quota are split in the same way.
 """
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ._addresses import Range, collapse, format_prefix, parse_prefix, prefixes
+from ._addresses import BITS, Range, collapse, format_prefix, parse_prefix, prefixes
 
 # One network of IPv6 (/64) weighs as much as one address of IPv4: else no IPv6 prefix would ever be widened.
-_WEIGHTS = {4: 1 << 64, 6: 1}
-_BITS = {4: 32, 6: 128}
+WEIGHTS = {4: 1 << 64, 6: 1}
+_FEW = 16  # up to here trying all splits is quicker than looking where the best may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,15 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
     """The narrowest prefix around some wanted ones.
 
-    C{costs[k - 1]}: weight of the extra addresses of the cheapest cover by C{k} prefixes; C{sides}: empty for a leaf.
+    C{costs[k - 1]}: extra addresses of the cheapest cover by C{k} prefixes; C{sides}: empty for a leaf.
     """
 
     span: Range
-    wanted: int
     costs: list[int]
-    sides: tuple[_Node, ...] = ()
+    sides: tuple[Node, ...] = ()
 
 
 def fit_quota(wanted: Iterable[str], most: int) -> Fitted:
@@ -51,116 +52,229 @@ def fit_quota(wanted: Iterable[str], most: int) -> Fitted:
     IPv4 and IPv6 share the quota. Raises ValueError for what is not a prefix, and for a quota that not even the widest
     prefixes fit into.
     """
+    return fit_quotas({"": wanted}, most)[""]
+
+
+def fit_quotas(lists: Mapping[str, Iterable[str]], most: int) -> dict[str, Fitted]:
+    """Return the same for several lists that share one quota, by their names."""
     if most.__class__ is not int or most < 1:
         raise ValueError(f"quota '{most}' is not a number of prefixes: write a whole number from 1")
-    if isinstance(wanted, str):
-        raise ValueError(f"prefixes {wanted!r}: write a list")
-    ranges: dict[int, list[Range]] = {4: [], 6: []}
-    for prefix in wanted:
-        version, first, last = parse_prefix(prefix)
-        ranges[version].append((first, last))
-    leaves = {version: _minimal(version, found) for version, found in ranges.items() if found}
-    if len(leaves) > most:
-        raise ValueError("a quota of 1 has no room for IPv4 and IPv6: one prefix has one IP version")
-    trees = {version: _tree(found, 0, len(found), _WEIGHTS[version], most) for version, found in leaves.items()}
-    fitted: list[str] = []
-    extra: list[str] = []
-    addresses: dict[int, int] = {}
-    for version, share in _shares(trees, most).items():
-        spans = _cover(trees[version], share)
-        fitted += [format_prefix(version, first, _BITS[version] - (last - first).bit_length()) for first, last in spans]
-        gaps = _gaps(spans, leaves[version])
-        extra += [prefix for gap in gaps for prefix in prefixes(version, *gap)]
-        addresses[version] = sum(last - first + 1 for first, last in gaps)
-    return Fitted(fitted, extra, addresses)
+    found: dict[tuple[str, int], list[Range]] = {}
+    for name in sorted(lists):
+        for version, leaves in _leaves(lists[name]).items():
+            found[name, version] = leaves
+    if len(found) > most:
+        if len(lists) == 1:
+            raise ValueError("a quota of 1 has no room for IPv4 and IPv6: one prefix has one IP version")
+        raise ValueError(
+            f"a quota of {most} has no room for these {len(lists)} lists: they need {len(found)} prefixes or more, one "
+            "for each list and IP version"
+        )
+    if sum(map(len, found.values())) <= most:
+        counts = list(map(len, found.values()))
+        trees = {}
+    else:
+        # Equal lists are computed once.
+        trees = {(version, tuple(leaves)): grow(leaves) for (_name, version), leaves in found.items()}
+        tables = [
+            [cost * WEIGHTS[version] for cost in trees[version, tuple(leaves)].costs]
+            for (_name, version), leaves in found.items()
+        ]
+        counts = [1 + more for more in share(tables, most - len(found))]
+    fitted = {name: Fitted([], [], {}) for name in lists}
+    for ((name, version), leaves), count in zip(found.items(), counts, strict=True):
+        spans = leaves if count == len(leaves) else cover(trees[version, tuple(leaves)], count)
+        between = gaps(spans, leaves)
+        one = fitted[name]
+        one.prefixes.extend(format_span(version, span) for span in spans)
+        one.extra.extend(prefix for gap in between for prefix in prefixes(version, *gap))
+        one.addresses[version] = sum(last - first + 1 for first, last in between)
+    return fitted
 
 
-def check_widening(fitted: Fitted, at_most: int) -> None:
+def check_widening(fitted: Mapping[str, Fitted], at_most: int) -> None:
     """Raise ValueError where more than C{at_most} extra addresses are covered; it says how many, and where."""
     if at_most.__class__ is not int or at_most < 0:
         raise ValueError(f"widen_at_most '{at_most}' is not a number of addresses: write a whole number from 0")
-    extra = sum(fitted.addresses.values())
+    extra = in_addresses(
+        sum(WEIGHTS[version] * number for one in fitted.values() for version, number in one.addresses.items())
+    )
     if extra > at_most:
-        shown = ", ".join(fitted.extra[:5]) + (f" and {len(fitted.extra) - 5} more" if len(fitted.extra) > 5 else "")
+        listed = [f"{name}: {prefix}" if name else prefix for name, one in fitted.items() for prefix in one.extra]
+        shown = ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
         raise ValueError(
             f"{extra:,} addresses that nobody asked for would be opened, {at_most:,} are accepted: {shown}. "
             "Raise the quota, or accept that many with widen_at_most"
         )
 
 
-def _minimal(version: int, ranges: list[Range]) -> list[Range]:
-    """Return the fewest disjoint prefixes that cover exactly these ranges, as ranges."""
-    return [parse_prefix(prefix)[1:] for span in collapse(ranges) for prefix in prefixes(version, *span)]
+def in_addresses(weight: int) -> int:
+    """Return how many addresses of IPv4 weigh as much; what is begun counts."""
+    return -(-weight // WEIGHTS[4])
 
 
-def _tree(leaves: list[Range], low: int, high: int, weight: int, most: int) -> _Node:
-    """Return the tree of C{leaves[low:high]}, with the costs of up to C{most} prefixes."""
-    first, last = leaves[low][0], leaves[high - 1][1]
-    if high - low == 1:
-        return _Node((first, last), last - first + 1, [0])
-    bit = (first ^ last).bit_length() - 1  # the highest in which the leaves differ: it parts the two sides
-    start = first >> (bit + 1) << (bit + 1)
-    middle = bisect_left(leaves, (start | 1 << bit, 0), low, high)
-    sides = (_tree(leaves, low, middle, weight, most), _tree(leaves, middle, high, weight, most))
-    span, wanted = (start, start + (2 << bit) - 1), sides[0].wanted + sides[1].wanted
-    costs = _sum(sides[0].costs, sides[1].costs, most)
-    costs[0] = (span[1] - span[0] + 1 - wanted) * weight
-    return _Node(span, wanted, costs, sides)
+def format_span(version: int, span: Range) -> str:
+    """Return the text of a prefix that is given by its first and last address."""
+    return format_prefix(version, span[0], BITS[version] - (span[1] - span[0]).bit_length())
 
 
-def _sum(left: list[int], right: list[int], most: int) -> list[int]:
-    """Return C{costs[k - 1] = min(left[i - 1] + right[k - i - 1])} for k from 2 to C{most}; the first is left open."""
-    if len(left) < len(right):
-        left, right = right, left
-    costs = [1 << 200] * min(len(left) + len(right), most)
-    for start, cost in enumerate(right, 1):
-        end = min(start + len(left), len(costs))
-        # The one loop that takes time: without calls, all places of a share at once.
-        costs[start:end] = [
-            old if old < cost + new else cost + new for old, new in zip(costs[start:end], left, strict=False)
-        ]
-    return costs
+def grow(leaves: Sequence[Range], opened: Sequence[Range] | None = None) -> Node:
+    """Return the tree over C{leaves}: disjoint prefixes, ascending, as ranges; no two could be one.
+
+    opened: ranges, ascending and disjoint, that cost nothing because they are wanted anyway; the leaves, unless said.
+    """
+    free = leaves if opened is None else opened
+    starts = [first for first, _last in free]
+    before = [0, *itertools.accumulate(last - first + 1 for first, last in free)]
+
+    def up_to(address: int) -> int:
+        """Return how many addresses below C{address} cost nothing."""
+        number = bisect_left(starts, address)
+        return before[number] - (max(0, free[number - 1][1] - address + 1) if number else 0)
+
+    def node(low: int, high: int) -> Node:
+        first, last = leaves[low][0], leaves[high - 1][1]
+        if high - low == 1:
+            return Node((first, last), [0])
+        bit = (first ^ last).bit_length() - 1  # the highest in which the leaves differ: it parts the two sides
+        start = first >> (bit + 1) << (bit + 1)
+        middle = bisect_left(leaves, (start | 1 << bit, 0), low, high)
+        sides = (node(low, middle), node(middle, high))
+        end = start + (2 << bit)
+        own = end - start - (up_to(end) - up_to(start))
+        return Node((start, end - 1), [own, *_combined(sides[0].costs, sides[1].costs)], sides)
+
+    return node(0, len(leaves))
 
 
-def _split(node: _Node, count: int) -> int:
-    """Return how many of C{count} prefixes the left side gets."""
-    left, right = (side.costs for side in node.sides)
-    shares = range(max(1, count - len(right)), min(len(left), count - 1) + 1)
-    return min(shares, key=lambda share: left[share - 1] + right[count - share - 1])
-
-
-def _cover(node: _Node, count: int) -> list[Range]:
+def cover(node: Node, count: int) -> list[Range]:
     """Return the cheapest cover by C{count} prefixes."""
     if count == 1:
         return [node.span]
-    share = _split(node, count)
-    return _cover(node.sides[0], share) + _cover(node.sides[1], count - share)
+    left, right = node.sides
+    share_of_left = 1 + _split(left.costs, right.costs, count - 2, node.costs[count - 1])
+    return cover(left, share_of_left) + cover(right, count - share_of_left)
 
 
-def _shares(trees: dict[int, _Node], most: int) -> dict[int, int]:
-    """Return how many prefixes each IP version gets: no more than it can use, as few as cost the same."""
-    if len(trees) < 2:
-        return {version: _fewest(tree.costs, most) for version, tree in trees.items()}
-    both = _Node((0, 0), 0, _sum(trees[4].costs, trees[6].costs, most), (trees[4], trees[6]))
-    count = _fewest(both.costs, most)
-    share = _split(both, count)
-    return {4: share, 6: count - share}
-
-
-def _fewest(costs: list[int], most: int) -> int:
-    """Return the smallest number of prefixes with the least cost."""
-    return costs.index(min(costs[:most])) + 1
-
-
-def _gaps(spans: list[Range], leaves: list[Range]) -> list[Range]:
-    """Return what C{spans} cover and C{leaves} do not; both ascend, and each leaf lies in one span."""
+def gaps(spans: Sequence[Range], free: Sequence[Range]) -> list[Range]:
+    """Return what C{spans} cover and C{free} does not; both ascend and are disjoint."""
     found, number = [], 0
     for first, last in spans:
-        while number < len(leaves) and leaves[number][1] <= last:
-            if first < leaves[number][0]:
-                found.append((first, leaves[number][0] - 1))
-            first = leaves[number][1] + 1
+        while number < len(free) and free[number][1] < first:
+            number += 1
+        while number < len(free) and free[number][0] <= last:
+            if first < free[number][0]:
+                found.append((first, free[number][0] - 1))
+            first = free[number][1] + 1
+            if first > last:
+                break  # it may reach into the next span
             number += 1
         if first <= last:
             found.append((first, last))
     return found
+
+
+def share(tables: Sequence[Sequence[int]], spare: int) -> list[int]:
+    """Return which place of each table to take so that the places add up to no more than C{spare} and cost least.
+
+    Tables never ascend. Of what costs the same, the smallest places are taken.
+    """
+    sums = [[*tables[0][: spare + 1]]]
+    for table in tables[1:]:
+        sums.append(_combined(sums[-1], table[: spare + 1])[: spare + 1])
+    place = sums[-1].index(sums[-1][-1])
+    taken = []
+    for number in range(len(tables) - 1, 0, -1):
+        rest = _split(sums[number - 1], tables[number], place, sums[number][place])
+        taken.append(place - rest)
+        place = rest
+    return [place, *reversed(taken)]
+
+
+def _leaves(wanted: Iterable[str]) -> dict[int, list[Range]]:
+    """Return the fewest disjoint prefixes that cover exactly these, as ranges, by IP version."""
+    if isinstance(wanted, (str, Mapping)):
+        raise ValueError(f"prefixes {wanted!r}: write a list")
+    ranges: dict[int, list[Range]] = {4: [], 6: []}
+    for prefix in wanted:
+        version, first, last = parse_prefix(prefix)
+        ranges[version].append((first, last))
+    return {
+        version: [parse_prefix(prefix)[1:] for span in collapse(found) for prefix in prefixes(version, *span)]
+        for version, found in ranges.items()
+        if found
+    }
+
+
+def _split(left: Sequence[int], right: Sequence[int], place: int, cost: int) -> int:
+    """Return the first i with C{left[i] + right[place - i] == cost}."""
+    for number in range(max(0, place - len(right) + 1), min(len(left) - 1, place) + 1):
+        if left[number] + right[place - number] == cost:
+            return number
+    raise AssertionError("a cost that no split has")
+
+
+def _combined(left: Sequence[int], right: Sequence[int]) -> list[int]:
+    """Return C{costs[k] = min(left[i] + right[k - i])}."""
+    if len(left) < len(right):
+        left, right = right, left
+    if len(right) > _FEW:
+        return _bounded(left, right)
+    costs = [cost + right[0] for cost in left]
+    for start, cost in enumerate(right[1:], 1):
+        costs.append(left[-1] + cost)
+        costs[start:-1] = [
+            old if old < cost + new else cost + new for old, new in zip(costs[start:-1], left, strict=False)
+        ]
+    return costs
+
+
+def _bounded(left: Sequence[int], right: Sequence[int]) -> list[int]:
+    """Return the same for long tables.
+
+    No cost is below the convex hull of its table, and where the best sum of two hulls lies is known from their slopes.
+    From there on to both sides the sums of the hulls only ascend: the first that is no better than what was found ends
+    the search.
+    """
+    (low_left, slopes_left), (low_right, slopes_right) = _hull(left), _hull(right)
+    ends = len(left) - 1, len(right) - 1
+    costs = []
+    at = 0  # the place in left where the sum of the hulls is least
+    for total in range(len(left) + len(right) - 1):
+        best = left[at] + right[total - at]
+        for places in (range(at - 1, max(0, total - ends[1]) - 1, -1), range(at + 1, min(total, ends[0]) + 1)):
+            for place in places:
+                if low_left[place] + low_right[total - place] >= best:
+                    break
+                cost = left[place] + right[total - place]
+                if cost < best:
+                    best = cost
+        costs.append(best)
+        if at < ends[0]:
+            other = total - at
+            if other == ends[1]:
+                at += 1
+            else:
+                (fall, run), (other_fall, other_run) = slopes_left[at], slopes_right[other]
+                if fall * other_run <= other_fall * run:
+                    at += 1
+    return costs
+
+
+def _hull(costs: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the lower convex hull, rounded down, at each place, and its slope C{(rise, run)} behind each place."""
+    corners: list[int] = []
+    for place, cost in enumerate(costs):
+        while len(corners) > 1:
+            one, two = corners[-2], corners[-1]
+            if (costs[two] - costs[one]) * (place - two) < (cost - costs[two]) * (two - one):
+                break
+            corners.pop()
+        corners.append(place)
+    low: list[int] = []
+    slopes: list[tuple[int, int]] = []
+    for one, two in itertools.pairwise(corners):
+        rise, run = costs[two] - costs[one], two - one
+        low += [costs[one] + rise * step // run for step in range(run)]
+        slopes += [(rise, run)] * run
+    return [*low, costs[-1]], slopes

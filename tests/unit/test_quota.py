@@ -9,7 +9,17 @@ import ipaddress
 import itertools
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._quota import Fitted, check_widening, fit_quota
+from ansible_collections.egress.allowlist.plugins.plugin_utils import _quota
+from ansible_collections.egress.allowlist.plugins.plugin_utils._quota import (
+    Fitted,
+    check_widening,
+    cover,
+    fit_quota,
+    fit_quotas,
+    gaps,
+    grow,
+    share,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +30,10 @@ DOCUMENTS = documents_directory()
 # For Zoom's list of 312 prefixes (SecureVideo's page of 2022): extra addresses by quota.
 ZOOM = {312: 0, 300: 96, 250: 1_440, 200: 5_504, 150: 19_104, 100: 177_536, 75: 2_923_728, 60: 35_755_471}
 SMALL = ipaddress.ip_network("192.0.2.0/28")
+
+
+TINY = ipaddress.ip_network("192.0.2.0/29")
+TINY_COVERS = [frozenset(map(str, part)) for length in range(29, 33) for part in TINY.subnets(new_prefix=length)]
 
 
 def addresses(prefixes: list[str]) -> set[str]:
@@ -48,6 +62,95 @@ def test_no_cover_is_cheaper(places: set[int], most: int) -> None:
     assert wanted <= addresses(fitted.prefixes)
     assert addresses(fitted.extra) == addresses(fitted.prefixes) - wanted
     assert sum(fitted.addresses.values()) == cheapest(wanted, most)
+
+
+def cheapest_by_count(wanted: frozenset[str]) -> dict[int, int]:
+    """Return the fewest extra addresses for each number of prefixes, by trying all sets of them in a tiny network."""
+    useful = [cover for cover in TINY_COVERS if cover & wanted]
+    found: dict[int, int] = {}
+    for count in range(1, 5):
+        for chosen in itertools.combinations(useful, count):
+            union = frozenset().union(*chosen)
+            if wanted <= union:
+                found[count] = min(found.get(count, 99), len(union - wanted))
+    return found
+
+
+@given(st.lists(st.frozensets(st.integers(0, 7), min_size=1), min_size=2, max_size=3), st.integers(0, 6))
+def test_no_split_of_a_shared_quota_is_cheaper(places: list[frozenset[int]], spare: int) -> None:
+    wanted = {f"list {number}": frozenset(str(TINY[place]) for place in one) for number, one in enumerate(places)}
+    most = len(wanted) + spare
+    best = min(
+        sum(costs)
+        for shares in itertools.product(*(cheapest_by_count(one).items() for one in wanted.values()))
+        if sum(count for count, _cost in shares) <= most
+        for costs in [[cost for _count, cost in shares]]
+    )
+    fitted = fit_quotas({name: sorted(one) for name, one in wanted.items()}, most)
+    assert list(fitted) == list(wanted)
+    assert sum(len(one.prefixes) for one in fitted.values()) <= most
+    for name, one in fitted.items():
+        assert wanted[name] <= addresses(one.prefixes)
+        assert addresses(one.extra) == addresses(one.prefixes) - wanted[name]
+        assert sum(one.addresses.values()) == len(addresses(one.extra))
+    assert sum(sum(one.addresses.values()) for one in fitted.values()) == best
+
+
+DESCENDING = st.lists(st.integers(0, 40), min_size=1, max_size=60).map(
+    lambda falls: [sum(falls[n:]) for n in range(len(falls))]
+)
+
+
+@given(DESCENDING, DESCENDING)
+def test_the_search_between_hulls_misses_nothing(left: list[int], right: list[int]) -> None:
+    tried = [
+        min(left[place] + right[total - place] for place in range(len(left)) if 0 <= total - place < len(right))
+        for total in range(len(left) + len(right) - 1)
+    ]
+    assert _quota._bounded(left, right) == tried
+    assert _quota._combined(left, right) == tried
+
+
+@given(st.lists(DESCENDING.map(lambda costs: costs[:5]), min_size=1, max_size=4), st.integers(0, 20))
+def test_shares_cost_least_and_are_no_larger_than_they_must_be(tables: list[list[int]], spare: int) -> None:
+    places = itertools.product(*(range(len(table)) for table in tables))
+    tried = {
+        (sum(table[place] for table, place in zip(tables, taken, strict=True)), sum(taken))
+        for taken in places
+        if sum(taken) <= spare
+    }
+    taken = share(tables, spare)
+    assert (sum(table[place] for table, place in zip(tables, taken, strict=True)), sum(taken)) == min(tried)
+
+
+SPACE = st.frozensets(st.integers(0, 63), max_size=40)
+
+
+def spans(numbers: frozenset[int]) -> list[tuple[int, int]]:
+    """Return runs of numbers as ranges."""
+    firsts = sorted(number for number in numbers if number - 1 not in numbers)
+    return [(first, next(n for n in itertools.count(first) if n + 1 not in numbers)) for first in firsts]
+
+
+@given(SPACE, SPACE)
+def test_gaps(covered: frozenset[int], free: frozenset[int]) -> None:
+    found = gaps(spans(covered), spans(free))
+    assert found == sorted(found)
+    numbers = [number for first, last in found for number in range(first, last + 1)]
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) == covered - free
+
+
+@given(st.frozensets(st.integers(0, 31), min_size=1, max_size=12), SPACE)
+def test_what_is_open_anyway_costs_nothing(wanted: frozenset[int], others: frozenset[int]) -> None:
+    leaves = [(n, n) for n in sorted(wanted) if n ^ 1 not in wanted]
+    if not leaves:
+        return
+    free = frozenset(first for first, _last in leaves) | others
+    tree = grow(leaves, spans(free))
+    for count, cost in enumerate(tree.costs, 1):
+        covered = [number for first, last in cover(tree, count) for number in range(first, last + 1)]
+        assert cost == len(frozenset(covered) - free)
 
 
 @pytest.mark.skipif(DOCUMENTS is None, reason="the vendors' documents are not on this machine")
@@ -87,6 +190,22 @@ def test_both_families_share_the_quota() -> None:
 
 def test_nothing_needs_nothing() -> None:
     assert fit_quota([], 1) == Fitted([], [], {})
+    assert fit_quotas({}, 1) == {}
+    assert fit_quotas({"web": [], "media": ["192.0.2.0/32"]}, 1) == {
+        "web": Fitted([], [], {}),
+        "media": Fitted(["192.0.2.0/32"], [], {4: 0}),
+    }
+
+
+def test_one_quota_below_at_and_above() -> None:
+    wanted = {"web": ["192.0.2.0", "192.0.2.2"], "media": ["198.51.100.0", "198.51.100.8"]}
+    assert [fit_quotas(wanted, most)["media"].addresses for most in (5, 4)] == [{4: 0}, {4: 0}]
+    fitted = fit_quotas(wanted, 3)
+    assert (fitted["web"].prefixes, fitted["web"].addresses) == (["192.0.2.0/30"], {4: 2})
+    assert fitted["media"].addresses == {4: 0}
+    assert fit_quotas(wanted, 2)["media"].prefixes == ["198.51.100.0/28"]
+    with pytest.raises(ValueError, match=r"a quota of 1 has no room for these 2 lists: they need 2 prefixes or more"):
+        fit_quotas(wanted, 1)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +229,21 @@ def test_more_than_is_accepted_is_refused() -> None:
     fitted = fit_quota([f"192.0.2.{n * 8}/32" for n in range(8)], 1)
     with pytest.raises(ValueError, match=r"^56 addresses that nobody asked for would be opened, 55 are accepted: "
                        r"192\.0\.2\.1/32, 192\.0\.2\.2/31, 192\.0\.2\.4/30, .* and 19 more\. Raise"):  # fmt: skip
-        check_widening(fitted, 55)
-    check_widening(fitted, 56)
+        check_widening({"": fitted}, 55)
+    check_widening({"": fitted}, 56)
+    with pytest.raises(ValueError, match=r"are accepted: media: 192\.0\.2\.1/32, media: 192"):
+        check_widening({"media": fitted}, 55)
     for wrong in (-1, True, "5"):
         with pytest.raises(ValueError, match=rf"widen_at_most '{wrong}' is not a number of addresses"):
-            check_widening(fitted, wrong)  # type: ignore[arg-type]
+            check_widening({"": fitted}, wrong)  # type: ignore[arg-type]
+
+
+def test_a_network_of_ipv6_counts_as_one_address() -> None:
+    fitted = fit_quota(["192.0.2.0", "192.0.2.3", "2001:db8::/64", "2001:db8:0:2::/64"], 2)
+    assert fitted.addresses == {4: 2, 6: 2 * 2**64}
+    check_widening({"": fitted}, 4)
+    with pytest.raises(ValueError, match=r"^4 addresses that nobody asked for would be opened, 3 are accepted"):
+        check_widening({"": fitted}, 3)
+    # Less than a network is not nothing.
+    with pytest.raises(ValueError, match=r"^1 addresses"):
+        check_widening({"": fit_quota(["2001:db8::", "2001:db8::3"], 1)}, 0)
