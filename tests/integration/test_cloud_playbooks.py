@@ -1,0 +1,84 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plays for clouds, as far as they go without a cloud: names looked up on the controller, and what stops a play."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import systems
+from tests.support.module_host import row
+from tests.support.namespaces import Namespace
+from tests.support.zone import SILENT, Zone
+
+CLOUDS = ("aws", "azure", "gcp", "openstack")
+NAMES = ["api.kudo.com", "media.kudo.com", "none.kudo.com", "inside.kudo.com", "*.zoom.us"]
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+
+class Controller:
+    """A controller in a namespace whose only name server is a zone of the test's."""
+
+    def __init__(self, space: Namespace, folder: Path) -> None:
+        self.space, self._folder = space, folder
+        # A search domain in which every name exists: it must not matter.
+        resolv = "nameserver 127.0.0.1\nsearch corp.example\noptions timeout:1 attempts:1\n"
+        space.script(f"printf '%s' '{resolv}' > /etc/resolv.conf\nprintf 'hosts: dns\\n' > /etc/nsswitch.conf")
+        self.zone = Zone(space, ["127.0.0.1"])
+        self.zone.put("api.kudo.com", "52.84.0.10", "52.84.0.9", "2600:9000::1")
+        self.zone.alias("media.kudo.com", "edge.example.net")
+        self.zone.put("edge.example.net", "52.84.0.11")
+        self.zone.put("inside.kudo.com", "10.0.0.1", "fd00::1")
+        self.zone.put("none.kudo.com.corp.example", "52.84.0.66")
+
+    def resolve(self, *names: str) -> subprocess.CompletedProcess[str]:
+        """Run a play that looks up the names of an allowlist and prints what it got."""
+        found = "lookup('egress.allowlist.resolve', allowlist, tries=2, seconds=8)"
+        task = {
+            "ansible.builtin.debug": {"msg": "{{ 'FOUND=' ~ (" + found + " | to_json) ~ '=' }}"},
+            "vars": {"allowlist": "{{ rows | egress.allowlist.expand_rows | egress.allowlist.merge_vendors }}"},
+        }
+        play = {"hosts": "localhost", "gather_facts": False, "vars": {"rows": [row(name) for name in names]}}
+        playbook = self._folder / "resolve.yml"
+        playbook.write_text(yaml.safe_dump([{**play, "tasks": [task]}]))
+        return systems.play(self.space, playbook)
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[Controller]:
+    space = Namespace()
+    made = Controller(space, tmp_path)
+    yield made
+    made.zone.close()
+    space.close()
+
+
+def test_names_are_looked_up_on_the_controller(controller: Controller) -> None:
+    done = controller.resolve(*NAMES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.split("FOUND=")[1].split("=")[0].replace('\\"', '"')) == {
+        "api.kudo.com": ["52.84.0.9", "52.84.0.10", "2600:9000::1"],
+        "media.kudo.com": ["52.84.0.11"],
+        "none.kudo.com": [],
+        "inside.kudo.com": [],
+    }
+    assert {kind for name, kind in controller.zone.asked if name == "api.kudo.com"} == {"A", "AAAA"}
+    assert not [name for name, _kind in controller.zone.asked if name.endswith(("corp.example", "zoom.us"))]
+
+
+@pytest.mark.parametrize("how", ["SERVFAIL", SILENT])
+def test_a_name_without_an_answer_stops_the_play(controller: Controller, how: str) -> None:
+    controller.zone.fail("media.kudo.com", how)
+    done = controller.resolve(*NAMES)
+    assert done.returncode == 2
+    assert "1 name has no answer" in done.stdout
+    assert "media.kudo.com (acme: calls): Temporary failure" in done.stdout
+    assert "api.kudo.com (" not in done.stdout
