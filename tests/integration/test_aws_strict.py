@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.support.aws_account import Space, opened, opened_in
 from tests.support.aws_server import Limits, StrictAws, serve
 
 
@@ -310,3 +314,55 @@ def test_a_group_is_known_after_a_while(aws: StrictAws, world: World) -> None:
     assert code(world.ec2.authorize_security_group_egress, **given) == "InvalidGroup.NotFound"
     world.ec2.authorize_security_group_egress(**given)
     assert late in str(world.ec2.describe_security_groups()["SecurityGroups"])
+
+
+PACKETS = st.lists(
+    st.tuples(
+        st.sampled_from(["tcp", "udp", "-1"]),
+        st.sampled_from([0, 1, 2, 65534]),
+        st.sampled_from([2, 3, 65535]),
+        st.sampled_from(["192.0.2.0/29", "192.0.2.0/31", "192.0.2.2/31", "192.0.2.4/30", "192.0.2.7/32", "::/0"]),
+    ).filter(lambda found: found[1] <= found[2]),
+    max_size=4,
+)
+
+
+def held(rules: list[tuple[str, int, int, str]], protocol: str, port: int, address: str) -> bool:
+    return any(
+        (name == "-1" or (name == protocol and first <= port <= last))
+        and ip_network(address).subnet_of(ip_network(network))
+        for name, first, last, network in rules
+        if ":" not in network
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(one=PACKETS, two=PACKETS)
+def test_sets_of_packets(one: list, two: list) -> None:
+    """Compared with asking for one packet after the other."""
+    left, right = Space.of(one), Space.of(two)
+    both, apart, either = left & right, left - right, left | right
+    assert (left == right) == (not (apart or right - left))
+    for protocol in ("tcp", "udp"):
+        for port in (0, 1, 2, 3, 65533, 65535):
+            for address in (f"192.0.2.{number}" for number in range(9)):
+                packet = Space.of([(protocol, port, port, f"{address}/32")])
+                in_one, in_two = held(one, protocol, port, address), held(two, protocol, port, address)
+                assert (not packet - both) == (in_one and in_two)
+                assert (not packet - apart) == (in_one and not in_two)
+                assert (not packet - either) == (in_one or in_two)
+
+
+def test_what_is_open_is_read_from_rules_and_lists(aws: StrictAws, world: World) -> None:
+    listed = world.new_list(100, 120)
+    more = [{"Cidr": cell["CidrIp"]} for cell in v4(20, start=100)]
+    world.ec2.modify_managed_prefix_list(PrefixListId=listed, AddEntries=more, CurrentVersion=1)
+    aws.limits = Limits(rules=200)
+    world.allow(tcp(PrefixListIds=[{"PrefixListId": listed}]), tcp(80, Ipv6Ranges=v6(2)))
+    expected = [("tcp", 443, 443, cell["CidrIp"]) for cell in v4(120)]
+    expected += [("tcp", 80, 80, cell["CidrIpv6"]) for cell in v6(2)]
+    found = opened(world.ec2, world.group)
+    assert found == Space.of(expected) == opened_in(aws.memory, world.group)
+    assert (found & Space.of([("tcp", 1, 443, "0.0.0.0/0")])).addresses() == 120
+    (other,) = world.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
+    assert opened(world.ec2, other["GroupId"]) == Space.of([("-1", None, None, "0.0.0.0/0")])
