@@ -1,0 +1,172 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speak to Neutron through openstacksdk: who we are, requests with back-off, lists with paging."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
+
+_BUSY = (429, 502, 503, 504)  # said before anything is done, or of what a fresh read shows
+_LOST = (404, 409, 412)  # what was read is not what is there now
+_OVER_QUOTA = ("OverQuota", "QuotaExceeded")
+_ATTEMPTS = 7
+_LONGEST = 30  # seconds between two attempts
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SINGLE = ("auth", "auth_type", "region_name", "validate_certs", "ca_cert", "client_cert", "client_key", "api_timeout")
+
+CONNECTION = {
+    "cloud": {"type": "raw"},
+    "auth": {"type": "dict", "no_log": True},
+    "auth_type": {"type": "str"},
+    "region_name": {"type": "str"},
+    "validate_certs": {"type": "bool", "aliases": ["verify"]},
+    "ca_cert": {"type": "str", "aliases": ["cacert"]},
+    "client_cert": {"type": "str", "aliases": ["cert"]},
+    "client_key": {"type": "str", "aliases": ["key"], "no_log": True},
+    "api_timeout": {"type": "int"},
+    "interface": {
+        "type": "str",
+        "choices": ["admin", "internal", "public"],
+        "default": "public",
+        "aliases": ["endpoint_type"],
+    },
+    "sdk_log_path": {"type": "str"},
+    "sdk_log_level": {"type": "str", "choices": ["INFO", "DEBUG"], "default": "INFO"},
+}
+
+
+class ApiError(Exception):
+    """What Neutron refused, in its words."""
+
+
+class Conflict(ApiError):
+    """Somebody else was quicker: read again."""
+
+
+def connect(sdk, params):
+    """Return a connection as the options say; raises Refused for options that contradict each other."""
+    if params["sdk_log_path"]:
+        debug = params["sdk_log_level"] == "DEBUG"
+        sdk.enable_logging(debug=debug, http_debug=debug, path=params["sdk_log_path"])
+    cloud = params["cloud"]
+    if isinstance(cloud, dict):
+        beside = [option for option in _SINGLE if params[option] is not None]
+        if beside:
+            raise Refused(f"cloud is a whole configuration: {', '.join(beside)} cannot stand beside it")
+        return sdk.connect(**cloud)
+    return sdk.connect(
+        cloud=cloud,
+        auth_type=params["auth_type"],
+        auth=params["auth"],
+        region_name=params["region_name"],
+        verify=params["validate_certs"],
+        cacert=params["ca_cert"],
+        cert=params["client_cert"],
+        key=params["client_key"],
+        api_timeout=params["api_timeout"],
+        interface=params["interface"],
+    )
+
+
+class Neutron:
+    """The networking API of one project. C{calls} counts the requests, C{writes} those that change something."""
+
+    def __init__(self, connection, project, sleep=time.sleep):
+        self._connection, self._sleep = connection, sleep
+        self.calls = self.writes = 0
+        self.project = self._project(project)
+
+    def _project(self, wanted):
+        """Return the id of the project: the one that is named, else the one that we are in."""
+        if not wanted:
+            own = self._connection.session.get_project_id()
+            if not own:
+                raise Refused("the credentials belong to no project: name one with the option project")
+            return own
+        if _ID.fullmatch(wanted):
+            return wanted
+        try:
+            found = self._connection.identity.find_project(wanted, ignore_missing=True)
+        except Exception:
+            # Who may not ask Keystone about projects, or has none, must name the id: Neutron then judges it.
+            return wanted
+        if found is None:
+            raise Refused(f"there is no project '{wanted}': write the name or the id of one that these credentials see")
+        return found.id
+
+    def request(self, method, path, body=None, query=None, revision=None):
+        """Return what Neutron answers, as a dict.
+
+        C{revision}: do it only while the thing has this revision. Raises Conflict where the thing is not as it was
+        read, ApiError for all else that is refused.
+        """
+        options = {"raise_exc": False, "skip_cache": True, "connect_retries": 3}
+        if body is not None:
+            options["json"] = body
+        if query:
+            options["params"] = query
+        if revision is not None:
+            options["headers"] = {"If-Match": f"revision_number={revision}"}
+        for attempt in range(_ATTEMPTS):
+            self.calls += 1
+            response = self._connection.network.request(path, method, **options)
+            if response.status_code not in _BUSY or attempt == _ATTEMPTS - 1:
+                break
+            self._sleep(_pause(response, attempt))
+        if response.status_code < 400:
+            self.writes += method != "GET"
+            return response.json() if response.content else {}
+        kind, text = _reason(response)
+        message = f"{method} {path}: {response.status_code}: {text}"
+        if method != "GET" and response.status_code in _LOST and kind not in _OVER_QUOTA:
+            raise Conflict(message)
+        raise ApiError(message)
+
+    def listed(self, path, key, **query):
+        """Return all of a list, however many pages it has."""
+        found = []
+        while True:
+            answer = self.request("GET", path, query=query)
+            found += answer[key]
+            links = [link for link in answer.get(f"{key}_links") or [] if link.get("rel") == "next"]
+            if not links or not answer[key]:
+                return found
+            query = {**query, "marker": answer[key][-1]["id"]}
+
+    def extensions(self):
+        """Return the aliases of what this Neutron knows."""
+        return {extension["alias"] for extension in self.request("GET", "/extensions")["extensions"]}
+
+    def quotas(self):
+        """Return C{{resource: (limit, used)}} of the project, a limit of -1 is none; empty where it is not told."""
+        try:
+            told = self.request("GET", f"/quotas/{self.project}/details.json")["quota"]
+        except ApiError:
+            return {}
+        return {
+            resource: (int(quota["limit"]), int(quota["used"]) + int(quota.get("reserved") or 0))
+            for resource, quota in told.items()
+            if isinstance(quota, dict)
+        }
+
+
+def _pause(response, attempt):
+    """Return the seconds until the next attempt: as Neutron says, else twice as long each time."""
+    asked = response.headers.get("Retry-After", "")
+    return min(float(asked) if asked.isdigit() else 0.5 * 2**attempt, _LONGEST)
+
+
+def _reason(response):
+    """Return the kind of an error, and its text."""
+    try:
+        error = response.json()
+    except ValueError:
+        return "", response.text.strip()[:300] or response.reason
+    error = error.get("NeutronError", error) if isinstance(error, dict) else error
+    if isinstance(error, dict):
+        return error.get("type", ""), error.get("message") or str(error)
+    return "", str(error)

@@ -1,0 +1,173 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call of the module does: read, compare, check the quota, write, read again."""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import (
+    TRIES,
+    Refused,
+    restricts_nothing,
+    result,
+    unit,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack import ApiError, Conflict
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_group import (
+    GROUPS,
+    QUOTAS,
+    RULES,
+    State,
+    Todo,
+    users,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules import Wanted, in_words, opened
+
+_SHOWN = 5  # rules or ports of others that a message lists
+_NO_GROUPS = "this cloud has no address groups (extension address-group)"
+
+
+class Run:
+    """One call."""
+
+    def __init__(self, neutron, name, check):
+        self._neutron, self._name, self._check = neutron, name, check
+        self._known = neutron.extensions()
+        self._wanted = Wanted(name, [], False)
+        self._first = None
+        self._before, self._after, self._used, self._notes = [], [], {}, []
+        self._own = {"id": "", "widened": []}
+
+    def present(self, plan):
+        """Make the cloud have what the plan says. Raises Refused where that cannot be done, or ApiError."""
+        forms = plan["forms"]
+        grouped = "groups" in forms and "address-group" in self._known
+        if not grouped and "rules" not in forms:
+            raise Refused(f"{_NO_GROUPS}: set address_groups to auto or never")
+        form = forms["groups" if grouped else "rules"]
+        if form["refused"]:
+            raise Refused(f"{_NO_GROUPS}: {form['refused']}")
+        self._own.update(form="groups" if grouped else "rules", widened=form["widened"])
+        self._wanted = Wanted(self._name, form["parts"], grouped)
+        self._keep(plan["policy"], plan["notes"])
+
+    def absent(self):
+        """Remove what we made; a group in which others have rules stays, without ours."""
+        last = None
+        for _attempt in range(TRIES):
+            state = self._read()
+            if not state.group and not state.sets:
+                self._end(state, [], state.used())
+                return
+            self._refuse_used(state)
+            if state.group and (state.foreign() or state.ingress):
+                self._keep("unmanaged", ["the security group stays, without what is ours: others have rules in it"])
+                return
+            if self._check:
+                rules = sum(map(len, state.have.values()))
+                self._end(None, [], state.used({RULES: -rules, GROUPS: -1} if state.group else {}))
+                return
+            try:
+                self._remove(state)
+            except Conflict as error:
+                last = error
+        raise self._disturbed(last)
+
+    def result(self, module, stopped=False):
+        """Return what the module returns; of a call that was C{stopped} what can be read of it."""
+        if stopped:
+            try:
+                state = self._read()
+                self._end(state, [], state.used())
+            except (ApiError, Refused):
+                self._after = self._before
+        units = [
+            unit(quota, self._first.quotas[resource][1], self._used[resource], self._first.quotas[resource][0])
+            for resource, quota in QUOTAS.items()
+            if resource in self._used
+        ]
+        told = result(module, self._before, self._after, self._notes, units, self._neutron.calls)
+        return {**told, **self._own, "changed": told["changed"] or self._neutron.writes > 0}
+
+    def _read(self):
+        state = State(self._neutron, self._name, self._known)
+        if self._first is None:
+            self._first, self._before = state, state.lines(self._wanted)
+        return state
+
+    def _end(self, state, notes, used, after=()):
+        self._after = state.lines(self._wanted) if state else after
+        self._used, self._notes = used, notes
+        self._own["id"] = state.group["id"] if state and state.group else ""
+
+    def _keep(self, policy, notes):
+        """Read and write until nothing is to do."""
+        last = None
+        for _attempt in range(TRIES + 1):
+            state = self._read()
+            todo = Todo(state, self._wanted, policy)
+            told = [*notes, *todo.keep_used(self._neutron), *self._standing(state, policy)]
+            if not todo:
+                self._end(state, told, state.used())
+                return
+            steps = todo.steps()
+            if self._check:
+                self._end(None, told, todo.units(), todo.lines())
+                self._own["id"] = state.group["id"] if state.group else ""
+                return
+            try:
+                todo.write(self._neutron, steps)
+            except Conflict as error:
+                last = error
+        raise self._disturbed(last)
+
+    def _disturbed(self, last):
+        why = f": {last}" if last else ""
+        return ApiError(f"somebody else changes the security group '{self._name}' at the same time{why}")
+
+    def _standing(self, state, policy):
+        """Return notes on what else lets packets out of this group."""
+        notes, wanted = [], self._wanted.rules
+        if policy != "deny" and wanted and (not state.group or state.policy == "deny" or state.defaults()):
+            notes.append(restricts_nothing("the default rule of the security group"))
+        others = [one for key in state.foreign() if key not in wanted for one in opened(key, state.prefixes())]
+        if others:
+            shown = "; ".join(in_words(one, "") for one in others[:_SHOWN])
+            more = f"; and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            notes.append(f"egress rules of others in the security group stay: {shown}{more}")
+        same = sum(key in wanted for key in state.foreign())
+        if same:
+            notes.append(f"{same} of the rules are there already, made by others: they stay theirs")
+        return notes
+
+    def _refuse_used(self, state):
+        """Raise Refused where something refers to what is to be removed."""
+        if state.group:
+            group = state.group["id"]
+            ports = self._neutron.listed("/ports", "ports", security_groups=group)
+            held = [port["id"] for port in ports if group in port.get("security_groups", ())]
+            if held:
+                shown = ", ".join(held[:_SHOWN]) + (" ..." if len(held) > _SHOWN else "")
+                raise Refused(
+                    f"the security group '{self._name}' is attached to {len(held)} ports: {shown}; detach it first"
+                )
+            rules = self._neutron.listed("/security-group-rules", "security_group_rules", remote_group_id=group)
+            other = {rule["security_group_id"] for rule in rules if rule.get("remote_group_id") == group} - {group}
+            if other:
+                raise Refused(
+                    f"rules of other security groups refer to '{self._name}' and would go with it: remove them from "
+                    + ", ".join(sorted(other))
+                )
+        own = {rule["id"] for found in state.ours().values() for rule in found}
+        for name, one in state.sets.items():
+            found = users(self._neutron, one, own)
+            if found:
+                raise Refused(f"rule {found[0]['id']}, which is not ours, refers to the address group '{name}'")
+
+    def _remove(self, state):
+        """Remove the group with its rules, then the address groups that they referred to."""
+        if state.group:
+            revision = state.group.get("revision_number") if "revision-if-match" in self._known else None
+            self._neutron.request("DELETE", f"/security-groups/{state.group['id']}", revision=revision)
+        for one in state.sets.values():
+            self._neutron.request("DELETE", f"/address-groups/{one['id']}")
