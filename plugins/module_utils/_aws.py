@@ -1,0 +1,264 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our security groups in an account of AWS, as they are read and written.
+
+A group is ours when its tag C{egress.allowlist} is the name of the selection, a rule in it when its description ends in
+our mark. In check mode writes change what is remembered here, and are not sent.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, count, version
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, Refused, line
+
+MARK = " (egress.allowlist)"
+TAG = "egress.allowlist"
+POLICY = TAG + ":policy"  # of a group: whether we took its default rule away
+DESCRIPTION = "What vendors ask to be allowed, managed by the Ansible collection egress.allowlist"
+
+
+class Api:
+    """Requests to EC2, counted. C{client}: of boto3, with retries; C{dry}: whether writes are only counted."""
+
+    def __init__(self, client, dry):
+        self._client, self._dry = client, dry
+        self.calls, self.writes = 0, 0
+        client.meta.events.register("before-send.ec2", self._count)
+
+    def _count(self, **_given):
+        self.calls += 1
+
+    def read(self, operation, key, **given):
+        """Return all items of a listing, over all its pages."""
+        found, token = [], {}
+        while True:
+            page = getattr(self._client, operation)(aws_retry=True, **given, **token)
+            found += page[key]
+            if not page.get("NextToken"):
+                return found
+            token = {"NextToken": page["NextToken"]}
+
+    def write(self, operation, **given):
+        """Change something; returns the answer, which is empty in check mode."""
+        self.writes += 1
+        return {} if self._dry else getattr(self._client, operation)(aws_retry=True, **given)
+
+
+class Rule:
+    """An egress rule with a CIDR. C{label}: who asks for it; C{ours}: whether it bears our mark."""
+
+    def __init__(self, id_, description):
+        self.id = id_
+        self.ours = description.endswith(MARK)
+        self.label = description[: -len(MARK)] if self.ours else description
+
+
+class Group:
+    """One of our groups. C{rules}: C{{key: Rule}}; C{others}: units of rules that have no CIDR, by IP version."""
+
+    def __init__(self, id_, name, number, tags):
+        self.id, self.name, self.number, self.tags = id_, name, number, tags
+        self.rules, self.others = {}, {4: 0, 6: 0}
+
+    def ours(self):
+        """Return the rules that bear our mark."""
+        return {key for key, rule in self.rules.items() if rule.ours}
+
+    def defaults(self):
+        """Return the rules that let everything out."""
+        return {key for key in DEFAULTS.values() if key in self.rules and not self.rules[key].ours}
+
+    def foreign(self):
+        """Return the rules with a CIDR that somebody else made."""
+        return self.rules.keys() - self.ours() - self.defaults()
+
+    def units(self, keys=None):
+        """Return how much quota C{keys}, or all rules, and the rules without a CIDR take, by IP version."""
+        counted = count(self.rules if keys is None else keys)
+        return {family: counted[family] + self.others[family] for family in counted}
+
+
+def tags_of(item):
+    """Return the tags of something that was read, as a dictionary."""
+    return {tag["Key"]: tag["Value"] for tag in item.get("Tags") or item.get("TagSet") or []}
+
+
+def tag_list(tags):
+    """Return a dictionary of tags as AWS takes it."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+class Account:
+    """All our groups of one name in one VPC: C{groups} is C{{number: Group}}."""
+
+    def __init__(self, api, vpc, name):
+        self.api, self.vpc, self.name = api, vpc, name
+        self.groups = {}
+
+    def read(self):
+        """Read the groups and their egress rules."""
+        filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "tag:" + TAG, "Values": [self.name]}]
+        by_id = {}
+        self.groups = {}
+        for item in self.api.read("describe_security_groups", "SecurityGroups", Filters=filters):
+            number = item["GroupName"][len(self.name) + 1 :]
+            if item["GroupName"] == f"{self.name}-{number}" and number.isdigit():
+                group = Group(item["GroupId"], item["GroupName"], int(number), tags_of(item))
+                self.groups[group.number] = by_id[group.id] = group
+        self._read_rules(by_id)
+
+    def _read_rules(self, by_id):
+        if not by_id:
+            return
+        lists = []
+        filters = [{"Name": "group-id", "Values": sorted(by_id)}]
+        for item in self.api.read("describe_security_group_rules", "SecurityGroupRules", Filters=filters):
+            if not item["IsEgress"]:
+                continue
+            group, cidr = by_id[item["GroupId"]], item.get("CidrIpv4") or item.get("CidrIpv6")
+            if cidr:
+                group.rules[_key(item, cidr)] = Rule(item["SecurityGroupRuleId"], item.get("Description") or "")
+            elif item.get("PrefixListId"):
+                lists.append((group, item["PrefixListId"]))
+            else:  # a rule that refers to a group is one for IPv4 and one for IPv6
+                group.others = {family: units + 1 for family, units in group.others.items()}
+        if lists:
+            ids = sorted({id_ for dummy, id_ in lists})
+            found = self.api.read("describe_managed_prefix_lists", "PrefixLists", PrefixListIds=ids)
+            size = {item["PrefixListId"]: (item["AddressFamily"], item.get("MaxEntries") or 1) for item in found}
+            for group, id_ in lists:
+                family, entries = size.get(id_, ("IPv4", 1))
+                group.others[6 if family == "IPv6" else 4] += entries
+
+    def taken(self, numbers):
+        """Return the names of groups of these numbers that are not ours."""
+        names = [f"{self.name}-{number}" for number in numbers]
+        filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "group-name", "Values": names}]
+        return sorted(
+            i["GroupName"] for i in self.api.read("describe_security_groups", "SecurityGroups", Filters=filters)
+        )
+
+    def has_ipv6(self):
+        """Return whether the VPC has addresses of IPv6, so that AWS gives its groups a default rule for them."""
+        found = self.api.read("describe_vpcs", "Vpcs", VpcIds=[self.vpc])
+        return any(
+            block["Ipv6CidrBlockState"]["State"] == "associated"
+            for item in found
+            for block in item.get("Ipv6CidrBlockAssociationSet") or []
+        )
+
+    def create(self, number, tags):
+        """Make an empty group; AWS gives it its default rule."""
+        name = f"{self.name}-{number}"
+        answer = self.api.write(
+            "create_security_group",
+            GroupName=name,
+            Description=DESCRIPTION,
+            VpcId=self.vpc,
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(tags)}],
+        )
+        group = self.groups[number] = Group(answer.get("GroupId"), name, number, tags)
+        if not group.id:
+            group.rules[DEFAULTS[4]] = Rule(None, "")
+            return group
+        for tried in range(8):  # what was just written may not be read yet, and the default rule must be seen
+            self._read_rules({group.id: group})
+            if group.defaults():
+                return group
+            time.sleep(0.2 * 2**tried)
+        raise Refused(f"{name} ({group.id}) was made, and AWS does not show its rules: run again in a while")
+
+    def tag(self, group, tags):
+        """Set tags of a group that are other than these."""
+        other = {key: value for key, value in tags.items() if group.tags.get(key) != value}
+        if other:
+            self.api.write("create_tags", Resources=[group.id], Tags=tag_list(other))
+            group.tags.update(other)
+
+    def delete(self, group):
+        """Remove a group."""
+        self.api.write("delete_security_group", GroupId=group.id)
+        del self.groups[group.number]
+
+    def do(self, kind, group, items, labels):
+        """Make one call that steps() returned, or one of C{kind} label; C{labels}: C{{key: who asks}}."""
+        getattr(self, "_" + kind)(group, items, labels)
+
+    def _authorize(self, group, keys, labels):
+        permissions = {}
+        for key in keys:
+            permission = permissions.setdefault(key[:3], {"IpRanges": [], "Ipv6Ranges": []})
+            side, cidr = ("Ipv6Ranges", "CidrIpv6") if version(key) == 6 else ("IpRanges", "CidrIp")
+            description = {"Description": labels[key] + MARK} if key in labels else {}
+            permission[side].append({cidr: key[3], **description})
+        listed = [
+            {"IpProtocol": key[0], **_ports(key), **{side: ranges for side, ranges in permission.items() if ranges}}
+            for key, permission in sorted(permissions.items())
+        ]
+        answer = self.api.write("authorize_security_group_egress", GroupId=group.id, IpPermissions=listed)
+        ids = {
+            _key(item, item.get("CidrIpv4") or item.get("CidrIpv6")): item
+            for item in answer.get("SecurityGroupRules", [])
+        }
+        for key in keys:
+            described = labels[key] + MARK if key in labels else ""
+            group.rules[key] = Rule(ids.get(key, {}).get("SecurityGroupRuleId"), described)
+
+    def _modify(self, group, pairs, labels):
+        listed = [
+            {
+                "SecurityGroupRuleId": group.rules[old].id,
+                "SecurityGroupRule": {
+                    "IpProtocol": new[0],
+                    **_ports(new),
+                    "CidrIpv6" if version(new) == 6 else "CidrIpv4": new[3],
+                    "Description": labels[new] + MARK if new in labels else "",
+                },
+            }
+            for old, new in pairs
+        ]
+        self.api.write("modify_security_group_rules", GroupId=group.id, SecurityGroupRules=listed)
+        for old, new in pairs:
+            group.rules[new] = Rule(group.rules.pop(old).id, labels[new] + MARK if new in labels else "")
+
+    def _label(self, group, keys, labels):
+        self._modify(group, [(key, key) for key in keys], labels)
+
+    def _revoke(self, group, keys, labels):
+        ids = [group.rules[key].id for key in keys]
+        self.api.write("revoke_security_group_egress", GroupId=group.id, SecurityGroupRuleIds=ids)
+        for key in keys:
+            del group.rules[key]
+
+    def lines(self):
+        """Return what stands there, in words."""
+        found = set()
+        for group in self.groups.values():
+            found.add(f"security group {group.name}")
+            if group.defaults():
+                found.add(EVERYTHING)
+            found |= {line(*key, group.rules[key].label) for key in group.ours()}
+        return found
+
+    def units(self):
+        """Return the units that all groups take, by IP version."""
+        taken = [group.units() for group in self.groups.values()]
+        return {family: sum(units[family] for units in taken) for family in (4, 6)}
+
+
+def _key(item, cidr):
+    """Return the key of a rule that was read."""
+    return item["IpProtocol"], item.get("FromPort", -1), item.get("ToPort", -1), canonical(cidr)
+
+
+def canonical(cidr):
+    """Return a CIDR in the one form in which all are compared."""
+    return str(ipaddress.ip_network(cidr, strict=False))
+
+
+def _ports(key):
+    return {} if key[0] == "-1" else {"FromPort": key[1], "ToPort": key[2]}

@@ -1,0 +1,136 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make an account of AWS have what a plan says, or nothing of ours."""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG, canonical
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import BATCH, steps
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, restricts_nothing, unit
+
+_WAYS = (
+    "raise the quota 'Inbound or outbound rules per security group' (L-0EA8095F), then rules_per_group",
+    "more groups, as far as an interface takes them (L-2AFB9258)",
+    "move rules that are not ours out of these groups",
+)
+
+
+class Wanted:
+    """A plan, as the account is compared with it. C{labels}: C{{key: who asks}}, in the order of the plan."""
+
+    def __init__(self, plan, name, tags):
+        self.deny = plan["policy"] == "deny"
+        self.limits = plan["limits"]
+        self.labels = {
+            (rule["protocol"], int(rule["first"]), int(rule["last"]), canonical(rule["cidr"])): rule["label"]
+            for rule in plan["rules"]
+        }
+        self.tags = {**tags, TAG: name, POLICY: plan["policy"]}
+
+
+def present(account, attachments, wanted):
+    """Apply; returns notes. Raises Refused before the first write where something is in the way."""
+    groups, limits = account.groups, wanted.limits
+    placed = _place(groups, wanted)
+    missing = sorted(placed.keys() - groups.keys())
+    taken = account.taken(missing) if missing else []
+    if taken:
+        raise Refused(
+            "there are security groups named {} that are not tagged {}={}: rename the selection (name), or remove "
+            "them".format(", ".join(taken), TAG, account.name)
+        )
+    targets, old, rooms = {}, {}, {}
+    for number in sorted(groups.keys() | placed.keys()):
+        group = groups.get(number)
+        targets[number] = set(placed.get(number, ()))
+        old[number] = group.ours() | (group.defaults() if wanted.deny else set()) if group else set()
+        units = group.units() if group else dict.fromkeys((4, 6), 0 if wanted.deny else 1)
+        rooms[number] = {family: limits["rules_per_group"] - units[family] for family in units}
+        if group and number in placed and not wanted.deny and group.tags.get(POLICY) == "deny":
+            targets[number] |= {
+                DEFAULTS[family] for family in ((4, 6) if account.has_ipv6() else (4,))
+            } - group.rules.keys()
+    calls = steps(old, targets, rooms)
+    attachments.check(account, sorted(placed), wanted)
+
+    for number in missing:
+        group = account.create(number, wanted.tags)
+        if wanted.deny and group.defaults():
+            account.do("revoke", group, sorted(group.defaults()), {})
+    kept = [groups[number] for number in sorted(placed)]
+    for group in kept:
+        account.tag(group, {key: value for key, value in wanted.tags.items() if key != POLICY})
+        if wanted.deny:  # said before it is done: what we took away we give back
+            account.tag(group, wanted.tags)
+    attachments.attach(kept)
+    for kind, number, items in calls:
+        account.do(kind, groups[number], items, wanted.labels)
+    for group in kept:
+        stale = sorted(
+            key for key in group.ours() & wanted.labels.keys() if group.rules[key].label != wanted.labels[key]
+        )
+        for first in range(0, len(stale), BATCH):
+            account.do("label", group, stale[first : first + BATCH], wanted.labels)
+        account.tag(group, wanted.tags)
+    attachments.detach(kept)
+    return _retire(account, attachments, placed) + _notes(account, attachments, kept, wanted)
+
+
+def _place(groups, wanted):
+    """Return which group holds which rules of ours."""
+    most, kept = wanted.limits["rules_per_group"], 0 if wanted.deny else 1
+    held, rooms = {}, {}
+    for number, group in groups.items():
+        held[number] = (group.ours(), group.foreign())
+        units = group.units(group.foreign())
+        rooms[number] = {family: most - kept - units[family] for family in units}
+    fresh = {4: most - kept, 6: most - kept}
+    return place(list(wanted.labels), held, rooms, wanted.limits["groups"], fresh, _WAYS)
+
+
+def _retire(account, attachments, placed):
+    """Remove the groups that are not needed any more and not in use; return notes on the others."""
+    notes = []
+    for number in sorted(account.groups.keys() - placed.keys(), reverse=True):
+        group = account.groups[number]
+        users = attachments.users(group)
+        if group.foreign() or any(group.others.values()):
+            notes.append(f"{group.name} is not needed any more, and stays for the rules in it that are not ours")
+        elif users:
+            notes.append(f"{group.name} is not needed any more, and stays while it is attached to {', '.join(users)}")
+        else:
+            account.delete(group)
+    return notes
+
+
+def _notes(account, attachments, kept, wanted):
+    notes = []
+    loose = [group.name for group in kept if group.defaults()]
+    if loose:
+        notes.append(restricts_nothing("the default rule of {}".format(", ".join(loose))))
+    for group in kept:
+        if group.foreign():
+            notes.append(f"{group.name} has {len(group.foreign())} rules that are not ours; they stay, and count")
+    return notes + attachments.notes(kept)
+
+
+def absent(account, attachments):
+    """Remove all that is ours; returns notes."""
+    groups = [account.groups[number] for number in sorted(account.groups, reverse=True)]
+    attachments.check_absent(groups)
+    attachments.detach([])
+    for group in groups:
+        account.delete(group)
+    return []
+
+
+def units(account, before, limits):
+    """Return the account of quotas; C{before}: C{(units by IP version, number of groups)}."""
+    most, size = limits["groups"], limits["rules_per_group"]
+    found = [
+        unit(f"rules for IPv{family} in {most} security groups of {size}", before[0][family], after, most * size)
+        for family, after in account.units().items()
+    ]
+    return [*found, unit("security groups of ours", before[1], len(account.groups), most)]

@@ -1,0 +1,73 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which rule stands in which of our security groups.
+
+A rule is a key C{(protocol, first port, last port, CIDR)}. What stands somewhere already stays there, so that a changed
+prefix touches one rule; what is new fills the room that is left, lowest group first. How many groups it takes, and
+what they open together, is the same whatever stood there before; only which of them holds a rule may differ.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
+
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+DEFAULTS = {
+    version: ("-1", -1, -1, cidr) for version, cidr in EVERYWHERE.items()
+}  # the rule that AWS gives a new group
+
+
+def version(key):
+    """Return the IP version of a rule."""
+    return 6 if ":" in key[3] else 4
+
+
+def count(keys):
+    """Return how many rules each IP version has."""
+    six = sum(1 for key in keys if version(key) == 6)
+    return {4: len(keys) - six, 6: six}
+
+
+def place(wanted, held, rooms, most, fresh, ways=()):
+    """Return C{{number of a group: set of rules of ours in it}} for as few groups as hold all C{wanted} rules.
+
+    wanted: rules in the order in which they are to fill groups. held: C{{number: (ours, foreign)}}, the rules that are
+    in each group; a wanted rule that somebody else made there already stands, and none of ours is added. rooms:
+    C{{number: {4: units, 6: units}}} that are ours to use in these groups; C{fresh}: the same in any other group.
+    most: how many groups there may be. Raises Refused where they do not suffice; C{ways} are the ways out.
+    """
+    numbers, used, foreign = [], {4: 0, 6: 0}, set()
+    needed = dict.fromkeys(wanted)
+    while len(numbers) < max(1, most):
+        numbers.append(len(numbers) + 1)
+        foreign |= held.get(numbers[-1], ((), ()))[1] & needed.keys()
+        for family in used:
+            used[family] += max(0, rooms.get(numbers[-1], fresh)[family])
+        need = count([key for key in needed if key not in foreign])
+        if all(need[family] <= used[family] for family in used):
+            break
+    else:
+        family = next(family for family in used if need[family] > used[family])
+        quota = f"rules for IPv{family} in {most} groups, those counted that are not ours"
+        raise Refused(over(quota, need[family], used[family], ways))
+    return _fill([key for key in needed if key not in foreign], numbers, held, rooms, fresh)
+
+
+def _fill(wanted, numbers, held, rooms, fresh):
+    """Keep what stands, as far as there is room, and fill the rest in."""
+    placed, open_, done = {number: set() for number in numbers}, {}, set()
+    for number in numbers:
+        open_[number] = dict(rooms.get(number, fresh))
+        ours = held.get(number, ((), ()))[0]
+        for key in wanted:
+            if key in ours and key not in done and open_[number][version(key)] > 0:
+                placed[number].add(key)
+                done.add(key)
+                open_[number][version(key)] -= 1
+    for key in wanted:
+        if key not in done:
+            number = next(number for number in numbers if open_[number][version(key)] > 0)
+            placed[number].add(key)
+            open_[number][version(key)] -= 1
+    return placed
