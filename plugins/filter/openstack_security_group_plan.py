@@ -62,7 +62,8 @@ EXAMPLES = r"""
     that:
       - plan.units[0].need == 1
       - plan.forms.rules.units[0].need == 2
-      - plan.forms.groups.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
+      - >-
+        plan.forms.groups.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
 """
 
 RETURN = r"""

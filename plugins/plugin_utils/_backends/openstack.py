@@ -67,7 +67,7 @@ def plan(
             notes.append(f"no name server may be asked: name them in {VARIABLE}_dns_servers, or put them into _allow")
     free = rules if rules < 0 or policy == "deny" else max(rules - _DEFAULT_RULES, 0)
     budget: dict[str, Any] = {"widen_at_most": widen_at_most, "join_services": join_services, "variable": VARIABLE}
-    forms = {}
+    forms: dict[str, dict[str, Any]] = {}
     for form in _forms(address_groups):
         found = parts(allowlist, addresses=addresses, allow=extra, single=form == "rules")
         forms[form] = _fitted(found, form, free, budget, first=not forms)
