@@ -16,7 +16,15 @@ from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
 
 REPOSITORY = Path(__file__).parents[2]
 CLOUDS = ("aws", "azure", "gcp", "openstack")
-MODULES = {path.stem for path in (REPOSITORY / "plugins" / "modules").glob("[a-z]*.py")}
+COMMON = {
+    "state": ("str", "present"),
+    "name": ("str", "egress-allowlist"),
+    "policy": ("str", "unmanaged"),
+    "names": ("str", ""),
+    "widen_at_most": ("int", 0),
+    "join_services": ("bool", False),
+    "allow": ("list", []),
+}
 UDP = "udp/3478 to 3.25.48.0/28  kudo: media"
 TCP = "tcp/443 to 3.25.48.0/28  kudo: media"
 
@@ -107,3 +115,37 @@ def test_module_defaults_reach_all_modules_of_a_cloud() -> None:
     for cloud in CLOUDS:
         assert groups[cloud] == [f"{cloud}_security_group"]
     assert groups["clouds"] == [name for cloud in CLOUDS for name in groups[cloud]]
+
+
+def specified(cloud: str) -> dict[str, Any]:
+    """Return the options of a cloud's role by their names without the role's."""
+    role = f"{cloud}_security_group"
+    specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    return {
+        name.removeprefix(f"{role}_"): option for name, option in specs["argument_specs"]["main"]["options"].items()
+    }
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_roles_share_their_first_variables(cloud: str) -> None:
+    options = specified(cloud)
+    assert {name: (options[name]["type"], options[name].get("default")) for name in COMMON} == COMMON
+    assert options["state"]["choices"] == ["present", "absent"]
+    assert options["policy"]["choices"] == ["unmanaged", "deny"]
+    fqdn = ["fqdn"] if cloud == "gcp" else []
+    assert sorted(options["names"]["choices"]) == sorted(["", "report", "resolve", *fqdn])
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_modules_and_filters_take_what_all_have(cloud: str) -> None:
+    def documented(kind: str, name: str) -> dict[str, Any]:
+        text = (REPOSITORY / "plugins" / kind / f"{name}.py").read_text()
+        return yaml.safe_load(text.split('DOCUMENTATION = r"""')[1].split('"""')[0])
+
+    module = documented("modules", f"{cloud}_security_group")
+    assert "egress.allowlist.cloud" in module["extends_documentation_fragment"]
+    assert not {"state", "name", "plan"} & module["options"].keys()
+    assert (
+        "egress.allowlist.planning"
+        in documented("filter", f"{cloud}_security_group_plan")["extends_documentation_fragment"]
+    )

@@ -15,9 +15,18 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-BACKENDS = ("nftables", "ufw", "firewalld")
-# What the maps, sets and files of the backends are called, and what a role registers: no variables.
-_NO_VARIABLE = {"nftables_ruleset", "ufw_rules", "firewalld_objects"}
+BACKENDS = sorted(path.name for path in (REPOSITORY / "roles").iterdir() if path.is_dir() and path.name != "catalog")
+PLUGINS = sorted(
+    path.stem for kind in ("filter", "lookup", "modules") for path in (REPOSITORY / "plugins" / kind).glob("[a-z]*.py")
+)
+CLOUDS = ("aws", "azure", "gcp", "openstack")
+# The filters of the backends are called like variables of theirs.
+_NO_VARIABLE = {
+    "nftables_ruleset",
+    "ufw_rules",
+    "firewalld_objects",
+    *(f"{name}_security_group_plan" for name in CLOUDS),
+}
 
 
 def options(role: str) -> set[str]:
@@ -59,8 +68,34 @@ def test_variables_exist(page: Path) -> None:
 
 def test_the_plays_of_the_pages_give_roles_what_they_take() -> None:
     found = [(page.name, role) for page in PAGES for role in roles_of_plays(page)]
-    assert {"README.md", "names.md"} <= {name for name, _role in found}
+    pages = {"README.md", "names.md", "clouds.md", *(f"{cloud}.md" for cloud in CLOUDS)}
+    assert pages <= {name for name, _role in found}
     for name, role in found:
         backend = role["role"].removeprefix("egress.allowlist.")
         unknown = role["vars"].keys() - options(backend) - options("catalog")
         assert not unknown, f"{name}: {unknown}"
+
+
+def test_every_role_and_plugin_is_named_somewhere() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    # Whoever uses a role never sees the filter and the lookups in it; ansible-doc tells of them.
+    inner = {"compile_allowlist", "summarise_allowlist", "explain_destination", "export_allowlist", "catalog"}
+    assert [name for name in (*BACKENDS, *PLUGINS) if not re.search(rf"\b{name}\b", text) and name not in inner] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#\s]+)", PAGES[0].read_text()))
+    assert {f"docs/{page.name}" for page in PAGES[1:]} - linked == set()
+
+
+def test_what_clouds_need_is_said_alike_everywhere() -> None:
+    """The page for people, what ansible-builder reads, and what the tests install."""
+
+    def listed(path: str) -> set[str]:
+        lines = (REPOSITORY / path).read_text().splitlines()
+        return {line for line in lines if line and not line.startswith(("#", "-"))}
+
+    lines = re.findall(r"`python -m pip install ([^`]+)`", (REPOSITORY / "docs" / "clouds.md").read_text())
+    assert len(lines) == len(CLOUDS)
+    assert {name for line in lines for name in line.split()} == listed("meta/ee-requirements.txt")
+    assert listed("meta/ee-requirements.txt") == listed("requirements/clouds.txt")
