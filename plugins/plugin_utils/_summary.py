@@ -178,4 +178,5 @@ def _units(units: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         if "after" in unit and unit.get("before") != unit["after"]:
             used = f"{unit.get('before', 0):,} -> {used}"
         exact = f"{unit['exact']:,} if exact" if unit.get("exact", unit.get("need")) != unit.get("need") else ""
-        yield unit["quota"], f"{used} of {unit['limit']:,}", exact
+        limit = f"of {unit['limit']:,}" if unit["limit"] >= 0 else "(no limit)"
+        yield unit["quota"], f"{used} {limit}", exact

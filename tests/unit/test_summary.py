@@ -306,6 +306,7 @@ def cloud(vendor: str = "zoom", **more: Any) -> list[str]:
     [
         (USED, ["rules for IPv4 in 5 groups of 60", "12 -> 1,250 of 1,300"]),
         ({**USED, "before": 1250}, ["rules for IPv4 in 5 groups of 60", "1,250 of 1,300"]),
+        ({**USED, "quota": "rules", "limit": -1}, ["rules", "12 -> 1,250 (no limit)"]),
         ({"quota": "rules", "exact": 60, "need": 60, "limit": 60}, ["rules", "60 needed of 60"]),
         ({"quota": "rules", "exact": 1248, "need": 60, "limit": 60}, ["rules", "60 needed of 60", "1,248 if exact"]),
     ],
@@ -332,4 +333,6 @@ def test_a_cloud_says_when_names_are_looked_up_and_that_it_is_not_alone() -> Non
     for told in found.values():
         assert "a wildcard cannot be looked up: these stay blocked" in " ".join(told["not enforced"])
         assert "49 prefixes: these are egress rules, so nothing is opened" in " ".join(told["not enforced"])
-    assert "policy deny: all other egress is stopped, unless other rules allow it" in " ".join(" ".join(cloud()).split())
+    assert "policy deny: all other egress is stopped, unless other rules allow it" in " ".join(
+        " ".join(cloud()).split()
+    )
