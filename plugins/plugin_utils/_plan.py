@@ -11,8 +11,9 @@ from typing import Any
 from ._addresses import is_address, parse_prefix
 from ._backends._choices import check_labels, check_names
 from ._book import Service
-from ._plan_fit import DoesNotFit, Fitted, Room, fit
+from ._plan_fit import DoesNotFit, Fitted, fit
 from ._plan_parts import Part, parts
+from ._plan_widen import Room
 
 __all__ = ["DoesNotFit", "Fitted", "Part", "Room", "Service", "common", "fit", "parts"]
 

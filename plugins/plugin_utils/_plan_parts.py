@@ -73,7 +73,7 @@ def parts(
                     placed.setdefault((service,), []).append((first, last, one.labels[service]))
             else:
                 placed.setdefault(one.services, []).append((first, last, one.everybody))
-        found += [Part(services, version, _labelled(version, placed[services])) for services in sorted(placed)]
+        found += [Part(services, version, labelled(version, placed[services])) for services in sorted(placed)]
     return found
 
 
@@ -106,7 +106,7 @@ def _asked(keys: list[tuple[str, int, int, str]]) -> _Asked:
     return _Asked(services, labels, tuple(sorted({key[3] for key in keys})))
 
 
-def _labelled(version: int, pieces: list[tuple[int, int, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+def labelled(version: int, pieces: list[tuple[int, int, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
     """Return the minimal prefixes of ascending disjoint pieces, each with the labels of all pieces in it."""
     found: dict[str, tuple[str, ...]] = {}
     at = 0
