@@ -184,4 +184,5 @@ class Call:
         api = account.api
         found = _cloud.result(self.module, self._before, self._lines(), notes, counted, api.calls, api.writes > 0)
         groups = [account.groups[number] for number in sorted(account.groups)]
-        return {**found, "groups": [{"name": group.name, "id": group.id} for group in groups]}
+        widened = (self.params["plan"] or {}).get("widened", [])
+        return {**found, "widened": widened, "groups": [{"name": group.name, "id": group.id} for group in groups]}

@@ -98,7 +98,7 @@ def _cheapest(debts, rooms, family):
             return group, key, max(pair for pair in debt if pair[0] == group)
     raise Refused(
         f"no order of changes was found in which every wanted address stays open: the groups are full for IPv{family}. "
-        "Nothing was changed. Ways out: raise the quota by a few rules (rules_per_group), or allow another group (groups)"
+        "Nothing was changed. Ways out: raise the quota by a few rules (rules_per_group), or allow more groups (groups)"
     )
 
 

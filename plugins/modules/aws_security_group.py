@@ -87,6 +87,12 @@ groups:
       description: Id of the group, none in check mode where it is not there yet.
       type: str
   sample: [{"name": "egress-allowlist-1", "id": "sg-0123456789abcdef0"}]
+widened:
+  description: What the plan opens although nobody asked, one line each.
+  type: list
+  elements: str
+  returned: always
+  sample: []
 differences:
   description: One line for each thing that is opened, shut or set otherwise, what goes first.
   type: list

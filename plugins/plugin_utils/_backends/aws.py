@@ -61,7 +61,7 @@ def plan(
         join_services=join_services,
         variable=VARIABLE,
     )
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"protocol": protocol, "first": first, "last": last, "cidr": prefix, "label": described(labels)}
         for part in fitted.parts
         for protocol, first, last in part.services
