@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,23 @@ from tests.support.namespaces import Namespace
 from tests.support.zone import SILENT, Zone
 
 CLOUDS = ("aws", "azure", "gcp", "openstack")
+# What says where a cloud's groups are, for a module and for its role; and what a module says that has no library.
+PLACE: dict[str, dict[str, str]] = {
+    "aws": {"region": "eu-central-1"},
+    "azure": {"resource_group": "media", "security_group": "media"},
+    "gcp": {"project": "media", "network": "media"},
+    "openstack": {"cloud": "media"},
+}
+NEEDED = {
+    cloud: " ".join(f"{cloud}_security_group_{name}={value}" for name, value in PLACE[cloud].items())
+    for cloud in CLOUDS
+}
+INSTALL = {
+    "aws": "ansible-galaxy collection install amazon.aws",
+    "azure": "-m pip install azure-mgmt-network azure-identity",
+    "gcp": "-m pip install google-auth requests",
+    "openstack": "-m pip install openstacksdk",
+}
 NAMES = ["api.kudo.com", "media.kudo.com", "none.kudo.com", "inside.kudo.com", "*.zoom.us"]
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -74,7 +92,7 @@ def test_names_are_looked_up_on_the_controller(controller: Controller) -> None:
     assert not [name for name, _kind in controller.zone.asked if name.endswith(("corp.example", "zoom.us"))]
 
 
-@pytest.mark.parametrize("how", ["SERVFAIL", SILENT])
+@pytest.mark.parametrize("how", systems.longer(["SERVFAIL"], [SILENT]))
 def test_a_name_without_an_answer_stops_the_play(controller: Controller, how: str) -> None:
     controller.zone.fail("media.kudo.com", how)
     done = controller.resolve(*NAMES)
@@ -82,3 +100,65 @@ def test_a_name_without_an_answer_stops_the_play(controller: Controller, how: st
     assert "1 name has no answer" in done.stdout
     assert "media.kudo.com (acme: calls): Temporary failure" in done.stdout
     assert "api.kudo.com (" not in done.stdout
+
+
+def bare_python(folder: Path) -> Path:
+    """Return a Python that has its standard library only."""
+    path = folder / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("cloud", systems.longer(["openstack"], ["aws", "azure", "gcp"]))
+@pytest.mark.parametrize("playbook", ["apply-kudo", "remove"])
+def test_a_cloud_is_reached_from_the_controller_without_other_rights(cloud: str, playbook: str, tmp_path: Path) -> None:
+    """The inventory's hosts are left alone, and nobody becomes another user: that would fail here."""
+    inventory = tmp_path / "inventory"
+    inventory.write_text("elsewhere.example.com\n")
+    space = Namespace()
+    try:
+        done = space.run(
+            [
+                Path(sys.executable).with_name("ansible-playbook"),
+                f"--inventory={inventory}",
+                f"playbooks/{playbook}.yml",
+                f"--extra-vars=apply_backend={cloud}_security_group regions=usa {NEEDED[cloud]}",
+                f"--extra-vars=ansible_become_exe=/bin/false ansible_python_interpreter={bare_python(tmp_path)}",
+            ],
+            cwd=systems.REPOSITORY,
+        )
+    finally:
+        space.close()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "elsewhere" not in done.stdout
+    assert INSTALL[cloud] in done.stdout
+    assert "localhost                  : ok=" in done.stdout
+    assert "changed=0 " in done.stdout
+
+
+def test_a_missing_library_says_what_installs_it(tmp_path: Path) -> None:
+    tasks = [
+        {f"egress.allowlist.{cloud}_security_group": {"state": "absent", **PLACE[cloud]}, "ignore_errors": True}
+        for cloud in CLOUDS
+    ]
+    playbook = tmp_path / "missing.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    space = Namespace()
+    try:
+        done = space.run(
+            [
+                Path(sys.executable).with_name("ansible-playbook"),
+                "--inventory=localhost,",
+                "--connection=local",
+                f"--extra-vars=ansible_python_interpreter={bare_python(tmp_path)}",
+                playbook,
+            ],
+            cwd=systems.REPOSITORY,
+        )
+    finally:
+        space.close()
+    failed = [line for line in done.stdout.splitlines() if line.startswith("fatal: ")]
+    assert len(failed) == len(CLOUDS), done.stdout + done.stderr
+    for cloud, line in zip(CLOUDS, failed, strict=True):
+        assert INSTALL[cloud] in line
