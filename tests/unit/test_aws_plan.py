@@ -1,0 +1,161 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the planner for AWS makes of an allowlist, how it counts, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.aws import described, plan
+
+
+def rule(destination: str = "192.0.2.0/28", ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
+    return {
+        "vendor": "acme", "service": "calls", "destination": destination, "ports": ports, "protocol": protocol, **more
+    }  # fmt: skip
+
+
+def planned(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return plan(merge_vendors(rules or [rule()]), **options)
+
+
+def hosts(number: int, version: int = 4) -> list[dict[str, Any]]:
+    """Return rules for single addresses that cannot be joined."""
+    if version == 6:
+        return [rule(f"2001:db8:0:{n:x}::1/128") for n in range(0, 2 * number, 2)]
+    return [rule(f"198.18.{n // 128}.{n % 128 * 2}/32") for n in range(number)]
+
+
+def test_a_rule_is_a_protocol_a_range_of_ports_and_a_prefix() -> None:
+    found = planned(
+        rule(ports="8801-8810"), rule("2001:db8::/64", "443", "tcp"), rule(ports="8801-8810", vendor="zoo", service="b")
+    )
+    assert found["rules"] == [
+        {"protocol": "udp", "first": 8801, "last": 8810, "cidr": "192.0.2.0/28", "label": "acme: calls, zoo: b"},
+        {"protocol": "tcp", "first": 443, "last": 443, "cidr": "2001:db8::/64", "label": "acme: calls"},
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_neighbours_with_the_same_ports_are_one_rule() -> None:
+    found = planned(
+        rule("192.0.2.0/29", "443", "tcp"), rule("192.0.2.8/29", "443", "tcp"), rule("192.0.2.0/29", "80", "tcp")
+    )
+    assert [(one["first"], one["cidr"]) for one in found["rules"]] == [(80, "192.0.2.0/29"), (443, "192.0.2.0/28")]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("policy", "options", "room"),
+    [
+        ("deny", {}, 300),
+        ("unmanaged", {}, 295),  # a group keeps a rule for the default rule
+        ("deny", {"groups": 2}, 120),
+        ("deny", {"rules_per_group": 100, "groups": 2, "groups_per_interface": 10}, 200),
+    ],
+)
+def test_one_below_at_and_one_above_the_quota(version: int, policy: str, options: dict[str, Any], room: int) -> None:
+    for number in (room - 1, room):
+        found = planned(*hosts(number, version), policy=policy, **options)
+        assert [unit["need"] for unit in found["units"]] == ([number, 0] if version == 4 else [0, number])
+        assert [unit["limit"] for unit in found["units"]] == [room, room]
+        assert found["groups_needed"] == options.get("groups", 5)
+    with pytest.raises(ValueError, match=f"IPv{version} .*{room + 1}.* {room}.* 1 too many"):
+        planned(*hosts(room + 1, version), policy=policy, **options)
+
+
+def test_both_versions_have_their_own_room() -> None:
+    found = planned(*hosts(60), *hosts(60, 6), policy="deny", groups=1)
+    assert [unit["need"] for unit in found["units"]] == [60, 60]
+    assert found["groups_needed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "ways"),
+    [
+        ({}, ["L-0EA8095F", "aws_security_group_rules_per_group: up to 200", "L-2AFB9258", "up to 16"]),
+        ({"groups": 1}, ["L-0EA8095F", "aws_security_group_groups: up to 5"]),
+        ({"rules_per_group": 200}, []),
+    ],
+)
+def test_what_does_not_fit_names_the_ways_out_that_there_are(options: dict[str, Any], ways: list[str]) -> None:
+    with pytest.raises(ValueError, match="Ways out") as refused:
+        planned(*hosts(1001), policy="deny", **options)
+    assert [way for way in ways if way not in str(refused.value)] == []
+    if not ways:
+        assert "L-" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"rules_per_group": 0}, "rules_per_group '0' is not accepted: write a whole number from 1 to 1,000"),
+        ({"rules_per_group": "60"}, "rules_per_group '60' is not accepted"),
+        ({"groups": True}, "groups 'True' is not accepted"),
+        ({"groups_per_interface": 17}, "groups_per_interface '17' is not accepted: write a whole number from 1 to 16"),
+        ({"groups": 6}, "groups 6 is more than an interface can have: groups_per_interface is 5"),
+        (
+            {"rules_per_group": 201},
+            "rules_per_group 201 x groups_per_interface 5 is 1,005: AWS allows 1,000 rules for a network interface; "
+            "with 5 groups there can be 200 rules in each",
+        ),
+        ({"policy": "audit"}, "policy 'audit' is not accepted"),
+    ],
+)
+def test_limits_that_no_account_has_are_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        planned(**options)
+
+
+@pytest.mark.parametrize("rules", [199, 200])
+def test_the_product_at_its_limit_is_accepted(rules: int) -> None:
+    assert planned(rules_per_group=rules)["limits"]["rules_per_group"] == rules
+
+
+def test_names_need_a_choice_only_where_all_else_is_stopped() -> None:
+    named = [rule("media.example.com"), rule()]
+    assert len(planned(*named)["rules"]) == 1
+    with pytest.raises(ValueError, match="aws_security_group_names to report"):
+        planned(*named, policy="deny")
+    assert len(planned(*named, policy="deny", names="report")["rules"]) == 1
+    found = planned(*named, policy="deny", names="resolve", addresses={"media.example.com": ["203.0.113.7"]})
+    assert [one["cidr"] for one in found["rules"]] == ["192.0.2.0/28", "203.0.113.7/32"]
+
+
+def test_additions_of_the_user() -> None:
+    found = planned(allow=[{"destination": "203.0.113.0/24", "ports": "5671"}])["rules"]
+    label = "aws_security_group_allow: baseline"
+    assert found[0] == {"protocol": "tcp", "first": 5671, "last": 5671, "cidr": "203.0.113.0/24", "label": label}
+
+
+def test_what_a_security_group_cannot_stop_is_said_where_all_else_is_stopped() -> None:
+    assert planned()["notes"] == []
+    assert [note for note in planned(policy="deny")["notes"] if "other groups" in note or "Amazon" in note] == planned(
+        policy="deny"
+    )["notes"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (["kudo: media"], "kudo: media"),
+        (["a: b", "c: d"], "a: b, c: d"),
+        (['a: "b"', "c: é"], "a: _b_, c: _"),
+        (["a" * 236], "a" * 236),
+        (["a" * 300], "a" * 236),
+        (["a" * 200, "b" * 34], "a" * 200 + ", " + "b" * 34),
+        (["a" * 200, "b" * 35], "a" * 200 + " and 1 more"),
+        (
+            [f"vendor{n:02d}: media" for n in range(50)],
+            ", ".join(f"vendor{n:02d}: media" for n in range(13)) + " and 37 more",
+        ),
+    ],
+)
+def test_a_description_says_who_asks_as_far_as_there_is_room(labels: list[str], text: str) -> None:
+    assert described(labels) == text
+    assert len(text + " (egress.allowlist)") <= 255
