@@ -63,7 +63,8 @@ class _Call:
         first = self.first or {}
         before = lines(first, self.labels, name) | set(attributes(first, self.now, name))
         after = lines(self.now, self.labels, name) | set(attributes(self.now, first, name))
-        return result(self.module, before, after, self.notes, self.units, self.api.calls, changed=first != self.now)
+        told = result(self.module, before, after, self.notes, self.units, self.api.calls, changed=first != self.now)
+        return {**told, "widened": (self.plan or {}).get("widened", [])}
 
     def _wanted(self):
         if self.plan is None:

@@ -134,6 +134,11 @@ units:
     limit:
       description: Units that there are.
       type: int
+widened:
+  description: What the plan opens although nobody asked for it.
+  type: list
+  elements: str
+  returned: always
 calls:
   description: How many requests were made to the cloud's API.
   type: int
