@@ -62,7 +62,7 @@ def missing_library(module, library, package, error):
 
 def over(quota, need, limit, ways=()):
     """Return the message for what is above a limit: C{quota} in the user's words, need, limit, and the ways out."""
-    text = f"{quota}: {need:,} are needed, {limit:,} are free, {need - limit:,} too many"
+    text = f"this does not fit: {quota}: {need:,} needed, {limit:,} free, {need - limit:,} too many"
     return text + ". Ways out: {}".format("; ".join(ways)) if ways else text
 
 

@@ -93,10 +93,10 @@ def test_a_missing_library_says_what_installs_it() -> None:
 
 def test_above_a_limit_the_message_names_quota_need_and_ways_out() -> None:
     assert _cloud.over("rules for IPv4 in a group", 1061, 60, ["raise the quota", "choose fewer regions"]) == (
-        "rules for IPv4 in a group: 1,061 are needed, 60 are free, 1,001 too many. "
+        "this does not fit: rules for IPv4 in a group: 1,061 needed, 60 free, 1,001 too many. "
         "Ways out: raise the quota; choose fewer regions"
     )
-    assert _cloud.over("rules", 61, 60) == "rules: 61 are needed, 60 are free, 1 too many"
+    assert _cloud.over("rules", 61, 60) == "this does not fit: rules: 61 needed, 60 free, 1 too many"
 
 
 def test_common_options_are_those_of_the_documentation() -> None:
