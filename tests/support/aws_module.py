@@ -61,8 +61,20 @@ def _same_client(session: Any, *given: Any, **named: Any) -> Any:
     config = named.get("config")
     known += repr(sorted(vars(config).items(), key=repr)) if config else ""
     if known not in _clients:
-        _clients[known] = _plain_client(session, *given, **named)
-    return _clients[known]
+        client = _clients[known] = _plain_client(session, *given, **named)
+        client.meta.events.plain_register = client.meta.events.register
+        client.of_last_run = []
+    client = _clients[known]
+    events = client.meta.events
+    while client.of_last_run:  # whoever counts its calls gets a client that nobody listened to before
+        events.unregister(*client.of_last_run.pop())
+
+    def register(event: str, handler: Callable[..., Any], *more: Any, **options: Any) -> None:
+        client.of_last_run.append((event, handler))
+        events.plain_register(event, handler, *more, **options)
+
+    events.register = register
+    return client
 
 
 @contextmanager

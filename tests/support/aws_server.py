@@ -93,7 +93,7 @@ class AwsError(Exception):
         self.code, self.status = code, status
 
 
-@dataclass
+@dataclass(repr=False)
 class StrictAws:
     """The WSGI application, and the handle of a test."""
 
