@@ -222,5 +222,5 @@ def test_one_above_the_room_of_all_groups(number: int, fits: bool) -> None:
     if fits:
         assert sum(len(group) for group in place(rules, {}, {}, 2, room).values()) == number
         return
-    with pytest.raises(Refused, match=r"IPv4.* 7 are needed, 6 are free, 1 too many\. Ways out: pay"):
+    with pytest.raises(Refused, match=r"IPv4.* 7 needed, 6 free, 1 too many\. Ways out: pay"):
         place(rules, {}, {}, 2, room, ["pay"])
