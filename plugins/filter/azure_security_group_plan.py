@@ -62,7 +62,7 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - plan.rules | map(attribute='id') == ['tcp-ipv4-443', 'udp-ipv4-3478_8801-8810']
-      - plan.rules[0].destinations == {'192.0.2.0/28': 'acme: web', '198.51.100.7/32': 'acme: web'}
+      - plan.rules[0].destinations | list == ['192.0.2.0/28', '198.51.100.7/32']
       - plan.units | map(attribute='need') == [2, 3]
 """
 

@@ -136,6 +136,11 @@ units:
     limit:
       description: Units that there are.
       type: int
+widened:
+  description: What is open although nobody asked, a line each, as the plan says it.
+  type: list
+  elements: str
+  returned: for O(state=present)
 calls:
   description: How many requests were made to the cloud's API.
   type: int
@@ -145,7 +150,7 @@ calls:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils import _azure, _azure_apply, _azure_rules, _cloud
 
-_PLANNED = {"rules", "stops", "priorities", "limits", "policy"}
+_PLANNED = {"rules", "stops", "priorities", "limits", "policy", "widened", "notes"}
 
 
 def main():
@@ -174,7 +179,7 @@ def main():
     except _cloud.Refused as error:
         _fail(module, str(error), work, api)
     except _azure.ERRORS as error:
-        _fail(module, _azure.said(error), work, api, work.trying and not _azure.rejected(error))
+        _fail(module, _azure.said(error), work, api, bool(work and work.trying) and not _azure.rejected(error))
     module.exit_json(**_result(module, work, api))
 
 
@@ -191,7 +196,10 @@ def _check(module):
 
 
 def _result(module, work, api):
-    return _cloud.result(module, work.before, work.after, work.notes, work.units, api.calls)
+    plan = module.params["plan"] if module.params["state"] == "present" else {}
+    notes = [*plan.get("notes", []), *work.notes]
+    found = _cloud.result(module, work.before, work.after, notes, work.units, api.calls)
+    return {**found, "widened": plan["widened"]} if plan else found
 
 
 def _fail(module, text, work, api, unsure=False):
