@@ -224,6 +224,7 @@ def test_both_directions_and_both_scopes(host: Host) -> None:
     assert {f"egress-allow-{name}" for name in ("host", "in", "gw", "gwin")} <= set(policies)
 
 
+@pytest.mark.long
 def test_a_firewalld_that_is_too_old() -> None:
     with alone("bullseye") as host:
         before = host.files()

@@ -334,6 +334,7 @@ def test_without_dnsmasq(names: NamesWorld) -> None:
         names.host.shell("mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq")
 
 
+@pytest.mark.long
 def test_a_dnsmasq_of_old() -> None:
     space = Namespace(system("bullseye"))
     try:

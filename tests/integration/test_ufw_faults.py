@@ -17,7 +17,7 @@ from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native,
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 100 if LONG else 12
+KILLS = 100 if LONG else 8
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(250)]
 TURNS = {
     "rules": (native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[100:], scope="both")),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import row
-from tests.support.systems import LONG, SUITES
+from tests.support.systems import LONG, SUITES, longer
 from tests.support.ufw_host import INIT, NEW, OLD, Host, native, shared
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -23,7 +23,7 @@ WANTED = native(*OLD, *NEW, policy="deny", scope="both", sources=LAN, stopped="r
 SET_BACK = "changed on the host since, set back"
 
 
-@pytest.fixture(scope="module", params=SUITES)
+@pytest.fixture(scope="module", params=longer(SUITES[1:], SUITES[:1]))
 def each(request: pytest.FixtureRequest) -> Iterator[Host]:
     made = shared(request.param)
     yield made
