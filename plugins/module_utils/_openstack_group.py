@@ -46,11 +46,19 @@ class State:
         self.quotas = neutron.quotas()
         self.have, self.ingress = {}, 0
         names = {one["id"]: name for name, one in self.sets.items()}
-        for rule in self.group["security_group_rules"] if self.group else ():
+        for rule in self._rules(neutron):
             if rule["direction"] == "egress":
                 self.have.setdefault(rules.rule_key(rule, names), []).append(rule)
             else:
                 self.ingress += 1
+
+    def _rules(self, neutron):
+        # Asked for by themselves: inside a group they have no description.
+        if not self.group:
+            return []
+        group = self.group["id"]
+        found = neutron.listed("/security-group-rules", "security_group_rules", security_group_id=group)
+        return [rule for rule in found if rule["security_group_id"] == group]
 
     @property
     def policy(self):
