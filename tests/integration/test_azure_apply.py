@@ -446,8 +446,7 @@ def test_the_limit_of_addresses_with_the_rules_of_others(host: AzureHost, taken:
         }
     else:
         assert (
-            "destination addresses in the network security group: 4,001 are needed, 4,000 are free, 1 too many"
-            in done["msg"]
+            "destination addresses in the network security group: 4,001 needed, 4,000 free, 1 too many" in done["msg"]
         )
         assert "Ways out: put the vendors into another network security group" in done["msg"]
         assert host.cloud.snapshot() == before
@@ -460,7 +459,7 @@ def test_the_limit_of_rules_with_the_rules_of_others(host: AzureHost, taken: int
     done = host.call(plan=planned(*OLD))
     assert bool(done.get("failed")) is not fits
     if not fits:
-        assert "rules in the network security group: 1,001 are needed, 1,000 are free, 1 too many" in done["msg"]
+        assert "rules in the network security group: 1,001 needed, 1,000 free, 1 too many" in done["msg"]
         assert host.writes() == []
 
 
@@ -470,7 +469,7 @@ def test_the_limit_of_priorities_that_another_name_uses_too(host: AzureHost, las
     done = host.call(plan=planned(*OLD, priorities=f"2000-{last}"))
     assert bool(done.get("failed")) is not fits
     if not fits:
-        assert "priorities 2000-2001, 1 of them taken: 2 are needed, 1 are free, 1 too many" in done["msg"]
+        assert "priorities 2000-2001, 1 of them taken: 2 needed, 1 free, 1 too many" in done["msg"]
 
 
 def test_a_full_range_makes_room_for_the_stop(host: AzureHost) -> None:
