@@ -165,11 +165,19 @@ def steps(standing, wanted, most):
     first = [("insert", bridge) for bridge in bridges] + first
     # The smaller number comes first: a deny that goes back does so before what is allowed goes back behind it.
     denying = [(old, rule) for old, rule in changed if rule.action == "deny"]
-    ahead = [("patch", rule) for old, rule in denying if rule.priority > old.priority]
+    ahead = [("delete", rule) for rule in gone if rule.action == "deny" and _shadows(rule, wanted)]
+    ahead += [("patch", rule) for old, rule in denying if rule.priority > old.priority]
     behind = [("patch", rule) for old, rule in denying if rule.priority <= old.priority]
     behind += [("insert", rule) for rule in new if rule.action == "deny"]
     removed = sorted(gone + bridges, key=lambda rule: (rule.action != "deny", rule.name))
-    return ahead + first + later + behind + [("delete", rule) for rule in removed]
+    behind += [("delete", rule) for rule in removed if ("delete", rule) not in ahead]
+    return ahead + first + later + behind
+
+
+def _shadows(denying, wanted):
+    """Tell whether a rule that denies, and is to go, would stop what is wanted for as long as it stands."""
+    stays = any(rule.action == "deny" for rule in wanted.values())
+    return not stays or any(rule.priority >= denying.priority for rule in wanted.values() if rule.action == "allow")
 
 
 def overlapping(some, others):
