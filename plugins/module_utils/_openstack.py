@@ -10,10 +10,11 @@ import time
 
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
 
-_BUSY = (429, 502, 503, 504)  # said before anything is done, or of what a fresh read shows
+_BUSY = (429, 502, 503, 504)
+_NOT_BEGUN = (429,)  # said before anything is done
 _LOST = (404, 409, 412)  # what was read is not what is there now
 _OVER_QUOTA = ("OverQuota", "QuotaExceeded")
-_ATTEMPTS = 7
+_ATTEMPTS, _RECONNECTS = 7, 4
 _LONGEST = 30  # seconds between two attempts
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SINGLE = ("auth", "auth_type", "region_name", "validate_certs", "ca_cert", "client_cert", "client_key", "api_timeout")
@@ -76,8 +77,10 @@ class Neutron:
     """The networking API of one project. C{calls} counts the requests, C{writes} those that change something."""
 
     def __init__(self, connection, project, sleep=time.sleep):
-        self._connection, self._sleep = connection, sleep
-        self.calls = self.writes = 0
+        from keystoneauth1.exceptions import ConnectFailure
+
+        self._connection, self._sleep, self._failures = connection, sleep, ConnectFailure
+        self.calls = self.writes = self._lost = 0
         self.project = self._project(project)
 
     def _project(self, wanted):
@@ -104,19 +107,14 @@ class Neutron:
         C{revision}: do it only while the thing has this revision. Raises Conflict where the thing is not as it was
         read, ApiError for all else that is refused.
         """
-        options = {"raise_exc": False, "skip_cache": True, "connect_retries": 3}
+        options = {"raise_exc": False, "skip_cache": True, "connect_retries": 0}
         if body is not None:
             options["json"] = body
         if query:
             options["params"] = query
         if revision is not None:
             options["headers"] = {"If-Match": f"revision_number={revision}"}
-        for attempt in range(_ATTEMPTS):
-            self.calls += 1
-            response = self._connection.network.request(path, method, **options)
-            if response.status_code not in _BUSY or attempt == _ATTEMPTS - 1:
-                break
-            self._sleep(_pause(response, attempt))
+        response = self._answer(method, path, options)
         if response.status_code < 400:
             self.writes += method != "GET"
             return response.json() if response.content else {}
@@ -125,6 +123,29 @@ class Neutron:
         if method != "GET" and response.status_code in _LOST and kind not in _OVER_QUOTA:
             raise Conflict(message)
         raise ApiError(message)
+
+    def _answer(self, method, path, options):
+        """Return the answer once Neutron is not busy; raises Conflict for a POST of which nobody knows what became."""
+        for attempt in range(_ATTEMPTS):
+            self.calls += 1
+            response, broken = None, None
+            try:
+                response = self._connection.network.request(path, method, **options)
+            except self._failures as error:
+                broken = error
+            if response is not None and response.status_code not in _BUSY:
+                break
+            if method == "POST" and (response is None or response.status_code not in _NOT_BEGUN):
+                # Another one might make a second group: what there is, a fresh read tells.
+                self._sleep(_pause(response, self._lost))
+                self._lost += 1
+                raise Conflict(f"{method} {path}: {broken or response.status_code}")
+            if attempt == (_ATTEMPTS if response is not None else _RECONNECTS) - 1:
+                if broken:
+                    raise ApiError(f"{method} {path}: {broken}")
+                break
+            self._sleep(_pause(response, attempt))
+        return response
 
     def listed(self, path, key, **query):
         """Return all of a list, however many pages it has."""
@@ -156,7 +177,7 @@ class Neutron:
 
 def _pause(response, attempt):
     """Return the seconds until the next attempt: as Neutron says, else twice as long each time."""
-    asked = response.headers.get("Retry-After", "")
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
     return min(float(asked) if asked.isdigit() else 0.5 * 2**attempt, _LONGEST)
 
 

@@ -21,7 +21,13 @@ from ansible_collections.egress.allowlist.plugins.module_utils._openstack_group 
     Todo,
     users,
 )
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules import Wanted, in_words, opened
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules import (
+    Wanted,
+    default_key,
+    in_words,
+    opened,
+    rule_key,
+)
 
 _SHOWN = 5  # rules or ports of others that a message lists
 _NO_GROUPS = "this cloud has no address groups (extension address-group)"
@@ -33,6 +39,8 @@ class Run:
     def __init__(self, neutron, name, check):
         self._neutron, self._name, self._check = neutron, name, check
         self._known = neutron.extensions()
+        if "standard-attr-description" not in self._known:
+            raise Refused("this cloud keeps no descriptions of rules (extension standard-attr-description): no marks")
         self._wanted = Wanted(name, [], False)
         self._first = None
         self._before, self._after, self._used, self._notes = [], [], {}, []
@@ -108,10 +116,11 @@ class Run:
             todo = Todo(state, self._wanted, policy)
             told = [*notes, *todo.keep_used(self._neutron), *self._standing(state, policy)]
             if not todo:
-                self._end(state, told, state.used())
+                self._end(state, [*told, *self._beside(state, policy)], state.used())
                 return
             steps = todo.steps()
             if self._check:
+                told += self._beside(state, policy)
                 self._end(None, told, todo.units(), todo.lines())
                 self._own["id"] = state.group["id"] if state.group else ""
                 return
@@ -140,17 +149,42 @@ class Run:
             notes.append(f"{same} of the rules are there already, made by others: they stay theirs")
         return notes
 
+    def _beside(self, state, policy):
+        """Return a note on other groups of our ports that let everything out: what groups allow adds up."""
+        if policy != "deny" or not state.group:
+            return []
+        try:
+            held, others = self._ports(state), {}
+            for port in held:
+                for group in port["security_groups"]:
+                    others.setdefault(group, []).append(port["id"])
+            others.pop(state.group["id"], None)
+            wide = [group for group in sorted(others) if self._lets_all_out(group)]
+        except ApiError:
+            return []
+        return [
+            f"this restricts nothing on {_ports(others[group])}: the security group {group} is there too, and lets "
+            "everything out"
+            for group in wide
+        ]
+
+    def _ports(self, state):
+        group = state.group["id"]
+        ports = self._neutron.listed("/ports", "ports", security_groups=group)
+        return [port for port in ports if group in port.get("security_groups", ())]
+
+    def _lets_all_out(self, group):
+        query = {"security_group_id": group, "direction": "egress"}
+        found = self._neutron.listed("/security-group-rules", "security_group_rules", **query)
+        return any(rule_key(rule, {}) in map(default_key, (4, 6)) for rule in found)
+
     def _refuse_used(self, state):
         """Raise Refused where something refers to what is to be removed."""
         if state.group:
             group = state.group["id"]
-            ports = self._neutron.listed("/ports", "ports", security_groups=group)
-            held = [port["id"] for port in ports if group in port.get("security_groups", ())]
+            held = [port["id"] for port in self._ports(state)]
             if held:
-                shown = ", ".join(held[:_SHOWN]) + (" ..." if len(held) > _SHOWN else "")
-                raise Refused(
-                    f"the security group '{self._name}' is attached to {len(held)} ports: {shown}; detach it first"
-                )
+                raise Refused(f"the security group '{self._name}' is attached to {_ports(held)}: detach it first")
             rules = self._neutron.listed("/security-group-rules", "security_group_rules", remote_group_id=group)
             other = {rule["security_group_id"] for rule in rules if rule.get("remote_group_id") == group} - {group}
             if other:
@@ -171,3 +205,9 @@ class Run:
             self._neutron.request("DELETE", f"/security-groups/{state.group['id']}", revision=revision)
         for one in state.sets.values():
             self._neutron.request("DELETE", f"/address-groups/{one['id']}")
+
+
+def _ports(ids):
+    """Return ports in words."""
+    shown = ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+    return f"port {shown}" if len(ids) == 1 else f"ports {shown}"
