@@ -9,10 +9,10 @@ our mark. In check mode writes change what is remembered here, and are not sent.
 
 from __future__ import annotations
 
-import ipaddress
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, count, version
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, Lists
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, canonical, count, version
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, Refused, line
 
 MARK = " (egress.allowlist)"
@@ -25,7 +25,7 @@ class Api:
     """Requests to EC2, counted. C{client}: of boto3, with retries; C{dry}: whether writes are only counted."""
 
     def __init__(self, client, dry):
-        self._client, self._dry = client, dry
+        self._client, self.dry = client, dry
         self.calls, self.writes = 0, 0
         client.meta.events.register("before-send.ec2", self._count)
 
@@ -45,7 +45,7 @@ class Api:
     def write(self, operation, **given):
         """Change something; returns the answer, which is empty in check mode."""
         self.writes += 1
-        return {} if self._dry else getattr(self._client, operation)(aws_retry=True, **given)
+        return {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
 
 
 class Rule:
@@ -58,11 +58,15 @@ class Rule:
 
 
 class Group:
-    """One of our groups. C{rules}: C{{key: Rule}}; C{others}: units of rules that have no CIDR, by IP version."""
+    """One of our groups.
+
+    C{rules}: C{{key: Rule}}, with what stands in lists of ours; C{lists}: C{{service: List}}; C{others}: units of rules
+    that have no CIDR and are not ours, by IP version.
+    """
 
     def __init__(self, id_, name, number, tags):
         self.id, self.name, self.number, self.tags = id_, name, number, tags
-        self.rules, self.others = {}, {4: 0, 6: 0}
+        self.rules, self.lists, self.others = {}, {}, {4: 0, 6: 0}
 
     def ours(self):
         """Return the rules that bear our mark."""
@@ -79,6 +83,9 @@ class Group:
     def units(self, keys=None):
         """Return how much quota C{keys}, or all rules, and the rules without a CIDR take, by IP version."""
         counted = count(self.rules if keys is None else keys)
+        if keys is None:
+            for which, one in self.lists.items():
+                counted[which[3]] += one.slack()
         return {family: counted[family] + self.others[family] for family in counted}
 
 
@@ -97,10 +104,10 @@ class Account:
 
     def __init__(self, api, vpc, name):
         self.api, self.vpc, self.name = api, vpc, name
-        self.groups = {}
+        self.groups, self.lists = {}, Lists(api, {TAG: name})
 
-    def read(self):
-        """Read the groups and their egress rules."""
+    def read(self, lists):
+        """Read the groups and their egress rules; C{lists}: look for prefix lists even if no rule has one."""
         filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "tag:" + TAG, "Values": [self.name]}]
         by_id = {}
         self.groups = {}
@@ -109,11 +116,18 @@ class Account:
             if item["GroupName"] == f"{self.name}-{number}" and number.isdigit():
                 group = Group(item["GroupId"], item["GroupName"], int(number), tags_of(item))
                 self.groups[group.number] = by_id[group.id] = group
-        self._read_rules(by_id)
+        self._read_rules(by_id, lists)
 
-    def _read_rules(self, by_id):
+    def _read_rules(self, by_id, lists_too=False):
+        found = self._rules_of(by_id)
+        if found or lists_too:
+            filters = [{"Name": "tag:" + TAG, "Values": [self.name]}]
+            self._take_lists(found, self.lists.read(filters))
+
+    def _rules_of(self, by_id):
+        """Read rules with a CIDR into their groups; return C{[(group, rule)]} of those that refer to lists."""
         if not by_id:
-            return
+            return []
         lists = []
         filters = [{"Name": "group-id", "Values": sorted(by_id)}]
         for item in self.api.read("describe_security_group_rules", "SecurityGroupRules", Filters=filters):
@@ -123,14 +137,30 @@ class Account:
             if cidr:
                 group.rules[_key(item, cidr)] = Rule(item["SecurityGroupRuleId"], item.get("Description") or "")
             elif item.get("PrefixListId"):
-                lists.append((group, item["PrefixListId"]))
+                lists.append((group, item))
             else:  # a rule that refers to a group is one for IPv4 and one for IPv6
                 group.others = {family: units + 1 for family, units in group.others.items()}
-        if lists:
-            ids = sorted({id_ for dummy, id_ in lists})
+        return lists
+
+    def _take_lists(self, referred, ours):
+        """Tell lists of ours from those of others, by the rules that refer to them."""
+        others = []
+        for group, item in referred:
+            one = ours.get(item["PrefixListId"])
+            if one is None or not (item.get("Description") or "").endswith(MARK):
+                others.append((group, item["PrefixListId"]))
+                continue
+            one.rule = item["SecurityGroupRuleId"]
+            self.lists.loose.pop(one.name, None)
+            service = (item["IpProtocol"], item["FromPort"], item["ToPort"])
+            group.lists[(*service, 6 if one.six else 4)] = one
+            for cidr, who in one.entries.items():
+                group.rules[(*service, canonical(cidr), LISTED)] = Rule(None, who + MARK)
+        if others:
+            ids = sorted({id_ for dummy, id_ in others})
             found = self.api.read("describe_managed_prefix_lists", "PrefixLists", PrefixListIds=ids)
             size = {item["PrefixListId"]: (item["AddressFamily"], item.get("MaxEntries") or 1) for item in found}
-            for group, id_ in lists:
+            for group, id_ in others:
                 family, entries = size.get(id_, ("IPv4", 1))
                 group.others[6 if family == "IPv6" else 4] += entries
 
@@ -186,7 +216,27 @@ class Account:
 
     def do(self, kind, group, items, labels):
         """Make one call that steps() returned, or one of C{kind} label; C{labels}: C{{key: who asks}}."""
-        getattr(self, "_" + kind)(group, items, labels)
+        listed = [item for item in items if len(item[0] if kind == "modify" else item) == 5]
+        plain = [item for item in items if item not in listed]
+        if plain:
+            getattr(self, "_" + kind)(group, plain, labels)
+        if listed:
+            self._listed(kind, group, listed, labels)
+
+    def _listed(self, kind, group, items, labels):
+        """The same for rules that stand in lists."""
+        if kind == "revoke":
+            self.lists.revoke(group, items)
+        elif kind == "authorize":
+            self.lists.authorize(group, items, labels)
+        else:
+            self.lists.modify(group, items, labels)
+        for item in items:
+            if kind != "authorize":
+                del group.rules[item[0] if kind == "modify" else item]
+            if kind != "revoke":
+                new = item[1] if kind == "modify" else item
+                group.rules[new] = Rule(None, labels[new] + MARK)
 
     def _authorize(self, group, keys, labels):
         permissions = {}
@@ -241,7 +291,8 @@ class Account:
             found.add(f"security group {group.name}")
             if group.defaults():
                 found.add(EVERYTHING)
-            found |= {line(*key, group.rules[key].label) for key in group.ours()}
+            found |= {line(*key[:4], group.rules[key].label) for key in group.ours()}
+            found |= {f"prefix list {one.name}" for one in group.lists.values()}
         return found
 
     def units(self):
@@ -253,11 +304,6 @@ class Account:
 def _key(item, cidr):
     """Return the key of a rule that was read."""
     return item["IpProtocol"], item.get("FromPort", -1), item.get("ToPort", -1), canonical(cidr)
-
-
-def canonical(cidr):
-    """Return a CIDR in the one form in which all are compared."""
-    return str(ipaddress.ip_network(cidr, strict=False))
 
 
 def _ports(key):

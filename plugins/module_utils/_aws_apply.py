@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG, canonical
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, in_place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, canonical, place
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import BATCH, steps
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, restricts_nothing, unit
 
@@ -23,8 +24,9 @@ class Wanted:
     def __init__(self, plan, name, tags):
         self.deny = plan["policy"] == "deny"
         self.limits = plan["limits"]
+        kind = (LISTED,) if plan.get("prefix_lists") else ()
         self.labels = {
-            (rule["protocol"], int(rule["first"]), int(rule["last"]), canonical(rule["cidr"])): rule["label"]
+            (rule["protocol"], int(rule["first"]), int(rule["last"]), canonical(rule["cidr"]), *kind): rule["label"]
             for rule in plan["rules"]
         }
         self.tags = {**tags, TAG: name, POLICY: plan["policy"]}
@@ -52,7 +54,7 @@ def present(account, attachments, wanted):
             targets[number] |= {
                 DEFAULTS[family] for family in ((4, 6) if account.has_ipv6() else (4,))
             } - group.rules.keys()
-    calls = steps(old, targets, rooms)
+    calls = steps(old, targets, rooms, in_place)
     attachments.check(account, sorted(placed), wanted)
 
     for number in missing:
@@ -68,14 +70,19 @@ def present(account, attachments, wanted):
     for kind, number, items in calls:
         account.do(kind, groups[number], items, wanted.labels)
     for group in kept:
+        account.lists.fit(group)
         stale = sorted(
-            key for key in group.ours() & wanted.labels.keys() if group.rules[key].label != wanted.labels[key]
+            key
+            for key in group.ours() & wanted.labels.keys()
+            if len(key) == 4 and group.rules[key].label != wanted.labels[key]
         )
         for first in range(0, len(stale), BATCH):
             account.do("label", group, stale[first : first + BATCH], wanted.labels)
         account.tag(group, wanted.tags)
     attachments.detach(kept)
-    return _retire(account, attachments, placed) + _notes(account, attachments, kept, wanted)
+    notes = _retire(account, attachments, placed)
+    _drop_loose(account)
+    return notes + _notes(account, attachments, kept, wanted)
 
 
 def _place(groups, wanted):
@@ -105,8 +112,14 @@ def _retire(account, attachments, placed):
     return notes
 
 
+def _drop_loose(account):
+    """Remove our lists that no group of ours refers to."""
+    for name in sorted(account.lists.loose):
+        account.lists.delete(account.lists.loose.pop(name))
+
+
 def _notes(account, attachments, kept, wanted):
-    notes = []
+    notes = [f"the prefix list {name} stays while others refer to it" for name in account.lists.left]
     loose = [group.name for group in kept if group.defaults()]
     if loose:
         notes.append(restricts_nothing("the default rule of {}".format(", ".join(loose))))
@@ -121,9 +134,18 @@ def absent(account, attachments):
     groups = [account.groups[number] for number in sorted(account.groups, reverse=True)]
     attachments.check_absent(groups)
     attachments.detach([])
+    notes = []
     for group in groups:
-        account.delete(group)
-    return []
+        if not group.foreign() and not any(group.others.values()):
+            account.lists.loose.update({one.name: one for one in group.lists.values()})
+            account.delete(group)
+            continue
+        ours = sorted(group.ours())
+        for first in range(0, len(ours), BATCH):
+            account.do("revoke", group, ours[first : first + BATCH], {})
+        notes.append(f"{group.name} stays for the rules in it that are not ours")
+    _drop_loose(account)
+    return notes + [f"the prefix list {name} stays while others refer to it" for name in account.lists.left]
 
 
 def units(account, before, limits):

@@ -8,8 +8,8 @@ An interface that we attach to bears a tag of ours, so that only what we attache
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import TAG, canonical, tag_list, tags_of
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import EVERYWHERE
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import TAG, tag_list, tags_of
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import EVERYWHERE, canonical
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
 
 _WAYS = (

@@ -36,6 +36,10 @@ _AGAIN = {
     "InvalidGroup.NotFound",
     "InvalidGroup.Duplicate",
     "InvalidGroupId.NotFound",
+    "InvalidPrefixListId.NotFound",
+    "InvalidPrefixListID.NotFound",
+    "PrefixListVersionMismatch",
+    "IncorrectState",
 }
 _OVER = {
     "RulesPerSecurityGroupLimitExceeded": "rules_per_group is above the account's quota 'Inbound or outbound rules per "
@@ -153,7 +157,8 @@ class Call:
 
     def _once(self, api):
         params, account = self.params, self._account
-        account.read()
+        plan = params["plan"] or {}
+        account.read(params["state"] == "absent" or bool(plan.get("prefix_lists")))
         self._attachments = Attachments(api, params["name"], params["attach"])
         self._attachments.read(account)
         if self._before is None:
@@ -161,9 +166,9 @@ class Call:
             self._start = (account.units(), len(account.groups))
         if params["state"] == "absent":
             return absent(account, self._attachments)
-        wanted = Wanted(params["plan"], params["name"], params["tags"])
+        wanted = Wanted(plan, params["name"], params["tags"])
         self._limits = wanted.limits
-        return [*params["plan"].get("notes", []), *present(account, self._attachments, wanted)]
+        return [*plan.get("notes", []), *present(account, self._attachments, wanted)]
 
     @staticmethod
     def _default_vpc(api):

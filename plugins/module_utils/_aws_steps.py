@@ -18,22 +18,22 @@ from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Ref
 BATCH = 100  # entries a call
 
 
-def steps(present, wanted, rooms):
+def steps(present, wanted, rooms, in_place=lambda old, new: True):
     """Return calls C{(kind, group, items)} that lead from one placement to another.
 
     present: C{{group: set of rules}}, those that are ours to change; wanted: C{{group: set of rules}}; rooms:
     C{{group: {4: units, 6: units}}} that are free now. C{kind} is authorize or revoke, with rules as items, or modify,
-    with pairs of an old rule and what it becomes. Raises Refused where no order is found.
+    with pairs of an old rule and what it becomes, where C{in_place(old, new)}. Raises Refused where no order is found.
     """
     lists = []
     for family in (4, 6):
         old = {group: {key for key in keys if version(key) == family} for group, keys in present.items()}
         new = {group: {key for key in keys if version(key) == family} for group, keys in wanted.items()}
-        lists.append(_order(old, new, {group: room[family] for group, room in rooms.items()}, family))
+        lists.append(_order(old, new, {group: room[family] for group, room in rooms.items()}, family, in_place))
     return list(_batches(*lists))
 
 
-def _order(present, wanted, rooms, family):
+def _order(present, wanted, rooms, family, in_place):
     """Return single steps C{(kind, group, item)} for one IP version."""
     groups = sorted(wanted.keys() | present.keys())
     pending = {group: wanted.get(group, set()) - present.get(group, set()) for group in groups}
@@ -70,7 +70,18 @@ def _order(present, wanted, rooms, family):
             for group in groups:
                 revoke(group, idle[group])
             continue
-        group, key, last = _cheapest(debts, rooms, family)
+        found = _cheapest(debts, rooms, in_place)
+        if found is None:
+            parked = _parking(debts, rooms, old, present, family)
+            for host, (group, key) in parked:
+                # It goes again when the rule stands where it belongs; until then it pays the others' debts.
+                debts = {one: debt - {(group, key)} for one, debt in debts.items()}
+                authorize(host, [key])
+                if host != group:
+                    old[host].add(key)
+                    debts[host, key] = {(group, key)}
+            continue
+        group, key, last = found
         for other, new in sorted(debts[group, key] - {last}):
             authorize(other, [new])
         if last:
@@ -82,10 +93,10 @@ def _order(present, wanted, rooms, family):
     return taken
 
 
-def _cheapest(debts, rooms, family):
+def _cheapest(debts, rooms, in_place):
     """Return the old rule that the fewest new ones stand for: C{(group, rule, (group, new rule) it is turned into)}.
 
-    The third is None where there is room for all of them.
+    The third is None where there is room for all of them. Returns None where there is no such old rule.
     """
     for (group, key), debt in sorted(debts.items(), key=lambda item: (len(item[1]), item[0])):
         need = {}
@@ -94,8 +105,30 @@ def _cheapest(debts, rooms, family):
         short = {other for other, number in need.items() if number > rooms[other]}
         if not short:
             return group, key, None
-        if short == {group} and need[group] == rooms[group] + 1:
-            return group, key, max(pair for pair in debt if pair[0] == group)
+        into = [pair for pair in debt if pair[0] == group and in_place(key, pair[1])]
+        if into and short == {group} and need[group] == rooms[group] + 1:
+            return group, key, max(into)
+    return None
+
+
+def _parking(debts, rooms, old, present, family):
+    """Return C{[(group with room, (group where it belongs, new rule))]} that let an old rule of a full group go.
+
+    Only groups that had rules before take part: what is new may not be attached everywhere yet.
+    """
+    for (where, leaving), debt in sorted(debts.items(), key=lambda item: (len(item[1]), item[0])):
+        left, found = dict(rooms), []
+        if leaving not in present.get(where, ()):
+            continue  # parked itself
+        for group, key in sorted(debt):
+            hosts = [host for host in sorted(left) if present.get(host) and left[host] > 0 and key not in old[host]]
+            if not hosts:
+                break
+            host = group if group in hosts else hosts[-1]
+            found.append((host, (group, key)))
+            left[host] -= 1
+        else:
+            return found
     raise Refused(
         f"no order of changes was found in which every wanted address stays open: the groups are full for IPv{family}. "
         "Nothing was changed. Ways out: raise the quota by a few rules (rules_per_group), or allow more groups (groups)"
@@ -105,11 +138,13 @@ def _cheapest(debts, rooms, family):
 def _debts(old, pending):
     """Return C{{(group, old rule): {(group, pending rule)}}}: the new ones that overlap an old one."""
     boxes = [(box(key), (group, key)) for group, keys in pending.items() for key in keys]
-    debts = {}
+    debts, everywhere = {}, set().union(*old.values())
     for group, keys in old.items():
         for key in keys:
             mine = box(key)
-            debts[group, key] = {new for other, new in boxes if overlap(mine, other)}
+            # A rule that comes from another group stands there until it stands here.
+            moving = everywhere - {key}
+            debts[group, key] = {new for other, new in boxes if new[1] not in moving and overlap(mine, other)}
     return debts
 
 

@@ -224,3 +224,16 @@ def test_one_above_the_room_of_all_groups(number: int, fits: bool) -> None:
         return
     with pytest.raises(Refused, match=r"IPv4.* 7 needed, 6 free, 1 too many\. Ways out: pay"):
         place(rules, {}, {}, 2, room, ["pay"])
+
+
+def test_a_group_with_room_helps_a_full_one_out() -> None:
+    listed = [(*rule, "list") for rule in V4[:3]]
+    present, wanted = {1: set(V4[:2]), 2: {V4[2]}}, {1: set(listed[:2]), 2: {listed[2]}}
+    found = steps(present, wanted, {1: {4: 0, 6: 0}, 2: {4: 1, 6: 2}}, lambda old, new: len(old) == len(new))
+    groups = {number: set(rules) for number, rules in present.items()}
+    for kind, group, items in found:
+        assert kind in ("authorize", "revoke")
+        groups[group] = groups[group] | set(items) if kind == "authorize" else groups[group] - set(items)
+        assert all(len(rules) <= 2 for rules in groups.values())
+        assert {rule[:4] for rules in groups.values() for rule in rules} == set(V4[:3])
+    assert groups == wanted
