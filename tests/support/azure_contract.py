@@ -15,8 +15,8 @@ import json
 import re
 import types
 import typing
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -186,29 +186,52 @@ def _check_ports(name: str, ports: list[str]) -> None:
             raise Refusal("SecurityRuleParameterContainsOverlap", f"'{name}': ports {ports} overlap.")
 
 
+class Outbound:
+    """The rules of a group as a table in which a packet is looked up quickly."""
+
+    def __init__(self, rules: list[dict[str, Any]]) -> None:
+        """Take the rules as Azure has them."""
+        self._rules: list[tuple[str, bool, dict[int, list[tuple[int, int]]], list[tuple[int, int]]]] = []
+        for rule in sorted(rules, key=lambda rule: rule["properties"]["priority"]):
+            one = rule["properties"]
+            if one["direction"] == "Outbound":
+                self._rules.append((one["protocol"].lower(), one["access"] == "Allow", _reached(one), _ranges(one)))
+
+    def lets_out(self, protocol: str, version: int, address: int, port: int) -> bool:
+        """Say whether a first packet to the Internet leaves.
+
+        The lowest priority that matches decides; where none does, Azure's default rule lets it out.
+        """
+        for wanted, allows, reached, ports in self._rules:
+            if wanted in ("*", protocol) and any(first <= port <= last for first, last in ports):
+                ranges = reached[version]
+                at = bisect_right(ranges, (address, 1 << 128)) - 1
+                if at >= 0 and address <= ranges[at][1]:
+                    return allows
+        return True
+
+
 def opened(rules: list[dict[str, Any]], protocol: str, address: str, port: int) -> bool:
-    """Say whether the rules of a group let a first packet out to the Internet, as Azure evaluates them.
-
-    The lowest priority that matches decides; where none does, Azure's default rule lets it out.
-    """
+    """Say whether the rules of a group let one first packet out to the Internet; for many, make an Outbound."""
     wanted = ipaddress.ip_address(address)
-    for rule in sorted(rules, key=lambda rule: rule["properties"]["priority"]):
-        properties = rule["properties"]
-        if properties["direction"] != "Outbound" or properties["protocol"] not in ("*", protocol.capitalize()):
-            continue
-        if _reaches(properties, wanted) and any(low <= port <= high for low, high in _ranges(properties)):
-            return bool(properties["access"] == "Allow")
-    return True
+    return Outbound(rules).lets_out(protocol, wanted.version, int(wanted), port)
 
 
-def _reaches(properties: dict[str, Any], wanted: Any) -> bool:
+def _reached(properties: dict[str, Any]) -> dict[int, list[tuple[int, int]]]:
+    """Return the addresses that a rule matches, by IP version, ascending; a rule's own prefixes do not overlap."""
+    found: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
     for text in _values(properties, "destinationAddressPrefix"):
-        if text in ("*", "Internet") or (not _TAG.fullmatch(text) and wanted in ipaddress.ip_network(text)):
-            return True
-    return False
+        if text in ("*", "Internet"):
+            return {4: [(0, (1 << 32) - 1)], 6: [(0, (1 << 128) - 1)]}
+        if not _TAG.fullmatch(text):
+            network = ipaddress.ip_network(text)
+            found[network.version].append((int(network.network_address), int(network.broadcast_address)))
+    return {version: sorted(ranges) for version, ranges in found.items()}
 
 
-def _ranges(properties: dict[str, Any]) -> Iterator[tuple[int, int]]:
+def _ranges(properties: dict[str, Any]) -> list[tuple[int, int]]:
+    found = []
     for text in _values(properties, "destinationPortRange"):
         first, _dash, last = ("0-65535" if text == "*" else text).partition("-")
-        yield int(first), int(last or first)
+        found.append((int(first), int(last or first)))
+    return found

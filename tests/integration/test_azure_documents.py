@@ -1,0 +1,66 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a network security group lets out, compared with what the vendors' documents say."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.azure import plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+
+from tests.support.azure_contract import Outbound
+from tests.support.azure_host import azure
+from tests.support.packets import NAMES
+from tests.support.probes import mismatches, probes
+from tests.support.systems import LONG, REPOSITORY, longer
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Oracle, documents_directory
+
+DOCUMENTS = documents_directory()
+MOST = 10**9 if LONG else 15_000  # probes that are looked up
+
+pytestmark = pytest.mark.skipif(
+    DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
+)
+
+
+@cache
+def oracle() -> Oracle:
+    assert DOCUMENTS is not None
+    return Oracle.read(DOCUMENTS)
+
+
+@cache
+def catalog() -> dict[str, Any]:
+    return load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+
+
+CASES = [[entry] for entry in EVERYTHING] + [
+    [{"name": "kudo", "regions": ["europe"]}],
+    [{"name": "securevideo", "engines": ["one_click"]}],
+]
+
+
+@pytest.mark.parametrize(
+    "selection", longer([EVERYTHING], CASES), ids=lambda chosen: " ".join(str(entry["name"]) for entry in chosen)
+)
+def test_what_leaves_is_what_the_documents_say(selection: list[dict[str, Any]]) -> None:
+    requirements = DEFAULT_REQUIREMENTS
+    chosen = select_rows(catalog(), selection, requirements=list(requirements), today=date(2026, 11, 20))
+    wanted = plan(merge_vendors(expand_rows(chosen["rows"])), policy="deny", names="report")
+    with azure() as host:
+        host.apply(wanted)
+        outbound = Outbound(host.cloud.rules())
+        assert not host.apply(wanted)["changed"]
+    allowed = oracle().compile(selection, requirements)
+    sent = probes(allowed, seed=20261121, count=1000)[:MOST]
+    left = [outbound.lets_out(NAMES[protocol], *packet) for protocol, *packet in sent]
+    assert mismatches(allowed, sent, left) == []
+    assert not all(left)
+    assert any(left) or not any(allowed.ranges.values())
