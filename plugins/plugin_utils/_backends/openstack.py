@@ -55,8 +55,8 @@ def plan(
             raise ValueError(f"{option} '{limit}' is not a limit: write a whole number, or -1 for none")
     if groups == 0:
         raise DoesNotFit(
-            f"security groups of the project: 1 is needed, 0 are free. Ways out: raise the quota 'secgroups', or set "
-            f"{VARIABLE}_groups to what is free"
+            "this does not fit: security groups of the project: 1 needed, 0 free, 1 too many. Ways out: raise the quota, "
+            f"openstack quota set --secgroups NUMBER PROJECT, then set {VARIABLE}_groups; remove a group"
         )
     if metadata.__class__ is not bool:
         raise ValueError(f"metadata '{metadata}' is not accepted: write true or false")
@@ -65,12 +65,15 @@ def plan(
         extra += _baseline(dns_servers, ntp_servers, metadata)
         if not dns_servers:
             notes.append(f"no name server may be asked: name them in {VARIABLE}_dns_servers, or put them into _allow")
+    quota = "rules of the project's security groups"
+    if policy != "deny":
+        quota += f", besides the {_DEFAULT_RULES} default ones"
     free = rules if rules < 0 or policy == "deny" else max(rules - _DEFAULT_RULES, 0)
     budget: dict[str, Any] = {"widen_at_most": widen_at_most, "join_services": join_services, "variable": VARIABLE}
     forms: dict[str, dict[str, Any]] = {}
     for form in _forms(address_groups):
         found = parts(allowlist, addresses=addresses, allow=extra, single=form == "rules")
-        forms[form] = _fitted(found, form, free, budget, first=not forms)
+        forms[form] = _fitted(found, form, free, budget, quota, first=not forms)
     chosen = forms.get("groups") or forms["rules"]
     return {"policy": policy, "forms": forms, "widened": chosen["widened"], "units": chosen["units"], "notes": notes}
 
@@ -80,14 +83,14 @@ def _forms(address_groups: str) -> list[str]:
     return [form for form, unless in (("groups", "never"), ("rules", "always")) if address_groups != unless]
 
 
-def _fitted(found: list[Part], form: str, free: int, budget: dict[str, Any], first: bool) -> dict[str, Any]:
+def _fitted(found: list[Part], form: str, free: int, budget: dict[str, Any], quota: str, first: bool) -> dict[str, Any]:
     """Return one form, fitted; raises DoesNotFit where it is the preferred one."""
     grouped = form == "groups"
-    ways = ["raise the quota: openstack quota set --secgroup-rules NUMBER PROJECT, then set " + f"{VARIABLE}_rules"]
+    ways = [f"room for {{need}} rules: openstack quota set --secgroup-rules NUMBER PROJECT, then {VARIABLE}_rules"]
     if not grouped:
         ways.append("address groups, where the cloud has them: each service costs one rule then")
     room = Room(
-        quota="rules of the project's security groups",
+        quota=quota,
         limit=free if free >= 0 else 1 << 30,
         holds=lambda part: True,
         units=(lambda part: len(part.services)) if grouped else (lambda part: len(part.prefixes)),
