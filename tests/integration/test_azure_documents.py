@@ -47,6 +47,7 @@ CASES = [[entry] for entry in EVERYTHING] + [
 ]
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize(
     "selection", longer([EVERYTHING], CASES), ids=lambda chosen: " ".join(str(entry["name"]) for entry in chosen)
 )
