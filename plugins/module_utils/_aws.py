@@ -191,8 +191,8 @@ class Account:
             VpcId=self.vpc,
             TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(tags)}],
         )
-        group = self.groups[number] = Group(answer.get("GroupId"), name, number, tags)
-        if not group.id:
+        group = self.groups[number] = Group(answer.get("GroupId") or name, name, number, tags)
+        if self.api.dry:
             group.rules[DEFAULTS[4]] = Rule(None, "")
             return group
         for tried in range(8):  # what was just written may not be read yet, and the default rule must be seen

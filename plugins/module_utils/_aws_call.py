@@ -80,6 +80,10 @@ def _connection():
     }
 
 
+def _told(group):
+    return {"name": group.name, "id": None if group.id == group.name else group.id}
+
+
 class Call:
     """One call of the module; C{arguments}: makes the argument spec that all clouds share."""
 
@@ -190,4 +194,4 @@ class Call:
         found = _cloud.result(self.module, self._before, self._lines(), notes, counted, api.calls, api.writes > 0)
         groups = [account.groups[number] for number in sorted(account.groups)]
         widened = (self.params["plan"] or {}).get("widened", [])
-        return {**found, "widened": widened, "groups": [{"name": group.name, "id": group.id} for group in groups]}
+        return {**found, "widened": widened, "groups": [_told(group) for group in groups]}
