@@ -20,7 +20,7 @@ from ._plan_parts import Part, labelled
 from ._plan_widen import Room, Widened, amount, named, total, widen
 from ._quota import WEIGHTS
 
-_TRIES = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # how much of a need is met by joining, the rest by widening
+_TRIES = (1 / 8, 1 / 3, 2 / 3, 1)  # how much of a need is met by joining, the rest by widening
 _FINE = 720720  # divisible by all numbers up to 16: costs per unit stay whole
 
 
@@ -53,10 +53,10 @@ class _Join:
 
 
 def join(found: list[Part], rooms: list[Room]) -> Widened | None:
-    """Return parts that fit with joined ports, and wider prefixes for what these leave; None where none do.
+    """Return parts that fit with joined ports, and wider prefixes for what these leave; None where nothing is gained.
 
-    The cheapest joins come first. How far they go is tried at several places, where all is done by joining among
-    them: what opens least of these is returned, not always the least that there could be.
+    The cheapest joins come first. How far they go is tried at several places, from nowhere to where nothing need be
+    widened: what opens least of these is taken, not always the least that there could be.
     """
     chosen: list[_Join] = []
     for room in rooms:
@@ -64,9 +64,12 @@ def join(found: list[Part], rooms: list[Room]) -> Widened | None:
         if over <= 0:
             continue
         cheapest = _cheapest(found, room, over, chosen)
-        outcomes = []
+        alone = widen(found, [room], told=False)
+        outcomes = [(alone.weight, 0)] if alone else []
         for number in sorted({math.ceil(len(cheapest) * share) for share in _TRIES} - {0}):
-            outcome = _applied(found, [room], cheapest[:number])
+            if outcomes and sum(one.weight for one in cheapest[:number]) >= min(outcomes)[0]:
+                break
+            outcome = _applied(found, [room], cheapest[:number], told=False)
             if outcome:
                 outcomes.append((outcome.weight, number))
         if outcomes:
@@ -86,7 +89,11 @@ def _cheapest(found: list[Part], room: Room, over: int, chosen: list[_Join]) -> 
             continue
         one = cheap
         if one.saves > over:  # the last need not join more than is needed
-            alike = [other for other in candidates if other.places() <= one.places() and other.saves >= over]
+            alike = [
+                other
+                for other in candidates
+                if other.prefix == one.prefix and other.places() <= one.places() and other.saves >= over
+            ]
             one = min(alike, key=lambda other: (other.weight, other.ports(), other.run))
         used |= one.places()
         taken.append(one)
@@ -140,8 +147,8 @@ def _services(services: tuple[Service, ...], joins: list[_Join]) -> tuple[Servic
     return tuple(sorted({*services} - gone | {one.joined() for one in joins}))
 
 
-def _applied(found: list[Part], rooms: list[Room], joins: list[_Join]) -> Widened | None:
-    """Return the parts with joined ports, widened to what the rooms hold."""
+def _applied(found: list[Part], rooms: list[Room], joins: list[_Join], told: bool = True) -> Widened | None:
+    """Return the parts with joined ports, widened to what the rooms hold; C{told} in words, too."""
     moved = {(one.version, one.prefix, service): one for one in joins if one.prefix for service in one.run}
     placed: dict[tuple[int, tuple[Service, ...]], dict[str, set[str]]] = {}
     asked: dict[_Join, set[str]] = {one: set() for one in joins}
@@ -154,10 +161,10 @@ def _applied(found: list[Part], rooms: list[Room], joins: list[_Join]) -> Widene
                 asked[used].update(labels)
             target = placed.setdefault((part.version, (one.joined(),) if one else services), {})
             target.setdefault(prefix, set()).update(labels)
-    fitted = widen([_part(*key, prefixes) for key, prefixes in sorted(placed.items(), key=_key)], rooms)
+    fitted = widen([_part(*key, prefixes) for key, prefixes in sorted(placed.items(), key=_key)], rooms, told)
     if not fitted:
         return None
-    lines = [_line(one, sorted(asked[one])) for one in sorted(joins, key=_Join.order)]
+    lines = [_line(one, sorted(asked[one])) for one in sorted(joins, key=_Join.order)] if told else []
     return Widened(fitted.parts, [*lines, *fitted.lines], fitted.weight + sum(one.weight for one in joins))
 
 

@@ -121,11 +121,11 @@ def costs_by_units(units: list[int], costs: list[int], weight: int, most: int) -
     ]
 
 
-def widen(found: list[Part], rooms: list[Room]) -> Widened | None:
+def widen(found: list[Part], rooms: list[Room], told: bool = True) -> Widened | None:
     """Return the parts with prefixes that fit into all rooms; None where not even the widest do.
 
     The extra address space is the least there can be where rooms have no part in common, or only one of those that
-    have is too small. Else the room with the fewest parts is filled first.
+    have is too small. Else the room with the fewest parts is filled first. told: say in words what was widened.
     """
     trees = Trees(found)
     counts = [len(part.prefixes) for part in found]
@@ -152,7 +152,8 @@ def widen(found: list[Part], rooms: list[Room]) -> Widened | None:
         parts.append(replace(part, prefixes=_with_labels(part, spans, trees.leaves[place])))
         between = gaps(spans, trees.opened[place])
         weight += WEIGHTS[part.version] * sum(last - first + 1 for first, last in between)
-        lines += _lines(parts[-1], spans, between)
+        if told:
+            lines += _lines(parts[-1], spans, between)
     return Widened(parts, lines, weight)
 
 
@@ -173,13 +174,13 @@ def _lines(part: Part, spans: list[Range], between: list[Range]) -> list[str]:
     """Return a line for each prefix that nobody asked for."""
     labels = list(part.prefixes.values())
     starts = [first for first, _last in spans]
-    lines = []
+    what, lines = named(part.services), []
     for gap in between:
         who = ", ".join(labels[bisect_right(starts, gap[0]) - 1])
         for prefix in prefixes(part.version, *gap):
             _version, first, last = parse_prefix(prefix)
             number = amount(part.version, last - first + 1)
-            lines.append(f"{named(part.services)} to {prefix}: {number} that nobody asked for ({who})")
+            lines.append(f"{what} to {prefix}: {number} that nobody asked for ({who})")
     return lines
 
 
