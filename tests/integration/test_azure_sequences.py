@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever happened to a group, a run leaves it as a first run would, and shuts nothing that stays wanted on the way."""
+"""Whatever happened to a group, a run leaves it as a first run would, and shuts nothing that stays wanted."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def apply(host: AzureHost, selection: list, policy: str, fault: str | None) -> N
 
 @pytest.mark.sized
 @given(SEQUENCES)
-@settings(max_examples=150 if LONG else 12, deadline=None)
+@settings(max_examples=150 if LONG else 8, deadline=None)
 def test_any_sequence_ends_as_a_first_run(sequence: list) -> None:
     with azure() as host:
         for step in sequence:

@@ -198,8 +198,8 @@ class AzureCloud:
             raise Refusal("PreconditionFailed", "Precondition failed.", 412)
 
     def _put(self, request: Request, path: str, known: Any, kind: str, model: Any) -> Response:
-        body = request.json
-        conforms(model, {key: value for key, value in body.items() if key not in ("id", "name", "type", "etag")})
+        body = {key: value for key, value in request.json.items() if key not in ("id", "name", "type", "etag")}
+        conforms(model, body)
         attached = (body["properties"].get("networkSecurityGroup") or {}).get("id")
         if attached:
             if attached.lower() not in self.resources:
