@@ -55,8 +55,8 @@ def plan(
             raise ValueError(f"{option} '{limit}' is not a limit: write a whole number, or -1 for none")
     if groups == 0:
         raise DoesNotFit(
-            "this does not fit: security groups of the project: 1 needed, 0 free, 1 too many. Ways out: raise the quota, "
-            f"openstack quota set --secgroups NUMBER PROJECT, then set {VARIABLE}_groups; remove a group"
+            "this does not fit: security groups of the project: 1 needed, 0 free, 1 too many. Ways out: raise the "
+            f"quota (openstack quota set --secgroups NUMBER PROJECT) and set {VARIABLE}_groups; remove a group"
         )
     if metadata.__class__ is not bool:
         raise ValueError(f"metadata '{metadata}' is not accepted: write true or false")
