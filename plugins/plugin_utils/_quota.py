@@ -174,14 +174,23 @@ def gaps(spans: Sequence[Range], free: Sequence[Range]) -> list[Range]:
     return found
 
 
-def share(tables: Sequence[Sequence[int]], spare: int) -> list[int]:
-    """Return which place of each table to take so that the places add up to no more than C{spare} and cost least.
+def totals(tables: Sequence[Sequence[int]], spare: int) -> list[list[int]]:
+    """Return for the first table, the first two, ... all, the least cost of places that add up to 0, 1, ... C{spare}.
 
-    Tables never ascend. Of what costs the same, the smallest places are taken.
+    Tables never ascend, and nor do these.
     """
     sums = [[*tables[0][: spare + 1]]]
     for table in tables[1:]:
         sums.append(_combined(sums[-1], table[: spare + 1])[: spare + 1])
+    return sums
+
+
+def share(tables: Sequence[Sequence[int]], spare: int) -> list[int]:
+    """Return which place of each table to take so that the places add up to no more than C{spare} and cost least.
+
+    Of what costs the same, the smallest places are taken.
+    """
+    sums = totals(tables, spare)
     place = sums[-1].index(sums[-1][-1])
     taken = []
     for number in range(len(tables) - 1, 0, -1):
