@@ -17,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVE
 
 MARK = " (egress.allowlist)"
 TAG = "egress.allowlist"
+VPC = TAG + ":vpc"  # of a list, which has none of its own
 POLICY = TAG + ":policy"  # of a group: whether we took its default rule away
 DESCRIPTION = "What vendors ask to be allowed, managed by the Ansible collection egress.allowlist"
 
@@ -44,8 +45,9 @@ class Api:
 
     def write(self, operation, **given):
         """Change something; returns the answer, which is empty in check mode."""
+        answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
         self.writes += 1
-        return {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
+        return answer
 
 
 class Rule:
@@ -96,7 +98,7 @@ def tags_of(item):
 
 def tag_list(tags):
     """Return a dictionary of tags as AWS takes it."""
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    return [{"Key": key, "Value": str(value)} for key, value in sorted(tags.items())]
 
 
 class Account:
@@ -104,7 +106,7 @@ class Account:
 
     def __init__(self, api, vpc, name):
         self.api, self.vpc, self.name = api, vpc, name
-        self.groups, self.lists = {}, Lists(api, {TAG: name})
+        self.groups, self.lists = {}, Lists(api, {TAG: name, VPC: vpc})
 
     def read(self, lists):
         """Read the groups and their egress rules; C{lists}: look for prefix lists even if no rule has one."""
@@ -121,8 +123,7 @@ class Account:
     def _read_rules(self, by_id, lists_too=False):
         found = self._rules_of(by_id)
         if found or lists_too:
-            filters = [{"Name": "tag:" + TAG, "Values": [self.name]}]
-            self._take_lists(found, self.lists.read(filters))
+            self._take_lists(found, self.lists.read())
 
     def _rules_of(self, by_id):
         """Read rules with a CIDR into their groups; return C{[(group, rule)]} of those that refer to lists."""
@@ -172,17 +173,14 @@ class Account:
             i["GroupName"] for i in self.api.read("describe_security_groups", "SecurityGroups", Filters=filters)
         )
 
-    def has_ipv6(self):
-        """Return whether the VPC has addresses of IPv6, so that AWS gives its groups a default rule for them."""
+    def families(self):
+        """Return the IP versions of the VPC, for which AWS gives its groups a default rule each."""
         found = self.api.read("describe_vpcs", "Vpcs", VpcIds=[self.vpc])
-        return any(
-            block["Ipv6CidrBlockState"]["State"] == "associated"
-            for item in found
-            for block in item.get("Ipv6CidrBlockAssociationSet") or []
-        )
+        blocks = [block for item in found for block in item.get("Ipv6CidrBlockAssociationSet") or []]
+        return (4, 6) if any(block["Ipv6CidrBlockState"]["State"] == "associated" for block in blocks) else (4,)
 
-    def create(self, number, tags):
-        """Make an empty group; AWS gives it its default rule."""
+    def create(self, number, tags, families):
+        """Make an empty group; AWS gives it a default rule for each of C{families}."""
         name = f"{self.name}-{number}"
         answer = self.api.write(
             "create_security_group",
@@ -193,7 +191,7 @@ class Account:
         )
         group = self.groups[number] = Group(answer.get("GroupId") or name, name, number, tags)
         if self.api.dry:
-            group.rules[DEFAULTS[4]] = Rule(None, "")
+            group.rules = {DEFAULTS[family]: Rule(None, "") for family in families}
             return group
         for tried in range(8):  # what was just written may not be read yet, and the default rule must be seen
             self._read_rules({group.id: group})
@@ -210,9 +208,15 @@ class Account:
             group.tags.update(other)
 
     def delete(self, group):
-        """Remove a group."""
-        self.api.write("delete_security_group", GroupId=group.id)
+        """Remove a group; returns whether nothing refers to it, so that it is gone."""
+        try:
+            self.api.write("delete_security_group", GroupId=group.id)
+        except Exception as error:
+            if "DependencyViolation" not in str(error):
+                raise
+            return False
         del self.groups[group.number]
+        return True
 
     def do(self, kind, group, items, labels):
         """Make one call that steps() returned, or one of C{kind} label; C{labels}: C{{key: who asks}}."""

@@ -22,6 +22,9 @@ class Wanted:
     """A plan, as the account is compared with it. C{labels}: C{{key: who asks}}, in the order of the plan."""
 
     def __init__(self, plan, name, tags):
+        missing = [key for key in ("policy", "limits", "rules") if key not in plan]
+        if missing:
+            raise Refused(f"plan has no {missing[0]}: give what the filter aws_security_group_plan returns")
         self.deny = plan["policy"] == "deny"
         self.limits = plan["limits"]
         kind = (LISTED,) if plan.get("prefix_lists") else ()
@@ -37,6 +40,7 @@ def present(account, attachments, wanted):
     groups, limits = account.groups, wanted.limits
     placed = _place(groups, wanted)
     missing = sorted(placed.keys() - groups.keys())
+    families = account.families() if missing else ()
     taken = account.taken(missing) if missing else []
     if taken:
         raise Refused(
@@ -51,14 +55,13 @@ def present(account, attachments, wanted):
         units = group.units() if group else dict.fromkeys((4, 6), 0 if wanted.deny else 1)
         rooms[number] = {family: limits["rules_per_group"] - units[family] for family in units}
         if group and number in placed and not wanted.deny and group.tags.get(POLICY) == "deny":
-            targets[number] |= {
-                DEFAULTS[family] for family in ((4, 6) if account.has_ipv6() else (4,))
-            } - group.rules.keys()
+            families = families or account.families()
+            targets[number] |= {DEFAULTS[family] for family in families} - group.rules.keys()
     calls = steps(old, targets, rooms, in_place)
     attachments.check(account, sorted(placed), wanted)
 
     for number in missing:
-        group = account.create(number, wanted.tags)
+        group = account.create(number, wanted.tags, families)
         if wanted.deny and group.defaults():
             account.do("revoke", group, sorted(group.defaults()), {})
     kept = [groups[number] for number in sorted(placed)]
@@ -107,8 +110,8 @@ def _retire(account, attachments, placed):
             notes.append(f"{group.name} is not needed any more, and stays for the rules in it that are not ours")
         elif users:
             notes.append(f"{group.name} is not needed any more, and stays while it is attached to {', '.join(users)}")
-        else:
-            account.delete(group)
+        elif not account.delete(group):
+            notes.append(f"{group.name} is not needed any more, and stays while rules of other groups refer to it")
     return notes
 
 
@@ -136,14 +139,15 @@ def absent(account, attachments):
     attachments.detach([])
     notes = []
     for group in groups:
-        if not group.foreign() and not any(group.others.values()):
+        alone = not group.foreign() and not any(group.others.values())
+        if alone and account.delete(group):
             account.lists.loose.update({one.name: one for one in group.lists.values()})
-            account.delete(group)
             continue
         ours = sorted(group.ours())
         for first in range(0, len(ours), BATCH):
             account.do("revoke", group, ours[first : first + BATCH], {})
-        notes.append(f"{group.name} stays for the rules in it that are not ours")
+        why = "while rules of other groups refer to it" if alone else "for the rules in it that are not ours"
+        notes.append(f"{group.name} stays {why}")
     _drop_loose(account)
     return notes + [f"the prefix list {name} stays while others refer to it" for name in account.lists.left]
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 
@@ -29,6 +30,7 @@ try:
 except ImportError:
     NO_LIBRARY = traceback.format_exc()
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _AGAIN = {
     "InvalidPermission.Duplicate",
     "InvalidPermission.NotFound",
@@ -126,7 +128,7 @@ class Call:
         try:
             notes = self._tries()
         except _cloud.Refused as error:
-            self.module.fail_json(msg=str(error), **self._result([]))
+            self.module.fail_json(msg=str(error) + self._so_far(), **self._result([]))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             said = f"{_OVER[code]} ({error})" if code in _OVER else str(error)
@@ -143,6 +145,11 @@ class Call:
         """Apply; begin anew from a fresh read where somebody changed the same meanwhile. Returns notes."""
         client = self.module.client("ec2", retry_decorator=AWSRetry.jittered_backoff(retries=8, max_delay=30))
         api = Api(client, self.module.check_mode)
+        if not _NAME.fullmatch(self.params["name"]) or self.params["name"].startswith("sg-"):
+            raise _cloud.Refused(
+                f"name '{self.params['name']}' is not accepted: write up to 100 letters, digits, '.', '_' or '-', a "
+                "letter or digit first, and not 'sg-' first"
+            )
         vpc = self.params["vpc_id"] or self._default_vpc(api)
         self._account = Account(api, vpc, self.params["name"])
         for tried in range(1, _cloud.TRIES + 1):

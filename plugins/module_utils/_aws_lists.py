@@ -56,26 +56,36 @@ class Lists:
         self._api, self._tags = api, tags
         self.loose, self.left = {}, []
 
-    def read(self, filters):
+    def read(self):
         """Return all our lists by id."""
+        filters = [{"Name": "tag:" + key, "Values": [value]} for key, value in sorted(self._tags.items())[:1]]
         items = self._api.read("describe_managed_prefix_lists", "PrefixLists", Filters=filters)
-        found = {item["PrefixListId"]: List(item) for item in items if not item["State"].startswith("delete")}
+        items = [item for item in items if not item["State"].startswith("delete") and self._ours(item)]
+        found = {item["PrefixListId"]: List(item) for item in items}
         for one in found.values():
             entries = self._api.read("get_managed_prefix_list_entries", "Entries", PrefixListId=one.id)
             one.entries = {canonical(entry["Cidr"]): entry.get("Description") or "" for entry in entries}
         self.loose = {one.name: one for one in found.values()}
         return found
 
+    def _ours(self, item):
+        """Return whether a list that was found by one of our tags has all of them."""
+        tags = {tag["Key"]: tag["Value"] for tag in item.get("Tags") or []}
+        return self._tags.items() <= tags.items()
+
     def authorize(self, group, keys, labels):
         """Add entries, to a list of each service; make lists, and rules that refer to them, where there are none."""
         for which, some in _by_service(keys).items():
             name = f"{group.name}-{which[0]}-{ports(which[1], which[2])}-ipv{which[3]}"
-            one = group.lists.get(which) or self.loose.pop(name, None)
-            entries = {key[3]: labels[key] for key in some}
-            if one is None:
+            one, entries = group.lists.get(which), {key[3]: labels[key] for key in some}
+            if one is None and name in self.loose:
+                one = self.loose.pop(name)  # of a run that broke off: it is open nowhere yet
+                missing = {cidr: who for cidr, who in entries.items() if cidr not in one.entries}
+                self._change(one, missing, one.entries.keys() - entries.keys())
+            elif one is None:
                 one = self._create(name, which[3], entries)
             else:
-                self._change(one, {cidr: who for cidr, who in entries.items() if cidr not in one.entries}, ())
+                self._change(one, entries, ())
             group.lists[which] = one
             if one.rule is None:
                 self._refer(group, which, one)
