@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,3 +164,18 @@ def test_a_missing_library_says_what_installs_it(tmp_path: Path) -> None:
     assert len(failed) == len(CLOUDS), done.stdout + done.stderr
     for cloud, line in zip(CLOUDS, failed, strict=True):
         assert INSTALL[cloud] in line
+
+
+def test_the_play_of_the_page_plans_without_a_cloud(tmp_path: Path) -> None:
+    page = (systems.REPOSITORY / "docs" / "clouds.md").read_text()
+    (play,) = (text for text in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if "_plan(" in text)
+    playbook = tmp_path / "plan.yml"
+    playbook.write_text(play)
+    space = Namespace()
+    try:
+        done = systems.play(space, playbook)
+    finally:
+        space.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"need": 196' in done.stdout  # 49 prefixes, 4 services
+    assert '"limit": 300' in done.stdout
