@@ -52,12 +52,21 @@ def curve(allowlist: Mapping[str, Any]) -> Curve:
     return [(len(found) + more, extra) for more, extra in enumerate(totals(tables, spare)[-1])]
 
 
+def rules_of(selected: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rules of one vendor."""
+    catalog = load_vendor_dirs([ROOT / "roles" / "catalog" / "vars" / "vendors"])
+    return expand_rows(select_rows(catalog, [selected], today=TODAY)["rows"])
+
+
+def allowlist_of(*selected: dict[str, Any]) -> dict[str, Any]:
+    """Return the allowlist of some vendors."""
+    return merge_vendors([rules_of(one) for one in selected])
+
+
 def curves(selection: Sequence[dict[str, Any]]) -> dict[str, Curve]:
     """Return the curve of each vendor that is selected, and that of all of them together."""
-    catalog = load_vendor_dirs([ROOT / "roles" / "catalog" / "vars" / "vendors"])
-    rules = {one["name"]: expand_rows(select_rows(catalog, [one], today=TODAY)["rows"]) for one in selection}
-    found = {name: curve(merge_vendors(of_one)) for name, of_one in rules.items()}
-    return {**found, "all of them": curve(merge_vendors(list(rules.values())))}
+    found = {one["name"]: curve(allowlist_of(one)) for one in selection}
+    return {**found, "all of them": curve(allowlist_of(*selection))}
 
 
 def table(found: Mapping[str, Curve]) -> list[str]:

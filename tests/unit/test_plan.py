@@ -11,6 +11,7 @@ import itertools
 import random
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +29,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.benchmarks import pareto
 from tests.support.vendor_oracle import documents_directory
 from tests.support.vendor_oracle.pages import securevideo
 
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents_directory()
 # For Zoom's list of 312 prefixes (SecureVideo's page of 2022): extra addresses by quota.
 ZOOM = {312: 0, 300: 96, 250: 1_440, 200: 5_504, 150: 19_104, 100: 177_536, 75: 2_923_728, 60: 35_755_471}
@@ -567,3 +570,24 @@ def test_notes() -> None:
         inbound, "names that have no address, and stay shut: api.example.com", wild
     ]  # fmt: skip
     assert common(merge_vendors([]), **CHOICES) == []
+
+
+# What docs/quota.md says
+
+
+def test_the_page_has_the_figures_of_the_catalog() -> None:
+    found = pareto.curves(pareto.SELECTION)
+    assert "\n".join(pareto.table(found)) in (ROOT / "docs" / "quota.md").read_text()
+    drawing = (ROOT / "docs" / "pareto-vendors.svg").read_text()
+    for name, points in found.items():
+        extra = [cost for _count, cost in points]
+        assert extra == sorted(extra, reverse=True)
+        assert not points or extra[-1] == 0
+        assert (f"{name}: {points[-1][0]:,} exact" in drawing) if points else (name not in drawing)
+
+
+def test_the_curve_is_what_fit_does() -> None:
+    allowlist = pareto.allowlist_of({"name": "kore_ai", "regions": "all"})
+    found = parts(allowlist, single=True)
+    for count, extra in pareto.curve(allowlist)[:-1:5]:
+        assert fit(found, [Room("rules", count)], widen_at_most=extra).extra == extra
