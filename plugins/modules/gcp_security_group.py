@@ -167,6 +167,9 @@ def main():
         mutually_exclusive=[("service_account_file", "service_account_contents")],
         supports_check_mode=True,
     )
+    # A dictionary has become text whose escaped line ends are not those of the values that are kept out of the log.
+    if module.params["service_account_contents"]:
+        module.no_log_values.add(module.params["service_account_contents"])
     if not _gcp.HAS_REQUESTS:
         _cloud.missing_library(module, "requests", "google-auth requests", _gcp.REQUESTS_ERROR)
     if not _gcp.HAS_GOOGLE_AUTH:

@@ -28,6 +28,7 @@ from tests.support.tls_proxy import Handler, Request, Response
 
 API = "compute.googleapis.com"
 LOGIN = "oauth2.googleapis.com"
+BOUNDARIES = "iamcredentials.googleapis.com"  # google-auth asks it by itself where an account may be used
 PROJECT = "acme-video"
 NETWORK = "production"
 TOKEN = "token-of-nobody-made-for-tests-only"
@@ -86,8 +87,9 @@ class Cloud:
         self.add_network(NETWORK)
 
     def handlers(self) -> dict[str, Handler]:
-        """Return the handlers of the two hosts."""
-        return {API: self.handle, LOGIN: self.login}
+        """Return the handlers of the hosts."""
+        anywhere = Response(200, {"locations": [], "encodedLocations": "0x0"})
+        return {API: self.handle, LOGIN: self.login, BOUNDARIES: lambda request: anywhere}
 
     # What a test arranges by hand, past the API.
 
