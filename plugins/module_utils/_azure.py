@@ -54,7 +54,14 @@ _BUSY = ("AnotherOperationInProgress", "RetryableError", "Canceled", "CanceledAn
 
 
 class Changed(Exception):
-    """Somebody else wrote in between, or is writing: read again."""
+    """Somebody else wrote in between, or is writing: read again.
+
+    C{perhaps_done}: the request was sent more than once, and may be what changed it.
+    """
+
+    def __init__(self, text, perhaps_done=False):
+        super().__init__(text)
+        self.perhaps_done = perhaps_done
 
 
 def arguments():
@@ -115,8 +122,12 @@ class Api:
         found = credentials(params, os.environ)
         self.subscription, self.calls = found["subscription_id"], 0
         base, authority = CLOUDS[params["cloud_environment"]]
+        try:
+            credential = _credential(found, params["auth_source"], authority)
+        except ValueError as error:  # a tenant that cannot be one
+            raise _cloud.Refused(str(error)) from None
         self.client = NetworkManagementClient(
-            _credential(found, params["auth_source"], authority),
+            credential,
             self.subscription,
             base_url=base,
             credential_scopes=[base + "/.default"],
@@ -140,11 +151,25 @@ class Api:
     def write_group(self, resource_group, name, body, etag):
         """Write a whole group if it is still as it was read (without C{etag}: if there is none), and wait for it."""
         begin = self.client.network_security_groups.begin_create_or_update
-        _write(begin, resource_group, name, json.dumps(body).encode(), etag=etag)
+        self.send(begin, resource_group, name, json.dumps(body).encode(), etag=etag)
 
     def delete_group(self, resource_group, name, etag):
         """Delete a group if it is still as it was read, and wait for it."""
-        _write(self.client.network_security_groups.begin_delete, resource_group, name, etag=etag)
+        self.send(self.client.network_security_groups.begin_delete, resource_group, name, etag=etag)
+
+    def send(self, begin, *what, etag):
+        """Begin a write that only happens if a resource has this C{etag} (None: if it is not there), and wait for it.
+
+        Raises Changed.
+        """
+        before = self.calls
+        try:
+            begin(*what, headers={"If-Match": etag} if etag else {"If-None-Match": "*"}).result()
+        except HttpResponseError as error:
+            if error.status_code == 412 or code(error) in _BUSY:
+                again = self.calls > before + 1
+                raise Changed(said(error), perhaps_done=error.status_code == 412 and again) from error
+            raise
 
     def place(self, text, resource_group, kind):
         """Return the place of a subnet or an interface that a user wrote; raises Refused.
@@ -174,7 +199,7 @@ class Place:
     def __init__(self, api, kind, parts):
         """Take where it is: the resource group, and the names inside it."""
         operations = api.client.subnets if kind == "subnets" else api.client.network_interfaces
-        self._operations, self._parts = operations, parts
+        self._api, self._operations, self._parts = api, operations, parts
         self.words = "{} {}".format("subnet" if kind == "subnets" else "interface", "/".join(parts[1:]))
 
     def read(self):
@@ -191,7 +216,7 @@ class Place:
             found["properties"]["networkSecurityGroup"] = {"id": group}
         else:
             found["properties"].pop("networkSecurityGroup", None)
-        _write(self._operations.begin_create_or_update, *self._parts, found, etag=found["etag"])
+        self._api.send(self._operations.begin_create_or_update, *self._parts, found, etag=found["etag"])
 
 
 def _credential(found, source, authority):
@@ -213,17 +238,6 @@ def _read(get, *where):
         if code(error) == "ResourceGroupNotFound":
             raise _cloud.Refused(said(error)) from None
         return None
-
-
-def _write(begin, *what, **headers):
-    etag = headers["etag"]
-    sent = {"If-Match": etag} if etag else {"If-None-Match": "*"}
-    try:
-        begin(*what, headers=sent).result()
-    except HttpResponseError as error:
-        if error.status_code == 412 or (error.status_code in (409, 429) and code(error) in _BUSY):
-            raise Changed(said(error)) from error
-        raise
 
 
 def rejected(error):

@@ -34,7 +34,8 @@ class Work:
         self._name, self._where = params["name"], (params["resource_group"], params["security_group"])
         self._id = api.group_id(*self._where)
         self.before, self.after, self.notes, self.units = [], [], [], []
-        self.written = self.trying = False
+        self.written, self.trying = False, None  # what is tried now: a word for it, and its lines
+        self._lost = {}  # what may have been done although the answer was lost, in the same form
 
     def run(self):
         """Do it; begins anew from a fresh read where somebody else was quicker. Raises Refused."""
@@ -43,21 +44,32 @@ class Work:
             self.notes, self.units = [], []
             try:
                 once()
-                return
             except Changed as error:
                 last = error
+                if error.perhaps_done:
+                    self._lost[self.trying[0]] = self.trying[1:]
+                self.trying = None
                 time.sleep(0.2 * 2**attempt)
+                continue
+            for before, after in self._lost.values():  # nothing of it was left to do
+                self._done(before, after)
+            return
         raise _cloud.Refused(
             f"network security group '{self._where[1]}' changed under us {_cloud.TRIES} times in a row, so somebody "
             f"else writes to it: try again later ({last})"
         )
 
-    def _do(self, before, after, write, *arguments):
-        """Write one thing, and only then say that it is done."""
+    def _do(self, what, before, after, write, *arguments):
+        """Write one thing, and only then say that it is done; C{what}: a word for it."""
+        self._lost.pop(what, None)
         if not self._check:
-            self.trying = True
+            self.trying = (what, before, after)
             write(*arguments)
-            self.written, self.trying = True, False
+            self.trying = None
+        self._done(before, after)
+
+    def _done(self, before, after):
+        self.written = not self._check
         self.before += before
         self.after += after
 
@@ -105,10 +117,10 @@ class Work:
             if tags:
                 body["tags"] = tags
             etag = group["etag"] if group else None
-            self._do(*lines, self._api.write_group, *self._where, body, etag)
+            self._do("group", *lines, self._api.write_group, *self._where, body, etag)
         for place, read, attached in places:
             if not attached:
-                self._do([], [f"attached to {place.words}"], place.write, read, self._id)
+                self._do(place.words, [], [f"attached to {place.words}"], place.write, read, self._id)
         self._note_attachment(group, places)
 
     def _body(self, group):
@@ -151,15 +163,15 @@ class Work:
             )
         if len(new) != len(old):
             body["properties"]["securityRules"] = new
-            self._do(*lines, self._api.write_group, *self._where, body, etag)
+            self._do("group", *lines, self._api.write_group, *self._where, body, etag)
 
     def _delete(self, named, etag, before, after):
         """Detach the group from what the user named, and delete it."""
         for place, read, _group in named:
-            self._do([f"attached to {place.words}"], [], place.write, read, None)
+            self._do(place.words, [f"attached to {place.words}"], [], place.write, read, None)
         if named and not self._check:
             etag = self._api.group(*self._where)["etag"]
-        self._do(before, after, self._api.delete_group, *self._where, etag)
+        self._do("group", before, after, self._api.delete_group, *self._where, etag)
 
 
 def _attached(group):

@@ -278,18 +278,22 @@ def notes(rules, name, plan):
     found = []
     others = sorted((rule for rule in rules if outbound(rule) and not whose(rule)), key=priority)
     if others:
-        found.append("rules of others stay as they are: {}".format(", ".join(rule["name"] for rule in others)))
+        found.append("rules of others stay as they are: {}".format(_some([rule["name"] for rule in others])))
     stop = [rule for rule in ours if denies(rule)]
     last = max(priority(rule) for rule in ours)
     first = [rule["name"] for rule in others if denies(rule) and priority(rule) < last]
     if first:
-        found.append("these rules of others come first, and may stop what ours allow: {}".format(", ".join(first)))
+        found.append(f"these rules of others come first, and may stop what ours allow: {_some(first)}")
     late = [rule["name"] for rule in others if stop and not denies(rule) and priority(rule) > last]
     if late:
-        found.append("these rules of others come behind the stop, and open nothing more: {}".format(", ".join(late)))
+        found.append(f"these rules of others come behind the stop, and open nothing more: {_some(late)}")
     if plan["policy"] == "unmanaged" and lets_all_out(rules):
         found.append(_cloud.restricts_nothing("Azure's default rule AllowInternetOutBound (65001)"))
     return found
+
+
+def _some(names):
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def units(before, after, limits):

@@ -179,7 +179,7 @@ def main():
     except _cloud.Refused as error:
         _fail(module, str(error), work, api)
     except _azure.ERRORS as error:
-        _fail(module, _azure.said(error), work, api, bool(work and work.trying) and not _azure.rejected(error))
+        _fail(module, _azure.said(error), work, api, sure=_azure.rejected(error))
     module.exit_json(**_result(module, work, api))
 
 
@@ -202,13 +202,13 @@ def _result(module, work, api):
     return {**found, "widened": plan["widened"]} if plan else found
 
 
-def _fail(module, text, work, api, unsure=False):
-    """End with an error, and say what was done before it. C{unsure}: whether the last request was, nobody knows."""
+def _fail(module, text, work, api, sure=True):
+    """End with an error, and say what was done before it. C{sure}: what was tried last was not done."""
     found = {"changed": False, "differences": [], "calls": api.calls if api else 0}
     told = "nothing was written"
     if work and work.written:
         found, told = _result(module, work, api), "what stands in differences was done, and the next run completes it"
-    if unsure:
+    if work and work.trying and not sure:
         told = "whether the last request was done is not known: the next run sees, and completes it"
     module.fail_json(msg=f"{text}; {told}", **found)
 

@@ -18,7 +18,7 @@ from tests.support.azure_cloud import API, GROUP_ID, SUBSCRIPTION, AzureCloud, f
 from tests.support.azure_contract import opened
 from tests.support.azure_host import CREDENTIALS, AzureHost, azure, planned
 from tests.support.module_host import row
-from tests.support.tls_proxy import Response, fail_write, once_before, throttle
+from tests.support.tls_proxy import Request, Response, fail_write, once_before, throttle
 
 MINE = "egress-allowlist"
 OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000,3478", "UDP", "media")]
@@ -338,7 +338,7 @@ def test_another_group_is_never_replaced(host: AzureHost) -> None:
     assert host.cloud.resources[path]["properties"]["networkSecurityGroup"]["id"] == other
 
 
-def _write(request: Any) -> bool:
+def _write(request: Request) -> bool:
     return request.host == API and request.writes
 
 
@@ -402,6 +402,36 @@ def test_a_failed_operation_leaves_the_old_rules(host: AzureHost) -> None:
     assert "whether the last request was done is not known" in done["msg"]
     assert summary(host.cloud) == before
     assert host.apply(planned(*NEW))["changed"]
+
+
+def test_an_operation_that_another_one_superseded_is_done_again(host: AzureHost) -> None:
+    host.apply(planned(*OLD))
+    host.cloud.fail_operations, host.cloud.failure = 1, "CanceledAndSupersededDueToAnotherOperation"
+    done = host.apply(planned(*NEW))
+    assert "+ tcp/443 to 198.51.100.0/24  acme: web" in done["differences"]
+    assert not host.apply(planned(*NEW))["changed"]
+
+
+def test_a_write_whose_answer_was_lost_is_told_all_the_same(host: AzureHost) -> None:
+    """The library sends it again, and the second one comes too late for the etag."""
+    lost = [True]
+
+    def lose(request: Request) -> Response | None:
+        if _write(request) and lost and lost.pop():
+            host.cloud.answer(request)
+            return Response(503)
+        return None
+
+    host.proxy.hooks.append(lose)
+    done = host.apply(planned(*OLD), subnets=["network/interpreters"])
+    assert done["changed"]
+    assert {
+        "+ network security group interpreters",
+        "+ tcp/443 to 203.0.113.0/25  acme: calls",
+        "+ attached to subnet network/interpreters",
+    } <= set(done["differences"])
+    assert len([text for text in host.writes() if text == "PUT interpreters"]) == 3
+    assert len(host.cloud.rules()) == 2
 
 
 def test_a_failure_between_two_writes_says_what_was_done_and_the_next_run_completes_it(host: AzureHost) -> None:

@@ -73,7 +73,7 @@ class AzureCloud:
     """The state, and what answers for it.
 
     C{slow}: how often an operation is still at work when it is asked about. C{fail_operations}: how many of the next
-    writes are taken and then fail.
+    writes are taken and then fail, with the code C{failure}.
     """
 
     def __init__(self) -> None:
@@ -81,6 +81,7 @@ class AzureCloud:
         self.resources: dict[str, dict[str, Any]] = {}
         self.actions: set[str] = set()
         self.slow = self.fail_operations = 0
+        self.failure = "InternalServerError"
         self._operations: dict[str, dict[str, Any]] = {}
         self._numbers = itertools.count(1)
         for name in ("interpreters", "guests"):
@@ -248,8 +249,9 @@ class AzureCloud:
                 self.resources.pop(operation["path"], None)
             else:
                 self.resources[operation["path"]] = operation["old"]
-            error = {"code": "InternalServerError", "message": "An error occurred."}
-            return Response(body={"status": "Failed", "error": error})
+            return Response(
+                body={"status": "Failed", "error": {"code": self.failure, "message": "It came to nothing."}}
+            )
         return Response(body={"status": "Succeeded"})
 
     def _etag(self) -> str:
