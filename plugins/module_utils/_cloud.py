@@ -66,6 +66,11 @@ def over(quota, need, limit, ways=()):
     return text + ". Ways out: {}".format("; ".join(ways)) if ways else text
 
 
+def so_far(written):
+    """Return how the message of a failed call ends. C{written}: whether anything was written."""
+    return "what stands in differences was done, and the next run completes it" if written else "nothing was written"
+
+
 def unit(quota, before, after, limit):
     """Return a line of the account: units of a quota, before and after, and how many there are."""
     return {"quota": quota, "before": before, "after": after, "limit": limit}

@@ -99,6 +99,11 @@ def test_above_a_limit_the_message_names_quota_need_and_ways_out() -> None:
     assert _cloud.over("rules", 61, 60) == "this does not fit: rules: 61 needed, 60 free, 1 too many"
 
 
+def test_a_failed_call_says_what_it_did() -> None:
+    assert _cloud.so_far(0) == "nothing was written"
+    assert _cloud.so_far(3) == "what stands in differences was done, and the next run completes it"
+
+
 def test_common_options_are_those_of_the_documentation() -> None:
     documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
     arguments = _cloud.arguments(vpc_id={"type": "str"})
