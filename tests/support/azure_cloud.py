@@ -52,7 +52,7 @@ _DEFAULTS = (
 )
 
 
-def foreign(name: str, priority: int, **properties: Any) -> dict[str, Any]:
+def foreign(name: str, priority: Any, **properties: Any) -> dict[str, Any]:
     """Return a rule of somebody else."""
     given = {
         "protocol": "Tcp",

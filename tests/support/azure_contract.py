@@ -77,7 +77,7 @@ def _conforms(hint: Any, value: Any, where: str) -> None:
             raise Refusal("InvalidRequestFormat", f"{where} is none of {[one.value for one in hint]}: {value!r}")
     elif isinstance(hint, type) and issubclass(hint, Model):
         _object(hint, value, where)
-    elif hint in (str, int, bool, float) and type(value) is not hint:
+    elif hint in (str, int, bool, float) and (not isinstance(value, hint) or isinstance(value, bool) > (hint is bool)):
         raise Refusal("InvalidRequestFormat", f"{where} is no {hint.__name__}: {value!r}")
 
 
