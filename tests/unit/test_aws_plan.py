@@ -75,20 +75,52 @@ def test_both_versions_have_their_own_room() -> None:
     assert found["groups_needed"] == 1
 
 
+RULES_TO = "(L-0EA8095F) to {0}, then aws_security_group_rules_per_group: {0}"
+GROUPS_TO = "(L-2AFB9258) to {0}, then aws_security_group_groups_per_interface and aws_security_group_groups: {0}"
+
+
 @pytest.mark.parametrize(
-    ("options", "ways"),
+    ("need", "options", "ways"),
     [
-        ({}, ["L-0EA8095F", "aws_security_group_rules_per_group: up to 200", "L-2AFB9258", "up to 16"]),
-        ({"groups": 1}, ["L-0EA8095F", "aws_security_group_groups: up to 5"]),
-        ({"rules_per_group": 200}, []),
+        (301, {}, [RULES_TO.format(61), GROUPS_TO.format(6)]),
+        (301, {"policy": "unmanaged"}, [RULES_TO.format(62), GROUPS_TO.format(6)]),
+        (61, {"groups": 1}, [RULES_TO.format(61), "aws_security_group_groups: 2"]),
+        (300, {"groups": 1}, ["aws_security_group_groups: 5"]),
+        (1000, {}, [RULES_TO.format(200)]),
+        (1000, {"groups": 1}, [RULES_TO.format(200) + ", and aws_security_group_groups: 5"]),
+        (1000, {"rules_per_group": 100}, [RULES_TO.format(200), GROUPS_TO.format(10)]),
+        (
+            1001,
+            {},
+            ["no quota takes it as it is: AWS allows 1,000 rules for a network interface and IP version at most"],
+        ),
     ],
 )
-def test_what_does_not_fit_names_the_ways_out_that_there_are(options: dict[str, Any], ways: list[str]) -> None:
+def test_what_does_not_fit_names_the_quotas_that_take_it(need: int, options: dict[str, Any], ways: list[str]) -> None:
     with pytest.raises(ValueError, match="Ways out") as refused:
-        planned(*hosts(1001), policy="deny", **options)
-    assert [way for way in ways if way not in str(refused.value)] == []
-    if not ways:
-        assert "L-" not in str(refused.value)
+        planned(*hosts(need), **{"policy": "deny", **options})
+    said = str(refused.value)
+    assert [way for way in ways if way not in said] == [], said
+    for code in ("L-0EA8095F", "L-2AFB9258"):
+        assert (code in said) == any(code in way for way in ways), said
+
+
+@pytest.mark.parametrize("options", [{}, {"policy": "unmanaged"}, {"groups": 2}, {"rules_per_group": 30, "groups": 3}])
+@pytest.mark.parametrize("need", [300, 421, 777])
+def test_the_quotas_that_are_named_take_it(need: int, options: dict[str, Any]) -> None:
+    given = {"policy": "deny", **options}
+    with pytest.raises(ValueError, match="Ways out") as refused:
+        planned(*hosts(need + 5), **given)
+    ways = str(refused.value).partition("Ways out: ")[2].split("; ")
+    tried = 0
+    for way in ways:
+        named = {name: int(number) for name, number in re.findall(r"aws_security_group_(\w+): (\d+)", way)}
+        if "(L-2AFB9258)" in way:
+            named["groups_per_interface"] = named["groups"]
+        if named and "widen_at_most" not in named:
+            assert planned(*hosts(need + 5), **{**given, **named})["groups_needed"] <= 16
+            tried += 1
+    assert tried
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ rule comes to is not said here: the module knows where it stands already.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import allow_rules
@@ -21,8 +21,13 @@ PRODUCT = 1000  # rules a group, times groups an interface: AWS raises neither q
 MOST_GROUPS = 16  # groups an interface, at most
 LABEL = 255 - len(" (egress.allowlist)")  # characters that a rule's description leaves to those who ask for it
 _REFUSED = re.compile(r"[^a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]")
-_RULES = "raise the quota 'Inbound or outbound rules per security group' (L-0EA8095F), then {}_rules_per_group"
-_GROUPS = "raise the quota 'Security groups per network interface' (L-2AFB9258), then {}_groups"
+_RULES = (
+    "raise the quota 'Inbound or outbound rules per security group' (L-0EA8095F) to {0}, then {1}_rules_per_group: {0}"
+)
+_GROUPS = (
+    "raise the quota 'Security groups per network interface' (L-2AFB9258) to {0}, then {1}_groups_per_interface and "
+    "{1}_groups: {0}"
+)
 _LIMITS = {"rules_per_group": PRODUCT, "groups": MOST_GROUPS, "groups_per_interface": MOST_GROUPS}
 _DENY = "the rules of all security groups of an interface add up: what other groups beside these allow stays allowed"
 _AMAZON = "security groups do not filter Amazon's own DNS, DHCP, time and metadata services"
@@ -56,7 +61,7 @@ def plan(
     usable = rules_per_group - (policy == "unmanaged")
     fitted = fit(
         found,
-        [_room(version, given, usable) for version in (4, 6)],
+        [_room(version, given, usable, found) for version in (4, 6)],
         widen_at_most=widen_at_most,
         join_services=join_services,
         variable=VARIABLE,
@@ -107,29 +112,38 @@ def _check(given: Mapping[str, int]) -> None:
         )
 
 
-def _room(version: int, given: Mapping[str, int], usable: int) -> Room:
+def _room(version: int, given: Mapping[str, int], usable: int, found: Sequence[Part]) -> Room:
     """Return the quota of one IP version over all groups; unless denied, each keeps a rule for the default rule."""
-    rules, groups, per_interface = given.values()
+    rules, groups, _per_interface = given.values()
     kept = "" if usable == rules else f", less the default rule of each, which only {VARIABLE}_policy deny removes"
 
     def holds(part: Part) -> bool:
         return part.version == version
 
-    ways = []
-    if rules * per_interface < PRODUCT:
-        ways.append(
-            _RULES.format(VARIABLE) + f": up to {PRODUCT // per_interface} with {per_interface} groups an interface"
-        )
-    if groups < per_interface:
-        ways.append(f"{VARIABLE}_groups: up to {per_interface}")
-    elif rules * (per_interface + 1) <= PRODUCT and per_interface < MOST_GROUPS:
-        ways.append(
-            _GROUPS.format(VARIABLE)
-            + f" and {VARIABLE}_groups_per_interface: up to {min(MOST_GROUPS, PRODUCT // rules)}"
-        )
     return Room(
         f"rules for IPv{version} in {groups} security groups of {rules}{kept}",
         limit=groups * usable,
         holds=holds,
-        ways=tuple(ways),
+        ways=tuple(_ways(sum(len(part.prefixes) for part in found if holds(part)), given, rules - usable)),
     )
+
+
+def _ways(need: int, given: Mapping[str, int], kept: int) -> Iterator[str]:
+    """Yield the quotas that would take C{need} rules as they are; C{kept}: rules that each group keeps free."""
+    rules, groups, per_interface = given.values()
+    size = -(-need // groups) + kept
+    if size * per_interface <= PRODUCT:
+        yield _RULES.format(size, VARIABLE)
+    more = -(-need // (rules - kept)) if rules > kept else PRODUCT
+    if more <= per_interface:
+        yield f"{VARIABLE}_groups: {more}"
+    elif more <= MOST_GROUPS and rules * more <= PRODUCT:
+        yield _GROUPS.format(more, VARIABLE)
+    elif size * per_interface > PRODUCT:
+        for more in range(per_interface, MOST_GROUPS + 1):
+            size = -(-need // more) + kept
+            if size * more <= PRODUCT:
+                other = _GROUPS.format(more, VARIABLE) if more > per_interface else f"{VARIABLE}_groups: {more}"
+                yield f"{_RULES.format(size, VARIABLE)}, and {other}"
+                return
+        yield f"no quota takes it as it is: AWS allows {PRODUCT:,} rules for a network interface and IP version at most"
