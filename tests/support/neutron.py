@@ -13,6 +13,7 @@ with serve() as cloud, cloud.inside():       this thread is in the sandbox's net
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import http.client
@@ -23,8 +24,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from ipaddress import ip_network
 from pathlib import Path
@@ -273,6 +275,23 @@ def serve(*, keystone: bool = False) -> Iterator[Cloud]:
         yield Cloud(space, keystone)
     finally:
         space.close()
+
+
+@cache
+def shared() -> Cloud:
+    """Return the one Neutron of this process; it ends with it."""
+    ends = ExitStack()
+    atexit.register(ends.close)
+    return ends.enter_context(serve())
+
+
+@contextmanager
+def empty(**options: Any) -> Iterator[Cloud]:
+    """Be inside the process's Neutron, emptied; options as of C{reset}."""
+    found = shared()
+    with found.inside():
+        found.reset(**options)
+        yield found
 
 
 def _wait(space: Namespace, name: str, port: int) -> None:

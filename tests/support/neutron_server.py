@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import uuid
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,9 @@ def neutron(keystone: int) -> Any:
     config = write("neutron.conf", NEUTRON, keystone=keystone, auth="keystone" if keystone else "noauth")
     write("paste.ini", PASTE)
     in_wal("neutron")
+    import_module(
+        "neutron.plugins.ml2.plugin"
+    )  # before all models, or Neutron does not tell what rules are described as
     from neutron import server
     from neutron.db.migration.models import head
     from neutron.server.api_eventlet import eventlet_api_server

@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.openstack import plan as _plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
 from tests.support.aws_account import Space
 from tests.support.module_host import row
-from tests.support.neutron import Opened, opening
+from tests.support.neutron import NAME, Opened, everywhere, opening
+from tests.support.systems import REPOSITORY
+from tests.support.vendor_oracle import Oracle
+
+TODAY = datetime.date(2026, 9, 1)
 
 OLD = [
     row("203.0.113.0/25"),
@@ -37,6 +44,23 @@ def plan(rows: Sequence[dict], **options: Any) -> dict[str, Any]:
     return _plan(merge_vendors(expand_rows(list(rows))), **{"names": "report", **options})
 
 
+def of_vendors(selection: Sequence[dict], **options: Any) -> dict[str, Any]:
+    """Return what the filter makes of vendors of the catalog."""
+    books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+    rows = select_rows(books, list(selection), requirements=["required", "recommended"], today=TODAY)["rows"]
+    return _plan(merge_vendors(expand_rows(rows)), **{"names": "report", **options})
+
+
+def documents_say(oracle: Oracle, selection: Sequence[dict]) -> Space:
+    """Return the packets that the vendors' documents ask for."""
+    boxes: dict[tuple[str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
+    for version, ranges in oracle.compile(selection).ranges.items():
+        for ends, services in ranges.items():
+            for protocol, low, high in services:
+                boxes[protocol, version].append((low, high, *ends))
+    return Space(boxes)
+
+
 def wanted(rows: Iterable[dict]) -> Opened:
     """Return what rows ask for, which must be prefixes that do not touch each other."""
     found: Opened = set()
@@ -51,6 +75,12 @@ def wanted(rows: Iterable[dict]) -> Opened:
 def meaning(opened: Iterable[Sequence[Any]]) -> Space:
     """Return the packets that go out, however the rules are written."""
     return Space.of(("-1" if protocol == "any" else protocol, first, last, to) for protocol, first, last, to in opened)
+
+
+def watched(entry: Mapping[str, Any], name: str = NAME) -> Opened:
+    """Return what a security group let out after a write, an entry of the log of a cloud that is watched."""
+    found = (one[1:] for one in entry["open"] if one[0] == name)
+    return {opening(protocol, first, last, to or everywhere(kind)) for kind, protocol, first, last, to in found}
 
 
 def told(lines: Iterable[str], sign: str) -> Opened:
