@@ -113,29 +113,30 @@ def bare_python(folder: Path) -> Path:
 
 @pytest.mark.parametrize("cloud", systems.longer(["openstack"], ["aws", "azure", "gcp"]))
 @pytest.mark.parametrize("playbook", ["apply-kudo", "remove"])
-def test_a_cloud_is_reached_from_the_controller_without_other_rights(cloud: str, playbook: str, tmp_path: Path) -> None:
+def test_a_cloud_is_reached_from_the_controller_without_other_rights(
+    controller: Controller, cloud: str, playbook: str, tmp_path: Path
+) -> None:
     """The inventory's hosts are left alone, and nobody becomes another user: that would fail here."""
     inventory = tmp_path / "inventory"
     inventory.write_text("elsewhere.example.com\n")
-    space = Namespace()
-    try:
-        done = space.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                f"--inventory={inventory}",
-                f"playbooks/{playbook}.yml",
-                f"--extra-vars=apply_backend={cloud}_security_group regions=usa {NEEDED[cloud]}",
-                f"--extra-vars=ansible_become_exe=/bin/false ansible_python_interpreter={bare_python(tmp_path)}",
-            ],
-            cwd=systems.REPOSITORY,
-        )
-    finally:
-        space.close()
+    chosen = f"apply_backend={cloud}_security_group {cloud}_security_group_names=resolve {NEEDED[cloud]}"
+    done = controller.space.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            f"--inventory={inventory}",
+            f"playbooks/{playbook}.yml",
+            f"--extra-vars=regions=usa names=hosts {chosen}",
+            f"--extra-vars=ansible_become_exe=/bin/false ansible_python_interpreter={bare_python(tmp_path)}",
+        ],
+        cwd=systems.REPOSITORY,
+    )
     assert done.returncode == 2, done.stdout + done.stderr
     assert "elsewhere" not in done.stdout
     assert INSTALL[cloud] in done.stdout
     assert "localhost                  : ok=" in done.stdout
     assert "changed=0 " in done.stdout
+    asked = {name for name, _kind in controller.zone.asked}
+    assert ("live.kudoway.com" in asked) is (playbook != "remove")
 
 
 def test_a_missing_library_says_what_installs_it(tmp_path: Path) -> None:
