@@ -19,7 +19,12 @@ MARK = " (egress.allowlist)"
 TAG = "egress.allowlist"
 VPC = TAG + ":vpc"  # of a list, which has none of its own
 POLICY = TAG + ":policy"  # of a group: whether we took its default rule away
+WAITS = 8  # tries within a minute
 DESCRIPTION = "What vendors ask to be allowed, managed by the Ansible collection egress.allowlist"
+
+
+class Changed(Exception):
+    """Somebody else, or a call that is not seen yet, changed what was read: it is to be read anew."""
 
 
 class Api:
@@ -28,6 +33,7 @@ class Api:
     def __init__(self, client, dry):
         self._client, self.dry = client, dry
         self.calls, self.writes = 0, 0
+        self.young = False  # whether this call made a group
         client.meta.events.register("before-send.ec2", self._count)
 
     def _count(self, **_given):
@@ -45,7 +51,15 @@ class Api:
 
     def write(self, operation, **given):
         """Change something; returns the answer, which is empty in check mode."""
-        answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
+        for tried in range(WAITS):
+            try:
+                answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
+                break
+            except Exception as error:
+                # What was just made is not known everywhere at once.
+                if not self.young or "InvalidGroup.NotFound" not in str(error) or tried + 1 == WAITS:
+                    raise
+                time.sleep(0.2 * 2**tried)
         self.writes += 1
         return answer
 
@@ -166,12 +180,13 @@ class Account:
                 group.others[6 if family == "IPv6" else 4] += entries
 
     def taken(self, numbers):
-        """Return the names of groups of these numbers that are not ours."""
+        """Return the names of groups of these numbers that are not ours; raises Changed where one is."""
         names = [f"{self.name}-{number}" for number in numbers]
         filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "group-name", "Values": names}]
-        return sorted(
-            i["GroupName"] for i in self.api.read("describe_security_groups", "SecurityGroups", Filters=filters)
-        )
+        found = self.api.read("describe_security_groups", "SecurityGroups", Filters=filters)
+        if any(tags_of(item).get(TAG) == self.name for item in found):
+            raise Changed(f"groups that were not there a moment ago: {', '.join(names)}")
+        return sorted(item["GroupName"] for item in found)
 
     def families(self):
         """Return the IP versions of the VPC, for which AWS gives its groups a default rule each."""
@@ -193,7 +208,8 @@ class Account:
         if self.api.dry:
             group.rules = {DEFAULTS[family]: Rule(None, "") for family in families}
             return group
-        for tried in range(8):  # what was just written may not be read yet, and the default rule must be seen
+        self.api.young = True
+        for tried in range(WAITS):  # what was just written may not be read yet, and the default rule must be seen
             self._read_rules({group.id: group})
             if group.defaults():
                 return group
@@ -270,7 +286,7 @@ class Account:
                     "IpProtocol": new[0],
                     **_ports(new),
                     "CidrIpv6" if version(new) == 6 else "CidrIpv4": new[3],
-                    "Description": labels[new] + MARK if new in labels else "",
+                    **({"Description": labels[new] + MARK} if new in labels else {}),
                 },
             }
             for old, new in pairs

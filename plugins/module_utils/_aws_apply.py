@@ -32,7 +32,7 @@ class Wanted:
             (rule["protocol"], int(rule["first"]), int(rule["last"]), canonical(rule["cidr"]), *kind): rule["label"]
             for rule in plan["rules"]
         }
-        self.tags = {**tags, TAG: name, POLICY: plan["policy"]}
+        self.tags = {**{key: str(value) for key, value in tags.items()}, TAG: name, POLICY: plan["policy"]}
 
 
 def present(account, attachments, wanted):
@@ -127,8 +127,14 @@ def _notes(account, attachments, kept, wanted):
     if loose:
         notes.append(restricts_nothing("the default rule of {}".format(", ".join(loose))))
     for group in kept:
-        if group.foreign():
-            notes.append(f"{group.name} has {len(group.foreign())} rules that are not ours; they stay, and count")
+        others = len(group.foreign())
+        if others:
+            what = (
+                "1 rule that is not ours; it stays, and counts"
+                if others == 1
+                else f"{others} rules that are not ours; they stay, and count"
+            )
+            notes.append(f"{group.name} has {what}")
     return notes + attachments.notes(kept)
 
 

@@ -11,7 +11,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import Account, Api
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import Account, Api, Changed
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_apply import Wanted, absent, present, units
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_attach import Attachments
 
@@ -155,9 +155,8 @@ class Call:
         for tried in range(1, _cloud.TRIES + 1):
             try:
                 return self._once(api)
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code not in _AGAIN:
+            except (ClientError, Changed) as error:
+                if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _AGAIN:
                     raise
                 if tried == _cloud.TRIES:
                     raise _cloud.Refused(
