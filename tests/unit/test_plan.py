@@ -62,7 +62,7 @@ def rule(label: tuple[str, str], protocol: str, ports: str, destination: str, **
     }
 
 
-def rules(version: int, ports: list[str] = PORTS) -> st.SearchStrategy[list[dict[str, Any]]]:
+def rules(version: int) -> st.SearchStrategy[list[dict[str, Any]]]:
     net = NETWORKS[version]
     destinations = [
         str(part) for length in range(net.prefixlen, net.max_prefixlen + 1) for part in net.subnets(new_prefix=length)
@@ -71,7 +71,7 @@ def rules(version: int, ports: list[str] = PORTS) -> st.SearchStrategy[list[dict
         rule,
         st.sampled_from(LABELS),
         st.sampled_from(["tcp", "udp"]),
-        st.sampled_from(ports),
+        st.sampled_from(PORTS),
         st.sampled_from(destinations),
     )
     return st.lists(one, min_size=1, max_size=9)
