@@ -15,7 +15,7 @@ import re
 from ansible_collections.egress.allowlist.plugins.module_utils import _openstack_rules as rules
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
 
-_BODY = 100000  # bytes of a request: some clouds take no more than 112 KiB
+_BODY, _MOST = 100000, 500  # bytes and items of a request: some clouds take no more than 112 KiB, or a minute
 _POLICY = re.compile(re.escape(rules.MARK) + r": policy (\w+)")
 RULES, GROUPS = "security_group_rule", "security_group"
 QUOTAS = {RULES: "rules of the project's security groups", GROUPS: "security groups of the project"}
@@ -289,7 +289,7 @@ def _batches(items):
     batch, size = [], 0
     for item in items:
         length = len(json.dumps(item)) + 2
-        if batch and size + length > _BODY:
+        if batch and (size + length > _BODY or len(batch) == _MOST):
             yield batch
             batch, size = [], 0
         batch.append(item)

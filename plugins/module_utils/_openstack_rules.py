@@ -123,16 +123,24 @@ def order(add, drop, room, groups):
     if room is None or len(add) <= room:
         return [step for step in (("add", add), ("drop", drop)) if step[1]]
     spans = {key: _spans(key, groups) for key in [*add, *drop]}
+    waits = {key: {other for other in add if _meet(key, other, spans)} for key in drop}
     steps = []
-    while add:
-        now, add = add[:room], add[room:]
-        gone = [key for key in drop if not any(_meet(key, other, spans) for other in add)]
-        if not now and not gone:
+    while True:
+        gone = [key for key in drop if not waits[key]]
+        drop = [key for key in drop if waits[key]]
+        room += len(gone)
+        steps += [("drop", gone)] if gone else []
+        if len(add) <= room:
+            return [*steps, *(step for step in (("add", add), ("drop", drop)) if step[1])]
+        now = set()
+        for key in sorted(drop, key=lambda key: len(waits[key])):
+            now |= waits[key] if len(now | waits[key]) <= room else set()
+        if not now:
             return None
-        drop = [key for key in drop if key not in gone]
-        room += len(gone) - len(now)
-        steps += [step for step in (("add", now), ("drop", gone)) if step[1]]
-    return [*steps, ("drop", drop)] if drop else steps
+        steps.append(("add", [key for key in add if key in now]))
+        add = [key for key in add if key not in now]
+        room -= len(now)
+        waits = {key: waits[key] - now for key in drop}
 
 
 def _spans(key, groups):

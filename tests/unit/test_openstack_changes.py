@@ -128,6 +128,20 @@ def test_room_for_one_is_enough_where_old_and_new_do_not_meet() -> None:
     assert order(wanted, have, None, {}) == [("add", wanted), ("drop", have)]
 
 
+def test_what_frees_room_comes_first() -> None:
+    """Nine rules are new, one at a time takes an old one's place; what takes nobody's place waits for the end."""
+    have = [rule(start, 32, 1, 2) for start in range(8)]
+    wanted = [rule(7, 32, 4, 4), *(rule(start, 32, 2, 3) for start in range(8))]
+    steps = order(wanted, have, 1, {})
+    assert steps is not None
+    assert [(verb, len(keys)) for verb, keys in steps] == [("add", 1), ("drop", 1)] * 7 + [
+        ("add", 1),
+        ("drop", 1),
+        ("add", 1),
+    ]
+    assert order(wanted, have, 0, {}) is None
+
+
 def test_an_address_group_is_as_wide_as_its_prefixes() -> None:
     """The old rule goes only when the group's rule stands, for it lets out what the group wants."""
     old, new = rule(0, 32, 1, 1), (4, "tcp", 1, 1, ("group", "media"))
