@@ -25,7 +25,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from ipaddress import ip_network
@@ -57,6 +57,7 @@ class Cloud:
 
     space: Namespace
     keystone: bool = False
+    token: str = ""
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Return the answer to an administrator's request; from inside only. It is not in the log."""
@@ -70,10 +71,26 @@ class Cloud:
         server = http.client.HTTPConnection("127.0.0.1", NEUTRON, timeout=120)
         try:
             text = None if body is None else json.dumps(body)
-            server.request(method, path, text, {"Content-Type": "application/json", "X-Test": "own", **headers})
+            own = {"Content-Type": "application/json", "X-Test": "own", "X-Auth-Token": self.token}
+            server.request(method, path, text, {**own, **headers})
             response = server.getresponse()
             content = response.read()
             return response.status, json.loads(content) if content else None
+        finally:
+            server.close()
+
+    def as_admin(self) -> Cloud:
+        """Return the same cloud with the token of Keystone's administrator for the test's own requests."""
+        who = {"name": "admin", "domain": {"id": "default"}, "password": "admin-password"}
+        identity = {"methods": ["password"], "password": {"user": who}}
+        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+        server = http.client.HTTPConnection("127.0.0.1", KEYSTONE, timeout=120)
+        try:
+            body = json.dumps({"auth": {"identity": identity, "scope": scope}})
+            server.request("POST", "/v3/auth/tokens", body, {"Content-Type": "application/json"})
+            response = server.getresponse()
+            response.read()
+            return replace(self, token=response.headers["X-Subject-Token"])
         finally:
             server.close()
 
