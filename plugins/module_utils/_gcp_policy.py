@@ -80,7 +80,7 @@ class Policy:
                     )
                 )
         if len(wanted) > BAND:
-            raise Refused(over(self._quota(), len(wanted), BAND, ["gcp_security_group_join_services"]))
+            raise Refused(over(self._quota(), len(wanted), BAND, ["fewer engines or regions"]))
         arranged = {name: wanted[name]._replace(priority=band[-2] + at) for at, name in enumerate(denying)}
         free = dict.fromkeys(band[: BAND - 2])
         kept = {}

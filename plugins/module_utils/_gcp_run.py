@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import TRIES, Refused, result
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import TRIES, Refused, result, so_far
 from ansible_collections.egress.allowlist.plugins.module_utils._gcp import Api, ApiError
 from ansible_collections.egress.allowlist.plugins.module_utils._gcp_policy import Policy
 from ansible_collections.egress.allowlist.plugins.module_utils._gcp_rules import attributes, desired, labels_of, lines
@@ -91,9 +91,7 @@ def run(module):
         call.go()
     except (Refused, ApiError) as error:
         told = call.told() if call else {}
-        made = len(told.get("differences", []))
-        rest = f"; {made} of the differences were made: the next run completes them" if made else ""
-        module.fail_json(msg=f"{error}{rest}", **told)
+        module.fail_json(msg="{}; {}".format(error, so_far(told.get("changed"))), **told)
     module.exit_json(**call.told())
 
 

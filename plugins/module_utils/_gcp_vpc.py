@@ -84,7 +84,6 @@ class Vpc:
             ways = [
                 f"raise the quota 'VPC firewall rules' (FIREWALLS) to {len(self._items) + need}",
                 "fewer engines or regions",
-                "gcp_security_group_join_services, for fewer lists of services",
             ]
             raise Refused(over(self._quota(), need, max(free, 0), ways))
 

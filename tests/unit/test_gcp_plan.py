@@ -119,6 +119,26 @@ def test_rules_of_a_project(rules: int, fits: bool, policy: str) -> None:
     assert "FIREWALLS" in str(refused.value)
 
 
+def test_widened_to_fit() -> None:
+    """Six prefixes, room for four in one rule: what is opened besides is listed, and no more than was accepted."""
+    rows = [row(addresses(6))]
+    with pytest.raises(DoesNotFit, match="2 needed, 1 free, 1 too many"):
+        planned(*rows, rules=1, ranges_per_rule=4)
+    found = planned(*rows, rules=1, ranges_per_rule=4, widen_at_most=10)
+    assert found["units"] == [{"quota": "VPC firewall rules per project", "exact": 2, "need": 1, "limit": 1}]
+    assert len(found["lists"][0]["destinations"]) <= 4
+    assert found["widened"]
+    assert all("acme: calls" in text for text in found["widened"])
+
+
+def test_joining_ports_saves_no_rule() -> None:
+    """A rule holds as many ports as there are, so nothing is joined for nothing."""
+    rows = [row("192.0.2.0/28", "443, 5349"), row("198.51.100.0/24", "443-5349")]
+    assert planned(*rows, join_services=True, widen_at_most=100_000) == planned(*rows)
+    with pytest.raises(DoesNotFit, match="2 needed, 1 free, 1 too many"):
+        planned(*rows, rules=1, join_services=True, widen_at_most=100_000)
+
+
 NAMED = [row("a.example.com, *.example.com, 192.0.2.0/28"), row("b.example.com", "80"), row("a.example.com", "80")]
 
 

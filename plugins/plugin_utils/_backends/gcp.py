@@ -126,7 +126,10 @@ def _room(firewall_policy: str, rules: int, taken: int, most: int) -> Room:
     if firewall_policy:
         quota = f"rules in the {BAND:,} reserved priorities of the firewall policy {firewall_policy}"
         return Room(quota, BAND - taken, units=lambda part: _rules(len(part.prefixes), most))
-    ways = ("raise the quota 'VPC firewall rules' (FIREWALLS) of the project, and gcp_security_group_rules with it",)
+    ways = (
+        "raise the quota 'VPC firewall rules' (FIREWALLS) until it has room for {need} rules that allow, and "
+        f"{_VARIABLE}_rules with it",
+    )
     return Room(
         "VPC firewall rules per project", rules - taken, units=lambda part: _rules(len(part.prefixes), most), ways=ways
     )
