@@ -320,7 +320,7 @@ def test_joined_services(listed: list[dict[str, Any]], over: int, shuffler: rand
     }
     assert joined.extra >= len(pairs - needless)
     if all("joined" in line for line in joined.widened):
-        assert joined.extra == len(pairs)
+        assert joined.extra == len(pairs - needless)
     assert (joined.extra == 0) == (opened(joined.parts) == asked)
     if alone:
         assert joined.extra <= alone.extra
