@@ -122,8 +122,8 @@ class Account:
         self.api, self.vpc, self.name = api, vpc, name
         self.groups, self.lists = {}, Lists(api, {TAG: name, VPC: vpc})
 
-    def read(self, lists):
-        """Read the groups and their egress rules; C{lists}: look for prefix lists even if no rule has one."""
+    def read(self):
+        """Read the groups, their egress rules and our prefix lists, which a run that broke off may have left."""
         filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "tag:" + TAG, "Values": [self.name]}]
         by_id = {}
         self.groups = {}
@@ -132,14 +132,9 @@ class Account:
             if item["GroupName"] == f"{self.name}-{number}" and number.isdigit():
                 group = Group(item["GroupId"], item["GroupName"], int(number), tags_of(item))
                 self.groups[group.number] = by_id[group.id] = group
-        self._read_rules(by_id, lists)
+        self._take_lists(self._read_rules(by_id), self.lists.read())
 
-    def _read_rules(self, by_id, lists_too=False):
-        found = self._rules_of(by_id)
-        if found or lists_too:
-            self._take_lists(found, self.lists.read())
-
-    def _rules_of(self, by_id):
+    def _read_rules(self, by_id):
         """Read rules with a CIDR into their groups; return C{[(group, rule)]} of those that refer to lists."""
         if not by_id:
             return []

@@ -168,7 +168,7 @@ class Call:
     def _once(self, api):
         params, account = self.params, self._account
         plan = params["plan"] or {}
-        account.read(params["state"] == "absent" or bool(plan.get("prefix_lists")))
+        account.read()
         self._attachments = Attachments(api, params["name"], params["attach"])
         self._attachments.read(account)
         if self._before is None:
