@@ -20,14 +20,14 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SINGLE = ("auth", "auth_type", "region_name", "validate_certs", "ca_cert", "client_cert", "client_key", "api_timeout")
 
 CONNECTION = {
-    "cloud": {"type": "raw"},
+    "cloud": {"type": "raw", "no_log": True},  # narrowed by unmask: the name of a cloud is no secret
     "auth": {"type": "dict", "no_log": True},
     "auth_type": {"type": "str"},
     "region_name": {"type": "str"},
     "validate_certs": {"type": "bool", "aliases": ["verify"]},
     "ca_cert": {"type": "str", "aliases": ["cacert"]},
     "client_cert": {"type": "str", "aliases": ["cert"]},
-    "client_key": {"type": "str", "aliases": ["key"], "no_log": True},
+    "client_key": {"type": "str", "aliases": ["key"], "no_log": False},
     "api_timeout": {"type": "int"},
     "interface": {
         "type": "str",
@@ -40,12 +40,40 @@ CONNECTION = {
 }
 
 
+# Of what says who we are: all else may be a secret.
+_OPEN = re.compile(
+    r"auth_type|region_name|interface|auth_url|endpoint|(.+_)?endpoint_override|(user|project|tenant|.*domain).*|system_scope"
+)
+
+
 class ApiError(Exception):
     """What Neutron refused, in its words."""
 
 
 class Conflict(ApiError):
     """Somebody else was quicker: read again."""
+
+
+def unmask(module):
+    """Mask only secrets in what the module says.
+
+    Ansible masks each value in options that may hold a secret, wherever its text occurs: a domain C{default} would
+    turn "(default rule)" into asterisks.
+    """
+    secrets = {*_secrets(module.params["auth"] or {}), *_secrets(module.params["cloud"])}
+    module.no_log_values.intersection_update(secrets)
+
+
+def _secrets(value, name=""):
+    """Yield the texts of a configuration that may be secrets. C{name}: the option that has the value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _secrets(inner, str(key))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _secrets(inner, name)
+    elif name and value is not None and not _OPEN.fullmatch(name):
+        yield str(value)
 
 
 def connect(sdk, params):

@@ -48,7 +48,9 @@ class Run:
 
     def present(self, plan):
         """Make the cloud have what the plan says. Raises Refused where that cannot be done, or ApiError."""
-        forms = plan["forms"]
+        forms = plan.get("forms")
+        if not isinstance(forms, dict) or not forms:
+            raise Refused("plan is not what the filter egress.allowlist.openstack_security_group_plan returns")
         grouped = "groups" in forms and "address-group" in self._known
         if not grouped and "rules" not in forms:
             raise Refused(f"{_NO_GROUPS}: set address_groups to auto or never")

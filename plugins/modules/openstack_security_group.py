@@ -148,6 +148,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._openstack import
     ApiError,
     Neutron,
     connect,
+    unmask,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._openstack_run import Run
 
@@ -166,6 +167,7 @@ def main():
         required_if=[("state", "present", ["plan"])],
         supports_check_mode=True,
     )
+    unmask(module)
     if OPENSTACK_ERROR:
         _cloud.missing_library(module, "openstacksdk", "openstacksdk", OPENSTACK_ERROR)
     params, neutron, run = module.params, None, None
@@ -189,6 +191,7 @@ def main():
 def _fail(module, neutron, run, message, trace=None):
     """End with an error that says whether anything was written."""
     more = {"exception": trace} if trace else {}
+    message = message.rstrip(".")
     if neutron is None or run is None or not neutron.writes:
         module.fail_json(msg=f"{message}; nothing was written", changed=False, differences=[], **more)
     done = run.result(module, stopped=True)
