@@ -40,7 +40,7 @@ _LOST = 4  # attempts without any answer
 _LONGEST_PAUSE = 32  # seconds
 _LONGEST_OPERATION = 600  # seconds
 _PASSING = (429, 500, 502, 503, 504)
-_PASSING_REASONS = ("rateLimitExceeded", "userRateLimitExceeded")
+_PASSING_REASONS = ("rateLimitExceeded", "userRateLimitExceeded", "resourceNotReady")
 _CHANGED = (404, 409, 412)
 
 
@@ -141,7 +141,7 @@ class Api:
             if answer.ok:
                 return answer.json()
             error = _error(method, path, answer)
-            passing = error.status in _PASSING or (error.status == 403 and error.reason in _PASSING_REASONS)
+            passing = error.status in _PASSING or error.reason in _PASSING_REASONS
             if last or not passing:
                 raise error
             _pause(attempt, answer.headers.get("Retry-After"))

@@ -34,6 +34,7 @@ class _Call:
 
     def go(self):
         """Do what is asked for; raises Refused, ApiError."""
+        last = ""
         for _attempt in range(TRIES):
             self.now = self.place.read(absent=self.plan is None)
             if self.first is None:
@@ -51,10 +52,11 @@ class _Call:
             except ApiError as error:
                 if not error.changed:
                     raise
+                last = f" (last: {error})"
         self.now = self.place.read(absent=self.plan is None)
         if self.now != self._wanted():
             raise ApiError(
-                0, "changed", f"somebody else keeps changing the rules: {TRIES} times they were others than just read"
+                0, "changed", f"somebody else keeps changing the rules: {TRIES} times they were others than read{last}"
             )
 
     def told(self):

@@ -163,6 +163,7 @@ def test_a_missing_permission_is_named(world: World, permission: str) -> None:
         (429, None),
         (503, {"error": {"code": 503, "message": "Service unavailable"}}),
         (403, {"error": {"code": 403, "message": "Rate Limit Exceeded", "errors": [{"reason": "rateLimitExceeded"}]}}),
+        (400, {"error": {"code": 400, "message": "It is not ready", "errors": [{"reason": "resourceNotReady"}]}}),
     ],
 )
 def test_throttling_is_waited_for(world: World, status: int, body: Any) -> None:
