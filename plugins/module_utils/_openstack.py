@@ -42,7 +42,7 @@ CONNECTION = {
 
 # Of what says who we are: all else may be a secret.
 _OPEN = re.compile(
-    r"auth_type|region_name|interface|auth_url|endpoint|(.+_)?endpoint_override|(user|project|tenant|.*domain).*|system_scope"
+    r"auth_type|auth_url|(.+_)?endpoint(_override)?|interface|region_name|system_scope|(user|project|tenant|.*domain).*"
 )
 
 
@@ -161,14 +161,16 @@ class Neutron:
                 response = self._connection.network.request(path, method, **options)
             except self._failures as error:
                 broken = error
-            if response is not None and response.status_code not in _BUSY:
+            status = 0 if response is None else response.status_code
+            self.writes += method != "GET" and (status == 0 or status >= 500)  # perhaps: nobody knows
+            if status and status not in _BUSY:
                 break
-            if method == "POST" and (response is None or response.status_code not in _NOT_BEGUN):
+            if method == "POST" and status not in _NOT_BEGUN:
                 # Another one might make a second group: what there is, a fresh read tells.
                 self._sleep(_pause(response, self._lost))
                 self._lost += 1
-                raise Conflict(f"{method} {path}: {broken or response.status_code}")
-            if attempt == (_ATTEMPTS if response is not None else _RECONNECTS) - 1:
+                raise Conflict(f"{method} {path}: {broken or status}")
+            if attempt == (_ATTEMPTS if status else _RECONNECTS) - 1:
                 if broken:
                     raise ApiError(f"{method} {path}: {broken}")
                 break

@@ -190,12 +190,11 @@ def main():
 
 def _fail(module, neutron, run, message, trace=None):
     """End with an error that says whether anything was written."""
-    more = {"exception": trace} if trace else {}
-    message = message.rstrip(".")
-    if neutron is None or run is None or not neutron.writes:
-        module.fail_json(msg=f"{message}; nothing was written", changed=False, differences=[], **more)
-    done = run.result(module, stopped=True)
-    module.fail_json(msg=f"{message}; what was done before is in differences, and another run completes it", **done)
+    writes = neutron.writes if neutron else 0
+    told = run.result(module, stopped=True) if run and writes else {"changed": False, "differences": []}
+    if trace:
+        told["exception"] = trace
+    module.fail_json(msg="{}; {}".format(message.rstrip("."), _cloud.so_far(writes)), **told)
 
 
 if __name__ == "__main__":
