@@ -118,9 +118,12 @@ def wanted(plan, name, rules):
     before = min([last + 1] + [priority(rule) for rule in beside if denies(rule)])
     behind = max([0] + [priority(rule) for rule in beside if not denies(rule)])
     if not (_place(made, stops, ours, free, before, behind) or _place(made, stops, {}, free, before, behind)):
-        need, room = len(made + stops), len(free)
-        text = f"priorities {first}-{last}, {last - first + 1 - room} of them taken"
-        raise _cloud.Refused(_cloud.over(text, need, min(room, need - 1), ["choose a wider range of priorities"]))
+        band, ways = f"priorities {first}-{last}", ["choose a wider range of priorities"]
+        room = len([number for number in free if number < before])
+        if len(made) < room:
+            raise _cloud.Refused(f"{band}: none is free behind {behind}, which another name uses: {ways[0]}")
+        text = f"{band}, {last - first + 1 - room} of them taken"
+        raise _cloud.Refused(_cloud.over(text, len(made + stops), room, ways))
     return [_kept(rule, ours.get(rule["name"])) for rule in made + stops]
 
 

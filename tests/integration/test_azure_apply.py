@@ -169,6 +169,8 @@ def test_rules_of_others_go_along_as_they_were(host: AzureHost) -> None:
         foreign("early", 110, access="Deny"),
         foreign("late", 3500, destinationAddressPrefix=None, destinationAddressPrefixes=["192.0.2.9/32", "192.0.2.1"]),
         foreign("egress-allowlist-looks-alike", 120),
+        foreign("copied", 130, description=f"[egress.allowlist {MINE}] acme: calls"),
+        foreign(f"{MINE}.in", 2001, direction="Inbound", description=f"[egress.allowlist {MINE}] acme: calls"),
     ]
     host.cloud.add(*theirs, tags={"owner": "them"})
     before = {rule["name"]: copy.deepcopy(rule) for rule in host.cloud.rules()}
@@ -500,6 +502,15 @@ def test_the_limit_of_priorities_that_another_name_uses_too(host: AzureHost, las
     assert bool(done.get("failed")) is not fits
     if not fits:
         assert "priorities 2000-2001, 1 of them taken: 2 needed, 1 free, 1 too many" in done["msg"]
+
+
+def test_the_stop_never_comes_before_what_another_name_allows(host: AzureHost) -> None:
+    host.apply(planned(row("192.0.2.0/24"), row("192.0.2.0/24", "80", "UDP"), priorities="2998-2999"), name="others")
+    done = host.call(plan=planned(*OLD, policy="deny"))
+    assert "priorities 2000-2999: none is free behind 2999, which another name uses: choose a wider" in done["msg"]
+    host.apply(planned(*OLD, policy="deny", priorities="2000-3000"))
+    assert summary(host.cloud)[f"{MINE}.stop"][0] == 3000
+    assert opened(host.cloud.rules(), "udp", "192.0.2.1", 80)
 
 
 def test_a_full_range_makes_room_for_the_stop(host: AzureHost) -> None:
