@@ -290,6 +290,16 @@ def test_a_rule_with_our_name_only_stays_and_is_told(world: World) -> None:
     assert world.asked() == []
 
 
+def test_a_copy_of_a_rule_under_a_name_of_its_own_stays(world: World) -> None:
+    world.apply(ROWS)
+    mark = "[egress.allowlist egress-allowlist] acme: calls"
+    world.cloud.add_firewall("copied", allowed=[{"IPProtocol": "tcp", "ports": ["25"]}], description=mark)
+    before = copy.deepcopy(world.cloud.firewalls["copied"])
+    assert not world.apply(ROWS)["changed"]
+    world.run(state="absent")
+    assert world.cloud.firewalls["copied"] == before
+
+
 @pytest.mark.parametrize("quota", [6, 7, 8])
 def test_the_quota_of_the_project(world: World, quota: int) -> None:
     world.cloud.quota = quota  # four foreign rules, and three of ours
