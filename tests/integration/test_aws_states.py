@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
-from tests.support.aws_account import Space, opened, opened_in, rules_of
+from tests.support.aws_account import Space, entries_of, opened, opened_in, rules_of
 from tests.support.aws_module import Run, in_process, packets, planned
 from tests.support.aws_server import Call, Limits, StrictAws, serve, units
 from tests.support.systems import LONG
@@ -64,10 +64,12 @@ def run(server: StrictAws) -> Iterator[Run]:
 class Account:
     """A network, a closed interface in it, and our groups."""
 
-    def __init__(self, aws: StrictAws, run: Run, *, attached: bool) -> None:
+    def __init__(self, aws: StrictAws, run: Run, *, attached: bool, lists: bool = False) -> None:
         aws.reset()
         aws.limits = Limits(rules=SIZE, groups=GROUPS + 1)
         self.aws, self.run, self.ec2 = aws, run, aws.client()
+        self.limits = {"rules_per_group": SIZE, "groups": GROUPS, "groups_per_interface": GROUPS + 1}
+        self.limits["prefix_lists"] = lists
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.interface = ""
         if attached:
@@ -110,8 +112,7 @@ class Account:
         return opened_in(memory, *(group for group in ours if group not in but))
 
     def apply(self, rules: Rules, policy: str, **more: Any) -> dict[str, Any]:
-        limits = {"rules_per_group": SIZE, "groups": GROUPS, "groups_per_interface": GROUPS + 1}
-        plan = planned(rules, policy=policy, **limits)
+        plan = planned(rules, policy=policy, **self.limits)
         attach = {"attach": {"interfaces": [self.interface]}} if self.interface else {}
         return self.run(plan=plan, vpc_id=self.vpc, **{**attach, **more})
 
@@ -125,7 +126,7 @@ class Account:
             seen["calls"] += 1
             if rival and seen["calls"] == rival[0]:
                 self.other(*rival[1])
-                seen["open"] = self.open_now()
+                seen["open"] = self.open_now(but=self.aws.memory.groups[self.vpc].keys() - known)
 
         def after(call: Call) -> None:
             closed = (seen["open"] & wanted) - self.open_now()
@@ -182,7 +183,7 @@ class Account:
 def apply_once(account: Account, rules: Rules, policy: str, fault: tuple | None, rival: tuple) -> None:
     """Apply under a fault, again without it where it failed, and look at what is there then."""
     try:
-        plan = planned(rules, policy=policy, rules_per_group=SIZE, groups=GROUPS, groups_per_interface=GROUPS + 1)
+        plan = planned(rules, policy=policy, **account.limits)
     except ValueError:
         event("does not fit")
         return
@@ -200,12 +201,13 @@ def apply_once(account: Account, rules: Rules, policy: str, fault: tuple | None,
     aws.fail_write = aws.throttle = 0
     if kind == "rival":
         foreign = account.foreign()
-    if said.get("failed") and "UnauthorizedOperation" in said["msg"]:
-        event("failed half way")
-        assert kind == "fail"
+    code = said.get("error", {}).get("code")
+    if code:
+        # Somebody else may have filled a group up after it was read.
+        event(f"failed half way: {code}")
+        assert code == {"fail": "UnauthorizedOperation", "rival": "RulesPerSecurityGroupLimitExceeded"}[kind], said
         with account.watched(wanted):
             said = account.apply(rules, policy)
-        foreign = account.foreign() if kind == "rival" else foreign
     if said.get("failed"):
         event("refused: " + said["msg"][:40])
         assert any(why in said["msg"] for why in (" free, ", "no order", "is restricted by its groups")), said
@@ -231,22 +233,38 @@ def check_end(account: Account, plan: dict, wanted: Space, policy: str, foreign:
     assert on_interface == wanted | theirs | default
     assert opened(account.ec2, *groups) == on_interface
 
+    if account.limits["prefix_lists"]:
+        check_lists(account, ours)
+    else:
+        check_rules(plan, ours, foreign)
+    if not foreign:  # what a first run makes
+        fresh = {6: 0, 4: 0}
+        for rule in plan["rules"]:
+            fresh[6 if ":" in rule["cidr"] else 4] += 1
+        usable = SIZE - (policy == "unmanaged")
+        assert len(groups) == max(1, -(-fresh[4] // usable), -(-fresh[6] // usable))
+        total = [units(account.aws.memory, group) for group in groups]
+        assert sum(found[4] for found in total) == fresh[4] + (policy == "unmanaged") * len(groups)
+        assert sum(found[6] for found in total) == fresh[6]
+
+
+def check_rules(plan: dict, ours: list[dict[str, Any]], foreign: dict[str, Any]) -> None:
+    """Look whether each rule stands once, with who asks for it; somebody else's equal one stands for it."""
     labels = {(rule["protocol"], rule["first"], rule["last"], rule["cidr"]): rule["label"] for rule in plan["rules"]}
     assert all(rule["Description"] == labels[shape(rule)] + MARK for rule in ours)
     assert len({shape(rule) for rule in ours}) == len(ours)
     made = Counter(shape(rule) for rule in foreign.values())
     assert {shape(rule) for rule in ours} | (made.keys() & labels.keys()) == labels.keys()
 
-    if not foreign:  # what a first run makes
-        fresh = {6: 0, 4: 0}
-        for rule in plan["rules"]:
-            fresh[6 if ":" in rule["cidr"] else 4] += 1
-        usable = SIZE - (policy == "unmanaged")
-        usable_six = usable
-        assert len(groups) == max(1, -(-fresh[4] // usable), -(-fresh[6] // usable_six))
-        total = [units(account.aws.memory, group) for group in groups]
-        assert sum(found[4] for found in total) == fresh[4] + (policy == "unmanaged") * len(groups)
-        assert sum(found[6] for found in total) == fresh[6]
+
+def check_lists(account: Account, ours: list[dict[str, Any]]) -> None:
+    """Look whether each of our lists is as large as its entries are many, and referred to once."""
+    filters = [{"Name": "tag:egress.allowlist", "Values": ["egress-allowlist"]}]
+    found = account.ec2.describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
+    found = [one for one in found if not one["State"].startswith("delete")]
+    assert sorted(one["PrefixListId"] for one in found) == sorted(rule["PrefixListId"] for rule in ours)
+    for one in found:
+        assert one["MaxEntries"] == len(entries_of(account.ec2, one["PrefixListId"])) > 0
 
 
 def shape(rule: dict[str, Any]) -> tuple[str, int, int, str]:
@@ -254,11 +272,11 @@ def shape(rule: dict[str, Any]) -> tuple[str, int, int, str]:
 
 
 @settings(max_examples=1500 if LONG else 40, deadline=None, phases=set(Phase) - {Phase.explain})
-@given(sequence=SEQUENCES, attached=st.booleans(), rival=OTHERS)
+@given(sequence=SEQUENCES, attached=st.booleans(), lists=st.booleans(), rival=OTHERS)
 def test_any_sequence_ends_as_a_first_run(
-    server: StrictAws, run: Run, sequence: list, attached: bool, rival: tuple
+    server: StrictAws, run: Run, sequence: list, attached: bool, lists: bool, rival: tuple
 ) -> None:
-    account = Account(server, run, attached=attached)
+    account = Account(server, run, attached=attached, lists=lists)
     for what, *given_ in sequence:
         if what == "apply":
             rules, policy, fault = given_
