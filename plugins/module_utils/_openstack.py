@@ -102,13 +102,14 @@ def connect(sdk, params):
 
 
 class Neutron:
-    """The networking API of one project. C{calls} counts the requests, C{writes} those that change something."""
+    """The networking API of one project. C{calls} counts the requests, C{writes} those that changed something,
+    C{unsure} those of which nobody knows."""
 
     def __init__(self, connection, project, sleep=time.sleep):
         from keystoneauth1.exceptions import ConnectFailure
 
         self._connection, self._sleep, self._failures = connection, sleep, ConnectFailure
-        self.calls = self.writes = self._lost = 0
+        self.calls = self.writes = self.unsure = self._lost = 0
         self.project = self._project(project)
 
     def _project(self, wanted):
@@ -162,7 +163,7 @@ class Neutron:
             except self._failures as error:
                 broken = error
             status = 0 if response is None else response.status_code
-            self.writes += method != "GET" and (status == 0 or status >= 500)  # perhaps: nobody knows
+            self.unsure += method != "GET" and (status == 0 or status >= 500)
             if status and status not in _BUSY:
                 break
             if method == "POST" and status not in _NOT_BEGUN:

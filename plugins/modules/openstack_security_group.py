@@ -190,11 +190,12 @@ def main():
 
 def _fail(module, neutron, run, message, trace=None):
     """End with an error that says whether anything was written."""
-    writes = neutron.writes if neutron else 0
-    told = run.result(module, stopped=True) if run and writes else {"changed": False, "differences": []}
+    told = {"changed": False, "differences": []}
+    if run and (neutron.writes or neutron.unsure):
+        told = run.result(module, stopped=True)
     if trace:
         told["exception"] = trace
-    module.fail_json(msg="{}; {}".format(message.rstrip("."), _cloud.so_far(writes)), **told)
+    module.fail_json(msg="{}; {}".format(message.rstrip("."), _cloud.so_far(told["changed"])), **told)
 
 
 if __name__ == "__main__":
