@@ -180,9 +180,9 @@ def _part(version: int, services: tuple[Service, ...], found: dict[str, set[str]
 
 def _line(one: _Join, labels: list[str]) -> str:
     """Return what is joined, in words."""
-    number = amount(one.version, one.weight // WEIGHTS[one.version])
+    number, ports = amount(one.version, one.weight // WEIGHTS[one.version]), one.ports()
     where = one.prefix or f"all IPv{one.version} destinations of {named(one.of)}"
     return (
-        f"{named((one.joined(),))} to {where}: {number} with {one.ports():,} ports that nobody asked for, "
+        f"{named((one.joined(),))} to {where}: {number} with {ports:,} port{'s' * (ports > 1)} that nobody asked for, "
         f"{' and '.join(named((service,)) for service in one.run)} joined ({', '.join(labels)})"
     )

@@ -367,6 +367,81 @@ def test_joining_by_hand() -> None:
         fit(found, [room], widen_at_most=2)
 
 
+def of_ports(destination: str, *ports: str, label: tuple[str, str] = ("acme", "web")) -> list[dict[str, Any]]:
+    return [rule(label, "tcp", one, destination) for one in ports]
+
+
+def single(*rules: list[dict[str, Any]]) -> list[Part]:
+    return parts(merge_vendors(rules), single=True)
+
+
+def test_three_services_become_one_and_the_rest_is_widened() -> None:
+    found = single(of_ports("192.0.2.0/32", "1", "3", "7"), of_ports("192.0.2.2/32", "1", "3", "7"))
+    fitted = fit(found, [Room("rules", 1)], widen_at_most=4, join_services=True)
+    joined = "1 address with 4 ports that nobody asked for, tcp/1 and tcp/3 and tcp/7 joined (acme: web)"
+    assert fitted.widened == [
+        f"tcp/1-7 to 192.0.2.0/32: {joined}",
+        f"tcp/1-7 to 192.0.2.2/32: {joined}",
+        "tcp/1-7 to 192.0.2.1/32: 1 address that nobody asked for (acme: web)",
+        "tcp/1-7 to 192.0.2.3/32: 1 address that nobody asked for (acme: web)",
+    ]
+    assert fitted.parts == [Part((("tcp", 1, 7),), 4, {"192.0.2.0/30": ("acme: web",)})]
+    assert fitted.extra == 4
+
+
+def test_no_more_services_are_joined_than_must_be() -> None:
+    fitted = fit(
+        single(of_ports("192.0.2.0/32", "1", "3", "7")), [Room("rules", 2)], widen_at_most=1, join_services=True
+    )
+    assert [part.services for part in fitted.parts] == [(("tcp", 1, 3),), (("tcp", 7, 7),)]
+    assert fitted.extra == 1
+
+
+def test_who_asks_for_joined_services_is_said() -> None:
+    found = single(of_ports("192.0.2.0/32", "1"), of_ports("192.0.2.0/32", "3", label=("example", "api")))
+    fitted = fit(found, [Room("rules", 1)], widen_at_most=1, join_services=True)
+    assert fitted.widened[0].endswith("(acme: web, example: api)")
+    assert fitted.parts[0].prefixes == {"192.0.2.0/32": ("acme: web", "example: api")}
+
+
+def test_where_joining_opens_as_much_prefixes_are_widened() -> None:
+    found = single(of_ports("192.0.2.0/32", "1"), of_ports("192.0.2.2/31", "1"), of_ports("198.51.100.0/32", "1", "3"))
+    fitted = fit(found, [Room("rules", 3)], widen_at_most=1, join_services=True)
+    assert fitted.widened == ["tcp/1 to 192.0.2.1/32: 1 address that nobody asked for (acme: web)"]
+
+
+def test_each_room_has_what_costs_less_there() -> None:
+    found = single(
+        of_ports("192.0.2.0/32", "1", "3"),
+        of_ports("2001:db8::/48", "1", "3"),
+        of_ports("2001:db8:2::/64", "1"),
+        of_ports("2001:db8:2:3::/64", "1"),
+    )
+    rooms = [Room("IPv4", 1, lambda part: part.version == 4), Room("IPv6", 3, lambda part: part.version == 6)]
+    fitted = fit(found, rooms, widen_at_most=3, join_services=True)
+    assert [line.partition(" that ")[0] for line in fitted.widened] == [
+        "tcp/1-3 to 192.0.2.0/32: 1 address with 1 port",
+        "tcp/1 to 2001:db8:2:1::/64: 1 network of /64",
+        "tcp/1 to 2001:db8:2:2::/64: 1 network of /64",
+    ]
+    assert fitted.extra == 3
+
+
+def test_lines_name_who_asks_nearby() -> None:
+    found = single(
+        of_ports("192.0.2.0/32", "1"),
+        of_ports("192.0.2.3/32", "1"),
+        of_ports("198.51.100.0/32", "1", label=("example", "api")),
+        of_ports("198.51.100.2/31", "1", label=("acme", "media")),
+        of_ports("203.0.113.0/32", "1", label=("example", "none")),
+    )
+    assert fit(found, [Room("rules", 3)], widen_at_most=3).widened == [
+        "tcp/1 to 192.0.2.1/32: 1 address that nobody asked for (acme: web)",
+        "tcp/1 to 192.0.2.2/32: 1 address that nobody asked for (acme: web)",
+        "tcp/1 to 198.51.100.1/32: 1 address that nobody asked for (acme: media, example: api)",
+    ]
+
+
 def test_joining_where_a_part_has_all_its_services() -> None:
     found = parts(merge_vendors([*two_services("192.0.2.0/31"), rule(("acme", "media"), "udp", "9", "192.0.2.0/31")]))
     rooms = [Room("rules", 2, units=lambda part: len(part.services))]
@@ -497,6 +572,10 @@ def test_rooms_within_rooms() -> None:
     # One prefix of the inner room must go, for two addresses; the other pair costs one only.
     assert (fitted.extra, [unit["need"] for unit in fitted.units]) == (3, [6, 5])
     assert fit(found, rooms[::-1], widen_at_most=100).parts == fitted.parts
+    # What the inner room must give up is enough for both: the cheaper prefix outside stays exact.
+    both = [Room("all", 7), rooms[1]]
+    for order in (both, both[::-1]):
+        assert fit(found, order, widen_at_most=100).extra == 2
 
 
 def test_what_others_open_anyway_is_no_widening() -> None:
