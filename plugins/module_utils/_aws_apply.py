@@ -97,7 +97,7 @@ def _place(groups, wanted):
         units = group.units(group.foreign())
         rooms[number] = {family: most - kept - units[family] for family in units}
     fresh = {4: most - kept, 6: most - kept}
-    return place(list(wanted.labels), held, rooms, wanted.limits["groups"], fresh, _WAYS)
+    return place(list(wanted.labels), held, rooms, wanted.limits["groups"], fresh, _WAYS, in_place)
 
 
 def _retire(account, attachments, placed):

@@ -128,18 +128,17 @@ class Call:
         try:
             notes = self._tries()
         except _cloud.Refused as error:
-            self.module.fail_json(msg=str(error) + self._so_far(), **self._result([]))
+            self.module.fail_json(msg=str(error).rstrip(".") + self._so_far(), **self._result([]))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             said = f"{_OVER[code]} ({error})" if code in _OVER else str(error)
-            self.module.fail_json(msg=said + self._so_far(), error={"code": code}, **self._result([]))
+            self.module.fail_json(msg=said.rstrip(".") + self._so_far(), error={"code": code}, **self._result([]))
         except BotoCoreError as error:
             self.module.fail_json(msg=f"AWS cannot be asked: {error}" + self._so_far(), **self._result([]))
         self.module.exit_json(**self._result(notes))
 
     def _so_far(self):
-        written = self._account and self._account.api.writes
-        return ". What was done before stands in differences; the next run goes on from there" if written else ""
+        return "; " + _cloud.so_far(self._account and self._account.api.writes)
 
     def _tries(self):
         """Apply; begin anew from a fresh read where somebody changed the same meanwhile. Returns notes."""

@@ -10,9 +10,7 @@ also turn one rule into another in place, which needs no room: that is how the l
 
 from __future__ import annotations
 
-import ipaddress
-
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import version
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import box, overlap, version
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
 
 BATCH = 100  # entries a call
@@ -146,21 +144,6 @@ def _debts(old, pending):
             moving = everywhere - {key}
             debts[group, key] = {new for other, new in boxes if new[1] not in moving and overlap(mine, other)}
     return debts
-
-
-def box(key):
-    """Return C{(protocol, first port, last port, first address, last address)} of a rule; the protocol -1 is all."""
-    network = ipaddress.ip_network(key[3])
-    return key[0], key[1], key[2], int(network.network_address), int(network.broadcast_address)
-
-
-def overlap(one, other):
-    """Return whether two rules of one IP version admit any packet both."""
-    if one[3] > other[4] or other[3] > one[4]:
-        return False
-    if "-1" in (one[0], other[0]):
-        return True
-    return one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]
 
 
 def _batches(*lists):

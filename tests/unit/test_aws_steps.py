@@ -237,3 +237,18 @@ def test_a_group_with_room_helps_a_full_one_out() -> None:
         assert all(len(rules) <= 2 for rules in groups.values())
         assert {rule[:4] for rules in groups.values() for rule in rules} == set(V4[:3])
     assert groups == wanted
+
+
+def test_what_replaces_a_rule_comes_to_its_group() -> None:
+    room = {number: {4: 2, 6: 2} for number in (1, 2)}
+    held = {1: ({V4[4], V4[6]}, set()), 2: ({V4[0], V4[2]}, set())}
+    pairs = [key(4, "tcp", 1, 1, start, 2) for start in (0, 2, 4, 6)]
+    placed = place(pairs, held, room, 2, room[1])
+    assert placed == {1: {pairs[2], pairs[3]}, 2: {pairs[0], pairs[1]}}
+    full = {number: {4: 0, 6: 0} for number in held}
+    kinds = [
+        kind for kind, _group, _items in steps({number: found for number, (found, _) in held.items()}, placed, full)
+    ]
+    assert kinds == ["modify", "modify"]
+    apart = place(pairs, held, room, 2, room[1], in_place=lambda old, new: False)
+    assert apart == {1: {pairs[0], pairs[1]}, 2: {pairs[2], pairs[3]}}
