@@ -204,10 +204,11 @@ def _result(module, work, api):
 
 def _fail(module, text, work, api, sure=True):
     """End with an error, and say what was done before it. C{sure}: what was tried last was not done."""
+    written = bool(work and work.written)
     found = {"changed": False, "differences": [], "calls": api.calls if api else 0}
-    told = "nothing was written"
-    if work and work.written:
-        found, told = _result(module, work, api), "what stands in differences was done, and the next run completes it"
+    if written:
+        found = _result(module, work, api)
+    told = _cloud.so_far(written)
     if work and work.trying and not sure:
         told = "whether the last request was done is not known: the next run sees, and completes it"
     module.fail_json(msg=f"{text}; {told}", **found)
