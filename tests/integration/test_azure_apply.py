@@ -8,17 +8,20 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _azure
 from ansible_collections.egress.allowlist.plugins.module_utils._azure_rules import whose
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
 
 from tests.support.azure_cloud import API, GROUP_ID, SUBSCRIPTION, AzureCloud, foreign
 from tests.support.azure_contract import opened
 from tests.support.azure_host import CREDENTIALS, AzureHost, azure, planned
 from tests.support.module_host import row
-from tests.support.tls_proxy import Request, Response, fail_write, once_before, throttle
+from tests.support.tls_proxy import Request, Response, TlsProxy, fail_write, once_before, throttle
 
 MINE = "egress-allowlist"
 OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000,3478", "UDP", "media")]
@@ -521,7 +524,7 @@ def test_a_full_range_makes_room_for_the_stop(host: AzureHost) -> None:
     assert opened(host.cloud.rules(), "tcp", "203.0.113.1", 443)
 
 
-def test_credentials(host: AzureHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_credentials(host: AzureHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     wrong = host.call(
         plan=planned(*OLD), secret="another", client_id="c", tenant="00000000-0000-0000-0000-0000000000bb"
     )
@@ -539,6 +542,56 @@ def test_credentials(host: AzureHost, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "profile 'none' is not in " in host.call(plan=planned(*OLD), profile="none")["msg"]
     assert host.apply(planned(*OLD), profile="booths")["changed"]
     assert known["AZURE_SECRET"] not in json.dumps(missing)
+
+
+ENVIRONMENT = {"AZURE_SUBSCRIPTION_ID": "s", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "x", "AZURE_TENANT_ID": "t"}
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, ("s", "c", "x", "t")),
+        ({"client_id": "own", "secret": "own", "tenant": "own"}, ("s", "own", "own", "own")),
+        ({"auth_source": "cli"}, ("s", None, None, None)),
+        ({"profile": "booths"}, ("ps", "pc", "px", "pt")),
+        ({"profile": "booths", "subscription_id": "own"}, ("own", "pc", "px", "pt")),
+        ({"profile": "booths", "auth_source": "env"}, ("s", "c", "x", "t")),
+        ({"profile": "booths", "auth_source": "credential_file"}, ("ps", "pc", "px", "pt")),
+        ({"auth_source": "credential_file"}, "profile 'default' is not in "),
+        ({"secret": "own", "auth_source": "cli"}, "a secret needs a client_id and a tenant too"),
+        ({"profile": "short"}, "subscription_id is missing"),
+    ],
+)
+def test_where_credentials_come_from(tmp_path: Path, params: dict[str, str], expected: tuple | str) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(
+        "[booths]\nsubscription_id = ps\nclient_id = pc\nsecret = px\ntenant = pt\n\n[short]\nclient_id = pc\n"
+    )
+    given = {"auth_source": "auto", **params}
+    if isinstance(expected, str):
+        with pytest.raises(Refused, match=expected):
+            _azure.credentials(given, ENVIRONMENT, str(file))
+        return
+    found = _azure.credentials(given, ENVIRONMENT, str(file))
+    assert tuple(found[key] for key in ("subscription_id", "client_id", "secret", "tenant")) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "api", "login"),
+    [
+        ("AzureUSGovernment", "management.usgovcloudapi.net", "login.microsoftonline.us"),
+        ("AzureChinaCloud", "management.chinacloudapi.cn", "login.chinacloudapi.cn"),
+    ],
+)
+def test_azures_other_clouds(host: AzureHost, environment: str, api: str, login: str) -> None:
+    cloud = host.cloud
+    with (
+        TlsProxy({api: cloud.answer, login: cloud.sign_in}) as proxy,
+        patch.dict("os.environ", proxy.environment()),
+    ):
+        done = AzureHost(cloud, proxy).apply(planned(*OLD), cloud_environment=environment)
+        assert done["changed"]
+        assert {request.host for request in proxy.requests} == {api, login}
 
 
 def test_a_missing_library_is_named(host: AzureHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,9 +144,9 @@ class AzureCloud:
     def sign_in(self, request: Request) -> Response:
         """Answer for the host that gives tokens."""
         if request.path.endswith("/.well-known/openid-configuration"):
-            place = f"https://{LOGIN}/{TENANT}/oauth2/v2.0"
+            place = f"https://{request.host}/{TENANT}/oauth2/v2.0"
             ends = {"authorization_endpoint": f"{place}/authorize", "token_endpoint": f"{place}/token"}
-            return Response(body={**ends, "issuer": f"https://{LOGIN}/{TENANT}/v2.0"})
+            return Response(body={**ends, "issuer": f"https://{request.host}/{TENANT}/v2.0"})
         if request.path.endswith("/oauth2/v2.0/token"):
             if f"client_id={CLIENT}" not in request.body.decode() or "opens+nothing" not in request.body.decode():
                 return Response(401, {"error": "invalid_client", "error_description": "AADSTS7000215: no such secret"})
