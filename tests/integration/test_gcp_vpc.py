@@ -424,6 +424,7 @@ CHOICES = st.tuples(
 )
 
 
+@pytest.mark.sized
 @settings(
     deadline=None, max_examples=60 if LONG else 8, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
