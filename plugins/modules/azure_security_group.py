@@ -22,7 +22,7 @@ author:
   - Contributors to egress.allowlist (@egress-allowlist)
 requirements:
   - azure-mgmt-network 33.1 or newer
-  - azure-identity 1.20 or newer
+  - azure-identity
 options:
   resource_group:
     description: The resource group of the network security group.

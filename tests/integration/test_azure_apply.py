@@ -241,6 +241,15 @@ def test_deny_and_unmanaged(host: AzureHost) -> None:
     assert f"{MINE}.stop" not in summary(host.cloud)
 
 
+def test_a_stop_of_the_users_own_is_seen(host: AzureHost) -> None:
+    everything = {"protocol": "*", "sourceAddressPrefix": "*", "destinationPortRange": "*"}
+    host.cloud.add(foreign("stop", 4096, access="Deny", destinationAddressPrefix="*", **everything))
+    done = host.apply(planned(*OLD))
+    assert not [note for note in done["notes"] if "restricts nothing" in note]
+    assert "rules of others stay as they are: stop" in done["notes"]
+    assert not opened(host.cloud.rules(), "tcp", "192.0.2.1", 443)
+
+
 def test_two_names_live_side_by_side(host: AzureHost) -> None:
     host.apply(planned(*OLD, policy="deny"))
     host.apply(planned(row("192.0.2.0/24"), policy="deny"), name="others")
