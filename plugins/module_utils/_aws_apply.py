@@ -161,8 +161,9 @@ def absent(account, attachments):
 def units(account, before, limits):
     """Return the account of quotas; C{before}: C{(units by IP version, number of groups)}."""
     most, size = limits["groups"], limits["rules_per_group"]
+    groups = "security group" if most == 1 else "security groups"
     found = [
-        unit(f"rules for IPv{family} in {most} security groups of {size}", before[0][family], after, most * size)
+        unit(f"rules for IPv{family} in {most} {groups} of {size}", before[0][family], after, most * size)
         for family, after in account.units().items()
     ]
     return [*found, unit("security groups of ours", before[1], len(account.groups), most)]

@@ -151,12 +151,17 @@ class Call:
             )
         vpc = self.params["vpc_id"] or self._default_vpc(api)
         self._account = Account(api, vpc, self.params["name"])
+        again = set(_AGAIN) | set(_OVER)
         for tried in range(1, _cloud.TRIES + 1):
             try:
                 return self._once(api)
             except (ClientError, Changed) as error:
-                if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _AGAIN:
-                    raise
+                if isinstance(error, ClientError):
+                    code = error.response["Error"]["Code"]
+                    if code not in again:
+                        raise
+                    if code in _OVER:  # somebody else may have filled a group meanwhile, but not twice
+                        again -= set(_OVER)
                 if tried == _cloud.TRIES:
                     raise _cloud.Refused(
                         f"somebody else keeps changing the same security groups: given up after {tried} tries ({error})"

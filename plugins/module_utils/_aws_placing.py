@@ -72,7 +72,8 @@ def place(wanted, held, rooms, most, fresh, ways=(), in_place=lambda old, new: T
             break
     else:
         family = next(family for family in used if need[family] > used[family])
-        quota = f"rules for IPv{family} in {most} groups, those counted that are not ours"
+        groups = "group" if most == 1 else "groups"
+        quota = f"rules for IPv{family} in {most} {groups}, those counted that are not ours"
         raise Refused(over(quota, need[family], used[family], ways))
     return _fill([key for key in needed if key not in foreign], numbers, held, rooms, fresh, in_place)
 

@@ -121,7 +121,7 @@ def _room(version: int, given: Mapping[str, int], usable: int, found: Sequence[P
         return part.version == version
 
     return Room(
-        f"rules for IPv{version} in {groups} security groups of {rules}{kept}",
+        f"rules for IPv{version} in {groups} security group{'s' if groups > 1 else ''} of {rules}{kept}",
         limit=groups * usable,
         holds=holds,
         ways=tuple(_ways(sum(len(part.prefixes) for part in found if holds(part)), given, rules - usable)),
