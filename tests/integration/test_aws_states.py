@@ -199,8 +199,11 @@ def apply_once(account: Account, rules: Rules, policy: str, fault: tuple | None,
     with account.watched(wanted, (number, rival) if kind == "rival" else None):
         said = account.apply(rules, policy)
     aws.fail_write = aws.throttle = 0
-    if kind == "rival":
+    if kind == "rival":  # what is taken away after it was read is for the next run to see
         foreign = account.foreign()
+        if not said.get("failed"):
+            with account.watched(wanted):
+                said = account.apply(rules, policy)
     code = said.get("error", {}).get("code")
     if code:
         # Somebody else may have filled a group up after it was read.
