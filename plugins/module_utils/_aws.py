@@ -34,6 +34,7 @@ class Api:
         self._client, self.dry = client, dry
         self.calls, self.writes = 0, 0
         self.young = False  # whether this call made a group
+        self.unsure = None  # a write of which nobody knows whether it was done
         client.meta.events.register("before-send.ec2", self._count)
 
     def _count(self, **_given):
@@ -52,15 +53,18 @@ class Api:
     def write(self, operation, **given):
         """Change something; returns the answer, which is empty in check mode."""
         for tried in range(WAITS):
+            self.unsure = operation
             try:
                 answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
                 break
             except Exception as error:
+                if hasattr(error, "response"):  # AWS answered
+                    self.unsure = None
                 # What was just made is not known everywhere at once.
                 if not self.young or "InvalidGroup.NotFound" not in str(error) or tried + 1 == WAITS:
                     raise
                 time.sleep(0.2 * 2**tried)
-        self.writes += 1
+        self.writes, self.unsure = self.writes + 1, None
         return answer
 
 

@@ -138,7 +138,10 @@ class Call:
         self.module.exit_json(**self._result(notes))
 
     def _so_far(self):
-        return "; " + _cloud.so_far(self._account and self._account.api.writes)
+        api = self._account and self._account.api
+        if api and api.unsure:
+            return f"; whether {api.unsure} was done is not known: the next run looks, and completes it"
+        return "; " + _cloud.so_far(api and api.writes)
 
     def _tries(self):
         """Apply; begin anew from a fresh read where somebody changed the same meanwhile. Returns notes."""

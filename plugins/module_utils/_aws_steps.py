@@ -129,7 +129,7 @@ def _parking(debts, rooms, old, present, family):
             return found
     raise Refused(
         f"no order of changes was found in which every wanted address stays open: the groups are full for IPv{family}. "
-        "Nothing was changed. Ways out: raise the quota by a few rules (rules_per_group), or allow more groups (groups)"
+        "Ways out: raise the quota by a few rules (rules_per_group), or allow more groups (groups)"
     )
 
 
