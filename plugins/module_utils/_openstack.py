@@ -13,7 +13,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Ref
 _BUSY = (429, 502, 503, 504)
 _NOT_BEGUN = (429,)  # said before anything is done
 _LOST = (404, 409, 412)  # what was read is not what is there now
-_OVER_QUOTA = ("OverQuota", "QuotaExceeded")
+_FINAL = ("OverQuota", "QuotaExceeded", "SecurityGroupInUse", "AddressGroupInUse")  # no fresh read changes that
 _ATTEMPTS, _RECONNECTS = 7, 4
 _LONGEST = 30  # seconds between two attempts
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -149,7 +149,7 @@ class Neutron:
             return response.json() if response.content else {}
         kind, text = _reason(response)
         message = f"{method} {path}: {response.status_code}: {text}"
-        if method != "GET" and response.status_code in _LOST and kind not in _OVER_QUOTA:
+        if method != "GET" and response.status_code in _LOST and kind not in _FINAL:
             raise Conflict(message)
         raise ApiError(message)
 
