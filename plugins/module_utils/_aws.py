@@ -58,7 +58,7 @@ class Api:
                 answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
                 break
             except Exception as error:
-                if hasattr(error, "response"):  # AWS answered
+                if getattr(error, "response", None):  # AWS answered
                     self.unsure = None
                 # What was just made is not known everywhere at once.
                 if not self.young or "InvalidGroup.NotFound" not in str(error) or tried + 1 == WAITS:

@@ -47,7 +47,7 @@ def present(account, attachments, wanted):
             "there are security groups named {} that are not tagged {}={}: rename the selection (name), or remove "
             "them".format(", ".join(taken), TAG, account.name)
         )
-    targets, old, rooms = {}, {}, {}
+    targets, old, rooms, given_back = {}, {}, {}, {}
     for number in sorted(groups.keys() | placed.keys()):
         group = groups.get(number)
         targets[number] = set(placed.get(number, ()))
@@ -56,7 +56,7 @@ def present(account, attachments, wanted):
         rooms[number] = {family: limits["rules_per_group"] - units[family] for family in units}
         if group and number in placed and not wanted.deny and group.tags.get(POLICY) == "deny":
             families = families or account.families()
-            targets[number] |= {DEFAULTS[family] for family in families} - group.rules.keys()
+            given_back[number] = {DEFAULTS[family] for family in families} - group.rules.keys()
     calls = steps(old, targets, rooms, in_place)
     attachments.check(account, sorted(placed), wanted)
 
@@ -72,6 +72,8 @@ def present(account, attachments, wanted):
     attachments.attach(kept)
     for kind, number, items in calls:
         account.do(kind, groups[number], items, wanted.labels)
+    for number in sorted(number for number, keys in given_back.items() if keys):  # place() left room for it
+        account.do("authorize", groups[number], sorted(given_back[number]), {})
     for group in kept:
         account.lists.fit(group)
         stale = sorted(
