@@ -57,7 +57,7 @@ class Taken(NamedTuple):
 def prefixes(count: int) -> list[str]:
     """Return prefixes that cannot be merged, of both IP versions."""
     four = [f"203.0.113.{number}/32" for number in range(0, 256, 2)]
-    return [*four, *(f"2001:db8:{number:x}::/48" for number in range(0, 2 * (count - len(four)), 2))][:count]
+    return [*four, *(f"2001:db8:{number:x}::/48" for number in range(2, 2 * (count - len(four)) + 2, 2))][:count]
 
 
 def interpreter() -> Path:

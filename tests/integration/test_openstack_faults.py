@@ -122,7 +122,7 @@ def test_answer_to_a_creation_is_lost(cloud: Cloud, form: str) -> None:
         cloud.spoil(method="POST", path=path, status=504, headers={"Retry-After": "0"}, late=True)
     done = cloud.module(plan=deny(OLD, form))
     if done.get("failed"):
-        assert "another run completes it" in done["msg"] or "remove all but" in done["msg"]
+        assert "the next run completes it" in done["msg"] or "remove all but" in done["msg"]
     completes(cloud, OLD, form)
     assert len(cloud.groups()) == 1
 

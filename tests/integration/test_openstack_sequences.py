@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.module_host import row
@@ -74,6 +74,7 @@ def add_foreign(cloud: Cloud) -> None:
     deadline=None,
     derandomize=True,
     database=None,
+    phases=[Phase.generate],  # a failing example is shown as it is: shrinking would take many minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=2, max_size=5), last=STEPS)
