@@ -12,6 +12,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._aws import TAG, 
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import EVERYWHERE, canonical
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
 
+_VALUES = 200  # values of a filter, at most
 _WAYS = (
     "raise the quota 'Security groups per network interface' (L-2AFB9258), then groups_per_interface",
     "raise the quota 'Inbound or outbound rules per security group' (L-0EA8095F), then rules_per_group",
@@ -34,25 +35,29 @@ class Attachments:
     def __init__(self, api, name, wanted):
         self._api, self._tag = api, f"{TAG}:{name}"
         self._wanted = {key: value for key, value in (wanted or {}).items() if value}
-        self.interfaces, self.targets, self._names = {}, [], {}
+        self.interfaces, self.targets, self._names, self._notes = {}, [], {}, []
 
     def read(self, account):
         """Read the interfaces that have our groups, and those that shall have them."""
         self.interfaces, self.targets = {}, []
         self._names = {group.id: group.name for group in account.groups.values()}
         if self._names:
-            self._add(Filters=[{"Name": "group-id", "Values": sorted(self._names)}])
+            self._add("group-id", sorted(self._names))
         if not self._wanted:
             return
         instances = list(self._wanted.get("instances", []))
         if "tags" in self._wanted:
-            instances += self._tagged(account.vpc)
+            tagged = self._tagged(account.vpc)
+            instances += tagged
+            self._notes = (
+                [] if tagged else ["attach: no instance in the VPC has these tags: nothing is attached by them"]
+            )
         if instances:
-            found = self._add(Filters=[{"Name": "attachment.instance-id", "Values": sorted(instances)}])
+            found = self._add("attachment.instance-id", sorted(set(instances)))
             self._known(self._wanted.get("instances", []), {id_ for dummy, id_ in found}, "instances")
         if "interfaces" in self._wanted:
             ids = sorted(self._wanted["interfaces"])
-            found = self._add(Filters=[{"Name": "network-interface-id", "Values": ids}])
+            found = self._add("network-interface-id", ids)
             self._known(ids, {id_ for id_, dummy in found}, "interfaces")
         self.targets.sort()
         for id_ in self.targets:
@@ -71,14 +76,16 @@ class Attachments:
         found = self._api.read("describe_instances", "Reservations", Filters=filters)
         return [instance["InstanceId"] for item in found for instance in item["Instances"]]
 
-    def _add(self, **given):
+    def _add(self, named, values):
         """Read interfaces; those that are asked for by id become targets. Returns C{[(id, id of its instance)]}."""
-        named = given["Filters"][0]["Name"] != "group-id"
-        found = []
-        for item in self._api.read("describe_network_interfaces", "NetworkInterfaces", **given):
+        items, found = [], []
+        for first in range(0, len(values), _VALUES):
+            filters = [{"Name": named, "Values": values[first : first + _VALUES]}]
+            items += self._api.read("describe_network_interfaces", "NetworkInterfaces", Filters=filters)
+        for item in items:
             one = self.interfaces.setdefault(item["NetworkInterfaceId"], Interface(item, self._tag))
             found.append((one.id, (item.get("Attachment") or {}).get("InstanceId")))
-            if named and one.id not in self.targets:
+            if named != "group-id" and one.id not in self.targets:
                 self.targets.append(one.id)
         return found
 
@@ -177,7 +184,7 @@ class Attachments:
     def notes(self, kept):
         """Return notes on interfaces that have some of our groups and not all: less is open there."""
         ids = {group.id for group in kept}
-        found = []
+        found = list(self._notes)
         for one in sorted(self.interfaces.values(), key=lambda one: one.id):
             absent = [group.name for group in kept if group.id not in one.groups]
             if absent and ids & set(one.groups):
