@@ -127,6 +127,27 @@ def test_a_run_after_another_opens_what_a_fresh_one_opens(first: Any, second: An
     assert len(after) == len(fresh)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # The deny goes, and what is allowed moves behind where it was; the same with other targets; it goes back itself.
+        (("deny", 1000, 1500, ()), ("unmanaged", 2000, 65534, ())),
+        (("deny", 1000, 1500, ()), ("deny", 2000, 65534, ("tag web",))),
+        (("deny", 1000, 1500, ()), ("deny", 2000, 65534, ())),
+        (("deny", 2000, 65534, ()), ("deny", 1000, 1500, ())),
+    ],
+)
+def test_priorities_change_places(before: Any, after: Any) -> None:
+    lists = [(["443"], ["192.0.2.0/28"])]
+    standing, wanted = (
+        desired(plan(lists, 5000, policy, priority=first, deny_priority=last), "ours", SCOPE, targets, {})
+        for policy, first, last, targets in (before, after)
+    )
+    worlds = walk(standing, wanted, 5000)
+    assert worlds[-1] == wanted
+    assert [world for world in worlds if not open_to(world, "443", "192.0.2.1")] == []
+
+
 @pytest.mark.parametrize("most", [3, 100])
 def test_a_changed_prefix_is_one_patch(most: int) -> None:
     before = [f"192.0.2.{number}/32" for number in range(0, 22, 2)]
