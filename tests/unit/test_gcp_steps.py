@@ -130,7 +130,7 @@ def test_a_run_after_another_opens_what_a_fresh_one_opens(first: Any, second: An
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        # The deny goes, and what is allowed moves behind where it was; the same with other targets; it goes back itself.
+        # The deny goes, and what is allowed moves behind where it was; so too with other targets; the deny moves.
         (("deny", 1000, 1500, ()), ("unmanaged", 2000, 65534, ())),
         (("deny", 1000, 1500, ()), ("deny", 2000, 65534, ("tag web",))),
         (("deny", 1000, 1500, ()), ("deny", 2000, 65534, ())),
