@@ -58,31 +58,28 @@ def watched() -> Iterator[None]:
 
 
 class Person:
-    """Somebody whose permissions are one policy, and an account with two booths."""
+    """Somebody whose permissions are one policy."""
 
     def __init__(self, aws: StrictAws, run: Run) -> None:
-        aws.reset()
-        self.aws, self.run = aws, run
-        ec2, iam = aws.client(), aws.client("iam")
-        name = f"deployer-{len(iam.list_users()['Users'])}"
-        iam.create_user(UserName=name)
-        key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.aws, self.run, self.iam = aws, run, aws.client("iam")
+        self.iam.create_user(UserName="deployer")
+        key = self.iam.create_access_key(UserName="deployer")["AccessKey"]
         self.keys = {"access_key": key["AccessKeyId"], "secret_key": key["SecretAccessKey"]}
-        self.name, self.iam = name, iam
-        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-        self.instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][
-            0
-        ]
-        ec2.create_tags(Resources=[self.instance["InstanceId"]], Tags=[{"Key": "role", "Value": "booth"}])
 
     def may(self, *without: str) -> None:
-        """Set the policy: the printed one, without these actions."""
+        """Begin with a new account with a booth, and with the printed policy without these actions."""
+        self.aws.reset()
+        ec2 = self.aws.client()
+        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        given = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
+        booth = ec2.run_instances(**given)["Instances"][0]["InstanceId"]
+        ec2.create_tags(Resources=[booth], Tags=[{"Key": "role", "Value": "booth"}])
         statements = [
             {**statement, "Action": [action for action in statement["Action"] if action not in without]}
             for statement in PRINTED["Statement"]
         ]
         policy = {**PRINTED, "Statement": [statement for statement in statements if statement["Action"]]}
-        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        self.iam.put_user_policy(UserName="deployer", PolicyName="p", PolicyDocument=json.dumps(policy))
 
     def life(self, *, lists: bool) -> dict[str, Any] | None:
         """Create, attach, change, relabel, shrink, detach, remove; return what failed, if anything did."""
@@ -102,34 +99,35 @@ class Person:
         return None
 
 
+@pytest.fixture(scope="module")
+def person(aws: StrictAws, run: Run) -> Person:
+    return Person(aws, run)
+
+
 @pytest.mark.parametrize("lists", [False, True], ids=["rules", "lists"])
-def test_the_printed_permissions_are_enough(aws: StrictAws, run: Run, lists: bool) -> None:
-    person = Person(aws, run)
+def test_the_printed_permissions_are_enough(person: Person, lists: bool) -> None:
     person.may()
     assert person.life(lists=lists) is None
 
 
-def test_without_any_nothing_is_allowed(aws: StrictAws, run: Run) -> None:
-    person = Person(aws, run)
+def test_without_any_nothing_is_allowed(person: Person) -> None:
     person.may(*ACTIONS[1:])
     assert "not authorized to perform: ec2:" in str(person.life(lists=False))
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_each_permission_is_needed(aws: StrictAws, run: Run, action: str) -> None:
-    person = Person(aws, run)
+def test_each_permission_is_needed(person: Person, action: str) -> None:
     person.may(action)
     failed = person.life(lists="PrefixList" in action)
     assert failed, f"nothing that is done needs {action}"
     assert f"not authorized to perform: {action}" in failed["msg"]
 
 
-def test_optional_statements_are_optional(aws: StrictAws, run: Run) -> None:
+def test_optional_statements_are_optional(person: Person) -> None:
     """Whoever attaches nothing and uses no lists needs the first two statements alone."""
-    person = Person(aws, run)
     optional = {"Attach", "PrefixLists"}
     person.may(*(action for found in PRINTED["Statement"] if found["Sid"] in optional for action in found["Action"]))
     with watched():
         for params in ({"plan": planned(RULES, **SIZE)}, {"plan": planned(RULES[:1], **SIZE)}, {"state": "absent"}):
-            said = run(**person.keys, **params)
+            said = person.run(**person.keys, **params)
             assert not said.get("failed"), said["msg"]

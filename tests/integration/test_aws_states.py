@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import Phase, event, given, settings
+from hypothesis import Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.aws_account import Space, entries_of, opened, opened_in, rules_of
@@ -274,7 +274,30 @@ def shape(rule: dict[str, Any]) -> tuple[str, int, int, str]:
     return rule["IpProtocol"], rule["FromPort"], rule["ToPort"], rule.get("CidrIpv4") or rule["CidrIpv6"]
 
 
-@settings(max_examples=1500 if LONG else 40, deadline=None, phases=set(Phase) - {Phase.explain})
+def tcp(ports: str, *ends: str) -> Rules:
+    return [("TCP", ports, f"192.0.2.{end}") for end in ends]
+
+
+def udp(ports: str, *ends: str) -> Rules:
+    return [("UDP", ports, f"192.0.2.{end}") for end in ends]
+
+
+# Three full groups are given the default rule back, which belongs to each of them.
+BACK = [
+    [*tcp("80-443", "12/30", "7/32", "0/30"), *tcp("443", "13/32", "10/31", "5/32", "8/30", "4/32")],
+    [*tcp("443", "11/32", "4/31", "15/32", "0/28"), *udp("443", "14/32", "12/31"), *udp("80-443", "0/32")],
+]
+BACK[0] += [*udp("443", "9/32", "14/31", "11/32"), *udp("80-443", "15/32", "3/32")]
+
+
+@pytest.mark.sized
+@example(
+    sequence=[("apply", BACK[0], "deny", None), ("apply", BACK[1], "unmanaged", None)],
+    attached=False,
+    lists=True,
+    rival=("take", 0, 0, "192.0.2.0/32"),
+)
+@settings(max_examples=250 if LONG else 12, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(sequence=SEQUENCES, attached=st.booleans(), lists=st.booleans(), rival=OTHERS)
 def test_any_sequence_ends_as_a_first_run(
     server: StrictAws, run: Run, sequence: list, attached: bool, lists: bool, rival: tuple
