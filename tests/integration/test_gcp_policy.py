@@ -60,9 +60,11 @@ def rules(world: World, *, ours: bool, region: str = "") -> list[dict[str, Any]]
     return sorted(copy.deepcopy(marked), key=lambda rule: rule["priority"])
 
 
-def apply(world: World, rows: list[dict] = ROWS, *, names: str = "fqdn", check: bool = False, **options: Any) -> dict:
+def apply(
+    world: World, rows: list[dict] | None = None, *, names: str = "fqdn", check: bool = False, **options: Any
+) -> dict:
     params = {**WEB, **options.pop("params", {})}
-    return world.apply(rows, check=check, names=names, firewall_policy="web", params=params, **options)
+    return world.apply(rows or ROWS, check=check, names=names, firewall_policy="web", params=params, **options)
 
 
 def test_made_kept_changed_and_removed(world: World) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -416,6 +417,11 @@ def test_open_is_what_the_documents_say(most: int) -> None:
                     )
 
 
+def look(world: World, kept: list[Any], shut: list[Any]) -> None:
+    """Note what of the kept packets is stopped now."""
+    shut += [(port, to) for port, to in kept if not world.cloud.allows("tcp", to, port, tags=["web"])]
+
+
 PREFIXES = [str(part) for size in (28, 29, 30) for part in ip_network("192.0.2.0/28").subnets(new_prefix=size)]
 CHOICES = st.tuples(
     st.lists(st.tuples(st.sampled_from(PREFIXES), st.sampled_from(["443", "80", "80, 443"])), min_size=1, max_size=6),
@@ -449,11 +455,7 @@ def test_whatever_the_sequence(monkeypatch: pytest.MonkeyPatch, choices: list[An
             ]
             kept = [(p, a) for p, a in wanted if world.cloud.allows("tcp", a, p, tags=["web"])]
             shut: list[Any] = []
-
-            def look(kept: list[Any] = kept, shut: list[Any] = shut, world: World = world) -> None:
-                shut += [(p, a) for p, a in kept if not world.cloud.allows("tcp", a, p, tags=["web"])]
-
-            world.cloud.effects = [look]
+            world.cloud.effects = [partial(look, world, kept, shut)]
             world.apply(rows, policy=policy, ranges_per_rule=most, params=params)
             assert shut == []
             with google() as fresh:
