@@ -39,7 +39,7 @@ class Work:
 
     def run(self):
         """Do it; begins anew from a fresh read where somebody else was quicker. Raises Refused."""
-        once = self._present if self._params["state"] == "present" else self._absent
+        once, last = self._present if self._params["state"] == "present" else self._absent, None
         for attempt in range(_cloud.TRIES):
             self.notes, self.units = [], []
             try:

@@ -109,7 +109,7 @@ def main() -> None:
         print(f"an empty run (ping): {time.monotonic() - begun:.1f} s\n")
         print(f"{'':30}{'ours':>18}{'amazon.aws':>18}{'ratio':>18}")
         for count in asked.rules:
-            rounds = [[measured(aws, way, count) for way in (ours, theirs)] for _ in range(asked.rounds)]
+            rounds = [[measured(aws, way, count) for way in (ours, theirs)] for dummy in range(asked.rounds)]
             for place, name in enumerate(RUNS):
                 seconds = [median(found[side][place][0] for found in rounds) for side in (0, 1)]
                 calls = [int(median(found[side][place][1] for found in rounds)) for side in (0, 1)]

@@ -440,7 +440,7 @@ def test_small_batches(account: Account) -> None:
 def test_more_pages_than_one(account: Account) -> None:
     account.aws.page = 5
     closed = account.new_group("closed")
-    params = {"attach": {"interfaces": [account.interface(closed) for _ in range(7)]}}
+    params = {"attach": {"interfaces": [account.interface(closed) for dummy in range(7)]}}
     for number in range(6):
         account.new_group(f"other-{number}")
     account.apply([*v4(61), *v6(3)], params=params)

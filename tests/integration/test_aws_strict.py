@@ -83,7 +83,7 @@ class World:
 
     def settle(self, listed: str) -> dict[str, Any]:
         """Look until a list's change is complete."""
-        for _ in range(5):
+        for dummy in range(5):
             found = self.ec2.describe_managed_prefix_lists(PrefixListIds=[listed])["PrefixLists"][0]
             if found["State"].endswith("-complete"):
                 return found

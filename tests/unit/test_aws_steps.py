@@ -247,7 +247,7 @@ def test_what_replaces_a_rule_comes_to_its_group() -> None:
     assert placed == {1: {pairs[2], pairs[3]}, 2: {pairs[0], pairs[1]}}
     full = {number: {4: 0, 6: 0} for number in held}
     kinds = [
-        kind for kind, _group, _items in steps({number: found for number, (found, _) in held.items()}, placed, full)
+        kind for kind, _group, _items in steps({number: found for number, (found, _room) in held.items()}, placed, full)
     ]
     assert kinds == ["modify", "modify"]
     apart = place(pairs, held, room, 2, room[1], in_place=lambda old, new: False)

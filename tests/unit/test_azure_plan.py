@@ -199,7 +199,7 @@ def test_a_plan_opens_what_was_asked_for_and_does_not_depend_on_order(asked: lis
     # Every edge of what was asked for, and its neighbours.
     for prefix, ports, _protocol in asked:
         network, (low, high) = ip_network(prefix), span(ports)
-        for address in {int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1}:
+        for address in sorted({int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1}):
             for port in (low - 1, low, high, high + 1):
                 for protocol in ("tcp", "udp"):
                     wanted = any(
