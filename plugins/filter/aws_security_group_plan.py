@@ -49,7 +49,7 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - plan.rules[0].cidr == '192.0.2.0/28'
-      - plan.rules[0].label == 'acme: media'
+      - "plan.rules[0].label == 'acme: media'"
       - plan.rules | length == 2
       - plan.groups_needed == 1
       - plan.units[0].need == 2
