@@ -36,17 +36,18 @@ def deny(rows: list[dict], form: str = "auto") -> dict[str, Any]:
 
 
 def completes(cloud: Cloud, rows: list[dict], form: str) -> None:
-    """Check that another run completes what was begun, and that a third one finds nothing to do."""
+    """Check that another run completes what was begun, and in the long run that a third one finds nothing to do."""
     cloud.heal()
     cloud.apply(deny(rows, form))
     assert cloud.opened() == wanted(rows) | METADATA
     assert len(cloud.address_groups()) == (len({rule["remote_address_group_id"] for rule in cloud.rules()} - {None}))
-    cloud.forget()
-    assert not cloud.apply(deny(rows, form))["changed"]
-    assert cloud.writes() == []
+    if LONG:
+        cloud.forget()
+        assert not cloud.apply(deny(rows, form))["changed"]
+        assert cloud.writes() == []
 
 
-@pytest.mark.parametrize(("status", "headers"), BUSY, ids=["429", "503"])
+@pytest.mark.parametrize(("status", "headers"), BUSY[: 1 + LONG], ids=["429", "503"][: 1 + LONG])
 def test_busy_is_waited_for(cloud: Cloud, form: str, status: int, headers: dict[str, str]) -> None:
     cloud.spoil(method="GET", path="security-groups", status=status, headers=headers, times=2)
     cloud.spoil(method=WRITE, status=status, headers=headers, times=2)
@@ -73,11 +74,11 @@ def steps_of(cloud: Cloud, form: str) -> int:
     return len(cloud.writes())
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("late", [False, True][: 1 + LONG], ids=["refused", "answer lost"][: 1 + LONG])
 def test_any_write_may_fail_and_the_next_run_completes(cloud: Cloud, form: str, late: bool) -> None:
     count = steps_of(cloud, form)
     assert count >= 3
-    for number in range(count) if LONG else sorted({0, count // 2, count - 1}):
+    for number in range(count) if LONG else [1]:
         cloud.reset(watch=True)
         cloud.apply(deny(OLD, form))
         cloud.forget()
@@ -100,7 +101,7 @@ def test_any_write_may_fail_and_the_next_run_completes(cloud: Cloud, form: str, 
 def test_first_run_that_fails_is_completed(cloud: Cloud, form: str) -> None:
     cloud.apply(deny(OLD, form))
     count = len(cloud.writes())
-    for number in range(1, count) if LONG else sorted({1, count // 2, count - 1}):
+    for number in range(1, count) if LONG else [count // 2]:
         cloud.reset()
         cloud.spoil(method=WRITE, skip=number, status=500, times=1000)
         assert cloud.module(plan=deny(OLD, form))["failed"]
