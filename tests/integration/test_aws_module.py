@@ -487,6 +487,7 @@ def test_a_run_that_breaks_off_is_completed_by_the_next(account: Account) -> Non
     assert broken >= 3
 
 
+@pytest.mark.long
 def test_a_new_account_breaks_off_at_each_write(account: Account) -> None:
     for number in range(1, 30):
         account.module(state="absent")

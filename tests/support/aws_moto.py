@@ -13,8 +13,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from moto.core import responses
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
@@ -35,6 +37,7 @@ def backend(region: str) -> Any:
 
 def mend(describes: int = 1) -> None:
     """Mend moto for this process, for good. A list that changed is in progress for so many look-ups."""
+    responses.method_names_from_class = cache(responses.method_names_from_class)  # else a tenth of all time
     SecurityGroups.authorize_security_group_egress = _authorize("authorize_security_group_egress")
     SecurityGroups.authorize_security_group_ingress = _authorize("authorize_security_group_ingress")
     SecurityGroupBackend.modify_security_group_rules = _modify_rules

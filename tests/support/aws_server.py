@@ -206,7 +206,9 @@ class StrictAws:
 
     def _ask_moto(self, environ: dict[str, Any]) -> tuple[str, list, bytes]:
         said: list[Any] = []
-        answer = b"".join(self._moto(environ, lambda status, headers, _info=None: said.extend((status, headers))))
+        # Straight to EC2 once it is there: moto searches its folders for the service at each request.
+        application = self._moto.app_instances.get("ec2", self._moto)
+        answer = b"".join(application(environ, lambda status, headers, _info=None: said.extend((status, headers))))
         return said[0], said[1], answer
 
     def _faults(self, call: Call) -> None:
