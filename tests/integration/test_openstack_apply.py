@@ -25,7 +25,7 @@ from tests.support.openstack_plans import (
     wanted,
     watched,
 )
-from tests.support.systems import LONG
+from tests.support.systems import longer
 from tests.support.vendor_oracle import Oracle, documents_directory
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -44,7 +44,7 @@ def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["always", "never"] if LONG else ["always"])
+@pytest.fixture(params=longer(["always"], ["never"]))
 def either(request: pytest.FixtureRequest) -> str:
     """Return the same, for what differs little between the two."""
     return str(request.param)
@@ -56,11 +56,11 @@ def deny(rows: list[dict], form: str = "auto", **options: Any) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     "selection",
-    [
-        [{"name": "kudo", "regions": "all", "teams": True}],
-        [{"name": "kore_ai", "regions": "all"}, {"name": "eschat", "signaling_port": 7400}, {"name": "vsee"}],
-    ][: 1 + LONG],
-    ids=["kudo", "three vendors"][: 1 + LONG],
+    longer(
+        [[{"name": "kudo", "regions": "all", "teams": True}]],
+        [[{"name": "kore_ai", "regions": "all"}, {"name": "eschat", "signaling_port": 7400}, {"name": "vsee"}]],
+    ),
+    ids=["kudo", "three vendors"],
 )
 def test_what_goes_out_is_what_the_documents_say(cloud: Cloud, form: str, selection: list[dict]) -> None:
     directory = documents_directory()

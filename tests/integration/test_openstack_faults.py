@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.neutron import NAME, PROJECT, Cloud, empty
 from tests.support.openstack_plans import METADATA, NEW, OLD, meaning, plan, told, wanted, watched
-from tests.support.systems import LONG
+from tests.support.systems import LONG, longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 WRITE = "POST|PUT|DELETE"
@@ -47,7 +47,7 @@ def completes(cloud: Cloud, rows: list[dict], form: str) -> None:
         assert cloud.writes() == []
 
 
-@pytest.mark.parametrize(("status", "headers"), BUSY[: 1 + LONG], ids=["429", "503"][: 1 + LONG])
+@pytest.mark.parametrize(("status", "headers"), longer(BUSY[:1], BUSY[1:], unpack=True), ids=["429", "503"])
 def test_busy_is_waited_for(cloud: Cloud, form: str, status: int, headers: dict[str, str]) -> None:
     cloud.spoil(method="GET", path="security-groups", status=status, headers=headers, times=2)
     cloud.spoil(method=WRITE, status=status, headers=headers, times=2)
@@ -74,7 +74,8 @@ def steps_of(cloud: Cloud, form: str) -> int:
     return len(cloud.writes())
 
 
-@pytest.mark.parametrize("late", [False, True][: 1 + LONG], ids=["refused", "answer lost"][: 1 + LONG])
+@pytest.mark.sized
+@pytest.mark.parametrize("late", longer([False], [True]), ids=["refused", "answer lost"])
 def test_any_write_may_fail_and_the_next_run_completes(cloud: Cloud, form: str, late: bool) -> None:
     count = steps_of(cloud, form)
     assert count >= 3
@@ -98,6 +99,7 @@ def test_any_write_may_fail_and_the_next_run_completes(cloud: Cloud, form: str, 
         completes(cloud, NEW, form)
 
 
+@pytest.mark.sized
 def test_first_run_that_fails_is_completed(cloud: Cloud, form: str) -> None:
     cloud.apply(deny(OLD, form))
     count = len(cloud.writes())

@@ -69,6 +69,7 @@ def add_foreign(cloud: Cloud) -> None:
     cloud.new_rule(cloud.group()["id"], FOREIGN[0], [FOREIGN[1]], description="not ours")
 
 
+@pytest.mark.sized
 @settings(
     max_examples=60 if LONG else 3,
     deadline=None,
