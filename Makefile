@@ -31,14 +31,14 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
-	@scripts/with_root.sh $(PYTEST) -n 6 --dist worksteal tests/integration
+	@scripts/with_root.sh $(PYTEST) -n 6 --dist worksteal --durations 30 tests/integration
 
 molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
 	@scripts/setup.sh molecule
 	@scripts/molecule.sh
 
 test: setup-dev ## lint, sanity, unit, integration and molecule; under 15 minutes on 2 cores
-	@scripts/checks.sh lint+unit+sanity integration molecule
+	@scripts/checks.sh lint+unit+sanity+molecule integration
 
 test-long: setup-dev ## the long runs that `make test` leaves out, and the matrix of ansible-core and Python
 	@scripts/checks.sh unit-long+integration-long matrix
