@@ -30,7 +30,7 @@ sanity: setup-dev ## ansible-test sanity, and the documentation of every plugin 
 unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
-integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks
+integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks; clouds on loopback
 	@scripts/with_root.sh $(PYTEST) -n 6 --dist worksteal --durations 30 tests/integration
 
 molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
