@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import port_ranges, prefixes, span
 
 settings.register_profile("quick", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", settings.get_profile("quick"), max_examples=4_000)
+settings.register_profile("long", settings.get_profile("quick"), max_examples=2_000)
 PROFILE = settings.get_profile("long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "quick")
 
 NAMES = ["example.com", "*.example.com", "a.example.com", "*.a.example.com"]
