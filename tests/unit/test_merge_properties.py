@@ -4,7 +4,7 @@
 """merge_vendors against a packet filter that asks every rule, one after the other.
 
 The oracle knows rules, packets and the standard library, and shares no code with what it judges.
-C{HYPOTHESIS_PROFILE=long} tries twenty times as many lists of rules.
+C{HYPOTHESIS_PROFILE=long} tries ten times as many lists of rules.
 """
 
 from __future__ import annotations
