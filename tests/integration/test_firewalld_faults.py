@@ -18,7 +18,7 @@ from tests.support.systems import LONG, longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 50 if LONG else 4
+KILLS = 40 if LONG else 4
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(12)]
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
 

@@ -71,7 +71,7 @@ def add_foreign(cloud: Cloud) -> None:
 
 @pytest.mark.sized
 @settings(
-    max_examples=60 if LONG else 3,
+    max_examples=15 if LONG else 3,
     deadline=None,
     derandomize=True,
     database=None,
