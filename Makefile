@@ -62,7 +62,7 @@ unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit/test_merge_properties.py
 
 integration-long: setup-dev
-	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal tests/integration
+	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
 
 matrix: setup-dev
 	@scripts/matrix.sh
