@@ -328,7 +328,7 @@ def _call(command, text=None):
     path = "/usr/sbin:/sbin:/usr/local/sbin:" + os.environ.get("PATH", "/usr/bin:/bin")
     environment = dict(os.environ, PATH=path, LC_ALL="C")
     try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function # no module runs here: there is no run_command
+        done = subprocess.run(  # pylint: disable=E5103 # no module runs here: there is no run_command
             command, input=text, capture_output=True, text=True, env=environment, check=False
         )
     except FileNotFoundError:
