@@ -282,13 +282,13 @@ def serve(*, keystone: bool = False) -> Iterator[Cloud]:
     try:
         services = [("neutron", NEUTRON, KEYSTONE if keystone else 0)]
         services += [("keystone", KEYSTONE, NEUTRON)] if keystone else []
+        started = []
         for name, port, other in services:
-            command = (
-                f"setsid chroot {MOUNTED} python3 -P {_SERVER} {name} {port} {other} >/run/{name}.log 2>&1 </dev/null &"
-            )
-            space.run(["sh", "-c", command], check=True, env=ENVIRONMENT)
-        for name, port, _other in services:
-            _wait(space, name, port)
+            command = f"setsid chroot {MOUNTED} python3 -P {_SERVER} {name} {port} {other}"
+            command += f" >/run/{name}.log 2>&1 </dev/null & echo $!"
+            started.append((name, port, space.run(["sh", "-c", command], check=True, env=ENVIRONMENT).stdout.strip()))
+        for name, port, process in started:
+            _wait(space, name, port, process)
         yield Cloud(space, keystone)
     finally:
         space.close()
@@ -311,13 +311,13 @@ def empty(**options: Any) -> Iterator[Cloud]:
         yield found
 
 
-def _wait(space: Namespace, name: str, port: int) -> None:
-    """Wait until a service listens; raises WorldError with its log when it does not come up."""
+def _wait(space: Namespace, name: str, port: int, process: str) -> None:
+    """Wait until a service listens; raises WorldError with its log when its process ends or takes too long."""
     listening = f":{port:04X} 00000000:0000 0A"
     for dummy in range(_UP * 10):
         if listening in space.run(["cat", "/proc/net/tcp"]).stdout:
             return
-        if not space.run(["pgrep", "-f", f"{_SERVER.name} {name} "]).stdout:
+        if space.run(["kill", "-0", process]).returncode:
             break
         time.sleep(0.1)
     raise WorldError(f"{name} does not come up: {space.run(['tail', '-n', '30', f'/run/{name}.log']).stdout}")
