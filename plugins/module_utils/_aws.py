@@ -12,8 +12,8 @@ from __future__ import annotations
 import time
 
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, Lists
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, canonical, count, version
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, Refused, line
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, count, version
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, Refused, canonical, line
 
 MARK = " (egress.allowlist)"
 TAG = "egress.allowlist"

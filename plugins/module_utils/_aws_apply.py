@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, in_place
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, canonical, place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import BATCH, steps
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, restricts_nothing, unit
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, restricts_nothing, unit
 
 _WAYS = (
     "raise the quota 'Inbound or outbound rules per security group' (L-0EA8095F), then rules_per_group",

@@ -9,8 +9,7 @@ An interface that we attach to bears a tag of ours, so that only what we attache
 from __future__ import annotations
 
 from ansible_collections.egress.allowlist.plugins.module_utils._aws import TAG, tag_list, tags_of
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import EVERYWHERE, canonical
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYWHERE, Refused, canonical, over
 
 _VALUES = 200  # values of a filter, at most
 _WAYS = (

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import canonical, version
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, ports
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import version
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, ports
 
 LISTED = "list"  # the fifth item of a key
 _WAITS = 9  # about 25 seconds in all

@@ -12,17 +12,11 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYWHERE, Refused, over
 
-EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 DEFAULTS = {
     version: ("-1", -1, -1, cidr) for version, cidr in EVERYWHERE.items()
 }  # the rule that AWS gives a new group
-
-
-def canonical(cidr):
-    """Return a CIDR in the one form in which all are compared."""
-    return str(ipaddress.ip_network(cidr, strict=False))
 
 
 def version(key):

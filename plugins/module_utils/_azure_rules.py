@@ -8,7 +8,6 @@ Nothing here talks to Azure. A rule is a dict C{{"name": ..., "properties": {...
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
@@ -69,7 +68,7 @@ def destinations(rule):
 
 def _prefix(text):
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        return _cloud.canonical(text)
     except ValueError:
         return text
 

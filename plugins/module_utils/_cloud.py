@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 
 EVERYTHING = "everything to everywhere  (default rule)"  # the rule that a cloud gives to new groups by itself
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 TRIES = 5  # how often a change is begun anew from a fresh read when somebody else was quicker
 
 
@@ -23,6 +25,11 @@ def arguments(**own):
         "plan": {"type": "dict"},
         **own,
     }
+
+
+def canonical(prefix):
+    """Return a prefix in the one spelling in which all are compared; raises ValueError for what is none."""
+    return str(ipaddress.ip_network(prefix, strict=False))
 
 
 def ports(first, last):

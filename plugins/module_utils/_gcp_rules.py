@@ -6,12 +6,13 @@ them becomes another without shutting what is wanted in between."""
 
 from __future__ import annotations
 
+import bisect
 import collections
 import hashlib
 import ipaddress
 import json
 
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, line
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, canonical, line
 
 # services: (("tcp", ("443", "5349")), ...); destinations: a frozenset of prefixes and names; targets: ("tag web", ...);
 # odd: fields that a rule of ours never has, which somebody has set.
@@ -41,7 +42,7 @@ def services_of(protocols):
 def destination(text):
     """Return a prefix in its canonical form, always with its length; a name in lower case."""
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        return canonical(text)
     except ValueError:
         return text.lower()
 
@@ -201,22 +202,10 @@ def overlapping(some, others):
             continue
         family, first, last = _span(text)
         # Of all that begin at or before our end, in our family, the one that reaches furthest decides.
-        at = _behind(spans, (family, last)) - 1
+        at = bisect.bisect_right(spans, (family, last, float("inf"))) - 1
         if at >= 0 and spans[at][0] == family and reach[at][1] >= first:
             found.add(text)
     return found
-
-
-def _behind(spans, place):
-    """Return the number of spans that begin at or before C{(family, address)}; they are sorted."""
-    low, high = 0, len(spans)
-    while low < high:
-        middle = (low + high) // 2
-        if spans[middle][:2] <= place:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _span(text):

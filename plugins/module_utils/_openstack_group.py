@@ -13,7 +13,7 @@ import json
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _openstack_rules as rules
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, over
 
 _BODY, _MOST = 100000, 500  # bytes and items of a request: some clouds take no more than 112 KiB, or a minute
 _POLICY = re.compile(re.escape(rules.MARK) + r": policy (\w+)")
@@ -40,7 +40,7 @@ class State:
             found = neutron.listed("/address-groups", "address_groups", project_id=project)
             for one in sorted(found, key=lambda one: one["id"]):
                 if pattern.fullmatch(one["name"]) and rules.is_ours(one) and _of(one, project):
-                    one["prefixes"] = {rules.canonical(prefix) for prefix in one["addresses"]}
+                    one["prefixes"] = {canonical(prefix) for prefix in one["addresses"]}
                     # Of two with one name, which two runs at a time may make, the second is in nobody's way.
                     self.sets.setdefault(one["name"] if one["name"] not in self.sets else one["id"], one)
         self.quotas = neutron.quotas()

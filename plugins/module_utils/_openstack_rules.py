@@ -13,10 +13,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, line
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, EVERYWHERE, canonical, line
 
 MARK = "egress.allowlist"
-EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _PROTOCOLS = {"6": "tcp", "17": "udp", "any": None, "0": None}
 _DESCRIPTION = 255  # characters that Neutron takes
 
@@ -42,11 +41,6 @@ def rule_key(rule, names):
     else:
         where = ("prefix", canonical(rule["remote_ip_prefix"] or EVERYWHERE[version]))
     return (version, protocol, rule["port_range_min"], rule["port_range_max"], where)
-
-
-def canonical(prefix):
-    """Return a prefix in its one spelling."""
-    return str(ipaddress.ip_network(prefix, strict=False))
 
 
 class Wanted:
