@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format lint sanity unit integration molecule test test-long test-all benchmarks clean
+.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -20,6 +20,9 @@ demo: setup ## KUDO's allowlist with policy deny in a throw-away network namespa
 format: setup-dev ## lay out the Python code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+readmes: setup-dev ## write the README of each role from its argument spec
+	.venv/bin/python scripts/role_readmes.py
 
 lint: setup-dev ## ruff, mypy, yamllint, ansible-lint (profile production)
 	@scripts/lint.sh
