@@ -59,7 +59,7 @@ def unbulleted(text: str, where: str) -> str:
         lines = [line[bullet.end() :] if bullet else line for bullet, line in zip(bullets, lines, strict=True)]
     for line, following in pairwise(lines):
         if _DASH_BEHIND.search(line) or _DASH_BEFORE.match(following):
-            one, other = (_DASH_BEHIND.sub("", _DASH_BEFORE.sub("", half)) for half in (line, following))
+            one, other = (_DASH_BEHIND.sub("", _DASH_BEFORE.sub("", half)).strip(" ,;") for half in (line, following))
             ways = f"write {quoted(f'{one}, {other}')} or {quoted(f'{one} - {other}')}"
             raise ValueError(
                 f"{where} can be read in two ways: the dash at the line break can be a bullet or join the lines: "

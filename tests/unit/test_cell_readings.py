@@ -212,6 +212,7 @@ PORTS = [
 REFUSED_PORTS = [
     *((f"80{gap}443", "two ways", "write '80, 443' or '80 - 443'") for gap in ("\n- ", "\n– ", "\n-", "\n — ", " -\n")),
     ("80\r\n- 443", "two ways", "write '80, 443' or '80 - 443'"),
+    ("80,\n- 443", "two ways", "write '80, 443' or '80 - 443'"),
     ("80\n-\n443", "two ways", "write it on one line"),
     ("-80\n-443", "two ways", "write '80, 443' or '80 - 443'"),
     ("- 80\n– 443", "two ways", "write '80, 443'"),
