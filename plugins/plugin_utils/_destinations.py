@@ -29,7 +29,7 @@ _SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "
 _GENERIC = frozenset(("com", "net", "org"))
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
-_SIZE_OF_ALL = 1 << 32
+_SIZE_OF_4 = 1 << 28
 _NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
 
@@ -58,12 +58,14 @@ def _parse(word: str) -> Destination:
 
 
 def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
-    """Refuse what no packet is sent to and netmasks look like; any address may be meant, and is no mistake."""
+    """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
     if version == 6:
         if first == last and first >> 112 == 0xFFFF:
             raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
         return
-    if last - first + 1 == _SIZE_OF_ALL or (broadcast and first == last == _SIZE_OF_ALL - 1):
+    size = last - first + 1
+    wide = size > _SIZE_OF_4 and not size & (size - 1) and not first & (size - 1)
+    if wide or (broadcast and first == last == 0xFFFFFFFF):
         return
     if first >> 24 == 0 or last >> 28 == 0xF:
         where = "in 0.0.0.0/8" if first >> 24 == 0 else "from 240.0.0.0 up"
@@ -218,7 +220,11 @@ def _check_octets(name: str) -> None:
     labels = name.removeprefix("*.").split(".")
     parts = [part for label in labels for part in label.split("-")]
     numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
-    if len(labels) < 2 or not (numbers or all(map(_OCTET.fullmatch, parts))):
+    # Single letters alone look like octets only where there are four: a.b is a name, a.b.c.d none.
+    octets = all(map(_OCTET.fullmatch, parts)) and (
+        len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts)
+    )
+    if len(labels) < 2 or not (numbers or octets):
         return
     ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
     known = list(takewhile(str.isdigit, labels[:3]))
