@@ -50,7 +50,7 @@ def either(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def deny(rows: list[dict], form: str = "auto", **options: Any) -> dict[str, Any]:
+def deny(rows: list[dict], form: str = "never", **options: Any) -> dict[str, Any]:
     return plan(rows, address_groups=form, policy="deny", **options)
 
 
