@@ -62,7 +62,8 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - plan.units[0].need == 2
-      - plan.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
+      - >-
+        plan.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
 """
 
 RETURN = r"""
