@@ -50,7 +50,9 @@ def _problem(resource, need, limit, used, ways=()):
 
 
 def _ways(todo, more):
-    """Return ways out of a quota of rules that is C{more} too small."""
+    """Return ways out of a quota of rules that is C{more} too small for what is wanted."""
+    if not todo.wanted.rules:
+        return []
     budget = len(todo.wanted.rules) + (0 if todo.policy == "deny" else 2) - more
     ways = [
         f"{_VARIABLE}_rules: {max(budget, 0)}, what there is room for: the play then says which "
