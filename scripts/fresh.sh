@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs make targets of the last commit on a minimal system that holds nothing but make, git and certificates, as a newcomer
+# Runs make targets of the last commit on a minimal system that holds nothing but apt, make, git and certificates, as a newcomer
 # has it. The system is built once and unpacked anew for each run, in mount and process namespaces of its own. Its network
 # is the machine's: the targets install what they need. The caller's LANG, LANGUAGE and LC_* come along, and what pip needs.
 #
@@ -17,7 +17,7 @@ case "$suite" in bookworm | trixie | noble) shift ;; *) fail "unknown suite '$su
 [ $# -gt 0 ] || set -- demo
 [ "$(id -u)" = 0 ] || exec scripts/with_root.sh env "${locale[@]}" scripts/fresh.sh "$suite" "$@"
 
-packages=make,git,ca-certificates
+packages=apt,make,git,ca-certificates
 folder="$EGRESS_CACHE/fresh"
 tar="$folder/$suite-$(printf %s "$packages" | digest -).tar"
 mkdir -p "$folder"
