@@ -22,15 +22,15 @@ folder="$EGRESS_CACHE/fresh"
 tar="$folder/$suite-$(printf %s "$packages" | digest -).tar"
 mkdir -p "$folder"
 work="$(mktemp -d "$folder/run.XXXXXX")"
-trap 'rm -rf --one-file-system "$work"' EXIT
+keys="$(mktemp -d)" # not in a home directory: apt reads them as a user of its own
+chmod 755 "$keys"
+trap 'rm -rf --one-file-system "$work" "$keys"' EXIT
 
-# build NAME FORMAT SUITE [OPTION...]: $work/NAME, with mmdebstrap in namespaces of its own; what it says only when it fails.
+# build DIRECTORY|FILE.tar SUITE [OPTION...]: with mmdebstrap in namespaces of its own; what it says only when it fails.
 build() {
-    local name="$1" format="$2"
-    shift 2
     unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
-        mmdebstrap --mode=root --format="$format" "${@:2}" "$1" "$work/$name" </dev/null >"$work/log" 2>&1 ||
-        fail "$1 cannot be built; is its mirror within reach? mmdebstrap says:
+        mmdebstrap --mode=root "${@:3}" "$2" "$1" </dev/null >"$work/log" 2>&1 ||
+        fail "$2 cannot be built; is its mirror within reach? mmdebstrap says:
 $(tail -n 15 "$work/log")"
 }
 
@@ -40,10 +40,10 @@ if [ ! -e "$tar" ]; then
     options=(--variant=minbase --include="$packages")
     if [ "$suite" = noble ]; then
         # Ubuntu's keys out of Debian's package, which Debian's keys vouch for.
-        build keys directory trixie --variant=extract --include=ubuntu-keyring
-        options+=("--components=main,universe" --keyring="$work/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+        build "$keys" trixie --variant=extract --include=ubuntu-keyring
+        options+=("--components=main,universe" --keyring="$keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
     fi
-    build new.tar tar "$suite" "${options[@]}"
+    build "$work/new.tar" "$suite" "${options[@]}"
     mv "$work/new.tar" "$tar"
 fi
 
