@@ -28,11 +28,11 @@ as_root() {
     fi
 }
 
-# missing COMMAND:PACKAGE...: print the packages whose command is not here.
+# missing COMMAND:PACKAGE...: print the packages whose command, or file where a path is given, is not here.
 missing() {
     local pair
     for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+        [ "${pair::1}" = / ] && [ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
     done
 }
 
@@ -52,7 +52,7 @@ install_packages() {
         fail "the distribution's $* could not be installed: apt-get says above why"
 }
 
-# need COMMAND:PACKAGE...: install the packages whose command is not here.
+# need COMMAND:PACKAGE...: install the packages whose command or file is not here.
 need() {
     local lacking
     mapfile -t lacking < <(missing "$@")

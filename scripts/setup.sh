@@ -75,7 +75,11 @@ requirements=dev
 tools=(nft:nftables ip:iproute2)
 case "$wanted" in
     runtime) requirements=runtime ;;
-    dev) tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck mmdebstrap:mmdebstrap) ;;
+    dev)
+        tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck ps:procps mmdebstrap:mmdebstrap)
+        # The systems of scripts/system.sh are Debians on Ubuntu too; modules run with the system's own Python.
+        tools+=(/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/bin/python3:python3)
+        ;;
     molecule) tools+=(podman:podman runc:runc mmdebstrap:mmdebstrap ssh:openssh-client) ;;
     *) fail "unknown part '$wanted': runtime, dev or molecule" ;;
 esac
