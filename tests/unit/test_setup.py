@@ -203,7 +203,7 @@ def called(path: Path) -> set[str]:
 
 def test_what_tests_call_is_installed_by_setup() -> None:
     script = (REPOSITORY / "scripts/setup.sh").read_text("utf-8")
-    installed = set(re.findall(r"[ (]([a-z0-9]+):[a-z0-9-]+", script))
+    installed = set(re.findall(r"[ (/]([a-z0-9]+):[a-z0-9-]+", script))
     assert {"nft", "ip", "ps", "git"} <= installed
     files = [*REPOSITORY.glob("tests/unit/*.py"), *REPOSITORY.glob("tests/support/**/*.py")]
     words = set().union(*map(called, files))
