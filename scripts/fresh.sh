@@ -54,6 +54,7 @@ tar --extract --file "$tar" --directory "$root"
 for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
     [ ! -e "$file" ] || cp -L "$file" "$root$file"
 done
+[ -z "$(git status --porcelain)" ] || say "what is not committed is left out"
 git clone --quiet --no-hardlinks . "$root/root/checkout"
 documents="${VENDOR_DOCUMENTS:-../shared/vendor-documents}"
 [ ! -d "$documents" ] || { mkdir "$root/root/shared" && cp -r "$documents" "$root/root/shared/vendor-documents"; }
