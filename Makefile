@@ -2,8 +2,13 @@
 SHELL := /bin/bash
 PYTEST := .venv/bin/python -m pytest
 
+# A locale that every system has, whatever the caller's is.
+override export LC_ALL := C.UTF-8
+override export LANG := C.UTF-8
+unexport LANGUAGE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all release-check benchmarks clean
+.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all fresh release-check benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -52,6 +57,9 @@ test-all: ## test and test-long; under 40 minutes on 2 cores
 
 release-check: setup-dev ## build the tarball, install and use it, run galaxy-importer, list what its publisher must fill in
 	@scripts/release_check.sh
+
+fresh: ## make demo and make unit lint on a minimal Debian 12, Debian 13 and Ubuntu 24.04, as a newcomer has it
+	@for suite in bookworm trixie noble; do scripts/fresh.sh $$suite demo unit lint || exit 1; done
 
 benchmarks: setup-dev ## measure against iprange, netaddr, an empty play, loops over single rules, and no firewall
 	@.venv/bin/python -c 'import matplotlib' 2>/dev/null || \

@@ -14,6 +14,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 PLAYBOOK = [".venv/bin/ansible-playbook", "playbooks/apply-kudo.yml", "-e", "nftables_policy=deny"]
@@ -31,39 +32,74 @@ IP_PKTINFO = 8
 WANTED = [True] * 3 + [False] * 4
 
 
+class Failed(Exception):
+    """What went otherwise than it should, in words for the reader."""
+
+
 def main() -> int:
-    """Run the demonstration; the exit status is 0 when all of it went as it should."""
+    """Run the demonstration; the exit status is 0 when all of it went as it should, else the reason is on stderr."""
     peer = subprocess.Popen(["unshare", "--net", sys.executable, __file__, "peer"], stdout=subprocess.PIPE, text=True)
     try:
-        peer.stdout.readline()  # it is in its namespace
+        hear(peer, "here")
         ip(f"link add out type veth peer name in netns {peer.pid}")
         ip("address add 198.18.0.1/30 dev out", "link set out up", "route add default via 198.18.0.2")
-        peer.stdout.readline()
-        title("First run: ansible-playbook playbooks/apply-kudo.yml")
-        first = play()
-        title("Real packets")
-        reached = [reach(protocol, address, port) for protocol, address, port, what in PACKETS]
-        for (protocol, address, port, what), arrived in zip(PACKETS, reached, strict=True):
-            print(f"  {'allowed' if arrived else 'stopped'}  {protocol}/{port:<5} {address:<16} {what}")
-        title("Second run")
-        second = play(quiet=True)
-        print(second.splitlines()[-1] if second else "failed")
-        return 0 if first and "changed=0 " in second and reached == WANTED else 1
+        hear(peer, "ready")
+        demonstrate()
+    except (Failed, OSError, subprocess.CalledProcessError) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
     finally:
         peer.kill()
+    return 0
 
 
-def play(quiet: bool = False) -> str:
-    """Run the playbook and return what it printed, '' when it failed; the summary's lines lose their quotes."""
-    process = subprocess.Popen(PLAYBOOK + ACCEPTED, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    lines = []
-    for line in process.stdout:
-        text = re.sub(r'^ {8}"(.*?)",?$', r"\1", line.rstrip("\n")).replace('\\"', '"')
-        lines.append(text)
-        if not quiet and text.strip():
-            print("" if text.endswith('"msg": [') else text, flush=True)
-    failed = process.wait()
-    return "" if failed else "\n".join(line for line in lines if line.strip())
+def hear(peer: subprocess.Popen[str], word: str) -> None:
+    """Wait until the peer says the word; raise Failed when it ends instead."""
+    if peer.stdout.readline().strip() != word:
+        raise Failed(f"the peer that plays the internet ended before it was {word}")
+
+
+def demonstrate() -> None:
+    """Apply the allowlist, send packets, apply it again; raise Failed at the first step that goes otherwise."""
+    title("First run: ansible-playbook playbooks/apply-kudo.yml")
+    play("the first run")
+    title("Real packets")
+    wrong = 0
+    for (protocol, address, port, what), wanted in zip(PACKETS, WANTED, strict=True):
+        arrived = reach(protocol, address, port)
+        remark = "" if arrived == wanted else f" -- should be {'allowed' if wanted else 'stopped'}"
+        wrong += arrived != wanted
+        print(f"  {'allowed' if arrived else 'stopped'}  {protocol}/{port:<5} {address:<16} {what}{remark}", flush=True)
+    if wrong:
+        raise Failed(f"{wrong} of {len(PACKETS)} packets went otherwise than the allowlist says")
+    title("Second run")
+    recap = play("the second run", quiet=True).splitlines()[-1]
+    print(recap, flush=True)
+    if "changed=0 " not in recap:
+        raise Failed("the second run changed something")
+
+
+def play(name: str, quiet: bool = False) -> str:
+    """Run the playbook and return what it printed without empty lines; the summary's lines lose their quotes.
+
+    Warnings on stderr are shown only when the run fails; then Failed is raised.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
+        process = subprocess.Popen(PLAYBOOK + ACCEPTED, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        lines = []
+        for line in process.stdout:
+            text = re.sub(r'^ {8}"(.*?)",?$', r"\1", line.rstrip("\n")).replace('\\"', '"')
+            lines.append(text)
+            if not quiet and text.strip():
+                print("" if text.endswith('"msg": [') else text, flush=True)
+        printed = "\n".join(line for line in lines if line.strip())
+        if process.wait() == 0 and printed:
+            return printed
+        if quiet:
+            print(printed, flush=True)
+        complaints.seek(0)
+        sys.stderr.write(complaints.read())
+    raise Failed(f"{name} failed: ansible-playbook ended with {process.returncode} and said the above")
 
 
 def reach(protocol: str, address: str, port: int) -> bool:

@@ -2,6 +2,9 @@
 # What the scripts share. Sourced, with the repository's root as working directory.
 
 export PATH="$PATH:/usr/sbin:/sbin"
+# A locale that every system has, whatever the caller's is: Ansible refuses one that is missing here, or is not UTF-8.
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
+unset LANGUAGE
 export EGRESS_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/egress-allowlist"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
@@ -19,33 +22,41 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
     elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
+        sudo -n env LC_ALL="$LC_ALL" LANG="$LANG" "$@"
     else
         return 1
     fi
 }
 
-# install_packages PACKAGE...: from the distribution, saying so.
+# missing COMMAND:PACKAGE...: print the packages whose command, or file where a path is given, is not here.
+missing() {
+    local pair
+    for pair in "$@"; do
+        [ "${pair::1}" = / ] && [ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+    done
+}
+
+# install_packages PACKAGE...: from the distribution, saying so; without arguments do nothing.
 install_packages() {
-    local command="apt-get install -y --no-install-recommends $*"
+    [ $# -gt 0 ] || return 0
+    local command=(apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@")
     command -v apt-get >/dev/null || fail "missing here: $*. Install them with this system's package manager, then run the command again."
     if ! as_root true; then
         fail "missing here: $*, and this user has no right to install packages. Type this, then run the command again:
-    sudo apt-get update && sudo $command"
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends $*"
     fi
     say "installing from the distribution: $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2
-    # shellcheck disable=SC2086  # the words of the command
-    as_root env DEBIAN_FRONTEND=noninteractive $command -q </dev/null >&2
+    # A list that cannot be renewed, of a source of somebody else's, is no reason to stop: apt-get says it, and installs or not.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2 || true
+    as_root env DEBIAN_FRONTEND=noninteractive "${command[@]}" -q </dev/null >&2 ||
+        fail "the distribution's $* could not be installed: apt-get says above why"
 }
 
-# need COMMAND:PACKAGE...: install the packages whose command is not here.
+# need COMMAND:PACKAGE...: install the packages whose command or file is not here.
 need() {
-    local pair missing=()
-    for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-    done
-    [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+    local lacking
+    mapfile -t lacking < <(missing "$@")
+    install_packages "${lacking[@]}"
 }
 
 # pythons VERSION...: of each version (as 3.12) that the machine has, "version path"; pyenv's come before the system's.

@@ -10,11 +10,19 @@ cd "$(dirname "$0")/.."
 
 wanted="${1:-runtime}"
 
-# The first Python that Ansible runs on: `python3` if it is new enough, else the newest that is.
+# The oldest and the newest Python that Ansible and the tools run on; 3.X without the 3.
+oldest=11 newest=14
+
+# is_usable PYTHON [MODULES]: its version fits and it has the modules (venv and ensurepip: Debian and Ubuntu keep them apart).
+is_usable() {
+    "$1" -c "import sys${2:+, $2}; sys.exit(not (3, $oldest) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null
+}
+
+# find_python [MODULES]: `python3` if it is usable, else the newest that is.
 find_python() {
     local candidate
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[1-4].*/bin/python; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
+    for candidate in python3 $(seq -f python3.%g "$newest" -1 "$oldest") "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python; do
+        if is_usable "$candidate" "$@"; then
             command -v "$candidate"
             return
         fi
@@ -22,14 +30,25 @@ find_python() {
     return 1
 }
 
+has_venv() { [ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1; }
+
+# python_packages: print the packages that a Python with venv lacks here, nothing if there is one or if none would help.
+python_packages() {
+    local python
+    ! find_python venv,ensurepip >/dev/null || return 0
+    if ! command -v python3 >/dev/null; then
+        printf '%s\n' python3 python3-venv
+    elif python="$(find_python)"; then
+        [ "$python" = "$(command -v python3)" ] && echo python3-venv || echo "${python##*/}-venv"
+    fi
+}
+
 make_venv() {
     local python
-    [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1 || return 0
-    python="$(find_python)" || { need python3.11:python3.11 && python="$(find_python)"; } || fail "no Python 3.11 to 3.14 here"
-    if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-        # Debian and Ubuntu keep this part in a package of its own.
-        install_packages "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
-    fi
+    ! has_venv || return 0
+    python="$(find_python venv,ensurepip)" || fail "no Python 3.$oldest to 3.$newest with venv here: $(python3 -V 2>&1 || true).
+Install one, such as the packages python3.$oldest and python3.$oldest-venv where the distribution has them, or one of pyenv's
+(${PYENV_ROOT:-$HOME/.pyenv}), then run the command again."
     say "making .venv with $("$python" -V)"
     rm -rf .venv
     "$python" -m venv .venv
@@ -52,18 +71,20 @@ link_collection() {
     ln -s ../../.. "$link"
 }
 
-need nft:nftables ip:iproute2
-make_venv
-link_collection
+requirements=dev
+tools=(nft:nftables ip:iproute2)
 case "$wanted" in
-    runtime) install_requirements runtime ;;
+    runtime) requirements=runtime ;;
     dev)
-        need iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck mmdebstrap:mmdebstrap
-        install_requirements dev
+        tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck ps:procps mmdebstrap:mmdebstrap)
+        # The systems of scripts/system.sh are Debians on Ubuntu too; modules run with the system's own Python.
+        tools+=(/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/bin/python3:python3)
         ;;
-    molecule)
-        need podman:podman runc:runc mmdebstrap:mmdebstrap ssh:openssh-client
-        install_requirements dev
-        ;;
+    molecule) tools+=(podman:podman runc:runc mmdebstrap:mmdebstrap ssh:openssh-client) ;;
     *) fail "unknown part '$wanted': runtime, dev or molecule" ;;
 esac
+mapfile -t lacking < <(has_venv || python_packages; missing "${tools[@]}")
+install_packages "${lacking[@]}"
+make_venv
+link_collection
+install_requirements "$requirements"

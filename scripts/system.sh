@@ -48,9 +48,7 @@ $(tail -n 15 "$log")"
 }
 
 if [ ! -d "$system" ]; then
-    need mmdebstrap:mmdebstrap
-    [ -e "$keys" ] || fail "a Debian cannot be built without the keys that it is signed with ($keys).
-Install the package debian-archive-keyring (on Ubuntu: from universe), then run the command again."
+    need mmdebstrap:mmdebstrap "$keys:debian-archive-keyring" # on Ubuntu too
     mkdir -p "$EGRESS_CACHE/systems"
     exec 9>"$EGRESS_CACHE/systems/.$name.lock"
     flock 9

@@ -9,4 +9,4 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" != 0 ] || exec "$@"
 as_root true || fail "network namespaces and containers need root, and this user has no right to become root without a password. Type:
     sudo $(printf '%q ' "$@")"
-exec sudo -n --preserve-env=HOME,XDG_CACHE_HOME,VENDOR_DOCUMENTS,LONG_RUNS "$@"
+exec sudo -n --preserve-env=HOME,XDG_CACHE_HOME,VENDOR_DOCUMENTS,LONG_RUNS env LC_ALL="$LC_ALL" LANG="$LANG" "$@"

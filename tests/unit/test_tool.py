@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -97,9 +99,17 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in found if re.search("unconfirmed|egress-allowlist|rollback|revert-", path.name))
 
 
+def kill_all(argument: str) -> None:
+    """Kill every process with this text in its command line, as the end of the machine does."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if argument.encode() in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 def boot(folder: Path) -> None:
     """Do what a boot does: /run is empty, the drop-in comes before the tool reads its files."""
-    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
+    kill_all(f"{folder}/run")
     subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
     for hook in list((folder / "units").rglob("*.conf")):
         command = re.findall("^ExecStartPre=-(.*)$", hook.read_text("utf-8"), re.MULTILINE)
@@ -148,7 +158,7 @@ def test_a_reboot_before_the_confirmation(folder: Path) -> None:
 
 def test_a_reboot_that_did_not_know_of_us_is_made_up_for(folder: Path) -> None:
     applier(folder).present(NEW, 30)
-    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
+    kill_all(f"{folder}/run")
     subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
     assert applier(folder).present(NEW, 0)["changed"]
     boot(folder)
