@@ -76,7 +76,4 @@ for script; do
     # Only of ours from here on.
     chapter unit
     systemctl show egress-allowlist-nftables -p LoadState,ActiveState,UnitFileState,Result,NeedDaemonReload
-    chapter traces
-    { find / -xdev \( -path /proc -o -path /root \) -prune -o -name '*egress*' -print; find /run -name '*egress*'; } | sort
-    systemctl list-units --all --plain --no-legend 'egress*'
 done
