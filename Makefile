@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format lint sanity unit integration molecule test test-long test-all benchmarks clean
+.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all release-check benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -20,6 +20,9 @@ demo: setup ## KUDO's allowlist with policy deny in a throw-away network namespa
 format: setup-dev ## lay out the Python code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+readmes: setup-dev ## write the README of each role from its argument spec
+	.venv/bin/python scripts/role_readmes.py
 
 lint: setup-dev ## ruff, mypy, yamllint, ansible-lint (profile production)
 	@scripts/lint.sh
@@ -46,6 +49,9 @@ test-long: setup-dev ## the long runs that `make test` leaves out, and the matri
 test-all: ## test and test-long; under 40 minutes on 2 cores
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-long
+
+release-check: setup-dev ## build the tarball, install and use it, run galaxy-importer, list what its publisher must fill in
+	@scripts/release_check.sh
 
 benchmarks: setup-dev ## measure against iprange, netaddr, an empty play, loops over single rules, and no firewall
 	@.venv/bin/python -c 'import matplotlib' 2>/dev/null || \
