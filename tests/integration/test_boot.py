@@ -202,7 +202,7 @@ def split_table(table: str) -> tuple[str, list[str]]:
     head, *lines = table.splitlines()
     kept, ours = [], []
     for block in blocks("\n".join(lines[:-1]), "\t"):
-        if re.match(r"\t\w+ egress_allowlist\w* \{", block):
+        if re.match(r"\t\w+ egress_allowlist\S* \{", block):
             ours.append(block)
         else:
             jumps = [line for line in block.splitlines() if line.strip().startswith("jump egress_allowlist")]
@@ -384,14 +384,19 @@ def expect_full(trial: Trial, step: str, snapshot: Snapshot, case: Situation, st
     trial.fail_unless(step, rules, "table ip somebody", *([] if alone else [case.seen]))
 
 
+def ready(trial: Trial, case: Situation, state: str) -> str:
+    """Return a script: nftables.service is in this state, and all that else filters is there."""
+    parts = ["systemctl stop nftables", RESET, case.restore, "settle"]
+    if state == "active":
+        parts.insert(4 if trial.suite in case.either else 2, "systemctl start nftables; settle")
+    return "; ".join([*parts, BY_HAND])
+
+
 def operate(trial: Trial, case: Situation, state: str, operations: dict[str, str]) -> None:
     """Do things to nftables.service, each with it in this state before and with all that else filters."""
     scripts = {}
     for name, operation in operations.items():
-        ready = ["systemctl stop nftables", RESET, case.restore]
-        if state == "active":
-            ready.insert(2 if trial.suite not in case.either else 3, "systemctl start nftables")
-        scripts[f"before {name}, {state}"] = "; ".join([*ready, BY_HAND])
+        scripts[f"before {name}, {state}"] = ready(trial, case, state)
         scripts[f"{name}, {state} before"] = operation
     done = trial.steps(**scripts)
     for step, (machine, _) in zip(scripts, done, strict=True):
@@ -404,8 +409,7 @@ def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
     """Do ten things in ten seconds. Five starts are systemd's limit, where the unit is not forgotten in between."""
     for _ in range(10):
         before = len(trial.failures)
-        ready = f"{RESET}; systemctl start nftables; {case.restore}; {BY_HAND}; {RESET}"
-        _, taken = trial.steps(**{f"before {name}": ready, name: script})
+        _, taken = trial.steps(**{f"before {name}": f"{ready(trial, case, 'active')}; {RESET}", name: script})
         if name == "ten restarts":
             trial.fail_unless(name, taken[0].output, "attempted too often")
         if max(snapshot.seconds for snapshot in taken) < 9:
@@ -414,7 +418,7 @@ def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
         del trial.failures[before:]
     else:
         trial.fail(name, "this machine never did it in ten seconds")
-    trial.steps(**{f"after {name}": f"{RESET}; {case.restore}"})
+    trial.steps(**{f"after {name}": ready(trial, case, "inactive")})
 
 
 OPERATIONS = {
@@ -552,7 +556,7 @@ def test_rules_in_a_table_of_the_users(trial: Trial) -> None:
         "reboot without the table", machine.chapters["unit"], "ActiveState=failed", "UnitFileState=enabled"
     )
     journal = trial.machine.run(f"journalctl --boot --no-pager --unit {UNIT}")
-    trial.fail_unless("the journal of a boot without the table", journal, "table inet filter")
+    trial.fail_unless("the journal of a boot without the table", journal, "inet filter")
     trial.ours = applied
     trial.steps(the_table_comes="systemctl enable --now nftables")
     text = trial.play("the run after that", PLAY.format(policy=trial.policy, state="present", into=INTO))

@@ -6,14 +6,20 @@
 
 chapter() { printf '\036%s\n' "$1"; }
 
-# A firewall that has just been started may still be loading its rules: it answers when it is done.
+# Wait until nothing starts or stops any more. A unit that stops because another starts does so beside it; a firewalld that has just
+# been started may still be loading its rules: it answers when it is done. Steps may use it too.
 settle() {
     local try
     for try in $(seq 600); do
-        [ "$(systemctl is-active firewalld)" = active ] || return 0
-        ! firewall-cmd --state >/dev/null 2>&1 || return 0
+        if [ -z "$(systemctl list-jobs --plain --no-legend)" ]; then
+            case "$(systemctl show nftables ufw firewalld --property=ActiveState)" in
+                *activating* | *reloading*) ;; # deactivating too
+                *) [ "$(systemctl is-active firewalld)" = active ] && ! firewall-cmd --state >/dev/null 2>&1 || return 0 ;;
+            esac
+        fi
         sleep 0.1
     done
+    echo "this machine does not settle: $(systemctl list-jobs)" >&2
 }
 
 without_counters() { sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'; }
@@ -48,7 +54,7 @@ for address, port in (("3.25.48.193", 3478), ("3.25.48.193", 3479), ("11.0.0.1",
 
 for script; do
     begun="$(date +%s.%N)"
-    output="$(sh -c "$script" 2>&1 </dev/null)" && status=0 || status=$?
+    output="$( (eval "$script") 2>&1 </dev/null)" && status=0 || status=$?
     ended="$(date +%s.%N)"
     settle
     printf "\036\036"
@@ -68,7 +74,7 @@ for script; do
     systemctl show nftables ufw firewalld \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload
     chapter failed
-    systemctl list-units --failed --plain --no-legend
+    systemctl list-units --failed --plain --no-legend | sed 's/  */ /g'
     chapter files
     files
     chapter packets
