@@ -70,7 +70,7 @@ table inet draft {
 }
 """
 UFW_RULES = "ufw allow 22/tcp; ufw deny out 25/tcp; ufw limit 8022/tcp; ufw default deny incoming; ufw --force enable"
-RESET = "systemctl reset-failed nftables.service 2>/dev/null; true"  # the limit of starts counts from here
+RESET = "systemctl reset-failed nftables firewalld ufw 2>/dev/null; true"  # the limit of starts counts from here
 
 
 @dataclass(frozen=True)
