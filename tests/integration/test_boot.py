@@ -11,7 +11,6 @@ exactly when they should be.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -37,6 +36,7 @@ SHUT = ["3.25.48.193 3479 stopped", "11.0.0.1 3478 stopped"]
 LOADS = f"{UNIT} loads the rules at boot"
 
 # A table that nobody loads at boot, as Docker and others have them: it shows who flushed what.
+SOMEBODY = "table ip somebody"
 BY_HAND = "nft 'add table ip somebody; add chain ip somebody forward { type filter hook forward priority 5; };'"
 OWN_CONF = """#!/usr/sbin/nft -f
 flush ruleset
@@ -346,10 +346,6 @@ class Trial:
                 self.fail(step, f"{part!r} is not said:\n{text[-4000:]}")
 
     def end(self) -> None:
-        if os.environ.get("BP_CPU"):
-            for m in (self.machine, self.twin):
-                print("CPU", m.name, int(m.run("cat /sys/fs/cgroup/cpuacct/cpuacct.usage")) / 1e9)
-        """Fail with all that failed."""
         if self.failures:
             more = f"\n\n... and {len(self.failures) - 12} failures more" if len(self.failures) > 12 else ""
             pytest.fail("\n\n".join(self.failures[:12]) + more, pytrace=False)
@@ -381,7 +377,7 @@ def expect_full(trial: Trial, step: str, snapshot: Snapshot, case: Situation, st
     """Fail where a step begins with less than all, nftables.service in this state: it could show nothing."""
     rules = snapshot.chapters["iptables"] + snapshot.chapters["ruleset"]
     alone = state == "active" and trial.suite in case.either
-    trial.fail_unless(step, rules, "table ip somebody", *([] if alone else [case.seen]))
+    trial.fail_unless(step, rules, SOMEBODY, *([] if alone else [case.seen]))
 
 
 def ready(trial: Trial, case: Situation, state: str) -> str:
@@ -399,10 +395,19 @@ def operate(trial: Trial, case: Situation, state: str, operations: dict[str, str
         scripts[f"before {name}, {state}"] = ready(trial, case, state)
         scripts[f"{name}, {state} before"] = operation
     done = trial.steps(**scripts)
-    for step, (machine, _) in zip(scripts, done, strict=True):
+    for step, (machine, twin) in zip(scripts, done, strict=True):
         if step.startswith("before"):
             trial.fail_unless(step, machine.chapters["units"].split("\n\n")[0], f"ActiveState={state}\n")
             expect_full(trial, step, machine, case, state)
+        elif step.removesuffix(f", {state} before") in PACKAGING:
+            trial.fail_unless(step, f"status {twin.status}\n{twin.output}", "status 0\n")
+        # What this is about: the distribution's unit flushes all.
+        if (
+            state == "active"
+            and step.removesuffix(", active before") in FLUSHES
+            and SOMEBODY in twin.chapters["ruleset"]
+        ):
+            trial.fail(step, f"nothing was flushed on the twin: {twin.output}")
 
 
 def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
@@ -425,6 +430,8 @@ OPERATIONS = {
     f"{verb} of nftables.service": f"systemctl {verb} nftables"
     for verb in ("start", "restart", "try-restart", "reload", "stop")
 }
+PACKAGING = {"postinst": POSTINST, "upgrade": UPGRADE}
+FLUSHES = {*OPERATIONS, *PACKAGING} - {"start of nftables.service"}
 RESTARTS = "for try in 1 2 3 4 5 6 7 8 9 10; do systemctl restart nftables; done"
 STARTS = "for try in 1 2 3 4 5; do systemctl stop nftables; systemctl start nftables; done"
 
@@ -459,7 +466,7 @@ def test_a_host_beside_others(trial: Trial, situation: str) -> None:
     trial.steps(postinst_after_reboot=POSTINST)
     trial.role("second run", changes=False, says=(LOADS,))
     for state in ("inactive", "active"):
-        operate(trial, case, state, {**OPERATIONS, "postinst": POSTINST, "upgrade": UPGRADE})
+        operate(trial, case, state, {**OPERATIONS, **PACKAGING})
         operate(
             trial,
             case,
@@ -539,9 +546,7 @@ def test_rules_in_a_table_of_the_users(trial: Trial) -> None:
     machine, _ = trial.reboot("reboot")
     trial.expect_loaded("reboot", machine)
     active = {name: script for name, script in OPERATIONS.items() if not name.startswith("stop")}
-    trial.steps(
-        **{name: f"{RESET}; {script}" for name, script in {**active, "postinst": POSTINST, "upgrade": UPGRADE}.items()}
-    )
+    trial.steps(**{name: f"{RESET}; {script}" for name, script in {**active, **PACKAGING}.items()})
     trial.role("second run", changes=False, into=INTO, says=(LOADS,))
     # Ours goes with the table that it is in, and comes with it.
     trial.ours = ""
