@@ -59,6 +59,7 @@ case "$wanted" in
     runtime) install_requirements runtime ;;
     dev)
         need iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck mmdebstrap:mmdebstrap
+        need podman:podman runc:runc ssh:openssh-client
         install_requirements dev
         ;;
     molecule)
