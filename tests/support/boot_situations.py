@@ -95,7 +95,7 @@ dpkg --listfiles nftables | while read -r path; do
     fi
 done
 for part in conffiles postinst postrm preinst prerm triggers; do
-    [ ! -e /var/lib/dpkg/info/nftables.$part ] || cp /var/lib/dpkg/info/nftables.$part $new/DEBIAN/
+    [ ! -e /var/lib/dpkg/info/nftables.$part ] || cp /var/lib/dpkg/info/nftables.$part $new/DEBIAN/$part
 done
 dpkg-query --status nftables | sed -e '/^Status:/d' -e '/^Conffiles:/,/^[^ ]/{/^Conffiles:/d;/^ /d}' \
     -e "s/^Version:.*/Version: $version+again/" >$new/DEBIAN/control

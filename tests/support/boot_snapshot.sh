@@ -1,6 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=dash
 # Runs each argument as a shell script and prints what the machine is like after it. For tests/support/boot_machine.py:
 # two marks begin a snapshot, one mark and a name begin each of its chapters.
 
@@ -9,8 +10,7 @@ chapter() { printf '\036%s\n' "$1"; }
 # Wait until nothing starts or stops any more. A unit that stops because another starts does so beside it; a firewalld that has just
 # been started may still be loading its rules: it answers when it is done. Steps may use it too.
 settle() {
-    local try
-    for try in $(seq 600); do
+    for _ in $(seq 600); do
         if [ -z "$(systemctl list-jobs --plain --no-legend)" ]; then
             case "$(systemctl show nftables ufw firewalld --property=ActiveState)" in
                 *activating* | *reloading*) ;; # deactivating too
