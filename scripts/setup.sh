@@ -79,6 +79,8 @@ case "$wanted" in
         tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck ps:procps mmdebstrap:mmdebstrap)
         # The systems of scripts/system.sh are Debians on Ubuntu too; modules run with the system's own Python.
         tools+=(/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/bin/python3:python3)
+        # The boot is tested in containers.
+        tools+=(podman:podman runc:runc ssh:openssh-client)
         ;;
     molecule) tools+=(podman:podman runc:runc mmdebstrap:mmdebstrap ssh:openssh-client) ;;
     *) fail "unknown part '$wanted': runtime, dev or molecule" ;;

@@ -6,6 +6,7 @@
 #     containers.sh shell NAME CMD   run a command in a container
 #     containers.sh zone [LINE...]   the name server answers with these lines (as of /etc/hosts) besides its zone
 #     containers.sh dial NAME        standard input and output to NAME's SSH port, over the wire (for ssh's ProxyCommand)
+#     containers.sh image [SUITE]    build the image with ufw and firewalld, of this machine's distribution or of that Debian; print its tag
 #     containers.sh down             remove the containers
 #
 #     host, upgrade, include, names, ... ──┐           Each target has one wire, to the peer, which is its default
@@ -28,41 +29,46 @@ targets=(host gateway upgrade include ufw ufw_gateway firewalld firewalld_gatewa
 prefix="egress-allowlist-$(printf %s "$PWD" | sha256sum | cut -c1-8)"
 key="$EGRESS_CACHE/molecule/id_ed25519"
 
-suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+machine_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# image_of NAME: prints the tag of the container's image, which is built if need be.
+# image_of NAME [SUITE]: prints the tag of the container's image, which is built if need be.
 image_of() {
-    local packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server
+    local packages=systemd,systemd-sysv,dbus,python3,nftables,iproute2,openssh-server suite
+    suite="${2:-$(machine_suite)}"
     case "$1" in
         ufw* | firewalld*)
             # Both tools, as distributions have them: ufw's service runs and does nothing until ufw is enabled.
             # shellcheck disable=SC2016  # mmdebstrap's shell expands it
-            build_image "$packages,ufw,firewalld,ipset,iptables" --customize-hook='chroot "$1" systemctl disable firewalld'
+            build_image "$suite" "$packages,ufw,firewalld,ipset,iptables" --customize-hook='chroot "$1" systemctl disable firewalld'
             ;;
         # dnsmasq as Debian has it: it runs from the first boot on.
-        names* | peer) build_image "$packages,dnsmasq" ;;
-        *) build_image "$packages" ;;
+        names* | peer) build_image "$suite" "$packages,dnsmasq" ;;
+        *) build_image "$suite" "$packages" ;;
     esac
 }
 
-# build_image PACKAGES [OPTION...]: this machine's own distribution, from its own packages, with systemd. The smallest
-# that the role must bear: without netbase, say, nft prints protocols as numbers. Prints the image's tag.
+# build_image SUITE PACKAGES [OPTION...]: a distribution, from its own packages, with systemd; for scenarios this machine's. The
+# smallest that the role must bear: without netbase, say, nft prints protocols as numbers. Prints the image's tag.
 build_image() {
-    local tag tar packages="$1"
-    shift
-    tag="localhost/egress-allowlist:$(printf %s "$(suite) $packages${*:+ $*}" | sha256sum | cut -c1-16)"
+    local tag tar suite="$1" packages="$2"
+    shift 2
+    tag="localhost/egress-allowlist:$(printf %s "$suite $packages${*:+ $*}" | sha256sum | cut -c1-16)"
     echo "$tag"
+    ! podman image exists "$tag" || return 0
+    # Others that build the same wait, and find it.
+    exec 9>"$EGRESS_CACHE/molecule/.${tag##*:}.lock"
+    flock 9
     ! podman image exists "$tag" || return 0
     tar="$EGRESS_CACHE/molecule/${tag##*:}.tar"
     if [ ! -e "$tar" ]; then
         say "building the image of the containers"
-        mmdebstrap --quiet --format=tar --variant=minbase --components="$(suite_components)" --include="$packages" "$@" "$(suite)" "$tar.new" >&2
+        mmdebstrap --quiet --format=tar --variant=minbase --components="$(components_of "$suite")" --include="$packages" "$@" "$suite" "$tar.new" >&2 9>&-
         mv "$tar.new" "$tar"
     fi
     podman import --quiet "$tar" "$tag" >/dev/null
 }
 
-suite_components() { (. /etc/os-release && if [ "$ID" = ubuntu ]; then echo main,universe; else echo main; fi); }
+components_of() { (. /etc/os-release && if [ "$ID $VERSION_CODENAME" = "ubuntu $1" ]; then echo main,universe; else echo main; fi); }
 
 inside() {
     local name="$1"
@@ -191,15 +197,20 @@ zone() {
     inside peer systemctl reload dnsmasq
 }
 
+image() {
+    mkdir -p "$EGRESS_CACHE/molecule"
+    image_of ufw "$@"
+}
+
 dial() {
     exec podman exec -i "$prefix-peer" python3 /usr/local/bin/answer dial "198.18.$(number_of "$1").2" 22
 }
 
-action="${1:?up, restart, shell, zone, dial or down}"
+action="${1:?up, restart, shell, zone, dial, image or down}"
 shift
 case "$action" in
     up | down) "$action" ;;
-    restart | zone | dial) "$action" "$@" ;;
+    restart | zone | dial | image) "$action" "$@" ;;
     shell) inside "$@" ;;
-    *) fail "unknown action '$action': up, restart, shell, zone, dial or down" ;;
+    *) fail "unknown action '$action': up, restart, shell, zone, dial, image or down" ;;
 esac
