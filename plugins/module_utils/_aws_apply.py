@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import NEW, POLICY, TAG
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, in_place
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_read_back import confirm, wait_for_defaults
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import BATCH, steps
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, restricts_nothing, unit
 
@@ -40,7 +41,9 @@ def present(account, attachments, wanted):
     groups, limits = account.groups, wanted.limits
     placed = _place(groups, wanted)
     missing = sorted(placed.keys() - groups.keys())
-    families = account.families() if missing else ()
+    # A call that broke off may have left a group whose default rules nobody has waited for.
+    young = sorted(number for number in placed.keys() & groups.keys() if groups[number].tags.get(POLICY) == NEW)
+    families = account.families() if missing or young else ()
     taken = account.taken(missing) if missing else []
     if taken:
         raise Refused(
@@ -51,8 +54,12 @@ def present(account, attachments, wanted):
     for number in sorted(groups.keys() | placed.keys()):
         group = groups.get(number)
         targets[number] = set(placed.get(number, ()))
-        old[number] = group.ours() | (group.defaults() if wanted.deny else set()) if group else set()
+        old[number] = group.ours() if group else set()
         units = group.units() if group else dict.fromkeys((4, 6), 0 if wanted.deny else 1)
+        if number in young and wanted.deny:  # gone before the first step
+            units = {family: units[family] - (DEFAULTS[family] in group.defaults()) for family in units}
+        elif group and wanted.deny:
+            old[number] |= group.defaults()
         rooms[number] = {family: limits["rules_per_group"] - units[family] for family in units}
         if group and number in placed and not wanted.deny and group.tags.get(POLICY) == "deny":
             families = families or account.families()
@@ -61,14 +68,20 @@ def present(account, attachments, wanted):
     attachments.check(account, sorted(placed), wanted)
 
     for number in missing:
-        group = account.create(number, wanted.tags, families)
-        if wanted.deny and group.defaults():
-            account.do("revoke", group, sorted(group.defaults()), {})
+        account.create(number, wanted.tags, families)
+    fresh = [groups[number] for number in sorted([*missing, *young])]
+    account.notes += wait_for_defaults(account, fresh, families) if fresh else []
+    for group in fresh:
+        account.tag(group, wanted.tags)
+        if wanted.deny:  # a rule that nobody has seen yet may stand all the same
+            account.do("revoke", group, sorted({DEFAULTS[family] for family in families} | group.defaults()), {})
     kept = [groups[number] for number in sorted(placed)]
     for group in kept:
         account.tag(group, {key: value for key, value in wanted.tags.items() if key != POLICY})
         if wanted.deny:  # said before it is done: what we took away we give back
             account.tag(group, wanted.tags)
+    if wanted.deny and attachments.lacking(kept):  # a default rule would open the interfaces that are restricted
+        confirm(account)
     attachments.attach(kept)
     for kind, number, items in calls:
         account.do(kind, groups[number], items, wanted.labels)
@@ -87,6 +100,9 @@ def present(account, attachments, wanted):
     attachments.detach(kept)
     notes = _retire(account, attachments, placed)
     _drop_loose(account)
+    if wanted.deny:
+        confirm(account)
+        notes = account.notes + notes
     return notes + _notes(account, attachments, kept, wanted)
 
 
