@@ -72,17 +72,18 @@ def present(account, attachments, wanted):
     fresh = [groups[number] for number in sorted([*missing, *young])]
     account.notes += wait_for_defaults(account, fresh, families) if fresh else []
     for group in fresh:
+        both = {DEFAULTS[family] for family in families}
+        if wanted.deny:  # one that nobody has seen yet may stand all the same
+            account.do("revoke", group, sorted(both | group.defaults()), {})
+        elif group.number in young:  # the call that broke off may have taken them away
+            given_back[group.number] = both - group.rules.keys()
         account.tag(group, wanted.tags)
-        if wanted.deny:  # a rule that nobody has seen yet may stand all the same
-            account.do("revoke", group, sorted({DEFAULTS[family] for family in families} | group.defaults()), {})
     kept = [groups[number] for number in sorted(placed)]
     for group in kept:
         account.tag(group, {key: value for key, value in wanted.tags.items() if key != POLICY})
         if wanted.deny:  # said before it is done: what we took away we give back
             account.tag(group, wanted.tags)
-    if wanted.deny and attachments.lacking(kept):  # a default rule would open the interfaces that are restricted
-        confirm(account)
-    attachments.attach(kept)
+    _attach(account, attachments, [group for group in kept if not (wanted.deny and group.defaults())], wanted)
     for kind, number, items in calls:
         account.do(kind, groups[number], items, wanted.labels)
     for number in sorted(number for number, keys in given_back.items() if keys):  # place() left room for it
@@ -97,6 +98,7 @@ def present(account, attachments, wanted):
         for first in range(0, len(stale), BATCH):
             account.do("label", group, stale[first : first + BATCH], wanted.labels)
         account.tag(group, wanted.tags)
+    _attach(account, attachments, kept, wanted)
     attachments.detach(kept)
     notes = _retire(account, attachments, placed)
     _drop_loose(account)
@@ -116,6 +118,13 @@ def _place(groups, wanted):
         rooms[number] = {family: most - kept - units[family] for family in units}
     fresh = {4: most - kept, 6: most - kept}
     return place(list(wanted.labels), held, rooms, wanted.limits["groups"], fresh, _WAYS, in_place)
+
+
+def _attach(account, attachments, groups, wanted):
+    """Attach groups to targets that do not have them; under deny, only after none was seen with a default rule."""
+    if wanted.deny and attachments.lacking(groups):
+        confirm(account)
+    attachments.attach(groups)
 
 
 def _retire(account, attachments, placed):

@@ -8,7 +8,7 @@ with serve() as aws:
     ec2 = aws.client("ec2")                       # boto3, on loopback with fake keys
     aws.limits = Limits(rules=4)                  # smaller quotas
     aws.fail_write = 3                            # the third write from now on fails, once
-    aws.before = lambda call: ...                 # somebody else's change, before a call is looked at
+    aws.before = lambda call: ...                 # somebody else's change, before a call; an AwsError refuses the call
     aws.late = {6: 3}                             # a new group gets its default rule of IPv6 three calls later
     aws.unseen = {6: 3}                           # it has it, and the first three reads do not show it
     aws.stale = 2                                 # two reads after a write show the rules as before it
@@ -193,10 +193,10 @@ class StrictAws:
         aside = self._aside
         if not aside:
             self.calls.append(call)
-            if self.before:
+        try:
+            if self.before and not aside:
                 with self.aside():
                     self.before(call)
-        try:
             with self._lock:
                 if not aside:
                     self._faults(call)
