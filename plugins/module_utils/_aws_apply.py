@@ -41,8 +41,10 @@ def present(account, attachments, wanted):
     groups, limits = account.groups, wanted.limits
     placed = _place(groups, wanted)
     missing = sorted(placed.keys() - groups.keys())
-    # A call that broke off may have left a group whose default rules nobody has waited for.
-    young = sorted(number for number in placed.keys() & groups.keys() if groups[number].tags.get(POLICY) == NEW)
+    # A call that broke off may have left groups whose default rules nobody has waited for.
+    young = [
+        groups[number] for number in sorted(placed.keys() & groups.keys()) if groups[number].tags.get(POLICY) == NEW
+    ]
     families = account.families() if missing or young else ()
     taken = account.taken(missing) if missing else []
     if taken:
@@ -50,16 +52,13 @@ def present(account, attachments, wanted):
             "there are security groups named {} that are not tagged {}={}: rename the selection (name), or remove "
             "them".format(", ".join(taken), TAG, account.name)
         )
+    account.notes += wait_for_defaults(account, young, families)
     targets, old, rooms, given_back = {}, {}, {}, {}
     for number in sorted(groups.keys() | placed.keys()):
         group = groups.get(number)
         targets[number] = set(placed.get(number, ()))
-        old[number] = group.ours() if group else set()
+        old[number] = group.ours() | (group.defaults() if wanted.deny else set()) if group else set()
         units = group.units() if group else dict.fromkeys((4, 6), 0 if wanted.deny else 1)
-        if number in young and wanted.deny:  # gone before the first step
-            units = {family: units[family] - (DEFAULTS[family] in group.defaults()) for family in units}
-        elif group and wanted.deny:
-            old[number] |= group.defaults()
         rooms[number] = {family: limits["rules_per_group"] - units[family] for family in units}
         if group and number in placed and not wanted.deny and group.tags.get(POLICY) == "deny":
             families = families or account.families()
@@ -67,17 +66,17 @@ def present(account, attachments, wanted):
     calls = steps(old, targets, rooms, in_place)
     attachments.check(account, sorted(placed), wanted)
 
-    for number in missing:
-        account.create(number, wanted.tags, families)
-    fresh = [groups[number] for number in sorted([*missing, *young])]
-    account.notes += wait_for_defaults(account, fresh, families) if fresh else []
-    for group in fresh:
-        both = {DEFAULTS[family] for family in families}
-        if wanted.deny:  # one that nobody has seen yet may stand all the same
-            account.do("revoke", group, sorted(both | group.defaults()), {})
-        elif group.number in young:  # the call that broke off may have taken them away
-            given_back[group.number] = both - group.rules.keys()
-        account.tag(group, wanted.tags)
+    made = [account.create(number, wanted.tags, families) for number in missing]
+    account.notes += wait_for_defaults(account, made, families)
+    defaults = {DEFAULTS[family] for family in families}
+    for group in made if wanted.deny else ():  # also what AWS has not shown
+        account.do("revoke", group, sorted(defaults), {})
+    for group in young:  # what they show goes in its turn; what they do not show may stand all the same, or be gone
+        unseen = defaults - group.rules.keys()
+        if wanted.deny and unseen:
+            account.do("revoke", group, sorted(unseen), {})
+        elif not wanted.deny:
+            given_back[group.number] = unseen
     kept = [groups[number] for number in sorted(placed)]
     for group in kept:
         account.tag(group, {key: value for key, value in wanted.tags.items() if key != POLICY})
