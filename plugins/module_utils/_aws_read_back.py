@@ -61,8 +61,8 @@ def confirm(account):
     if account.api.dry or not account.groups:
         return
     same = 1 if account.api.writes == account.writes_read else 0  # what this call read at its beginning counts
-    text, lacking = "", False
-    for tried in _pauses():
+    text, lacking, asked = "", False, set()
+    for _tried in _pauses():
         found = [(group, *_difference(group, seen)) for group, seen in _read(account)]
         found = [(group, extra, absent) for group, extra, absent in found if extra or absent]
         same = 0 if found else same + 1
@@ -72,7 +72,7 @@ def confirm(account):
             text, lacking = "; ".join(_words(*one) for one in found), any(absent for _group, _extra, absent in found)
         if not lacking:
             for group, extra, _absent in found:
-                _remove(account, group, extra, by_id=tried % 2)
+                _remove(account, group, extra, asked)
     if lacking:
         raise Changed(text)
     for group, extra, _absent in found:
@@ -101,13 +101,13 @@ def _difference(group, seen):
     return extra, (lists | {key for key, rule in plain.items() if rule.ours}) - seen.rules.keys()
 
 
-def _remove(account, group, extra, by_id):
-    """Remove rules by what they are, or, where that was in vain, by the ids that were just read."""
-    keys = sorted(extra)
-    if not by_id:
-        gone = account.api.revoke(group.id, keys)
-    else:
-        gone = [key for key in keys if account.api.revoke_ids(group.id, [extra[key].id])]
+def _remove(account, group, extra, asked):
+    """Remove rules by what they are; where that was C{asked} for in vain, by the ids that were just read, and so on."""
+    again = {key for key in extra if (group.id, key) in asked}
+    first = sorted(extra.keys() - again)
+    gone = account.api.revoke(group.id, first) if first else set()
+    gone |= {key for key in sorted(again) if account.api.revoke_ids(group.id, [extra[key].id])}
+    asked ^= {(group.id, key) for key in extra}
     if group.id not in account.made:  # else it came and went within this call
         default = {key for key in gone if key in DEFAULTS.values() and not extra[key].ours}
         account.late |= {EVERYTHING if key in default else line(*key, extra[key].label) for key in gone}

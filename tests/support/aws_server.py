@@ -147,6 +147,15 @@ class StrictAws:
         self.calls = []
         self._counted = 0
 
+    def hide(self, rule: str, reads: int) -> None:
+        """Keep the next reads from showing a rule that stands."""
+        self._hidden[rule] = reads
+
+    def settle(self) -> None:
+        """End what reads do not show yet."""
+        self.stale, self._before_write = 0, (0, {})
+        self._hidden.clear()
+
     def writes(self) -> list[Call]:
         """Return the calls so far that change the account, refused ones too."""
         return [call for call in self.calls if call.writes]
