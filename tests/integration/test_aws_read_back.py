@@ -323,7 +323,7 @@ def test_a_run_that_broke_off_before_it_came(network: Network, kind: str, broken
     check_denied(network)
 
 
-@pytest.mark.parametrize("late", [4, 12])
+@pytest.mark.parametrize("late", [4, 13])
 def test_a_run_that_broke_off_before_anything_came(network: Network, late: int) -> None:
     """Whoever finds the new group waits for its default rules."""
 
@@ -431,17 +431,23 @@ def test_somebody_takes_a_rule_meanwhile(network: Network) -> None:
 
 
 def test_somebody_widens_a_rule_meanwhile(network: Network) -> None:
-    """The rule bears our mark, and was not planned."""
+    """The rule bears our mark, and was not planned. It goes after the planned one stands again."""
+    shut = []
+
+    def look(call: Call) -> None:
+        if WANTED - network.open():
+            shut.append(call)
 
     def after(call: Call) -> None:
         if call.action == "AuthorizeSecurityGroupEgress":
-            network.aws.after = None
+            network.aws.after = look
             group = network.aws.memory.get_security_group_from_id(network.groups()[0])
             rule = next(rule for rule in group.egress_rules if "CidrIp" in rule.ip_range)
             rule.from_port, rule.to_port = 1, 65535
 
     network.aws.after = after
     done(network.apply())
+    assert shut == []
     check_denied(network)
 
 
