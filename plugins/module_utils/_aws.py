@@ -9,63 +9,22 @@ our mark. In check mode writes change what is remembered here, and are not sent.
 
 from __future__ import annotations
 
-import time
-
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_api import (
+    Changed,
+    permissions,
+    ports_of,
+    rule_of,
+)
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, Lists
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, count, version
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, Refused, canonical, line
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import EVERYTHING, canonical, line
 
 MARK = " (egress.allowlist)"
 TAG = "egress.allowlist"
 VPC = TAG + ":vpc"  # of a list, which has none of its own
-POLICY = TAG + ":policy"  # of a group: whether we took its default rule away
-WAITS = 8  # tries within a minute
+POLICY = TAG + ":policy"  # of a group: whether we took its default rules away
+NEW = "new"  # the policy of a group whose default rules were not waited for yet
 DESCRIPTION = "What vendors ask to be allowed, managed by the Ansible collection egress.allowlist"
-
-
-class Changed(Exception):
-    """Somebody else, or a call that is not seen yet, changed what was read: it is to be read anew."""
-
-
-class Api:
-    """Requests to EC2, counted. C{client}: of boto3, with retries; C{dry}: whether writes are only counted."""
-
-    def __init__(self, client, dry):
-        self._client, self.dry = client, dry
-        self.calls, self.writes = 0, 0
-        self.young = False  # whether this call made a group
-        self.unsure = None  # a write of which nobody knows whether it was done
-        client.meta.events.register("before-send.ec2", self._count)
-
-    def _count(self, **_given):
-        self.calls += 1
-
-    def read(self, operation, key, **given):
-        """Return all items of a listing, over all its pages."""
-        found, token = [], {}
-        while True:
-            page = getattr(self._client, operation)(aws_retry=True, **given, **token)
-            found += page[key]
-            if not page.get("NextToken"):
-                return found
-            token = {"NextToken": page["NextToken"]}
-
-    def write(self, operation, **given):
-        """Change something; returns the answer, which is empty in check mode."""
-        for tried in range(WAITS):
-            self.unsure = operation
-            try:
-                answer = {} if self.dry else getattr(self._client, operation)(aws_retry=True, **given)
-                break
-            except Exception as error:
-                if getattr(error, "response", None):  # AWS answered
-                    self.unsure = None
-                # What was just made is not known everywhere at once.
-                if not self.young or "InvalidGroup.NotFound" not in str(error) or tried + 1 == WAITS:
-                    raise
-                time.sleep(0.2 * 2**tried)
-        self.writes, self.unsure = self.writes + 1, None
-        return answer
 
 
 class Rule:
@@ -120,25 +79,31 @@ def tag_list(tags):
 
 
 class Account:
-    """All our groups of one name in one VPC: C{groups} is C{{number: Group}}."""
+    """All our groups of one name in one VPC.
+
+    C{groups}: C{{number: Group}}; C{made}: ids of those that this call made; C{late}: lines of what stood there before
+    this call, was seen only in the middle of it, and is gone; C{notes}: on new groups; C{writes_read}: how many writes
+    were made before the last read of all.
+    """
 
     def __init__(self, api, vpc, name):
         self.api, self.vpc, self.name = api, vpc, name
         self.groups, self.lists = {}, Lists(api, {TAG: name, VPC: vpc})
+        self.made, self.late, self.notes, self.writes_read = set(), set(), [], None
 
     def read(self):
         """Read the groups, their egress rules and our prefix lists, which a run that broke off may have left."""
         filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "tag:" + TAG, "Values": [self.name]}]
         by_id = {}
-        self.groups = {}
+        self.groups, self.writes_read = {}, self.api.writes
         for item in self.api.read("describe_security_groups", "SecurityGroups", Filters=filters):
             number = item["GroupName"][len(self.name) + 1 :]
             if item["GroupName"] == f"{self.name}-{number}" and number.isdigit():
                 group = Group(item["GroupId"], item["GroupName"], int(number), tags_of(item))
                 self.groups[group.number] = by_id[group.id] = group
-        self._take_lists(self._read_rules(by_id), self.lists.read())
+        self._take_lists(self.read_rules(by_id), self.lists.read())
 
-    def _read_rules(self, by_id):
+    def read_rules(self, by_id):
         """Read rules with a CIDR into their groups; return C{[(group, rule)]} of those that refer to lists."""
         if not by_id:
             return []
@@ -149,7 +114,7 @@ class Account:
                 continue
             group, cidr = by_id[item["GroupId"]], item.get("CidrIpv4") or item.get("CidrIpv6")
             if cidr:
-                group.rules[_key(item, cidr)] = Rule(item["SecurityGroupRuleId"], item.get("Description") or "")
+                group.rules[rule_of(item, cidr)] = Rule(item["SecurityGroupRuleId"], item.get("Description") or "")
             elif item.get("PrefixListId"):
                 lists.append((group, item))
             else:  # a rule that refers to a group is one for IPv4 and one for IPv6
@@ -190,12 +155,16 @@ class Account:
     def families(self):
         """Return the IP versions of the VPC, for which AWS gives its groups a default rule each."""
         found = self.api.read("describe_vpcs", "Vpcs", VpcIds=[self.vpc])
-        blocks = [block for item in found for block in item.get("Ipv6CidrBlockAssociationSet") or []]
-        return (4, 6) if any(block["Ipv6CidrBlockState"]["State"] == "associated" for block in blocks) else (4,)
+        states = [
+            block["Ipv6CidrBlockState"]["State"]
+            for item in found
+            for block in item.get("Ipv6CidrBlockAssociationSet") or []
+        ]
+        return (4, 6) if {"associating", "associated"} & set(states) else (4,)
 
     def create(self, number, tags, families):
-        """Make an empty group; AWS gives it a default rule for each of C{families}."""
-        name = f"{self.name}-{number}"
+        """Make an empty group; AWS gives it a default rule for each of C{families}, which may be seen late."""
+        name, tags = f"{self.name}-{number}", {**tags, POLICY: NEW}
         answer = self.api.write(
             "create_security_group",
             GroupName=name,
@@ -204,16 +173,12 @@ class Account:
             TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(tags)}],
         )
         group = self.groups[number] = Group(answer.get("GroupId") or name, name, number, tags)
+        self.made.add(group.id)
         if self.api.dry:
             group.rules = {DEFAULTS[family]: Rule(None, "") for family in families}
-            return group
-        self.api.young = True
-        for tried in range(WAITS):  # what was just written may not be read yet, and the default rule must be seen
-            self._read_rules({group.id: group})
-            if group.defaults():
-                return group
-            time.sleep(0.2 * 2**tried)
-        raise Refused(f"{name} ({group.id}) was made, and AWS does not show its rules: run again in a while")
+        else:
+            self.api.young = True
+        return group
 
     def tag(self, group, tags):
         """Set tags of a group that are other than these."""
@@ -258,24 +223,16 @@ class Account:
                 group.rules[new] = Rule(None, labels[new] + MARK)
 
     def _authorize(self, group, keys, labels):
-        permissions = {}
-        for key in keys:
-            permission = permissions.setdefault(key[:3], {"IpRanges": [], "Ipv6Ranges": []})
-            side, cidr = ("Ipv6Ranges", "CidrIpv6") if version(key) == 6 else ("IpRanges", "CidrIp")
-            description = {"Description": labels[key] + MARK} if key in labels else {}
-            permission[side].append({cidr: key[3], **description})
-        listed = [
-            {"IpProtocol": key[0], **_ports(key), **{side: ranges for side, ranges in permission.items() if ranges}}
-            for key, permission in sorted(permissions.items())
-        ]
-        answer = self.api.write("authorize_security_group_egress", GroupId=group.id, IpPermissions=listed)
+        described = {key: labels[key] + MARK if key in labels else "" for key in keys}
+        answer = self.api.write(
+            "authorize_security_group_egress", GroupId=group.id, IpPermissions=permissions(keys, described)
+        )
         ids = {
-            _key(item, item.get("CidrIpv4") or item.get("CidrIpv6")): item
+            rule_of(item, item.get("CidrIpv4") or item.get("CidrIpv6")): item["SecurityGroupRuleId"]
             for item in answer.get("SecurityGroupRules", [])
         }
         for key in keys:
-            described = labels[key] + MARK if key in labels else ""
-            group.rules[key] = Rule(ids.get(key, {}).get("SecurityGroupRuleId"), described)
+            group.rules[key] = Rule(ids.get(key), described[key])
 
     def _modify(self, group, pairs, labels):
         listed = [
@@ -283,7 +240,7 @@ class Account:
                 "SecurityGroupRuleId": group.rules[old].id,
                 "SecurityGroupRule": {
                     "IpProtocol": new[0],
-                    **_ports(new),
+                    **ports_of(new),
                     "CidrIpv6" if version(new) == 6 else "CidrIpv4": new[3],
                     **({"Description": labels[new] + MARK} if new in labels else {}),
                 },
@@ -298,10 +255,9 @@ class Account:
         self._modify(group, [(key, key) for key in keys], labels)
 
     def _revoke(self, group, keys, labels):
-        ids = [group.rules[key].id for key in keys]
-        self.api.write("revoke_security_group_egress", GroupId=group.id, SecurityGroupRuleIds=ids)
+        self.api.revoke(group.id, keys)
         for key in keys:
-            del group.rules[key]
+            group.rules.pop(key, None)
 
     def lines(self):
         """Return what stands there, in words."""
@@ -318,12 +274,3 @@ class Account:
         """Return the units that all groups take, by IP version."""
         taken = [group.units() for group in self.groups.values()]
         return {family: sum(units[family] for units in taken) for family in (4, 6)}
-
-
-def _key(item, cidr):
-    """Return the key of a rule that was read."""
-    return item["IpProtocol"], item.get("FromPort", -1), item.get("ToPort", -1), canonical(cidr)
-
-
-def _ports(key):
-    return {} if key[0] == "-1" else {"FromPort": key[1], "ToPort": key[2]}

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import POLICY, TAG
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import NEW, POLICY, TAG
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_lists import LISTED, in_place
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_read_back import confirm, wait_for_defaults
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import BATCH, steps
 from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, restricts_nothing, unit
 
@@ -40,13 +41,18 @@ def present(account, attachments, wanted):
     groups, limits = account.groups, wanted.limits
     placed = _place(groups, wanted)
     missing = sorted(placed.keys() - groups.keys())
-    families = account.families() if missing else ()
+    # A call that broke off may have left groups whose default rules nobody has waited for.
+    young = [
+        groups[number] for number in sorted(placed.keys() & groups.keys()) if groups[number].tags.get(POLICY) == NEW
+    ]
+    families = account.families() if missing or young else ()
     taken = account.taken(missing) if missing else []
     if taken:
         raise Refused(
             "there are security groups named {} that are not tagged {}={}: rename the selection (name), or remove "
             "them".format(", ".join(taken), TAG, account.name)
         )
+    account.notes += wait_for_defaults(account, young, families)
     targets, old, rooms, given_back = {}, {}, {}, {}
     for number in sorted(groups.keys() | placed.keys()):
         group = groups.get(number)
@@ -60,16 +66,23 @@ def present(account, attachments, wanted):
     calls = steps(old, targets, rooms, in_place)
     attachments.check(account, sorted(placed), wanted)
 
-    for number in missing:
-        group = account.create(number, wanted.tags, families)
-        if wanted.deny and group.defaults():
-            account.do("revoke", group, sorted(group.defaults()), {})
+    made = [account.create(number, wanted.tags, families) for number in missing]
+    account.notes += wait_for_defaults(account, made, families)
+    defaults = {DEFAULTS[family] for family in families}
+    for group in made if wanted.deny else ():  # also what AWS has not shown
+        account.do("revoke", group, sorted(defaults), {})
+    for group in young:  # what they show goes in its turn; what they do not show may stand all the same, or be gone
+        unseen = defaults - group.rules.keys()
+        if wanted.deny and unseen:
+            account.do("revoke", group, sorted(unseen), {})
+        elif not wanted.deny:
+            given_back[group.number] = unseen
     kept = [groups[number] for number in sorted(placed)]
     for group in kept:
         account.tag(group, {key: value for key, value in wanted.tags.items() if key != POLICY})
         if wanted.deny:  # said before it is done: what we took away we give back
             account.tag(group, wanted.tags)
-    attachments.attach(kept)
+    _attach(account, attachments, [group for group in kept if not (wanted.deny and group.defaults())], wanted)
     for kind, number, items in calls:
         account.do(kind, groups[number], items, wanted.labels)
     for number in sorted(number for number, keys in given_back.items() if keys):  # place() left room for it
@@ -84,9 +97,13 @@ def present(account, attachments, wanted):
         for first in range(0, len(stale), BATCH):
             account.do("label", group, stale[first : first + BATCH], wanted.labels)
         account.tag(group, wanted.tags)
+    _attach(account, attachments, kept, wanted)
     attachments.detach(kept)
     notes = _retire(account, attachments, placed)
     _drop_loose(account)
+    if wanted.deny:
+        confirm(account)
+        notes = account.notes + notes
     return notes + _notes(account, attachments, kept, wanted)
 
 
@@ -100,6 +117,13 @@ def _place(groups, wanted):
         rooms[number] = {family: most - kept - units[family] for family in units}
     fresh = {4: most - kept, 6: most - kept}
     return place(list(wanted.labels), held, rooms, wanted.limits["groups"], fresh, _WAYS, in_place)
+
+
+def _attach(account, attachments, groups, wanted):
+    """Attach groups to targets that do not have them; under deny, only after none was seen with a default rule."""
+    if wanted.deny and attachments.lacking(groups):
+        confirm(account)
+    attachments.attach(groups)
 
 
 def _retire(account, attachments, placed):

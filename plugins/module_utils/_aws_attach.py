@@ -129,6 +129,11 @@ class Attachments:
                     "use the policy deny, which removes that rule"
                 )
 
+    def lacking(self, kept):
+        """Return whether a target has not all of these groups yet."""
+        ids = {group.id for group in kept}
+        return any(ids - set(self.interfaces[id_].groups) for id_ in self.targets)
+
     def attach(self, kept):
         """Add the kept groups to the targets."""
         ids = [group.id for group in kept]

@@ -11,7 +11,8 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._aws import Account, Api, Changed
+from ansible_collections.egress.allowlist.plugins.module_utils._aws import Account
+from ansible_collections.egress.allowlist.plugins.module_utils._aws_api import Api, Changed
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_apply import Wanted, absent, present, units
 from ansible_collections.egress.allowlist.plugins.module_utils._aws_attach import Attachments
 
@@ -204,7 +205,8 @@ class Call:
             return _cloud.result(self.module, [], [], notes, [], account.api.calls if account else 0, False)
         counted = units(account, self._start, self._limits) if self._limits else []
         api = account.api
-        found = _cloud.result(self.module, self._before, self._lines(), notes, counted, api.calls, api.writes > 0)
+        before = self._before | account.late
+        found = _cloud.result(self.module, before, self._lines(), notes, counted, api.calls, api.writes > 0)
         groups = [account.groups[number] for number in sorted(account.groups)]
         widened = (self.params["plan"] or {}).get("widened", [])
         return {**found, "widened": widened, "groups": [_told(group) for group in groups]}

@@ -103,7 +103,7 @@ class Lists:
             if len(some) < len(one.entries):
                 self._change(one, {}, [key[3] for key in some])
                 continue
-            self._api.write("revoke_security_group_egress", GroupId=group.id, SecurityGroupRuleIds=[one.rule])
+            self._api.revoke(group.id, [(*which[:3], one.id or "")])
             del group.lists[which]
             self.delete(one)
 

@@ -16,6 +16,8 @@ description:
   - Adds before it removes, so that no wanted address that was open is closed in between. The quota is checked, with
     rules in it that are not ours, before the first write.
   - A rule that stands already stays in its group; a changed prefix touches one rule.
+  - With the policy deny it reads back until two reads in a row show that no default rule stands in its groups. Where
+    that takes longer than half a minute, it fails and says what stands.
   - A group is ours when its tag C(egress.allowlist) is O(name), a rule in it when its description ends in
     C((egress.allowlist)). All else stays as it is.
 author:

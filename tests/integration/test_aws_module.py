@@ -434,7 +434,9 @@ def test_small_batches(account: Account) -> None:
     assert len(sizes) == 5
     account.apply(v4(1), **limits)
     gone = [call for call in account.aws.writes() if call.action == "RevokeSecurityGroupEgress"]
-    assert max(len(call.parameters["SecurityGroupRuleId"]) for call in gone) <= 100
+    sizes = [sum(len(permission["IpRanges"]) for permission in call.parameters["IpPermissions"]) for call in gone]
+    assert sum(sizes) == 449
+    assert max(sizes) <= 100
 
 
 def test_more_pages_than_one(account: Account) -> None:
@@ -528,8 +530,8 @@ def test_somebody_else_takes_a_rule_that_goes(account: Account) -> None:
     def rival(call: Call) -> None:
         if call.action == "RevokeSecurityGroupEgress":
             account.aws.before = None
-            numbers = call.parameters["SecurityGroupRuleId"]
-            account.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=numbers)
+            (gone,) = (rule for rule in account.rules() if rule.get("CidrIpv4") == "192.0.2.7/32")
+            account.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[gone["SecurityGroupRuleId"]])
 
     account.aws.before = rival
     said = account.module(plan=planned(SOME[:1], policy="deny"))

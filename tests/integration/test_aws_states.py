@@ -36,7 +36,7 @@ RULE = st.tuples(st.sampled_from(["TCP", "UDP"]), st.sampled_from(["443", "443",
 SELECTIONS = st.integers(1, 24).flatmap(lambda size: st.lists(RULE, min_size=size, max_size=size))
 CALLS = st.integers(1, 9)
 FAULTS = st.one_of(
-    st.just(None), st.tuples(st.sampled_from(["fail", "throttle"]), CALLS), st.tuples(st.just("rival"), CALLS)
+    st.just(None), st.tuples(st.sampled_from(["fail", "throttle", "stale"]), CALLS), st.tuples(st.just("rival"), CALLS)
 )
 APPLY = st.tuples(st.just("apply"), SELECTIONS, st.sampled_from(["deny", "deny", "unmanaged"]), FAULTS)
 # Somebody else: makes a rule, takes one of ours, or changes one of ours in place.
@@ -196,9 +196,12 @@ def apply_once(account: Account, rules: Rules, policy: str, fault: tuple | None,
         aws.fail_write = number
     elif kind == "throttle":
         aws.throttle = number + 1
+    elif kind == "stale":
+        aws.stale = number // 2
     with account.watched(wanted, (number, rival) if kind == "rival" else None):
         said = account.apply(rules, policy)
     aws.fail_write = aws.throttle = 0
+    aws.settle()
     if kind == "rival":  # what is taken away after it was read is for the next run to see
         foreign = account.foreign()
         if not said.get("failed"):

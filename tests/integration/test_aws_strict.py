@@ -125,14 +125,82 @@ def test_a_request_is_done_whole_or_not_at_all(world: World) -> None:
 def test_unknown_rules_cannot_be_revoked(world: World) -> None:
     first, second = world.allow(tcp(IpRanges=v4(2)))
     revoke = world.ec2.revoke_security_group_egress
-    wrong = [tcp(IpRanges=v4(1)), tcp(IpRanges=v4(1, start=7))]
-    assert code(revoke, GroupId=world.group, IpPermissions=wrong) == "InvalidPermission.NotFound"
     numbers = [first["SecurityGroupRuleId"], "sgr-0123456789abcdef0"]
     given = {"GroupId": world.group, "SecurityGroupRuleIds": numbers}
     assert code(revoke, **given) == "InvalidSecurityGroupRuleId.NotFound"
     assert len(world.rules()) == 2
     revoke(GroupId=world.group, SecurityGroupRuleIds=[second["SecurityGroupRuleId"]])
     assert [rule["CidrIpv4"] for rule in world.rules()] == ["198.51.0.0/32"]
+
+
+def test_unknown_properties_are_an_error_but_in_a_default_network(world: World) -> None:
+    """In a default VPC the rest is revoked, and the answer tells what was unknown."""
+    revoke, wrong = world.ec2.revoke_security_group_egress, [tcp(IpRanges=v4(1)), tcp(IpRanges=v4(1, start=7))]
+    world.allow(tcp(IpRanges=v4(1)), tcp(Ipv6Ranges=v6(1)))
+    (unknown,) = revoke(GroupId=world.group, IpPermissions=wrong)["UnknownIpPermissions"]
+    assert unknown["IpRanges"] == v4(1, start=7)
+    assert [rule["CidrIpv6"] for rule in world.rules()] == ["2001:db8:0:1::/64"]
+    assert "UnknownIpPermissions" not in revoke(GroupId=world.group, IpPermissions=[tcp(Ipv6Ranges=v6(1))])
+    assert world.rules() == []
+    world.vpc = world.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    world.group = world.new_group("other")
+    world.allow(tcp(IpRanges=v4(1)))
+    assert code(revoke, GroupId=world.group, IpPermissions=wrong) == "InvalidPermission.NotFound"
+    assert len(world.rules()) == 2
+    revoke(GroupId=world.group, IpPermissions=wrong[:1])
+    (rule,) = world.rules()
+    revoke(GroupId=world.group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    assert (rule["IpProtocol"], world.rules()) == ("-1", [])
+
+
+def networks(rules: list[dict[str, Any]]) -> set[str]:
+    return {rule.get("CidrIpv4") or rule["CidrIpv6"] for rule in rules}
+
+
+def test_default_rules_come_late(aws: StrictAws, world: World) -> None:
+    world.vpc = world.ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    aws.late = {4: 1, 6: 3}
+    world.group = world.new_group("late")
+    assert [networks(world.rules()) for dummy in range(3)] == [{"0.0.0.0/0"}, {"0.0.0.0/0"}, {"0.0.0.0/0", "::/0"}]
+    aws.late = {6: 1}
+    world.group = world.new_group("later")
+    six = [{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]
+    with aws.aside():
+        assert code(world.ec2.revoke_security_group_egress, GroupId=world.group, IpPermissions=six)
+    world.ec2.revoke_security_group_egress(GroupId=world.group, IpPermissions=six)
+    assert networks(world.rules()) == {"0.0.0.0/0"}
+
+
+def test_a_default_rule_that_reads_do_not_show(aws: StrictAws, world: World) -> None:
+    """It is open, its id is unknown, and it can be revoked by what it is."""
+    world.vpc = world.ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    aws.unseen = {6: 2}
+    world.group, revoke = world.new_group("one"), world.ec2.revoke_security_group_egress
+    six, some = Space.of([("-1", None, None, "::/0")]), [{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]
+    with aws.aside():
+        number = next(rule["SecurityGroupRuleId"] for rule in world.rules() if "CidrIpv6" in rule)
+    given = {"GroupId": world.group, "SecurityGroupRuleIds": [number]}
+    assert networks(world.rules()) == {"0.0.0.0/0"}
+    assert code(revoke, **given) == "InvalidSecurityGroupRuleId.NotFound"
+    assert opened_in(aws.memory, world.group) & six
+    assert [networks(world.rules()) for dummy in range(2)] == [{"0.0.0.0/0"}, {"0.0.0.0/0", "::/0"}]
+    revoke(**given)
+    world.group = world.new_group("two")
+    revoke(GroupId=world.group, IpPermissions=some)
+    assert not opened_in(aws.memory, world.group) & six
+
+
+def test_old_reads(aws: StrictAws, world: World) -> None:
+    aws.stale = 2
+    world.allow(tcp(IpRanges=v4(1)))
+    with aws.aside():
+        assert len(world.rules()) == 1
+    assert [len(world.rules()) for dummy in range(3)] == [0, 0, 1]
+    world.ec2.revoke_security_group_egress(GroupId=world.group, IpPermissions=[tcp(IpRanges=v4(1))])
+    assert [len(world.rules()) for dummy in range(3)] == [1, 1, 0]
+    assert opened_in(aws.memory, world.group) == Space({})
+    world.group = world.new_group("new")
+    assert [len(world.rules()) for dummy in range(3)] == [0, 0, 1]
 
 
 def modify(world: World, rule: dict[str, Any], **new: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 """moto's EC2 where it answers wrongly, mended: these are answers, the limits are in aws_server.py.
 
 * C{Authorize...} tells all rules that it made, not those of the last permission alone.
+* C{Revoke...} removes a rule of IPv6 whatever the VPC has, and tells what it did not know.
 * C{ModifySecurityGroupRules} knows IPv6 and prefix lists.
 * C{ModifyManagedPrefixList} resizes, keeps the name, makes versions; states last a while.
 * Rules that refer to a prefix list keep their description.
@@ -40,6 +41,8 @@ def mend(describes: int = 1) -> None:
     responses.method_names_from_class = cache(responses.method_names_from_class)  # else a tenth of all time
     SecurityGroups.authorize_security_group_egress = _authorize("authorize_security_group_egress")
     SecurityGroups.authorize_security_group_ingress = _authorize("authorize_security_group_ingress")
+    SecurityGroups.revoke_security_group_egress = _revoke("egress_rules")
+    SecurityGroups.revoke_security_group_ingress = _revoke("ingress_rules")
     SecurityGroupBackend.modify_security_group_rules = _modify_rules
     SecurityGroupBackend._verify_group_will_respect_rule_count_limit = lambda *_given, **_named: None
     if not hasattr(SecurityGroupRule, "plain_init"):
@@ -68,6 +71,47 @@ def _authorize(name: str) -> Any:
         return ActionResult({"Return": True, "SecurityGroupRules": rules})
 
     return authorize
+
+
+def shape(rule: Any) -> tuple:
+    """Return what makes a rule itself: its destination, protocol and ports."""
+    ports = (rule.ip_protocol, rule.from_port, rule.to_port)
+    if rule.prefix_list_id:
+        return ("list", rule.prefix_list_id, *ports)
+    if rule.source_group:
+        return ("group", rule.source_group.get("GroupId"), *ports)
+    if "CidrIpv6" in rule.ip_range:
+        return ("6", rule.ip_range["CidrIpv6"], *ports)
+    return ("4", rule.ip_range["CidrIp"], *ports)
+
+
+def _revoke(direction: str) -> Any:
+    targets = {
+        "IpRanges": ("4", "CidrIp"),
+        "Ipv6Ranges": ("6", "CidrIpv6"),
+        "PrefixListIds": ("list", "PrefixListId"),
+        "UserIdGroupPairs": ("group", "GroupId"),
+    }
+
+    def revoke(response: Any) -> ActionResult:
+        response.error_on_dryrun()
+        group = response.ec2_backend.get_security_group_by_name_or_id(response._get_param("GroupId"))
+        rules, gone, unknown = getattr(group, direction), set(response._get_param("SecurityGroupRuleIds", [])), []
+        present = {shape(rule): rule.id for rule in rules}
+        for given in response._get_param("IpPermissions", []):
+            every = given["IpProtocol"] == "-1"
+            ports = {} if every else {"FromPort": given["FromPort"], "ToPort": given["ToPort"]}
+            for side, (kind, cell) in targets.items():
+                for item in given.get(side, []):
+                    key = (kind, item[cell], given["IpProtocol"], ports.get("FromPort"), ports.get("ToPort"))
+                    if key in present:
+                        gone.add(present[key])
+                    else:
+                        unknown.append({"IpProtocol": given["IpProtocol"], **ports, side: [{cell: item[cell]}]})
+        setattr(group, direction, [rule for rule in rules if rule.id not in gone])
+        return ActionResult({"Return": True, **({"UnknownIpPermissions": unknown} if unknown else {})})
+
+    return revoke
 
 
 def _rule(rule: Any, *given: Any, **named: Any) -> None:

@@ -8,7 +8,10 @@ with serve() as aws:
     ec2 = aws.client("ec2")                       # boto3, on loopback with fake keys
     aws.limits = Limits(rules=4)                  # smaller quotas
     aws.fail_write = 3                            # the third write from now on fails, once
-    aws.before = lambda call: ...                 # somebody else's change, before a call is looked at
+    aws.before = lambda call: ...                 # somebody else's change, before a call; an AwsError refuses the call
+    aws.late = {6: 3}                             # a new group gets its default rule of IPv6 three calls later
+    aws.unseen = {6: 3}                           # it has it, and the first three reads do not show it
+    aws.stale = 2                                 # two reads after a write show the rules as before it
     aws.calls                                     # everything that was asked since C{forget}
 """
 
@@ -20,6 +23,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
 from ipaddress import ip_network
@@ -35,7 +39,7 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.support.aws_moto import backend, mend
+from tests.support.aws_moto import backend, mend, shape
 
 KEY = {"aws_access_key_id": "AKIAEXAMPLEEXAMPLE42", "aws_secret_access_key": "example/Example/example/Example/example+"}
 WRITES = ("Authorize", "Revoke", "Modify", "Create", "Delete", "Update")
@@ -103,6 +107,11 @@ class StrictAws:
     fail_write: int = 0  # the so many-th write from now is refused, once
     fail_code: tuple[str, int] = ("UnauthorizedOperation", 403)
     lag: int = 0  # so many calls do not know a group that was just made
+    late: dict[int, int] = field(
+        default_factory=dict
+    )  # after so many calls a new group gets its default rule, by family
+    unseen: dict[int, int] = field(default_factory=dict)  # so many reads do not show it; its id is unknown until then
+    stale: int = 0  # so many reads of rules show them as they were before the last write
     before: Callable[[Call], None] | None = None  # its own calls are neither recorded nor checked for faults
     after: Callable[[Call], None] | None = None
     calls: list[Call] = field(default_factory=list)
@@ -112,7 +121,11 @@ class StrictAws:
     _lock: Any = field(default_factory=threading.RLock)
     _aside: bool = False
     _counted: int = 0
+    _clock: int = 0  # calls since the account is new
     _young: dict[str, int] = field(default_factory=dict)
+    _coming: list[tuple[int, str, Any]] = field(default_factory=list)  # at which call, group, rule
+    _hidden: dict[str, int] = field(default_factory=dict)  # reads that do not show a rule, by its id
+    _before_write: tuple[int, dict[str, list]] = (0, {})  # reads that are old, and the rules by group that they show
     _clients: dict[tuple, Any] = field(default_factory=dict)
 
     # What tests use
@@ -123,13 +136,25 @@ class StrictAws:
         self.limits, self.page, self.throttle, self.fail_write, self.lag = Limits(), 0, 0, 0, 0
         self.before = self.after = None
         self.fail_code = ("UnauthorizedOperation", 403)
-        self._young.clear()
+        self.late, self.unseen, self.stale = {}, {}, 0
+        for old in (self._young, self._coming, self._hidden):
+            old.clear()
+        self._before_write = (0, {})
         self.forget()
 
     def forget(self) -> None:
         """Forget the calls so far."""
         self.calls = []
         self._counted = 0
+
+    def hide(self, rule: str, reads: int) -> None:
+        """Keep the next reads from showing a rule that stands."""
+        self._hidden[rule] = reads
+
+    def settle(self) -> None:
+        """End what reads do not show yet."""
+        self.stale, self._before_write = 0, (0, {})
+        self._hidden.clear()
 
     def writes(self) -> list[Call]:
         """Return the calls so far that change the account, refused ones too."""
@@ -177,15 +202,17 @@ class StrictAws:
         aside = self._aside
         if not aside:
             self.calls.append(call)
-            if self.before:
+        try:
+            if self.before and not aside:
                 with self.aside():
                     self.before(call)
-        try:
             with self._lock:
                 if not aside:
                     self._faults(call)
+                    self._time_passes(call)
                 self._check(call)
-                status, headers, answer = self._ask_moto(environ)
+                with self._as_it_was(call):
+                    status, headers, answer = self._ask_moto(environ)
                 if status.startswith("200"):
                     answer = self._page(call, answer)
                     self._note_young(call, answer)
@@ -237,7 +264,9 @@ class StrictAws:
         if items is None:
             return answer
         for item in list(items):
-            if name == "securityGroupInfo" and self._young.get(item.findtext(f"{space}groupId", ""), 0) > 0:
+            young = name == "securityGroupInfo" and self._young.get(item.findtext(f"{space}groupId", ""), 0) > 0
+            hidden = not self._aside and self._hidden.get(item.findtext(f"{space}securityGroupRuleId", ""), 0) > 0
+            if young or hidden:
                 items.remove(item)
         token = call.parameters.get("NextToken", "")
         if token and not token.startswith("page-"):
@@ -256,10 +285,54 @@ class StrictAws:
     def _note_young(self, call: Call, answer: bytes) -> None:
         for group in self._young:
             self._young[group] -= 1
-        if call.action == "CreateSecurityGroup" and self.lag:
+        if call.action == "DescribeSecurityGroupRules" and not self._aside and "NextToken" not in call.parameters:
+            self._hidden = {number: reads - 1 for number, reads in self._hidden.items() if reads > 1}
+        if call.action == "CreateSecurityGroup" and not self._aside:
             found = re.search(rb"<groupId>([^<]*)</groupId>", answer)
             assert found
-            self._young[found[1].decode()] = self.lag
+            if self.lag:
+                self._young[found[1].decode()] = self.lag
+            group = backend(call.region).get_security_group_from_id(found[1].decode())
+            for rule in list(group.egress_rules):
+                family = int(shape(rule)[0])
+                if family in self.late:
+                    group.egress_rules.remove(rule)
+                    self._coming.append((self._clock + self.late[family], group.id, rule))
+                if family in self.unseen:
+                    self._hidden[rule.id] = self.unseen[family]
+
+    def _time_passes(self, call: Call) -> None:
+        """Give groups the default rules that are due, unless somebody else gave them an equal one."""
+        self._clock += 1
+        for due, number, rule in self._coming:
+            group = backend(call.region).get_security_group_from_id(number)
+            if due <= self._clock and group and shape(rule) not in map(shape, group.egress_rules):
+                group.egress_rules.append(rule)
+        self._coming = [coming for coming in self._coming if coming[0] > self._clock]
+
+    @contextmanager
+    def _as_it_was(self, call: Call) -> Iterator[None]:
+        """Make a read of rules an old one where it is to be, and keep the rules before a write."""
+        groups = list(_groups(backend(call.region)))
+        reads, old = self._before_write
+        if call.action == "DescribeSecurityGroupRules" and not self._aside and reads:
+            now = {group.id: group.egress_rules for group in groups}
+            for group in groups:
+                group.egress_rules = old.get(group.id, [])
+            try:
+                yield
+            finally:
+                for group in groups:
+                    group.egress_rules = now[group.id]
+                if "NextToken" not in call.parameters:
+                    self._before_write = (reads - 1, old)
+            return
+        if self.stale and call.writes and "SecurityGroup" in call.action:
+            self._before_write = (
+                self.stale,
+                {group.id: [copy(rule) for rule in group.egress_rules] for group in groups},
+            )
+        yield
 
     # What AWS refuses
 
@@ -307,7 +380,7 @@ class StrictAws:
         new = self._asked_rules(memory, asked)
         if not new:
             raise AwsError("MissingParameter", "IpPermissions are needed")
-        old = [_shape(rule) for rule in getattr(group, direction)]
+        old = [shape(rule) for rule in getattr(group, direction)]
         self._fit(memory, group, old, [*old, *new])
 
     def _asked_rules(self, memory: Any, asked: dict[str, Any]) -> list[tuple]:
@@ -361,11 +434,13 @@ class StrictAws:
             raise AwsError("InvalidParameterCombination", "either IpPermissions or SecurityGroupRuleIds")
         if len(numbers) > self.limits.rules_per_call or len(set(numbers)) < len(numbers):
             raise AwsError("InvalidParameterValue", "too many rules in one request, or one twice")
-        known = {rule.id for rule in rules}
+        known = {rule.id for rule in rules} - self._hidden.keys()
         for number in numbers:
             if number not in known:
                 raise AwsError("InvalidSecurityGroupRuleId.NotFound", f"The rule ID '{number}' does not exist")
-        present = {_shape(rule) for rule in rules}
+        if memory.vpcs[self._group(memory, asked.get("GroupId")).vpc_id].is_default:
+            return  # what is not there is told in the answer
+        present = {shape(rule) for rule in rules}
         for rule in named:
             if rule not in present:
                 raise AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group")
@@ -377,19 +452,19 @@ class StrictAws:
         if not changes or len(set(numbers)) < len(numbers) or len(numbers) > self.limits.rules_per_call:
             raise AwsError("InvalidParameterValue", "no rule, one twice, or too many in one request")
         known = {rule.id: rule for rule in [*group.egress_rules, *group.ingress_rules]}
-        after = {number: _shape(rule) for number, rule in known.items()}
+        after = {number: shape(rule) for number, rule in known.items()}
         for number, change in zip(numbers, changes, strict=True):
             if number not in known:
                 raise AwsError("InvalidSecurityGroupRuleId.NotFound", f"The rule ID '{number}' does not exist")
             new = self._changed(memory, change.get("SecurityGroupRule", {}))
-            old, rules = _shape(known[number]), _direction(group, known[number])
+            old, rules = shape(known[number]), _direction(group, known[number])
             if new[0] != old[0]:
                 raise AwsError("InvalidParameterValue", f"Invalid rule type for security group rule '{number}'")
-            if new != old and new in {_shape(rule) for rule in rules}:
+            if new != old and new in {shape(rule) for rule in rules}:
                 raise AwsError("InvalidPermission.Duplicate", f"the specified rule {new} already exists")
             after[number] = new
         for rules in (group.egress_rules, group.ingress_rules):
-            self._fit(memory, group, [_shape(rule) for rule in rules], [after[rule.id] for rule in rules])
+            self._fit(memory, group, [shape(rule) for rule in rules], [after[rule.id] for rule in rules])
 
     def _changed(self, memory: Any, new: dict[str, Any]) -> tuple:
         keys = {"CidrIpv4": "4", "CidrIpv6": "6", "PrefixListId": "list", "ReferencedGroupId": "group"}
@@ -442,7 +517,7 @@ class StrictAws:
         self._list(add, kept + add, int(size or listed.max_entries), listed.address_family)
         for group in _groups(memory) if size else ():
             for rules in (group.egress_rules, group.ingress_rules):
-                shapes = [_shape(rule) for rule in rules]
+                shapes = [shape(rule) for rule in rules]
                 if any(shape[:2] == ("list", listed.id) for shape in shapes):
                     self._fit(memory, group, shapes, shapes, {listed.id: int(size)})
 
@@ -524,18 +599,6 @@ def _direction(group: Any, rule: Any) -> list:
     return group.egress_rules if rule in group.egress_rules and rule.is_egress else group.ingress_rules
 
 
-def _shape(rule: Any) -> tuple:
-    """Return what makes a rule itself: its destination, protocol and ports."""
-    ports = (rule.ip_protocol, rule.from_port, rule.to_port)
-    if rule.prefix_list_id:
-        return ("list", rule.prefix_list_id, *ports)
-    if rule.source_group:
-        return ("group", rule.source_group.get("GroupId"), *ports)
-    if "CidrIpv6" in rule.ip_range:
-        return ("6", rule.ip_range["CidrIpv6"], *ports)
-    return ("4", rule.ip_range["CidrIp"], *ports)
-
-
 def _ports(given: dict[str, Any]) -> tuple:
     protocol = given.get("IpProtocol")
     if protocol in ("-1", "all"):
@@ -576,7 +639,7 @@ def _units(memory: Any, shapes: list[tuple], lists: dict[str, int] | None = None
 
 def units(memory: Any, group: str) -> dict[int, int]:
     """Return how many units of the quota a group's outbound rules take, per family."""
-    return dict(_units(memory, [_shape(rule) for rule in memory.get_security_group_from_id(group).egress_rules]))
+    return dict(_units(memory, [shape(rule) for rule in memory.get_security_group_from_id(group).egress_rules]))
 
 
 class _Handler(MotoRequestHandler):
