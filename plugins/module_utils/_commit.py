@@ -78,6 +78,7 @@ done
 _LIMIT = 900  # seconds that one attempt may take: a reload of a very long list takes minutes
 _LONGEST = 30  # seconds between two attempts
 
+
 def write(path, text):
     """Write a file so that after a crash either the old or the new one is there whole; OSError names the file.
 
@@ -177,7 +178,7 @@ def _lock(handle):
 def _hindered(lock):
     """Return what to say of an armed way back that may be the one that holds a lock: '' where none is hindered."""
     found = _hindrance(lock[: -len(".lock")] if lock.endswith(".lock") else lock)
-    return f"; the way back of a change that nobody confirmed is tried again and again, hindered by: {found}" * bool(found)
+    return f"; the way back of a change that nobody confirmed is tried meanwhile, hindered by: {found}" if found else ""
 
 
 def _hindrance(prefix):

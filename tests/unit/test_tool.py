@@ -49,6 +49,12 @@ class Tool:
             self.breaks = False
             raise _tool.ToolError("broken")
 
+    def completed(self, native: dict[str, str] | None) -> dict[str, str] | None:
+        return native
+
+    def seen(self) -> dict[str, str]:
+        return {"live": _commit.read(str(self.folder / "live"))}
+
     def prepare(self, folder: str) -> str:
         return f"cd {self.home} && {{ {LIVE} 2>/dev/null >../live.new; mv ../live.new ../live; }}"
 
