@@ -285,6 +285,18 @@ def systemd_runs():
     return os.path.isdir("/run/systemd/system")
 
 
+def unit_state(run, unit, name):
+    """Return a property of a unit of systemd's, such as ActiveState, UnitFileState ('' without a file) or LoadState.
+
+    C{run} takes a command and returns C{(status, output, errors)}. Raises OSError where systemd does not answer.
+    """
+    status, output, errors = run(["systemctl", "show", f"--property={name}", unit])
+    key, found, state = output.strip().partition("=")
+    if status or not found or key != name:
+        raise OSError(status, errors.strip() or "no answer", f"systemctl show {unit}")
+    return state
+
+
 def read_command(process):
     """Return the command line of a process, '' where it is gone."""
     try:

@@ -44,7 +44,7 @@ class Applier:
       - C{check(files)}: raises ToolError where the tool would refuse them;
       - C{running()}: whether rules are in force that follow the files; raises ToolError where that cannot be found out;
       - C{completed(native)}: the native form with what only this host knows, as C{files} took it;
-      - C{seen()}: what the kernel has of ours, C{{name: text}}, as far as C{differences} does not look at it;
+      - C{seen()}: what the kernel has of ours, C{{name: lines}}, as far as C{differences} could not compare it;
       - C{load(files)}: makes the running rules follow the files, which are written by then;
       - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
         that makes the running rules follow the files, once these are put back;
@@ -96,8 +96,8 @@ class Applier:
         if not self.tool.running():
             raise ToolError(f"{self.tool.name} does not run any more")
         applied = json.loads(_commit.read(self.revert.rollback))
-        files, seen = self.tool.files(applied["native"]), self.tool.seen()
-        lines = self.tool.differences(files)
+        files = self.tool.files(applied["native"])
+        lines, seen = self.tool.differences(files), self.tool.seen()
         lines += [f"~ {name}: changed" for name in sorted({*seen, *applied["seen"]}) if _differ(name, seen, applied)]
         lines = lines or [f"~ {path}: changed" for path, text in files.items() if text != _read(path)]
         if lines:
