@@ -121,6 +121,8 @@ class Firewalld:
         if not self.running():
             return
         status, dummy, errors = self._bounded(_LOADS, _RELOAD)
+        if status and self._look()["kernel"] is None:  # its reload removes rules first, also those that are gone
+            status, dummy, errors = self._bounded(_LOADS, _RELOAD)
         self._seen = None
         if status:
             raise ToolError("firewalld cannot load its configuration: " + _last(errors))

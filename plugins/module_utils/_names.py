@@ -137,9 +137,8 @@ class Names:
             self._leave(former)
         if former_text is not None:
             self._write_resolver(text, former_text)
-        if not wanted:
-            if _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "LoadState") != "not-found":
-                self._systemctl("disable", "--now", self._timer)
+        if not wanted and self._has_timer():
+            self._systemctl("disable", "--now", self._timer)
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
         changed = {path: text for path, text in files.items() if text != _commit.read(path, missing=None)}
@@ -236,6 +235,9 @@ class Names:
         status, output, errors = self._run([sys.executable, KEEPER, "run", self.backend])
         told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
         self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
+
+    def _has_timer(self):
+        return _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "LoadState") != "not-found"
 
     def _systemctl(self, *arguments):
         """Have systemd do something, where it runs; raises ToolError where it does not."""

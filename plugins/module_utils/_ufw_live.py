@@ -14,7 +14,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._tool import Tool
 
 _WAIT = ["-w", "10"]
 # Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them.
-_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -w 10 -n && exec "$1" -w 10 -S"""
+_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -n -w 10 && exec "$1" -w 10 -S"""
 _REFUSED = (1, 2)  # what iptables ends with where it does not take the rules; all else says nothing about them
 _SETS = "/sys/module/ip_set"  # there while the kernel can hold sets
 

@@ -183,7 +183,7 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(host: Host) -> None:
         assert not host.confirm(done).get("failed")
     rules = host.rules()
     assert host.apply(AFTER)["changed"] is False
-    wait_until(lambda: not ways_back(host), seconds=90)
+    wait_until(lambda: not ways_back(host, applied), seconds=90)
     assert host.rules() == rules
 
 
@@ -220,9 +220,9 @@ def go_back(host: Host, applied: dict[str, Any]) -> None:
     host.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
 
 
-def ways_back(host: Host) -> str:
-    """Return the processes that are going back, or wait to."""
-    return host.space.target(["pgrep", "-f", "[f]irewalld.revert-"]).stdout
+def ways_back(host: Host, applied: dict[str, Any]) -> str:
+    """Return the processes that take a change back, or wait for that."""
+    return host.space.target(["pgrep", "-f", f"[f]irewalld.revert-{applied['token']}"]).stdout
 
 
 def test_a_reload_that_fails_leaves_the_old_rules(host: Host) -> None:
