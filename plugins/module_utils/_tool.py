@@ -142,7 +142,7 @@ class Applier:
             try:
                 self._undo({path: before[path] for path in changed} if wrote else {}, former)
             except (OSError, ToolError) as hindrance:
-                raise self._goes_on(back, token, revert_after, error, hindrance) from error
+                raise self._goes_on(back, token, error, hindrance) from error
             raise
         self.revert.stop(but=token)
         return token
@@ -164,12 +164,12 @@ class Applier:
             self.journal.close()
             self.revert.forget()
 
-    def _goes_on(self, back, token, armed, error, hindrance):
+    def _goes_on(self, back, token, error, hindrance):
         """Return the error of a change that failed and cannot be removed at once: the way back is tried until it is."""
         told = f"{error}; the rules before it cannot be set back at once: {hindrance}"
         try:
-            if not armed:
-                self.revert.start(back, 1, token)
+            self.revert.stop()  # at once, whatever time there was to confirm
+            self.revert.start(back, 1, token)
         except OSError as reason:
             return GoingBackError(f"{told}; nor does the host try it by itself ({reason}): run this again")
         return GoingBackError(f"{told}; the host goes on trying by itself")
