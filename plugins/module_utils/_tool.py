@@ -124,7 +124,7 @@ class Applier:
         token, former = secrets.token_hex(8), [_commit.read(path) for path in self._waiting()]
         wrote, back = False, ""
         try:
-            back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)}"
+            back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)} && {self.journal.undone()}"
             back = getattr(self.tool, "guarded", str)(back)
             applied = {"native": self.tool.completed(native), "seen": {}}
             _commit.write(self.revert.rollback, json.dumps(applied))

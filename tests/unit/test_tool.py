@@ -237,6 +237,19 @@ def test_a_reboot_before_the_confirmation(folder: Path) -> None:
     assert leftovers(folder) == []
 
 
+def test_a_reboot_while_the_way_back_is_hindered(folder: Path) -> None:
+    done = applier(folder).present(NEW, 600)
+    (folder / "live.new").mkdir()
+    subprocess.Popen(["setsid", "sh", f"{folder}/run/tool.revert-{done['token']}", done["token"]])
+    assert until(applier(folder).revert.hindrance)
+    assert live(folder) == whole(NEW)
+    (folder / "live.new").rmdir()
+    boot(folder)
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+    with pytest.raises(_tool.GoingBackError, match="went back to the rules before it"):
+        applier(folder).confirmed(done["token"])
+
+
 def test_a_reboot_that_did_not_know_of_us_is_made_up_for(folder: Path) -> None:
     applier(folder).present(NEW, 30)
     subprocess.run(["pkill", "-KILL", "-f", f"{folder}/run"], check=False)
