@@ -184,6 +184,10 @@ def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
 # Commands that fail where they are asked what is there: that must not be taken for an answer.
 PROBES = {
     "iptables": ("iptables", 'case "$*" in *-S*) echo "no memory" >&2; exit 4;; esac'),
+    "iptables, for a moment": (  # whether ufw runs: taken for "no", deny would be loaded without a way back
+        "iptables",
+        'test -e /tmp/once || { touch /tmp/once; echo "no memory" >&2; exit 4; }',
+    ),
     "ip6tables": ("ip6tables", 'case "$*" in *-S*) echo "no memory" >&2; exit 4;; esac'),
     "files": ("ip6tables-restore", 'case "$*" in "-n -w 10") echo "no memory" >&2; exit 4;; esac'),
     "ipset": ("ipset", 'case "$*" in save*) echo "no memory" >&2; exit 1;; esac'),
@@ -205,6 +209,7 @@ def test_a_probe_that_fails_is_an_error(host: Host, probe: str, after: int) -> N
     host.shell(f"chmod 755 {tool}")
     try:
         for wanted in (native(*OLD, sets=True), native(*NEW, policy="deny", sets=True)):
+            host.shell("rm -f /tmp/once")
             failed = host.module(rules=wanted, revert_after=after)
             assert failed["failed"]
             assert "no memory" in failed["msg"]
