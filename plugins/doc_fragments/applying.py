@@ -15,7 +15,9 @@ options:
     description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
     type: str
   revert_after:
-    description: Seconds until the host goes back to the former rules. 0 confirms at once.
+    description:
+      - Seconds until the host goes back to the former rules. 0 confirms at once.
+      - Where going back fails, the host says why in its journal and tries again until it is done.
     type: int
     default: 60
 attributes:

@@ -8,6 +8,9 @@ runs, else from a process of its own session. What decides is one file, the unco
 script goes back only while the candidate bears its token. Who renames the candidate to its final name has
 confirmed, and who writes one with another token has taken over; nothing of that depends on a process
 being ended in time.
+
+Where going back fails, the script says why in the journal and tries again, until it is done or somebody decides
+otherwise. It holds the lock during an attempt only: between two of them a run can confirm, take over or heal.
 """
 
 from __future__ import annotations
@@ -22,12 +25,58 @@ import time
 
 _TEMPORARY = ".egress-allowlist"
 _SCRIPT = """#!/bin/sh
-# egress.allowlist: back to the rules before the last change, unless that was confirmed
-exec 9>{lock}
-flock 9
-grep -qx "# token: $1" {candidate} || exit 0
-{command} && rm -f {candidate} {rollback} {script} {script}.pid && rmdir {home} 2>/dev/null
+# egress.allowlist: back to the rules before the last change, unless that was confirmed; tried again until it is done
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+token=$1 said= pause=1
+bounded=$(command -v timeout) && bounded="$bounded {limit}"
+say() {{ # priority, text
+    logger -t egress-allowlist -p "daemon.$1" -- "$2" 2>/dev/null || echo "egress-allowlist: $2" >&2
+}}
+held() {{ # the lock, which an applying run may hold for a while
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        flock -n 9 && return 0
+        sleep 1
+    done
+    echo another run holds {lock}
+    return 1
+}}
+attempt() {{ # 0: it is done, which it prints, or somebody confirmed or took over; else prints what hinders it
+    held || return 1
+    [ -e {candidate} ] || return 0
+    grep -qx "# token: $token" {candidate}
+    case $? in 0) ;; 1) return 0 ;; *) return 1 ;; esac
+    if why=$($bounded /bin/sh -c {command} 2>&1 9>&-) && why=$(rm -f {candidate} 2>&1); then
+        echo "{backend}: nobody confirmed the last change: the rules are those before it again"
+        rm -f {rollback} {script} {script}.pid {script}.hindered
+        rmdir {home} 2>/dev/null
+        return 0
+    else
+        status=$?
+    fi
+    why=$(printf '%s' "$why" | tail -n 3 | tr '\\n\\t' '  ' | cut -c 1-500)
+    [ "$status" != 124 ] || why="it takes longer than {limit} seconds. $why"
+    why="${{why:-it ended with status $status}}"
+    printf '%s\\n' "$why" | tee {script}.hindered
+    return 1
+}}
+while :; do
+    # Who applies holds the lock in there: without it there is no change that waits.
+    [ -d {folder} ] || {{ [ -e {candidate} ] && mkdir -p {folder}; }} || exit 0
+    if why=$({{ attempt 9>{lock}; }} 2>&1); then
+        [ -z "$why" ] || say notice "$why"
+        exit 0
+    fi
+    if [ "$why" != "$said" ]; then
+        say warning "{backend}: nobody confirmed the last change, and the way back is hindered, tried again: $why"
+        said=$why
+    fi
+    sleep $pause
+    pause=$((pause * 2))
+    [ $pause -le {longest} ] || pause={longest}
+done
 """
+_LIMIT = 900  # seconds that one attempt may take: a reload of a very long list takes minutes
+_LONGEST = 30  # seconds between two attempts
 
 
 def write(path, text):
@@ -110,7 +159,7 @@ def locked(path, seconds=30):
         with open(path, "w", encoding="utf-8") as handle:
             while not _lock(handle):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds")
+                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds{_hindered(path)}")
                 time.sleep(0.1)
             # Whoever held it may have removed the file: then this lock is nobody's, and another one is taken.
             if os.path.exists(path) and os.path.samestat(os.fstat(handle.fileno()), os.stat(path)):
@@ -124,6 +173,18 @@ def _lock(handle):
     except BlockingIOError:
         return False
     return True
+
+
+def _hindered(lock):
+    """Return what to say of an armed way back that may be the one that holds a lock: '' where none is hindered."""
+    found = _hindrance(lock[: -len(".lock")] if lock.endswith(".lock") else lock)
+    return f"; the way back of a change that nobody confirmed is tried meanwhile, hindered by: {found}" if found else ""
+
+
+def _hindrance(prefix):
+    """Return what the scripts of a way back say that hinders them, '' where nothing does."""
+    found = (read(path).strip() for path in sorted(glob.glob(glob.escape(prefix) + ".revert-*.hindered")))
+    return "; ".join(filter(None, found))
 
 
 def remove(*paths):
@@ -144,7 +205,7 @@ class Revert:
     """
 
     def __init__(self, backend, folder, candidate, run):
-        self._run = run
+        self._run, self._backend = run, backend
         self.unit = f"egress-allowlist-{backend}-revert"
         self.candidate = candidate
         self.folder = folder
@@ -156,13 +217,18 @@ class Revert:
         """True while a change waits for its confirmation."""
         return os.path.exists(self.candidate) and os.path.exists(self.rollback)
 
+    def hindrance(self):
+        """Return in words what the way back failed for when it was last tried, '' where it did not fail."""
+        return _hindrance(os.path.join(self.folder, self._backend))
+
     def start(self, command, seconds, token):
-        """Run a shell command in C{seconds} from now if the candidate then bears C{token} still."""
+        """Run a shell command in C{seconds} from now if the candidate then bears C{token} still, until it succeeds."""
         script = self._scripts + token
         names = {"lock": self.lock, "candidate": self.candidate, "rollback": self.rollback, "script": script}
+        names.update(folder=self.folder, command=command)
         names["home"] = os.path.dirname(self.candidate)  # removed when it is empty then: nobody else uses it
         quoted = {name: shlex.quote(path) for name, path in names.items()}
-        write(script, _SCRIPT.format(command=command, **quoted))
+        write(script, _SCRIPT.format(backend=self._backend, limit=_LIMIT, longest=_LONGEST, **quoted))
         if systemd_runs() and self._start_systemd(script, seconds, token):
             return
         # A session of its own, no open files of ours: it outlives the module, the connection and the controller.
@@ -175,17 +241,21 @@ class Revert:
             raise OSError(status, errors.strip(), "setsid")
 
     def stop(self, but=""):
-        """End what waits to go back, except for the token C{but}; tidying only, the candidate decides."""
+        """End what waits to go back, or tries to, except for the token C{but}; tidying only, the candidate decides.
+
+        Only under the lock: none of them is in the middle of an attempt then.
+        """
         found = {path[len(self._scripts) :].partition(".")[0] for path in glob.glob(self._scripts + "*")}
         for token in sorted(found - {but}):
             script = self._scripts + token
             if systemd_runs():
-                self._run(["systemctl", "stop", f"{self.unit}-{token}.timer"])
+                self._run(["systemctl", "stop", *(f"{self.unit}-{token}.{kind}" for kind in ("timer", "service"))])
             process = read(script + ".pid").strip()
-            if process.isdigit() and self.unit in read_command(process):
+            command = read_command(process) if process.isdigit() else ""
+            if self.unit in command or script in command:  # it waits for its time, or tries again
                 with contextlib.suppress(OSError):
                     os.killpg(int(process), signal.SIGTERM)
-            remove(script, script + ".pid")
+            remove(script, script + ".pid", script + ".hindered")
 
     def sweep(self, *paths):
         """Remove what a killed run was writing when it was killed: these files and ours; only under the lock."""
@@ -204,6 +274,8 @@ class Revert:
             f"--unit={self.unit}-{token}",
             f"--on-active={seconds}s",
             "--timer-property=AccuracySec=100ms",
+            "--property=Restart=on-abnormal",  # where it is killed: by itself it ends only when it is done
+            "--property=RestartSec=5s",
         ]
         return self._run([*timer, "/bin/sh", script, token])[0] == 0
 
@@ -211,6 +283,18 @@ class Revert:
 def systemd_runs():
     """True where systemd is process 1, the way sd_booted(3) tells."""
     return os.path.isdir("/run/systemd/system")
+
+
+def unit_state(run, unit, name):
+    """Return a property of a unit of systemd's, such as ActiveState, UnitFileState ('' without a file) or LoadState.
+
+    C{run} takes a command and returns C{(status, output, errors)}. Raises OSError where systemd does not answer.
+    """
+    status, output, errors = run(["systemctl", "show", f"--property={name}", unit])
+    key, found, state = output.strip().partition("=")
+    if status or not found or key != name:
+        raise OSError(status, errors.strip() or "no answer", f"systemctl show {unit}")
+    return state
 
 
 def read_command(process):

@@ -58,7 +58,9 @@ class Dnsmasq:
 
     def check(self, wanted, text):
         """Raise ToolError where dnsmasq cannot do what is wanted; C{text}: of our drop-in."""
-        version = self._run([self._find("dnsmasq"), "--version"])[1]
+        status, version, errors = self._run([self._find("dnsmasq"), "--version"])
+        if status:
+            raise ToolError("names: dnsmasq does not tell its version: " + (errors.strip() or f"status {status}"))
         if not re.search(r"\bnftset\b", version.replace("no-nftset", "")):
             found = re.search(r"version (\S+)", version)
             raise ToolError(
@@ -120,12 +122,19 @@ class Dnsmasq:
     def running(self):
         """True where the host's own dnsmasq runs."""
         if _commit.systemd_runs():
-            return self._run(["systemctl", "is-active", _SERVICE])[1].strip() == "active"
+            return _commit.unit_state(self._run, _SERVICE, "ActiveState") == "active"
         return any(name == "dnsmasq" for dummy, dummy, name in _resolver.listeners(port(settings())))
 
-    def service(self, verb="is-enabled"):
-        """Ask or change whether it starts at boot; '' where no systemd runs."""
-        return self._run(["systemctl", verb, _SERVICE])[1].strip() if _commit.systemd_runs() else ""
+    def service(self, verb=""):
+        """Ask whether it starts at boot ('' where no systemd runs), or change that: C{enable}, C{disable}."""
+        if not _commit.systemd_runs():
+            return ""
+        if not verb:
+            return _commit.unit_state(self._run, _SERVICE, "UnitFileState")
+        status, output, errors = self._run(["systemctl", verb, _SERVICE])
+        if status:
+            raise ToolError(f"names: systemctl cannot {verb} {_SERVICE}: {errors.strip()}")
+        return output.strip()
 
     def starter(self):
         """Return the command that starts and stops it, None where there is none."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import os
@@ -15,7 +14,13 @@ import shutil
 import tempfile
 from xml.sax.saxutils import escape
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _firewalld_probe, _names, _servers
+from ansible_collections.egress.allowlist.plugins.module_utils import (
+    _commit,
+    _firewalld_back,
+    _firewalld_probe,
+    _names,
+    _servers,
+)
 from ansible_collections.egress.allowlist.plugins.module_utils import _firewalld_text as words
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
@@ -30,9 +35,9 @@ _CONFIGURED = (  # of firewalld.conf: setting, what we cannot work with, what we
 _ASKED = "Who may be asked."
 _KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
 _MOST = 5  # lines of what a reload would lose
-_STOPPED = 252  # what firewall-cmd --state ends with where no firewalld runs
 # As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
-_RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=3600)"
+_RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=900)"
+_ANSWERS, _LOADS = 180, 960  # seconds until firewalld has answered, and reloaded
 # A reload empties the sets of what was learned of names.
 _REFILL, _LEARNS = [_names.KEEPER, "refill", "firewalld"], _names.HOME + "/names-firewalld.json"
 
@@ -44,9 +49,10 @@ class Firewalld:
 
     def __init__(self, find, run, lose_runtime=False):
         self._command, self._offline, self._run = find("firewall-cmd"), find("firewall-offline-cmd"), run
+        self._find = find
         self._lose_runtime = lose_runtime
         self._seen = None
-        self._notes, self._forwards = [], False
+        self._notes, self._forwards, self._made = [], False, {}
 
     # What the applier asks for.
 
@@ -59,7 +65,8 @@ class Firewalld:
         self._notes = list(native["notes"])
         self._forwards = "policies/egress-allow-gw.xml" in native["files"]
         files = {}
-        for name, text in self._completed(native).items():
+        self._made = self._completed(native)
+        for name, text in self._made.items():
             path = os.path.join(self.home, name)
             there = _commit.read(path, missing=None)
             if there is not None and path not in own:
@@ -71,12 +78,22 @@ class Firewalld:
         files.update(dict.fromkeys(path for path in own if path not in files and not self._kept(path, files)))
         return files
 
+    def completed(self, native):
+        """Return the native form with the servers that only this host knows."""
+        return native and {**native, "files": self._made, "discover": []}
+
+    def seen(self):
+        """Return C{{chain: lines}} of the kernel's that follow from our objects: D-Bus tells nothing of them."""
+        return self._look()["kernel"] or {}
+
     def differences(self, files):
         """Return in words how the files differ from those that are there, and what runs from these."""
         wanted = self._objects(files)
         lines = words.differences(self._objects({path: _commit.read(path, missing=None) for path in files}), wanted)
         if self.running():
             lines += words.differences(self._runs(wanted), wanted)
+            if wanted and self._look()["kernel"] is None:
+                lines.append("~ firewalld: its rules are gone from the kernel since, loaded again")
         return list(dict.fromkeys(lines))
 
     def check(self, files):
@@ -103,7 +120,9 @@ class Firewalld:
         self._seen = None
         if not self.running():
             return
-        status, dummy, errors = self._run([*self._python(), "-c", _RELOAD])
+        status, dummy, errors = self._bounded(_LOADS, _RELOAD)
+        if status and self._look()["kernel"] is None:  # its reload removes rules first, also those that are gone
+            status, dummy, errors = self._bounded(_LOADS, _RELOAD)
         self._seen = None
         if status:
             raise ToolError("firewalld cannot load its configuration: " + _last(errors))
@@ -117,10 +136,9 @@ class Firewalld:
 
     def prepare(self, folder):
         """Return the shell command that makes a running firewalld follow its files."""
-        command = shlex.quote(self._command)
-        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _RELOAD]))
+        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _source(_firewalld_back)]))
         refill = "! [ -e {} ] || {} || :".format(_LEARNS, " ".join(_REFILL))
-        return f"{{ {command} --state >/dev/null 2>&1; [ $? = {_STOPPED} ] || {{ {reload} && {{ {refill}; }}; }}; }}"
+        return f"{{ {reload} && {{ {refill}; }}; }}"
 
     def notes(self):
         """Return what a person should know."""
@@ -164,15 +182,21 @@ class Firewalld:
         """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""
         if self._seen is None or lost:
             wanted = json.dumps({"prefix": PREFIX, "mark": words.MARK, "lost": lost})
-            source = _firewalld_probe.__loader__.get_source(_firewalld_probe.__name__)
-            status, output, errors = self._run([*self._python(), "-c", source], wanted)
+            status, output, errors = self._bounded(_ANSWERS, _source(_firewalld_probe), wanted)
             if status:
                 raise ToolError("firewalld cannot be asked: " + _last(errors))
             seen = json.loads(output)
-            if not seen["state"] and _alive():
+            if not seen["state"] and _firewalld_back.alive():
                 raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
             self._seen = seen
         return self._seen
+
+    def _bounded(self, seconds, source, text=None):
+        """Run a program with firewalld's Python, which must end in time; returns C{(status, output, errors)}."""
+        timeout = self._find("timeout", needed=False)
+        command = [*([timeout, str(seconds)] if timeout else []), *self._python(), "-c", source]
+        status, output, errors = self._run(command, text)
+        return status, output, f"no answer in {seconds} seconds" if timeout and status == 124 else errors
 
     def _python(self):
         """Return the command of the Python that firewalld is written for."""
@@ -255,16 +279,9 @@ class Firewalld:
                     handle.write(text)
 
 
-def _alive():
-    """True where a process of firewalld's is there, not counting those in containers."""
-    for path in glob.glob("/proc/[0-9]*/comm"):
-        with contextlib.suppress(OSError):
-            folder = os.path.dirname(path)
-            if _commit.read(path) == "firewalld\n" and os.readlink(folder + "/ns/pid") == os.readlink(
-                "/proc/self/ns/pid"
-            ):
-                return True
-    return False
+def _source(module):
+    """Return the text of one of our files, which Ansible may have brought to the host in an archive."""
+    return module.__loader__.get_source(module.__name__)
 
 
 def _version(text):

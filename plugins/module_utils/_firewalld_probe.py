@@ -7,7 +7,9 @@ This file is run by the Python that firewalld itself uses, which need not be the
 It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a
 configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "owner"
 (whether nobody else may write into its table unless it is told so), "state" ('' while it is stopped), "policies",
-"ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost"}}.
+"ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost", "kernel" (C{{chain: lines}} of what
+its table has of objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld,
+D-Bus or the kernel does not answer.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import sys
 
 # Who binds interfaces to these zones while they run, and again after a reload, by themselves.
 _REBOUND = ("docker", "libvirt")
+_NO_BUS = ("FileNotFound", "NoServer")  # no D-Bus at all: then no firewalld answers there
 _WORDS = ("version", "short", "description")
 
 
@@ -35,6 +38,7 @@ def main():
         "services": {},
         "zoned": False,
         "lost": [],
+        "kernel": kernel(wanted["prefix"]),
     }
     client = connect()
     if client:
@@ -48,14 +52,55 @@ def main():
 
 
 def connect():
-    """Return a client of the running firewalld, None where none runs."""
-    from firewall.client import FirewallClient
+    """Return a client of the running firewalld, None where none runs; an exception where that is not known."""
+    import dbus
 
     try:
-        client = FirewallClient()
-    except Exception:
+        bus = dbus.SystemBus(private=True)  # the shared one is for a client with a main loop
+    except dbus.exceptions.DBusException as error:
+        if error.get_dbus_name().rpartition(".")[2] in _NO_BUS:
+            return None
+        raise
+    if not bus.name_has_owner("org.fedoraproject.FirewallD1"):
         return None
-    return client if client.connected else None
+    from firewall.client import FirewallClient
+
+    client = FirewallClient()
+    if not client.connected:
+        raise Exception("firewalld has its name on D-Bus and does not answer")
+    return client
+
+
+def kernel(prefix):
+    """Return C{{chain: lines}} of what the kernel has in firewalld's table of our policies, None without the table.
+
+    Of chains of others the lines that lead to ours.
+    """
+    from nftables.nftables import Nftables
+
+    nft = Nftables()
+    nft.set_stateless_output(True)
+    if hasattr(nft, "set_terse_output"):
+        nft.set_terse_output(True)  # not what is in the sets
+    if "table inet firewalld" not in listed(nft, "tables").splitlines():
+        return None
+    found = {}
+    for block in listed(nft, "table inet firewalld").split("\n\t}\n"):
+        head, _brace, body = block.partition(" {\n")
+        kind, _space, name = head.rpartition("\t")[2].partition(" ")
+        ours = "_policy_" + prefix in name
+        lines = [line.strip() for line in body.splitlines() if ours or "_policy_" + prefix in line]
+        if kind == "chain" and (ours or lines):
+            found[name] = lines
+    return found
+
+
+def listed(nft, what):
+    """Return what nft lists; an exception where it does not."""
+    status, output, errors = nft.cmd("list " + what)
+    if status:
+        raise Exception("nft does not list the " + what + ": " + str(errors).strip())
+    return output
 
 
 def runtime(client, prefix):

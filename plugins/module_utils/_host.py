@@ -107,8 +107,12 @@ def other_managers(own, run, root="/"):
     if os.path.exists(os.path.join(root, "etc/egress-allowlist/nftables.nft")):
         found.append("the role egress.allowlist.nftables")
     if os.path.isdir(os.path.join(root, "run/systemd/system")):
-        states = run(["systemctl", "is-active", *_MANAGERS])[1].split()
-        found += [unit for number, unit in enumerate(_MANAGERS) if states[number : number + 1] == ["active"]]
+        dummy, output, errors = run(["systemctl", "is-active", *_MANAGERS])
+        states = output.split()
+        if len(states) != len(_MANAGERS):  # its status tells only whether all of them are active
+            reason = errors.strip() or "no answer"
+            raise OSError(f"whether another firewall manager is at work cannot be found out: systemctl: {reason}")
+        found += [unit for unit, state in zip(_MANAGERS, states) if state == "active"]  # noqa: B905
     return found
 
 

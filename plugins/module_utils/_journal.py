@@ -23,6 +23,11 @@ _HEAD = """#!/bin/sh
 # token: {token}
 # A service that is merely started again changes nothing: the change still waits then.
 if [ "$1" = boot ] && [ -e {mark} ]; then exit 0; fi
+unhook() {{
+    rm -f {hook}
+    rmdir {hooks} 2>/dev/null
+}}
+if [ "$1" = done ]; then unhook; exit 0; fi
 # aside FILE DIGEST DIGEST: what is neither the old nor the new file, somebody wrote since: it is kept beside it.
 aside() {{
     [ -e "$1" ] || return 0
@@ -40,9 +45,7 @@ _FORMER = "# former: "  # with path, owner and mode as JSON; no owner where ther
 _BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
 _TAIL = """sync
 [ -z "$failed" ] || exit 1
-rm -f {hook}
-rmdir {hooks} 2>/dev/null
-if [ "$1" = boot ]; then rm -f {candidate}; fi
+if [ "$1" = boot ]; then unhook; rm -f {candidate}; fi
 """
 _GONE = "aside {0} {1} -; rm -f {0} {2}\n"
 # Some units start before the file systems can be written to.
@@ -96,8 +99,12 @@ class Journal:
         return found
 
     def undo(self):
-        """Return the shell command that puts the files back."""
+        """Return the shell command that puts the files back; the next boot does so too, until C{undone}."""
         return f"/bin/sh {shlex.quote(self.candidate)} now"
+
+    def undone(self):
+        """Return the shell command for when the files are back and the running rules follow them."""
+        return f"/bin/sh {shlex.quote(self.candidate)} done"
 
     def close(self):
         """Confirm: from here on the files are the confirmed ones. The candidate goes first, it decides."""

@@ -9,7 +9,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils import _host, _names
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import GoingBackError, ToolError
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
@@ -31,6 +31,8 @@ class Call:
             required_if=[("state", "present", [native]), ("state", "confirmed", ["token"])],
             supports_check_mode=True,
         )
+        # What tools say is read, and shown as an error: in one language.
+        self.module.run_command_environ_update = {"LANG": "C", "LC_ALL": "C", "LANGUAGE": "C"}
         self.params = self.module.params
         self._names = _names.Names(backend, self.find, self.run)
 
@@ -59,20 +61,20 @@ class Call:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
         commands = {**commands, **_names.commands(self._backend, self._wanted())}
-        missing = _names.missing(self.find, self.run, commands)
-        if missing:
-            if params["state"] == "absent" or params["missing_ok"]:
-                self.module.exit_json(**{**result, "missing": True})
-            package = commands[missing[0]]
-            remedy = f"install the package {package}, or set {self._backend}_install to true"
-            fail(msg=f"{missing[0]} is not installed: {remedy}", **result)
-        if os.geteuid() != 0:
-            fail(msg=f"{self._backend} needs root rights: use become", **result)
+        made = None
         try:
-            result.update(self._do(applier()))
-        except _names.LateError as error:
+            missing = _names.missing(self.find, self.run, commands)
+            if missing:
+                self._end_without(missing[0], commands[missing[0]], result)
+            if os.geteuid() != 0:
+                fail(msg=f"{self._backend} needs root rights: use become", **result)
+            made = applier()
+            result.update(self._do(made))
+        except (_names.LateError, GoingBackError) as error:
             fail(msg=str(error), **result)
         except ToolError as error:
+            if params["state"] == "confirmed" and made and made.revert.pending():
+                fail(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
             fail(msg=f"{error}; the rules are the old ones", **result)
         except OSError as error:
             if params["state"] == "confirmed":
@@ -81,6 +83,13 @@ class Call:
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
         self.module.exit_json(**result)
+
+    def _end_without(self, command, package, result):
+        """End the module where a command is missing: say so where the caller installs it, else fail."""
+        if self.params["state"] == "absent" or self.params["missing_ok"]:
+            self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
+        remedy = f"install the package {package}, or set {self._backend}_install to true"
+        self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
 
     def _wanted(self):
         """Return what is wanted of names."""

@@ -137,7 +137,7 @@ class Names:
             self._leave(former)
         if former_text is not None:
             self._write_resolver(text, former_text)
-        if not wanted:
+        if not wanted and self._has_timer():
             self._systemctl("disable", "--now", self._timer)
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
@@ -192,7 +192,7 @@ class Names:
         """Return in words what should run and does not."""
         lines = []
         if _commit.systemd_runs():
-            states = [self._systemctl(verb, self._timer) for verb in ("is-enabled", "is-active")]
+            states = [_commit.unit_state(self._run, self._timer, name) for name in ("UnitFileState", "ActiveState")]
             if states != ["enabled", "active"]:
                 lines.append(f"~ names: {self._timer}: stopped {_SET_BACK}")
         if wanted["mode"] == "dnsmasq" and self.dnsmasq.starter() and not self.dnsmasq.running():
@@ -213,7 +213,9 @@ class Names:
         """Load another table of ours beside firewalld's; what was learned comes back from the keeper's state."""
         table = (wanted if wanted.get("ruleset") else former)["table"]
         if former.get("ruleset") and os.path.exists(KEEPER):
-            self._run([sys.executable, KEEPER, "run", self.backend])
+            status, dummy, errors = self._run([sys.executable, KEEPER, "run", self.backend])
+            if status:
+                self.notes.append("what was learned of names last may be lost: " + errors.strip()[-500:])
         text = f"table {table}\ndelete table {table}\n" + wanted.get("ruleset", "")
         status, dummy, errors = self._run([self._find("nft"), "-f", "-"], text)
         if status:
@@ -234,15 +236,21 @@ class Names:
         told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
         self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
 
+    def _has_timer(self):
+        return _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "LoadState") != "not-found"
+
     def _systemctl(self, *arguments):
-        return self._run(["systemctl", *arguments])[1].strip() if _commit.systemd_runs() else ""
+        """Have systemd do something, where it runs; raises ToolError where it does not."""
+        status, dummy, errors = self._run(["systemctl", *arguments]) if _commit.systemd_runs() else (0, "", "")
+        if status:
+            raise ToolError("systemctl {}: {}".format(" ".join(arguments), errors.strip() or f"status {status}"))
 
 
 def missing(find, run, names):
     """Return which of these commands are missing; dnsmasq is where only its program is, and not its service."""
     found = [name for name in names if not find(name, needed=False)]
-    if "dnsmasq" in names and not found and _commit.systemd_runs() and run(["systemctl", "cat", "dnsmasq.service"])[0]:
-        found.append("dnsmasq")
+    if "dnsmasq" in names and not found and _commit.systemd_runs():
+        found += ["dnsmasq"] if _commit.unit_state(run, "dnsmasq.service", "LoadState") == "not-found" else []
     return found
 
 

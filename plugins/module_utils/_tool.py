@@ -10,6 +10,7 @@ the armed way back and a failure all put the files back as they were; removing t
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -17,11 +18,18 @@ import secrets
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal
 
 _FOLDER = "/run/egress-allowlist"
-_GONE_BACK = "the change was not confirmed in time, and the host went back to the rules before it"
+_LATE = "the change was not confirmed in time"
+_GONE_BACK = _LATE + ", and the host went back to the rules before it"
+_TAKEN_OVER = "this run took over from a way back that nobody's confirmation had stopped and that was hindered by: "
+_MOST = 5  # differences that an error names
 
 
 class ToolError(Exception):
     """The tool refuses something, or is not in a state to work with; its message is for the user."""
+
+
+class GoingBackError(ToolError):
+    """A change failed, and so did its removal, which the host goes on trying; the message is whole."""
 
 
 class Applier:
@@ -34,7 +42,9 @@ class Applier:
         there; without a native form: what is left when all of ours is gone;
       - C{differences(files)}: what differs from what is there and from what runs, in words;
       - C{check(files)}: raises ToolError where the tool would refuse them;
-      - C{running()}: whether rules are in force that follow the files;
+      - C{running()}: whether rules are in force that follow the files; raises ToolError where that cannot be found out;
+      - C{completed(native)}: the native form with what only this host knows, as C{files} took it;
+      - C{seen()}: what the kernel has of ours, C{{name: lines}}, as far as C{differences} could not compare it;
       - C{load(files)}: makes the running rules follow the files, which are written by then;
       - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
         that makes the running rules follow the files, once these are put back;
@@ -53,7 +63,11 @@ class Applier:
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
         with self._locked():
-            return self._apply(native, revert_after if self.tool.running() else 0)
+            hindrance = self.revert.hindrance()
+            result = self._apply(native, revert_after if self.tool.running() else 0)
+            if hindrance and not self.check_mode:
+                result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
+            return result
 
     def absent(self):
         """Remove all that is ours; nothing has to be confirmed."""
@@ -67,60 +81,98 @@ class Applier:
         """Keep what was applied."""
         with self._locked(heal=False):
             if self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token:
+                self._compare()
                 if not self.check_mode:
                     self._confirm(token)
             elif _commit.read(self._confirmed) != token:
-                raise ToolError(_GONE_BACK)
+                raise GoingBackError(_GONE_BACK)
             return {"notes": self.tool.notes()}
+
+    def _compare(self):
+        """Raise ToolError where what is there and what runs is not what was applied."""
+        hindrance = self.revert.hindrance()
+        if hindrance:
+            raise GoingBackError(f"{_LATE}, and the host goes back to the rules before it, hindered by: {hindrance}")
+        if not self.tool.running():
+            raise ToolError(f"{self.tool.name} does not run any more")
+        applied = json.loads(_commit.read(self.revert.rollback))
+        files = self.tool.files(applied["native"])
+        lines, seen = self.tool.differences(files), self.tool.seen()
+        lines += [f"~ {name}: changed" for name in sorted({*seen, *applied["seen"]}) if _differ(name, seen, applied)]
+        lines = lines or [f"~ {path}: changed" for path, text in files.items() if text != _read(path)]
+        if lines:
+            more = f" and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
+            raise ToolError(f"what runs is not what was applied: {'; '.join(lines[:_MOST])}{more}")
 
     def _apply(self, native, revert_after):
         files = self.tool.files(native)
         differences = self.tool.differences(files)
-        before = {path: _commit.read(path, missing=None) for path in files}
+        before = {path: _read(path) for path in files}
         changed = {path: text for path, text in files.items() if text != before[path]}
         if not changed and not differences and not self.revert.pending():
             return {"notes": self.tool.notes()}
         self.tool.check(files)
         result = {"changed": True, "differences": differences or ["~ the same rules, written anew"]}
         if not self.check_mode:
-            token = self._change(changed, before, revert_after)
+            token = self._change(native, changed, before, revert_after)
             result.update(armed=revert_after > 0, token=token)
         result["notes"] = self.tool.notes()
         return result
 
-    def _change(self, changed, before, revert_after):
+    def _change(self, native, changed, before, revert_after):
         """Write the files that change, with a way back; returns the token that confirms."""
-        token, former = secrets.token_hex(8), _commit.read(self.revert.candidate)
-        wrote = False
+        token, former = secrets.token_hex(8), [_commit.read(path) for path in self._waiting()]
+        wrote, back = False, ""
         try:
-            load = self.tool.prepare(self.revert.folder)
-            _commit.write(self.revert.rollback, "")
+            back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)} && {self.journal.undone()}"
+            back = getattr(self.tool, "guarded", str)(back)
+            applied = {"native": self.tool.completed(native), "seen": {}}
+            _commit.write(self.revert.rollback, json.dumps(applied))
             if revert_after:
-                back = f"{self.journal.undo()} && {load}"
-                self.revert.start(getattr(self.tool, "guarded", str)(back), revert_after, token)
+                self.revert.start(back, revert_after, token)
             self.journal.open(changed, token)
             wrote = True
             _commit.write_all(changed, mode=0o640)
             self.tool.load(changed)
-            if not revert_after:
+            if revert_after:
+                _commit.write(self.revert.rollback, json.dumps({**applied, "seen": self.tool.seen()}))
+            else:
                 self._confirm(token)
-        except (OSError, ToolError):
-            self._undo({path: before[path] for path in changed} if wrote else {}, former)
+        except (OSError, ToolError) as error:
+            try:
+                self._undo({path: before[path] for path in changed} if wrote else {}, former)
+            except (OSError, ToolError) as hindrance:
+                raise self._goes_on(back, token, error, hindrance) from error
             raise
         self.revert.stop(but=token)
         return token
 
+    def _waiting(self):
+        """Return the files of a change that waits, the one that decides last."""
+        return self.revert.rollback, self.revert.candidate
+
     def _undo(self, before, former):
-        """Leave things as they were before a change that failed; C{former}: the journal of an older one that waits."""
+        """Leave things as they were before a change that failed; C{former}: the files of an older one that waits."""
         if before:
             _commit.write_all(before, mode=0o640)
             self.tool.load(before)
-        if former:
-            _commit.write(self.revert.candidate, former)
-            self.revert.stop(but=_token(former))
+        if former[-1]:
+            for path, text in zip(self._waiting(), former):  # noqa: B905 # Python 3.8 knows no strict
+                _commit.write(path, text)
+            self.revert.stop(but=_token(former[-1]))
         else:
             self.journal.close()
             self.revert.forget()
+
+    def _goes_on(self, back, token, error, hindrance):
+        """Return the error of a change that failed and cannot be removed at once: the way back is tried until it is."""
+        told = f"{error}; the rules before it cannot be set back at once: {hindrance}"
+        try:
+            self.revert.stop()  # at once, whatever time there was to confirm
+            self.revert.start(back, 1, token)
+        except OSError as reason:
+            return GoingBackError(f"{told}; nor does the host try it by itself ({reason}): run this again")
+        return GoingBackError(f"{told}; the host goes on trying by itself")
 
     def _confirm(self, token):
         """One removal decides: from here on the files are the confirmed ones, now and at the next boot."""
@@ -144,13 +196,21 @@ class Applier:
         if os.path.exists(self.revert.candidate) and not self.revert.pending():
             status, dummy, errors = self._run(["/bin/sh", "-c", self.journal.undo()])
             if status:
-                raise ToolError("a change that was not confirmed cannot be taken back: " + errors.strip())
+                raise GoingBackError("a change that was not confirmed cannot be taken back: " + errors.strip())
             if self.tool.running():
                 self.tool.load({})
             _commit.remove(self.revert.candidate)
         if not os.path.exists(self.revert.candidate):
             self.journal.tidy()
             self.revert.forget()
+
+
+def _read(path):
+    return _commit.read(path, missing=None)
+
+
+def _differ(name, seen, applied):
+    return seen.get(name) != applied["seen"].get(name)
 
 
 def _token(text):

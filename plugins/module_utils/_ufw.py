@@ -32,13 +32,14 @@ _SET_BACK = "changed on the host since, set back"
 # Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
 _GUARD = """import fcntl, os, sys, time
 lock = open(sys.argv[1], "w")
+os.set_inheritable(lock.fileno(), True)
 for n in range(50):
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         break
     except OSError:
         time.sleep(0.1)
-sys.exit(os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", sys.argv[2]]))
+os.execv("/bin/sh", ["sh", "-c", sys.argv[2]])
 """
 
 
@@ -51,7 +52,7 @@ class Ufw:
         self.live = Live(find, run)
         self._find = find
         self._notes, self._openers = [], []
-        self._native = None
+        self._native, self._made = None, []  # the native form, and its rules with those for this host's servers
         self._mode = None  # of after.init: with and without our line
 
     # What the applier asks for.
@@ -65,7 +66,7 @@ class Ufw:
             raise ToolError(f"{missing[0]} is missing: put ufw's own back ('ufw reset' does)")
         files = {path: text for path, text in files.items() if text is not None}
         before = kernel.policies(files.get(kernel.DEFAULTS, ""))
-        wanted = self._wanted(native, files) if native else []
+        self._made = wanted = self._wanted(native, files) if native else []
         chained = sets.texts(native, self._versions())
         try:
             for version, path in kernel.FILES.items():
@@ -103,6 +104,14 @@ class Ufw:
             lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(_commit.read, self._versions())]
         return list(dict.fromkeys(lines))
 
+    def completed(self, native):
+        """Return the native form with the servers that only this host knows."""
+        return native and {**native, "rules": self._made, "discover": []}
+
+    def seen(self):
+        """Return C{{chain: lines}} of the kernel's, where C{differences} cannot compare it with the files."""
+        return self.live.seen(self._versions())
+
     def check(self, files):
         """Raise ToolError where iptables does not take the rules."""
         self.live.check(self._reader(files), self._versions())
@@ -126,8 +135,9 @@ class Ufw:
 
     def guarded(self, command):
         """Return a shell command that runs another one while ufw itself keeps still."""
-        parts = (sys.executable, "-c", _GUARD, _LOCK, command)
-        return "{{ {} || {{ {}; }}; }}".format(" ".join(map(shlex.quote, parts)), command)
+        python, guard, lock, quoted = map(shlex.quote, (sys.executable, _GUARD, _LOCK, command))
+        able = f"{python} -c 'import fcntl' 2>/dev/null"
+        return f"if {able}; then {python} -c {guard} {lock} {quoted}; else {command}; fi"
 
     @contextlib.contextmanager
     def locked(self, seconds=30):
@@ -159,6 +169,8 @@ class Ufw:
             notes.append("ufw is inactive: nothing is filtered until 'ufw enable'")
         elif not self.live.there():
             notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
+        if self.live.unseen:
+            notes.append(f"what runs could not be compared with ufw's files: {self.live.unseen}")
         if self._native and 6 not in self._versions():
             notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
         return notes

@@ -55,11 +55,12 @@ policies() {
 load() {
     { echo '*filter'; policies "$2"; grep -vx '\*filter' "$3"; } | "$1-restore" -w 10 -n
 }
-iptables -w 10 -n -L ufw-user-output >/dev/null 2>&1 || exit 0
+rules=$(iptables -w 10 -S) || exit 1 # a lock that is held says nothing about ufw
+case "$rules" in *"-N ufw-user-output"*) ;; *) exit 0 ;; esac
 if [ -e /etc/ufw/egress_allowlist.init ]; then /bin/sh /etc/ufw/egress_allowlist.init start || exit 1; fi
 load iptables ufw /etc/ufw/user.rules || exit 1
 case "$IPV6" in yes | YES) load ip6tables ufw6 /etc/ufw/user6.rules || exit 1 ;; esac
-if [ ! -e /etc/ufw/egress_allowlist.init ]; then /bin/sh -c CLEAN sh stop; fi
+if [ ! -e /etc/ufw/egress_allowlist.init ]; then /bin/sh -c CLEAN sh stop || exit 1; fi
 if [ -x KEEPER ] && grep -qs '^create egress_names_' /etc/ufw/egress_allowlist.sets; then
     KEEPER run ufw # sets of names that came back are empty
 fi
@@ -150,6 +151,16 @@ def listed(output):
         elif chain in found:
             found[chain].append(line)
     return found
+
+
+def deciding(live):
+    """Return C{{chain: lines}} of the chains that decide on what we allow and stop; C{live}: C{listed} by version."""
+    return {
+        f"{chain} of IPv{version}": lines
+        for version, chains in live.items()
+        for chain, lines in chains.items()
+        if _DECIDES.fullmatch(chain)
+    }
 
 
 def drifted(wanted, live):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_kernel as kernel
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_names as names
 from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
@@ -12,7 +14,9 @@ from ansible_collections.egress.allowlist.plugins.module_utils._tool import Tool
 
 _WAIT = ["-w", "10"]
 # Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them.
-_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -n && exec "$1" -S"""
+_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -n -w 10 && exec "$1" -w 10 -S"""
+_REFUSED = (1, 2)  # what iptables ends with where it does not take the rules; all else says nothing about them
+_SETS = "/sys/module/ip_set"  # there while the kernel can hold sets
 
 
 class Live:
@@ -23,22 +27,28 @@ class Live:
 
     def __init__(self, find, run):
         self._find, self._run = find, run
+        self.unseen = ""  # why C{drift} did not compare all
 
     def there(self):
-        """True where ufw's chains are."""
-        return self._run([self._tool(4), *_WAIT, "-n", "-L", "ufw-user-output"])[0] == 0
+        """True where ufw's chains are; raises ToolError where that cannot be found out."""
+        return "ufw-user-output" in self._listed(4)
+
+    def seen(self, versions):
+        """Return C{{chain: lines}} of what decides, where C{drift} cannot compare it with the files; else {}."""
+        return kernel.deciding({v: self._listed(v) for v in versions}) if self.unseen else {}
 
     def check(self, read, versions):
         """Raise ToolError where the rules of the files would be refused."""
         for version in versions:
             self._restore(version, self._transaction(read, version), ["--test"])
-            if read(sets.CHAINS[version]) and self._run(["unshare", "--net", "true"])[0] == 0:
+            if read(sets.CHAINS[version]) and self._can_be_alone():
                 status, dummy, errors = self._alone(read, version)
                 if status:
                     raise ToolError(f"iptables refuses the rules that look into sets: {errors.strip()}")
 
     def load(self, read, versions):
         """Make the kernel follow the files: first the sets, then one transaction for each IP version."""
+        self._can_be_alone()
         wanted = read(sets.SETS)
         if wanted:
             self._run([self._find("ipset"), "destroy", sets.SWAP])
@@ -57,13 +67,21 @@ class Live:
             self._run([self._find("ipset"), "destroy", name])
 
     def drift(self, read, versions):
-        """Return the chains and sets that are not as the files have them; none where that cannot be found out."""
-        found = []
+        """Return the chains and sets that are not as the files have them.
+
+        C{unseen} says why where the chains cannot be compared: the host allows no network of its own for that, or the
+        files hold what iptables refuses. Raises ToolError where it fails for another reason.
+        """
+        found, alone = [], self._can_be_alone()
         for version in versions:
-            status, wanted, dummy = self._alone(read, version)
             live, chained = self._listed(version), read(sets.CHAINS[version])
+            status, wanted, errors = self._alone(read, version) if alone else (1, "", self.unseen)
             if status == 0:
                 found += kernel.drifted(kernel.listed(wanted), live)
+            elif status in _REFUSED:
+                self.unseen = errors.strip() or "iptables refuses them"
+            else:
+                self._done("the rules of ufw's files cannot be listed", (status, wanted, errors))
             led = [chain for chain, jump in sets.jumps(version).items() if jump in live.get(chain, [])]
             found += sorted(set(sets.jumps(version)) - set(led)) if chained else led
         text, saved = read(sets.SETS), self._saved()
@@ -102,13 +120,26 @@ class Live:
             reason = errors.strip() or f"it ended with status {status}"
             raise ToolError(f"{what}: {reason}")
 
+    def _can_be_alone(self):
+        """True where a command may have a network of its own, which some containers do not allow; C{unseen} if not."""
+        status, dummy, errors = self._run(["unshare", "--net", "true"])
+        self.unseen = (errors.strip() or "unshare fails") if status else ""
+        return status == 0
+
     def _saved(self):
-        """Return what C{ipset save} prints, '' where there is no ipset."""
+        """Return what C{ipset save} prints, '' where there is no ipset, or none in the kernel."""
         path = self._find("ipset", needed=False)
-        return self._run([path, "save"])[1] if path else ""
+        if not path or not os.path.isdir(_SETS):
+            return ""
+        done = self._run([path, "save"])
+        self._done("ipset does not list its sets", done)
+        return done[1]
 
     def _listed(self, version):
-        return kernel.listed(self._run([self._tool(version), *_WAIT, "-S"])[1])
+        """Return what C{kernel.listed} makes of the rules in the kernel; raises ToolError where they are not told."""
+        done = self._run([self._tool(version), *_WAIT, "-S"])
+        self._done("iptables does not list its rules", done)
+        return kernel.listed(done[1])
 
     def _tool(self, version, part=""):
         return self._find(("ip6tables" if version == 6 else "iptables") + part)

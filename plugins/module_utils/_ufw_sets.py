@@ -37,37 +37,45 @@ SCRIPT = r"""#!/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 home=/etc/ufw/egress_allowlist
 each() { # tool, the prefix of ufw's chains, file
-    $1 -w 10 -n -L $2-after-output >/dev/null 2>&1 || return 0
-    if [ $action = start ]; then "$1-restore" -w 10 -n <"$3" || return 1; fi
-    for direction in input output forward; do
-        chain=egress-allowlist-$direction
-        if [ $action = start ]; then
-            $1 -w 10 -C $2-after-$direction -j $chain 2>/dev/null ||
-                $1 -w 10 -A $2-after-$direction -j $chain || return 1
-        else
-            $1 -w 10 -D $2-after-$direction -j $chain 2>/dev/null
-        fi
-    done
-}
-chains() { # tool: nothing leads there any more
-    for direction in input output forward; do
-        $1 -w 10 -F egress-allowlist-$direction 2>/dev/null && $1 -w 10 -X egress-allowlist-$direction 2>/dev/null
-    done
+    rules=$($1 -w 10 -S) || return 1 # a lock that is held says nothing about the chains
+    case "$rules" in
+    *"-N $2-after-output"*)
+        if [ $action = start ]; then "$1-restore" -w 10 -n <"$3" || return 1; fi
+        for direction in input output forward; do
+            jump="$2-after-$direction -j egress-allowlist-$direction"
+            case "$action$rules" in
+            start*"-A $jump"*) ;;
+            start*) $1 -w 10 -A $jump || return 1 ;;
+            *"-A $jump"*) $1 -w 10 -D $jump || return 1 ;;
+            esac
+        done
+        ;;
+    esac
+    if [ $action = stop ]; then # nothing leads there any more
+        for direction in input output forward; do
+            chain=egress-allowlist-$direction
+            case "$rules" in *"-N $chain"*) $1 -w 10 -F $chain || return 1 ;; *) continue ;; esac
+            $1 -w 10 -X $chain 2>/dev/null # stays, empty, where a rule of somebody else's leads there
+        done
+    fi
 }
 action=$1
 case "$action" in start | stop) ;; *) exit 0 ;; esac
 if [ $action = start ]; then ipset -exist restore <$home.sets || exit 1; fi
 failed=
 each iptables ufw $home.rules || failed=1
-if [ -e ${home}6.rules ] || [ $action = stop ]; then each ip6tables ufw6 ${home}6.rules || failed=1; fi
-if [ $action = stop ]; then
-    chains iptables
-    chains ip6tables
+if [ -e ${home}6.rules ] || { [ $action = stop ] && [ -e /proc/sys/net/ipv6 ]; }; then
+    each ip6tables ufw6 ${home}6.rules || failed=1
 fi
-for set in $(ipset list -n 2>/dev/null | grep -E '^egress_(allowlist|names)_'); do
+names=
+if command -v ipset >/dev/null && [ -d /sys/module/ip_set ]; then names=$(ipset list -n) || failed=1; fi
+for set in $names; do
     case $action$set in # what was looked up stays through a stop, and lapses by itself
     stopegress_allowlist_*) ;;
-    *) if grep -q "^create $set " $home.sets 2>/dev/null; then continue; fi ;;
+    startegress_allowlist_* | startegress_names_* | stopegress_names_*)
+        if grep -qs "^create $set " $home.sets; then continue; fi
+        ;;
+    *) continue ;;
     esac
     ipset destroy $set 2>/dev/null
 done

@@ -86,6 +86,10 @@ missing:
   description: Whether firewalld is missing.
   type: bool
   returned: always
+msg:
+  description: Which command is missing, and of which package.
+  type: str
+  returned: when RV(missing)
 token:
   description: What O(token) takes to confirm this very change.
   type: str

@@ -79,6 +79,10 @@ missing:
   description: Whether ufw is missing, or ipset where its sets are wanted.
   type: bool
   returned: always
+msg:
+  description: Which command is missing, and of which package.
+  type: str
+  returned: when RV(missing)
 token:
   description: What O(token) takes to confirm this very change.
   type: str

@@ -143,7 +143,7 @@ def test_firewalld_is_missing(host: Host) -> None:
 REFUSALS = {
     "firewalld refuses its configuration: no": 'case "$*" in *check-config*) echo no >&2; exit 1;; esac',
     "firewalld cannot be asked: broken": 'case "$*" in *passthrough*) cat >/dev/null; echo broken >&2; exit 1;; esac',
-    "firewalld cannot load its configuration: full": 'case "$*" in *3600*) echo full >&2; exit 1;; esac',
+    "firewalld cannot load its configuration: full": 'case "$*" in *timeout=900*) echo full >&2; exit 1;; esac',
 }
 
 

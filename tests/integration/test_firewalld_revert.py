@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -102,13 +103,126 @@ def test_a_second_change_over_one_that_waits(host: Host) -> None:
 
 
 def test_firewalld_was_killed_while_the_change_waited(host: Host) -> None:
+    """Its rules are still in the kernel then: it is not done before it runs again, or they are gone."""
     assert host.daemon
-    files, rules = host.files(), host.rules()
-    host.apply(AFTER, after=2)
+    files, rules, objects = host.files(), host.rules(), digests(host)
+    applied = host.apply(AFTER, after=600)
     host.daemon.kill()
-    wait_until(lambda: host.files() == files)
+    kept = host.shell("nft list tables")
+    go_back(host, applied)
+    if "inet firewalld" in kept:
+        wait_until(lambda: "its rules are still in force" in hindrance(host))
+        assert digests(host) == objects
+        assert host.read(CANDIDATE)
     host.start()
+    wait_until(lambda: host.files() == files, seconds=90)
     assert host.rules() == rules
+
+
+def hindrance(host: Host) -> str:
+    """Return what the way back says that hinders it."""
+    return host.shell(f"cat {RUN}/*.hindered 2>/dev/null || true")
+
+
+HINDRANCES = {
+    "a broken zone file": (
+        "mkdir -p /etc/firewalld/zones; echo '<zone><broken' > /etc/firewalld/zones/mine.xml",
+        "rm /etc/firewalld/zones/mine.xml",
+        "not a valid zone file",
+    ),
+    "no D-Bus": (
+        "mv /run/dbus/system_bus_socket /run/dbus/was",
+        "mv /run/dbus/was /run/dbus/system_bus_socket",
+        "firewalld runs and does not answer on D-Bus",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HINDRANCES)
+def test_firewalld_cannot_go_back_at_once(host: Host, name: str) -> None:
+    """It is tried until it is done; meanwhile nobody can confirm, and a run says what is the matter."""
+    hinder, help_, reason = HINDRANCES[name]
+    rules, files = host.rules(), host.files()
+    host.shell(
+        "printf '#!/bin/sh\\necho \"$*\" >>/tmp/log\\n' > /usr/local/bin/logger; chmod 755 /usr/local/bin/logger"
+    )
+    applied = host.apply(AFTER, after=600)
+    changed = host.rules()
+    host.shell(f"{hinder}; rm -f /tmp/log")
+    go_back(host, applied)
+    wait_until(lambda: reason in hindrance(host))
+    assert host.rules() == changed
+    late = host.confirm(applied)
+    assert "not confirmed in time" in late["msg"]
+    assert reason in late["msg"]
+    assert "the rules are the old ones" not in late["msg"]
+    again = host.module(objects=AFTER, revert_after=600)
+    assert again["failed"], again
+    assert host.rules() == changed
+    host.shell(help_)
+    wait_until(lambda: host.read(CANDIDATE) == "", seconds=90)
+    assert (host.rules(), host.files()) == (rules, files)
+    log = host.shell("cat /tmp/log; rm /tmp/log /usr/local/bin/logger").splitlines()
+    assert [line.partition("firewalld: ")[0] for line in log] == [
+        "-t egress-allowlist -p daemon.warning -- ",
+        "-t egress-allowlist -p daemon.notice -- ",
+    ]
+    assert reason in log[0]
+    assert host.apply(BEFORE)["changed"] is False
+
+
+def test_a_run_takes_over_from_a_way_back_that_is_hindered(host: Host) -> None:
+    applied = host.apply(AFTER, after=600)
+    hinder, help_, reason = HINDRANCES["a broken zone file"]
+    host.shell(hinder)
+    go_back(host, applied)
+    wait_until(lambda: reason in hindrance(host))
+    host.shell(help_)
+    done = host.apply(AFTER, after=600)
+    if done["changed"]:  # it came before the way back tried again
+        assert not host.confirm(done).get("failed")
+    rules = host.rules()
+    assert host.apply(AFTER)["changed"] is False
+    wait_until(lambda: not ways_back(host, applied), seconds=90)
+    assert host.rules() == rules
+
+
+CHANGES = {
+    "rules that were flushed": "nft flush ruleset",
+    "a chain of ours that was emptied": "nft flush chain inet firewalld filter_OUT_policy_egress-allow-host_allow",
+    "an object that was removed": "rm /etc/firewalld/policies/egress-allow-host.xml; firewall-cmd --reload",
+    "a set that was changed": "firewall-cmd --ipset=egress-acme-calls-4 --add-entry=192.0.2.77",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_somebody_changed_meanwhile_is_not_confirmed(host: Host, change: str) -> None:
+    applied = host.apply(AFTER, after=600)
+    host.shell(CHANGES[change])
+    failed = host.confirm(applied)
+    assert "not confirmed: what runs is not what was applied" in failed["msg"]
+    assert "goes back to the old rules by itself" in failed["msg"]
+    assert host.read(CANDIDATE)
+    host.apply(BEFORE, lose_runtime=True)
+    assert host.apply(BEFORE)["changed"] is False
+
+
+def test_a_reload_of_the_same_and_somebody_elses_objects_are_confirmed(host: Host) -> None:
+    applied = host.apply(AFTER, after=600)
+    host.shell("firewall-cmd --permanent --add-service=http; firewall-cmd --reload")
+    assert not host.confirm(applied).get("failed")
+    host.shell("firewall-cmd --permanent --remove-service=http; firewall-cmd --reload")
+
+
+def go_back(host: Host, applied: dict[str, Any]) -> None:
+    """Do now what the host does by itself when the time is over."""
+    script = f"{RUN}/firewalld.revert-{applied['token']}"
+    host.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
+
+
+def ways_back(host: Host, applied: dict[str, Any]) -> str:
+    """Return the processes that take a change back, or wait for that."""
+    return host.space.target(["pgrep", "-f", f"[f]irewalld.revert-{applied['token']}"]).stdout
 
 
 def test_a_reload_that_fails_leaves_the_old_rules(host: Host) -> None:

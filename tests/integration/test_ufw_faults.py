@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -161,15 +161,64 @@ def test_iptables_refuses(host: Host, message: str, after: int) -> None:
         failed = host.module(rules=native(*NEW, policy="deny"), revert_after=after)
         assert failed["failed"]
         assert message in failed["msg"]
-        assert "the rules are the old ones" in failed["msg"]
+        # Nor can the old rules be loaded in one case: the host goes on trying, also where nobody wanted a way back.
+        blocked = message == "out of memory"
+        assert ("the host goes on trying by itself" if blocked else "the rules are the old ones") in failed["msg"]
+        assert bool(host.read(CANDIDATE)) is blocked
+        wait_until(lambda: not blocked or "out of memory" in host.shell(f"cat {RUN}/*.hindered || true"))
     finally:
         host.shell(f"rm -f {tool} /tmp/failed; mv /tmp/kept {tool}")
-    assert host.kernel() == before[0]
-    if message == "out of memory":  # nor could the old rules be loaded: the next run tidies
-        assert host.apply(native(*OLD))["changed"]
-        assert host.kernel() == before[0]
-    assert host.files() == before[1]
+    wait_until(lambda: host.read(CANDIDATE) == "")
+    assert (host.kernel(), host.files()) == before
     assert "ufw.revert" not in host.shell(f"ls {RUN}")
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+# Commands that fail where they are asked what is there: that must not be taken for an answer.
+PROBES = {
+    "iptables": ("iptables", 'case "$*" in *-S*) echo "no memory" >&2; exit 4;; esac'),
+    "iptables, for a moment": (  # whether ufw runs: taken for "no", deny would be loaded without a way back
+        "iptables",
+        'test -e /tmp/once || { touch /tmp/once; echo "no memory" >&2; exit 4; }',
+    ),
+    "ip6tables": ("ip6tables", 'case "$*" in *-S*) echo "no memory" >&2; exit 4;; esac'),
+    "files": ("ip6tables-restore", 'case "$*" in "-n -w 10") echo "no memory" >&2; exit 4;; esac'),
+    "ipset": ("ipset", 'case "$*" in save*) echo "no memory" >&2; exit 1;; esac'),
+}
+
+
+@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("after", [0, 600])
+def test_a_probe_that_fails_is_an_error(host: Host, probe: str, after: int) -> None:
+    host.apply(native(*OLD, sets=True))
+    before = host.kernel(), host.files(), host.sets()
+    name, line = PROBES[probe]
+    tool = host.shell(f"command -v {name}").strip()
+    real = host.shell(f"readlink -f {tool}").strip()
+    called = f"exec -a {name}" if "multi" in real else "exec"
+    host.shell(f"cp -P {tool} /tmp/kept; cp {real} /usr/sbin/the-real")
+    host.shell(f"rm {tool}")
+    host.write(tool, f'#!/bin/bash\n{line}\n{called} /usr/sbin/the-real "$@"\n')
+    host.shell(f"chmod 755 {tool}")
+    try:
+        for wanted in (native(*OLD, sets=True), native(*NEW, policy="deny", sets=True)):
+            host.shell("rm -f /tmp/once")
+            failed = host.module(rules=wanted, revert_after=after)
+            assert failed["failed"]
+            assert "no memory" in failed["msg"]
+            assert "the rules are the old ones" in failed["msg"]
+    finally:
+        host.shell(f"rm {tool} /usr/sbin/the-real; mv /tmp/kept {tool}")
+    assert (host.kernel(), host.files(), host.sets()) == before
+    assert "ufw.revert" not in host.shell(f"ls {RUN}")
+    assert host.apply(native(*OLD, sets=True))["changed"] is False
 
 
 def test_another_manager_is_named(host: Host) -> None:

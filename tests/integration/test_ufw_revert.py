@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -62,13 +63,13 @@ def test_never_confirmed(host: Host) -> None:
 
 
 def test_confirmed_in_time_and_twice(host: Host) -> None:
-    applied = host.apply(DENY, after=2)
+    applied = host.apply(DENY, after=600)
+    assert host.space.run(["pgrep", "-f", "[u]fw.revert-"]).stdout
     assert host.module(state="confirmed", token="no such token")["failed"]
     assert "failed" not in host.confirm(applied)
     assert "failed" not in host.confirm(applied)
-    kernel, files = host.kernel(), host.files()
-    time.sleep(2.5)
-    assert (host.kernel(), host.files()) == (kernel, files)
+    assert not host.space.run(["pgrep", "-f", "[u]fw.revert-"]).stdout
+    files = host.files()
     assert host.apply(DENY)["changed"] is False
     assert "unconfirmed" not in "".join(files)
 
@@ -144,6 +145,119 @@ def test_ufw_commands_at_the_same_time(host: Host) -> None:
         assert host.apply(wanted)["changed"] is False
     for port in ports:
         host.shell(f"ufw delete allow {port}/tcp")
+
+
+@pytest.fixture(scope="module")
+def legacy() -> Iterator[Host]:
+    """A host whose iptables takes the lock of xtables, which that for nftables does not."""
+    with alone("bookworm", enabled=False, users="") as made:
+        made.shell("for t in iptables ip6tables; do update-alternatives --set $t /usr/sbin/$t-legacy; done")
+        made.shell("ufw --force enable; ufw reload; mkdir -p /etc/systemd/system")
+        made.write("/usr/local/bin/logger", '#!/bin/sh\necho "$*" >>/tmp/log\n')
+        made.shell("chmod 755 /usr/local/bin/logger")
+        assert not made.module(rules=native(*OLD), revert_after=0).get("failed")
+        yield made
+
+
+def hold(host: Host) -> str:
+    """Hold the lock of xtables; returns the process that does."""
+    script = "exec 9>/run/xtables.lock; flock 9; echo held >/tmp/held; exec sleep 9999"
+    process = host.shell(f"rm -f /tmp/held; setsid sh -c '{script}' >/dev/null 2>&1 </dev/null & echo $!").strip()
+    wait_until(lambda: host.read("/tmp/held") != "")
+    return process
+
+
+def hindrance(host: Host) -> str:
+    """Return what the way back says that hinders it."""
+    return host.shell(f"cat {RUN}/*.hindered 2>/dev/null || true")
+
+
+def go_back(host: Host, applied: dict[str, Any]) -> None:
+    """Do now what the host does by itself when the time is over."""
+    script = f"{RUN}/ufw.revert-{applied['token']}"
+    host.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
+
+
+def test_the_lock_of_xtables_is_held_while_it_goes_back(legacy: Host) -> None:
+    """It is tried until it is done; nobody can confirm meanwhile, and the journal says what hinders it, once."""
+    kernel, files = legacy.kernel(), legacy.files()
+    applied = legacy.apply(DENY, after=600)
+    changed = legacy.kernel()
+    assert "iptables -P OUTPUT DROP" in changed
+    holder = hold(legacy)
+    go_back(legacy, applied)
+    wait_until(lambda: "holding the xtables lock" in hindrance(legacy), seconds=60)
+    late = legacy.confirm(applied)
+    assert "holding the xtables lock" in late["msg"]
+    assert "the rules are the old ones" not in late["msg"]
+    assert legacy.read(CANDIDATE), "it is not done"
+    legacy.shell(f"kill {holder}")
+    wait_until(lambda: legacy.read(CANDIDATE) == "", seconds=90)
+    assert (legacy.kernel(), legacy.files()) == (kernel, files)
+    log = legacy.shell("cat /tmp/log; rm /tmp/log").splitlines()
+    assert [line.partition(" -- ")[0] for line in log] == [
+        "-t egress-allowlist -p daemon.warning",
+        "-t egress-allowlist -p daemon.notice",
+    ]
+    assert "holding the xtables lock" in log[0]
+
+
+@pytest.mark.parametrize("after", [0, 600])
+def test_the_lock_of_xtables_is_held_while_we_apply(legacy: Host, after: int) -> None:
+    """Nothing is written and nothing is loaded: whether ufw runs is not known then."""
+    kernel, files = legacy.kernel(), legacy.files()
+    holder = hold(legacy)
+    try:
+        failed = legacy.module(rules=DENY, revert_after=after)
+    finally:
+        legacy.shell(f"kill {holder}")
+    assert failed["failed"]
+    assert "holding the xtables lock" in failed["msg"]
+    assert (legacy.kernel(), legacy.files()) == (kernel, files)
+    assert "revert" not in legacy.shell(f"ls {RUN}")
+
+
+CHANGES = {
+    "rules that were flushed": "iptables -F ufw-user-output",
+    "a policy that was set": "iptables -P OUTPUT ACCEPT",
+    "IPv6 rules that were flushed": "ip6tables -F ufw6-user-output",
+    "a rule of ours that was deleted": "ufw delete allow out proto tcp to 203.0.113.0/25 port 443",
+    "ufw that was switched off": "ufw disable",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_somebody_changed_meanwhile_is_not_confirmed(host: Host, change: str) -> None:
+    applied = host.apply(DENY, after=600)
+    host.shell(CHANGES[change])
+    failed = host.confirm(applied)
+    assert failed["failed"]
+    assert "not confirmed: " in failed["msg"]
+    assert "goes back to the old rules by itself" in failed["msg"]
+    assert host.read(CANDIDATE)
+    host.shell("ufw --force enable; ufw reload")
+
+
+def test_a_change_is_seen_where_no_network_can_be_made(host: Host) -> None:
+    """Some containers do not allow that: what was loaded is remembered there until it is confirmed."""
+    host.shell("mv /usr/bin/unshare /usr/bin/was; printf '#!/bin/sh\\necho not here >&2; exit 1\\n' > /usr/bin/unshare")
+    host.shell("chmod 755 /usr/bin/unshare")
+    try:
+        applied = host.apply(DENY, after=600)
+        assert "what runs could not be compared with ufw's files: not here" in applied["notes"]
+        host.shell("iptables -I ufw-user-output -j ACCEPT")
+        assert "ufw-user-output of IPv4: changed" in host.confirm(applied)["msg"]
+        host.shell("iptables -D ufw-user-output 1")
+        assert not host.confirm(applied).get("failed")
+    finally:
+        host.shell("mv /usr/bin/was /usr/bin/unshare")
+
+
+def test_a_reload_of_the_same_and_a_rule_of_the_users_are_confirmed(host: Host) -> None:
+    applied = host.apply(DENY, after=600)
+    host.shell("ufw reload; ufw allow 4711/tcp")
+    assert not host.confirm(applied).get("failed")
+    host.shell("ufw delete allow 4711/tcp")
 
 
 def test_calls_live_on_and_the_way_back_reopens() -> None:

@@ -62,6 +62,10 @@ class Host(ModuleHost):
     def __post_init__(self) -> None:
         self.shell("printf 'nameserver 198.18.1.1\\nnameserver 2001:2::1:1\\n' > /etc/resolv.conf")
 
+    def read(self, path: str) -> str:
+        """Return a file's text, '' where there is none."""
+        return self.space.target(["cat", path]).stdout
+
     def start(self) -> None:
         """Start firewalld; what one that was killed left in the kernel goes before, as it goes with a reboot."""
         self.shell("! nft list table inet firewalld >/dev/null 2>&1 || nft delete table inet firewalld")

@@ -178,11 +178,111 @@ def test_a_way_back_that_is_stopped_before_it_began_leaves_nothing(
     assert list(Path(revert.folder).glob("*.revert-*")) == []
 
 
-def test_a_way_back_that_fails_keeps_what_it_needs(revert: _commit.Revert) -> None:
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return what C{logger} writes into."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/logger").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/journal\n')
+    (tmp_path / "bin/logger").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    return tmp_path / "journal"
+
+
+def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: _commit.Revert, tmp_path: Path, journal: Path) -> None:
+    """It says in the journal what hinders it, once for each hindrance, and leaves the lock between two attempts."""
     propose(revert, "aa")
-    revert.start("false", 0, "aa")
-    time.sleep(0.4)
+    why, tries = tmp_path / "why", tmp_path / "tries"
+    why.write_text("the disk is full\n")
+    revert.start(f"echo x >>{tries}; [ ! -e {why} ] || {{ cat {why} >&2; false; }}", 0, "aa")
+    assert until(lambda: tries.exists() and len(tries.read_text()) >= 4, 60)
+    assert until(lambda: revert.hindrance() == "the disk is full", 60)
     assert revert.pending()
+    with _commit.locked(revert.lock):
+        why.write_text("")
+        with pytest.raises(TimeoutError, match=r"more than 0 seconds; the way back .* hindered by: the disk is full$"):
+            _commit.locked(revert.lock, seconds=0).__enter__()
+    assert until(lambda: revert.hindrance() == "it ended with status 1", 60)
+    why.unlink()
+    assert until(lambda: os.listdir(revert.folder) == ["test.lock"], 60)
+    assert until(lambda: not (tmp_path / "etc").exists(), 60)
+    assert until(lambda: len(journal.read_text().splitlines()) == 3, 60)
+    first, second, last = journal.read_text().splitlines()
+    assert first.startswith("-t egress-allowlist -p daemon.warning -- test: nobody confirmed the last change")
+    assert first.endswith("tried again: the disk is full")
+    assert second.endswith("tried again: it ended with status 1")
+    assert last.startswith("-t egress-allowlist -p daemon.notice -- test: nobody confirmed the last change")
+
+
+@pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten", "removed"])
+def test_a_way_back_that_is_hindered_ends_with_a_decision(
+    revert: _commit.Revert, tmp_path: Path, journal: Path, decision: str
+) -> None:
+    propose(revert, "aa")
+    revert.start("echo no >&2; false", 0, "aa")
+    assert until(lambda: revert.hindrance() == "no", 60)
+    script = f"{revert.folder}/test.revert-aa"
+    process = _commit.read(script + ".pid").strip()
+    assert script in _commit.read_command(process)
+    with _commit.locked(revert.lock):
+        if decision == "confirmed":
+            os.rename(revert.candidate, tmp_path / "confirmed")
+        elif decision == "another change":
+            propose(revert, "bb")
+        elif decision == "forgotten":
+            revert.forget()
+        else:
+            os.unlink(revert.candidate)
+            _commit.remove(revert.rollback, script, script + ".pid", script + ".hindered", revert.lock, revert.folder)
+    assert until(lambda: not _commit.read_command(process), 90)
+    assert "daemon.notice" not in journal.read_text()
+    assert Path(revert.folder).exists() is (decision != "removed")
+
+
+def test_who_holds_the_lock_for_long_is_waited_for_and_named(
+    revert: _commit.Revert, tmp_path: Path, journal: Path
+) -> None:
+    propose(revert, "aa")
+    with _commit.locked(revert.lock):
+        revert.start(f"touch {tmp_path}/went-back", 0, "aa")
+        assert until(journal.exists, 60)
+        assert not (tmp_path / "went-back").exists()
+    assert f"another run holds {revert.lock}" in journal.read_text()
+    assert until((tmp_path / "went-back").exists, 60)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_the_script_is_understood_by_every_shell(
+    revert: _commit.Revert, tmp_path: Path, journal: Path, shell: str
+) -> None:
+    """Also without its folder, which a boot empties, and where its lock cannot be made."""
+    propose(revert, "aa")
+    revert.start(f"[ -e {tmp_path}/ready ] && touch {tmp_path}/went-back", 600, "aa")
+    script = f"{revert.folder}/test.revert-aa"
+    os.mkdir(revert.lock)
+    going = subprocess.Popen([shell, script, "aa"])
+    assert until(journal.exists, 60)
+    assert "test.lock" in journal.read_text()
+    os.rmdir(revert.lock)
+    assert until(lambda: "it ended with status 1" in journal.read_text(), 60)
+    (tmp_path / "ready").touch()
+    assert going.wait(90) == 0
+    assert (tmp_path / "went-back").exists()
+    assert os.listdir(revert.folder) == ["test.lock"]
+    revert.stop()
+
+
+def test_a_property_of_a_unit() -> None:
+    asked = []
+
+    def show(command: list[str]) -> tuple[int, str, str]:
+        asked.append(command)
+        return 0, "UnitFileState=\n", ""
+
+    assert _commit.unit_state(show, "x.timer", "UnitFileState") == ""
+    assert asked == [["systemctl", "show", "--property=UnitFileState", "x.timer"]]
+    for answer in ((1, "", "Failed to connect to bus"), (0, "", ""), (1, "ActiveState=active\n", "")):
+        with pytest.raises(OSError, match=r"Failed to connect to bus|no answer"):
+            _commit.unit_state(lambda command, answer=answer: answer, "x.timer", "ActiveState")
 
 
 def test_it_waits_for_a_run_that_holds_the_lock(revert: _commit.Revert, tmp_path: Path) -> None:

@@ -116,6 +116,13 @@ def test_the_management_port_is_found_in_the_ancestors() -> None:
     assert 22 in _host.management_ports()
 
 
+@pytest.mark.parametrize("states", ["", "active\n", "inactive\n" * 4])
+def test_a_systemd_that_does_not_answer_is_no_answer(tmp_path: Path, states: str) -> None:
+    write(tmp_path, "/run/systemd/system/x", "")
+    with pytest.raises(OSError, match="at work cannot be found out: systemctl: Failed to connect to bus"):
+        _host.other_managers("ufw", lambda command: (1, states, "Failed to connect to bus\n"), str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("path", "text", "found"),
     [

@@ -51,6 +51,12 @@ class Tool:
             self.breaks = False
             raise _tool.ToolError("broken")
 
+    def completed(self, native: dict[str, str] | None) -> dict[str, str] | None:
+        return native
+
+    def seen(self) -> dict[str, str]:
+        return {"live": _commit.read(str(self.folder / "live"))}
+
     def prepare(self, folder: str) -> str:
         return f"cd {self.home} && {{ {LIVE} 2>/dev/null >../live.new; mv ../live.new ../live; }}"
 
@@ -137,6 +143,91 @@ def test_a_wrong_token_confirms_nothing(folder: Path) -> None:
     applier(folder).confirmed(done["token"])
 
 
+CHANGES = {
+    "a file": lambda folder: (folder / "etc" / "rules").write_text("mine\n", "utf-8"),
+    "what runs": lambda folder: (folder / "live").write_text("mine\n", "utf-8"),
+    "back again": lambda folder: (Tool(folder).folder / "etc" / "sets").unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_changed_since_is_not_confirmed(folder: Path, change: str) -> None:
+    applier(folder).present(NEW, 0)
+    done = applier(folder).present({**NEW, "rules": "third\n"}, 600)
+    CHANGES[change](folder)
+    with pytest.raises(_tool.ToolError, match="what runs is not what was applied: ~ "):
+        applier(folder).confirmed(done["token"])
+    assert applier(folder).revert.pending()
+    applier(folder).present(OLD, 0)
+
+
+def test_a_tool_that_does_not_run_any_more_is_not_confirmed(folder: Path) -> None:
+    done = applier(folder).present(NEW, 600)
+    with pytest.raises(_tool.ToolError, match="tool does not run any more"):
+        applier(folder, up=False).confirmed(done["token"])
+    assert applier(folder).confirmed(done["token"]) == {"notes": ["a note"]}
+
+
+def until(true: Any) -> bool:
+    """Wait for something; say whether it came."""
+    deadline = time.monotonic() + 60
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(true())
+
+
+def test_a_probe_that_fails_changes_nothing(folder: Path) -> None:
+    """Whether the tool runs is not known: applied without a way back, the rules might be loaded all the same."""
+    unknown = applier(folder)
+
+    def fail() -> bool:
+        raise _tool.ToolError("the lock is held")
+
+    unknown.tool.running = fail
+    for after in (0, 600):
+        with pytest.raises(_tool.ToolError, match="the lock is held"):
+            unknown.present(NEW, after)
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+
+
+@pytest.mark.parametrize("after", [0, 600])
+def test_what_cannot_be_set_back_at_once_is_set_back_later(folder: Path, after: int) -> None:
+    broken = applier(folder)
+    (folder / "live.new").mkdir()  # nothing can be loaded then: neither the new rules nor the old ones
+
+    def load(files: dict[str, str | None]) -> None:
+        (folder / "live").write_text("half\n", "utf-8")
+        raise _tool.ToolError("no memory")
+
+    broken.tool.load = load
+    with pytest.raises(_tool.GoingBackError, match=r"no memory; .* at once: no memory; the host goes on trying"):
+        broken.present(NEW, after)
+    assert files(folder) == OLD
+    assert until(broken.revert.hindrance)
+    taking = applier(folder)
+    taking.tool.load = load
+    with pytest.raises(_tool.GoingBackError):  # a run that fails as well leaves the way back at work
+        taking.present({**NEW, "rules": "third\n"}, after)
+    (folder / "live.new").rmdir()
+    assert until(lambda: not (folder / "etc" / ".egress_allowlist.unconfirmed").exists())
+    assert (files(folder), live(folder)) == (OLD, whole(OLD))
+
+
+def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None:
+    done = applier(folder).present(NEW, 600)
+    made = applier(folder)
+    (folder / "live.new").mkdir()
+    subprocess.Popen(["setsid", "sh", f"{folder}/run/tool.revert-{done['token']}", done["token"]])
+    assert until(made.revert.hindrance)
+    with pytest.raises(_tool.GoingBackError, match=r"not confirmed in time, and the host goes back .* hindered by: "):
+        applier(folder).confirmed(done["token"])
+    (folder / "live.new").rmdir()
+    # If it came too late, the host has gone back by itself meanwhile.
+    notes = made.present(NEW, 0)["notes"]
+    assert notes == ["a note"] or "this run took over" in notes[-1]
+    assert (files(folder), live(folder), leftovers(folder)) == (NEW, whole(NEW), [])
+
+
 def test_nobody_confirms(folder: Path) -> None:
     done = applier(folder).present(NEW, 1)
     for _try in range(50):
@@ -154,6 +245,19 @@ def test_a_reboot_before_the_confirmation(folder: Path) -> None:
     boot(folder)
     assert (files(folder), live(folder)) == (OLD, whole(OLD))
     assert leftovers(folder) == []
+
+
+def test_a_reboot_while_the_way_back_is_hindered(folder: Path) -> None:
+    done = applier(folder).present(NEW, 600)
+    (folder / "live.new").mkdir()
+    subprocess.Popen(["setsid", "sh", f"{folder}/run/tool.revert-{done['token']}", done["token"]])
+    assert until(applier(folder).revert.hindrance)
+    assert live(folder) == whole(NEW)
+    (folder / "live.new").rmdir()
+    boot(folder)
+    assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
+    with pytest.raises(_tool.GoingBackError, match="went back to the rules before it"):
+        applier(folder).confirmed(done["token"])
 
 
 def test_a_reboot_that_did_not_know_of_us_is_made_up_for(folder: Path) -> None:

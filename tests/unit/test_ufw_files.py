@@ -218,9 +218,10 @@ def test_the_way_back_loads_what_we_load(tmp_path: Path, output: str, forward: s
     (tmp_path / "default").write_text(text, "utf-8")
     (tmp_path / "user.rules").write_text(FILE, "utf-8")
     (tmp_path / "user6.rules").write_text(FILE.replace("ufw-", "ufw6-"), "utf-8")
-    for tool in ("iptables", "iptables-restore", "ip6tables-restore"):
+    for tool in ("iptables", "ip6tables", "iptables-restore", "ip6tables-restore", "ipset"):
         catch = f'case "$*" in *-restore*|*-n) cat >{tmp_path}/{tool}.got;; esac\n'
-        (tmp_path / tool).write_text(f"#!/bin/sh\n{catch if 'restore' in tool else ''}exit 0\n", "utf-8")
+        lists = "echo '-N ufw-user-output'\n" if tool == "iptables" else ""
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{catch if 'restore' in tool else lists}exit 0\n", "utf-8")
         (tmp_path / tool).chmod(0o755)
     script = kernel.SCRIPT.replace("PATH=", f"PATH={tmp_path}:")
     script = script.replace("/etc/default/ufw", f"{tmp_path}/default").replace("/etc/ufw", str(tmp_path))

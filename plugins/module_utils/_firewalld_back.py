@@ -1,0 +1,56 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make firewalld follow its files, as the way back does it; nothing is left to do where firewalld was stopped.
+
+This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
+It ends with a message where firewalld runs and does not reload or answer, and where it is gone and has left its rules:
+then the way back is tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sys
+
+
+def main():
+    """Reload, or see that there is nothing to reload."""
+    silent = ""
+    try:
+        import dbus
+
+        runs = dbus.SystemBus(private=True).name_has_owner("org.fedoraproject.FirewallD1")
+    except Exception as error:
+        runs, silent = False, f" ({error})"
+    if runs:
+        from firewall.client import FirewallClient
+
+        client = FirewallClient()
+        # As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
+        client.fw.reload(timeout=900)
+        state = str(client.get_property("state"))
+        sys.exit(None if state == "RUNNING" else f"firewalld is {state.lower()} after the reload")
+    if alive():
+        sys.exit("firewalld runs and does not answer on D-Bus" + silent)
+    from nftables.nftables import Nftables
+
+    status, output, errors = Nftables().cmd("list tables")
+    if status or "table inet firewalld" in output.splitlines():
+        sys.exit(errors or "firewalld does not run, and its rules are still in force: start it" + silent)
+
+
+def alive():
+    """True where a process of firewalld's is there, not counting those in containers."""
+    own = os.readlink("/proc/self/ns/pid")
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        with contextlib.suppress(OSError), open(path) as handle:
+            if handle.read() == "firewalld\n" and os.readlink(os.path.dirname(path) + "/ns/pid") == own:
+                return True
+    return False
+
+
+if __name__ == "__main__":
+    main()
