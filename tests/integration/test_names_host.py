@@ -16,6 +16,7 @@ from tests.support.names_world import KEEPER, NamesWorld, NftHost, names_world
 from tests.support.namespaces import Namespace
 from tests.support.nft_host import HOST, native
 from tests.support.systems import system
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -119,7 +120,7 @@ def test_from_the_first_run_to_the_last(names: NamesWorld) -> None:
 
 def test_dns_is_not_touched_before_the_confirmation(names: NamesWorld) -> None:
     resolv = names.host.shell(f"cat {RESOLV}")
-    done = applied(names, after=60)
+    done = applied(names, after=600)
     assert done["armed"]
     assert names.host.shell(OURS).split() == [
         "/run/egress-allowlist",
@@ -138,7 +139,7 @@ def test_dns_is_not_touched_before_the_confirmation(names: NamesWorld) -> None:
 def test_a_change_that_goes_back_leaves_dns_alone(names: NamesWorld) -> None:
     resolv = names.host.shell(f"cat {RESOLV}")
     done = applied(names, after=1)
-    names.host.shell("for n in $(seq 100); do nft list tables | grep -q . || exit 0; sleep 0.1; done; exit 1")
+    assert until(lambda: names.host.shell("nft list tables") == "")
     refused = names.host.confirm(done)
     assert refused["failed"]
     assert names.host.shell(f"cat {RESOLV}") == resolv
@@ -239,7 +240,8 @@ LINK = f"mv {RESOLV} /run/{{0}}.conf; ln -s /run/{{0}}.conf {RESOLV}"
         ("sed -i s/CONFIG_DIR/CONFIG_OLD/ /etc/default/dnsmasq", {}, "dnsmasq does not read /etc/dnsmasq.d: add"),
         (
             'python3 -c \'import socket, time; s = socket.socket(type=2); s.bind(("0.0.0.0", 53)); '
-            "print(1, flush=True); time.sleep(99)' & echo $! > /run/stranger; sleep 1",
+            'open("/run/up", "w"); time.sleep(999)\' & echo $! > /run/stranger; '
+            "until [ -e /run/up ]; do sleep 0.1; done",
             {},
             "answers on port 53 of 0.0.0.0",
         ),
@@ -267,7 +269,7 @@ def test_refusals(names: NamesWorld, script: str, options: dict, message: str) -
         names.host.shell(
             "set +e; cp /run/default /etc/default/dnsmasq; kill $(cat /run/stranger 2>/dev/null) 2>/dev/null; true"
         )
-        names.host.shell("rm -f /run/stranger")
+        names.host.shell("rm -f /run/stranger /run/up")
 
 
 def test_systemd_resolved_may_ask_dnsmasq(names: NamesWorld) -> None:

@@ -66,7 +66,7 @@ def test_a_jump_opens_the_hole_and_no_more(ends: Ends, family: str) -> None:
     for address in ADDRESSES[family]:
         with ends.listen(address, 443), ends.listen(address, 444), ends.listen(address, 8010):
             assert ends.connects(address, 443) != "open"
-            applied = host.apply(into(family, jump=True), after=20)
+            applied = host.apply(into(family, jump=True), after=600)
             assert f"+ jump from chain output of table {family} filter" in applied["differences"]
             host.confirm(applied)
             assert ends.connects(address, 443) == "open"
@@ -129,7 +129,7 @@ def test_the_users_own_file_brings_ours_back(ends: Ends) -> None:
     host = ends.host
     host.write(MAIN, "#!/usr/sbin/nft -f\nflush ruleset\n" + users("inet"))
     host.shell(f"nft -f {MAIN}")
-    host.confirm(host.apply(into("inet", jump=True), after=20))
+    host.confirm(host.apply(into("inet", jump=True), after=600))
     rules = host.rules()
     assert rules.count("jump egress_allowlist") == 1
     host.shell(f"nft -f {MAIN}")

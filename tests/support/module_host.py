@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
 from tests.support.systems import module_environment
+from tests.support.waiting import PATIENCE, until
 
 _RUN = """
 import sys
@@ -22,6 +23,18 @@ from importlib import import_module
 from ansible.module_utils import basic
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 import_module("ansible_collections.egress.allowlist.plugins.modules." + sys.argv[1]).main()
+"""
+
+# Ends the wait of each way back, which is a child of the process whose number is kept beside its script.
+_ELAPSE = """
+for file in /run/egress-allowlist/{backend}.revert-*.pid; do
+    read -r waiting 2>/dev/null <"$file" || continue
+    for child in $(cat "/proc/$waiting/task/$waiting/children" 2>/dev/null); do
+        [ "$(cat "/proc/$child/comm")" = sleep ] || continue
+        tr '\\0' ' ' <"/proc/$child/cmdline" | cut -d ' ' -f 2
+        kill "$child"
+    done
+done
 """
 
 
@@ -79,6 +92,32 @@ class ModuleHost:
         """Confirm what an armed run applied."""
         return self.module(state="confirmed", token=applied["token"])
 
+    def waiting(self) -> list[str]:
+        """Return the numbers of the processes that wait to go back; at least one must be armed."""
+        found: list[str] = []
+
+        def began() -> bool:
+            found.extend(self.shell(f"cat /run/egress-allowlist/{self.name}.revert-*.pid 2>/dev/null || :").split())
+            return bool(found)
+
+        assert until(began), "no way back is armed"
+        return found
+
+    def running(self, *processes: str) -> list[str]:
+        """Return those of these processes that have not ended."""
+        return self.shell(f"for one in {' '.join(processes)}; do ! kill -0 $one 2>/dev/null || echo $one; done").split()
+
+    def elapse(self) -> list[str]:
+        """Let the time of the armed ways back be over at once; returns the seconds that each was to wait."""
+        waited: list[str] = []
+
+        def ended() -> bool:
+            waited.extend(self.shell(_ELAPSE.format(backend=self.name)).split())
+            return bool(waited)
+
+        assert until(ended), "no way back is armed"
+        return waited
+
     def shell(self, script: str) -> str:
         """Run a script on the host; returns what it prints."""
         done = self.space.target(["sh", "-ec", script])
@@ -86,7 +125,7 @@ class ModuleHost:
         return done.stdout
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> dict[str, Any]:
+def finish(process: subprocess.Popen[str], seconds: float = 5 * PATIENCE) -> dict[str, Any]:
     """Return what a started module says."""
     out, err = process.communicate(timeout=seconds)
     assert out.lstrip().startswith("{"), out + err

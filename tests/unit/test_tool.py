@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal, _tool
+
+from tests.support.waiting import until
 
 OLD = {"rules": "old\n", "rules6": "old six\n", "default": "accept\n"}
 NEW = {"rules": "new\n", "rules6": "new six\n", "default": "deny\n", "sets": "a set\n"}
@@ -129,12 +130,7 @@ def test_a_wrong_token_confirms_nothing(folder: Path) -> None:
 
 def test_nobody_confirms(folder: Path) -> None:
     done = applier(folder).present(NEW, 1)
-    for _try in range(50):
-        time.sleep(0.1)
-        if not (folder / "etc" / ".egress_allowlist.unconfirmed").exists():
-            break
-    assert (files(folder), live(folder)) == (OLD, whole(OLD))
-    assert leftovers(folder) == []
+    assert until(lambda: (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), []))
     with pytest.raises(_tool.ToolError, match="not confirmed in time"):
         applier(folder).confirmed(done["token"])
 
