@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.firewalld_host import HOME, NEW, OLD, RUN, SUITES, Host, alone, native
 from tests.support.module_host import kill, row
-from tests.support.systems import LONG, longer
+from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -44,7 +44,7 @@ def host(started: Host) -> Host:
 @pytest.mark.parametrize("after", [0, 600])
 def test_killed_at_random_moments(host: Host, after: int) -> None:
     """Each time firewalld runs old or new rules whole, so it does at the next boot, and the next run heals."""
-    moments = random.Random(after)
+    moments = random.Random(f"{SOAK}{after}")
     states, boots, seconds = [], [], 0.0
     for objects in (FIRST, SECOND):
         began = time.monotonic()

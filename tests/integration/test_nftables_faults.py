@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.module_host import finish, kill, row
 from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -54,7 +54,7 @@ def boots(host: Host) -> str:
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time the kernel has old or new rules whole, so has the next boot, and the next run heals."""
     count = -(-KILLS // (2 * len(TURNS)))
-    moments = random.Random(f"{turn} {after}")
+    moments = random.Random(f"{SOAK}{turn} {after}")
     states, boot_states, seconds = [], [], 0.0
     for ruleset in TURNS[turn]:
         began = time.monotonic()

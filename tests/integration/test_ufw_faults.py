@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import finish, kill, row
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK
 from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
 from tests.support.waiting import until
 
@@ -48,7 +48,7 @@ def families(kernel: list[str]) -> list[list[str]]:
 @pytest.mark.parametrize("after", [0, 600])
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time a boot brings the old rules or the new ones whole, or the next run heals."""
-    moments = random.Random(f"ufw {turn} {after}")
+    moments = random.Random(f"{SOAK}ufw {turn} {after}")
     states, texts, members, seconds = [], [], [], 0.0
     for rules in TURNS[turn]:
         began = time.monotonic()
