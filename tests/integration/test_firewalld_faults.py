@@ -41,7 +41,7 @@ def host(started: Host) -> Host:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, after: int) -> None:
     """Each time firewalld runs old or new rules whole, so it does at the next boot, and the next run heals."""
     moments = random.Random(f"{SOAK}{after}")
@@ -87,7 +87,7 @@ def settle(host: Host) -> None:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("full", [HOME, RUN])
+@pytest.mark.parametrize("full", longer([HOME], [RUN]))
 def test_a_full_disk(host: Host, full: str) -> None:
     host.apply(FIRST)
     host.shell(
@@ -148,7 +148,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("message", REFUSALS)
+@pytest.mark.parametrize("message", longer([*REFUSALS][-1:], [*REFUSALS][:-1]))
 def test_firewalld_refuses(host: Host, message: str) -> None:
     host.apply(FIRST)
     before = host.rules(), host.files()

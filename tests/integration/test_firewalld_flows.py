@@ -19,7 +19,7 @@ from tests.support.ends import HOST, PEER, connect, connects, datagram, link, li
 from tests.support.firewalld_host import SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
-from tests.support.systems import longer, system
+from tests.support.systems import LONG, longer, system
 from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -77,6 +77,7 @@ def test_flows_live_on(ends: tuple[Host, Namespace]) -> None:
         opened.close()
 
 
+@pytest.mark.sized
 def test_new_connections_wait_for_the_reload_and_no_longer(ends: tuple[Host, Namespace]) -> None:
     """firewalld lets no new connection through while it loads; nothing that is stopped gets through either."""
     host, peer = ends
@@ -106,7 +107,7 @@ def test_new_connections_wait_for_the_reload_and_no_longer(ends: tuple[Host, Nam
         thread = threading.Thread(target=send)
         thread.start()
         time.sleep(0.3)
-        for number in range(3):
+        for number in range(3 if LONG else 1):
             host.apply(native(LISTED, row(f"198.51.100.{number}"), policy="deny"))
         time.sleep(0.3)
         done.set()

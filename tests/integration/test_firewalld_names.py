@@ -109,6 +109,7 @@ def test_somebody_reloads_firewalld(names: NamesWorld, learned: list[str]) -> No
     assert names.opens(444, *learned) == [False, False]
 
 
+@pytest.mark.long
 def test_filling_again_asks_no_name_server(names: NamesWorld) -> None:
     """So that a way back need not wait for one, and what it would say is not taken for an answer."""
     names.zone.put("api.kudo.com", "104.4.4.4", ttl=0)
@@ -131,6 +132,7 @@ def test_a_change_keeps_what_was_learned_and_drops_what_is_not_wanted(names: Nam
     assert names.opens(80, "104.8.8.8") == [False]
 
 
+@pytest.mark.long
 def test_a_call_lives_through_changes(names: NamesWorld) -> None:
     names.learn(*ROWS)
     names.zone.put("call.zoom.us", "52.84.0.9")
@@ -154,6 +156,7 @@ def test_the_way_back_opens_names_again(names: NamesWorld, learned: list[str]) -
     assert names.learn(*ROWS)["changed"] is False
 
 
+@pytest.mark.long
 def test_somebody_changes_a_set_of_names(names: NamesWorld, learned: list[str]) -> None:
     names.host.shell("nft add element inet firewalld egress-n-zoom-us-4 '{ 104.6.6.6 }'")
     assert names.opens(443, "104.6.6.6") == [True]
@@ -201,6 +204,7 @@ def shown(options: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in options.items())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"policy": "audit"}, {"policy": "unmanaged"}], ids=shown)
 def test_other_policies_stop_nothing(names: NamesWorld, options: dict[str, Any]) -> None:
     names.learn(*ROWS, **options)

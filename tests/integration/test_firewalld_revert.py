@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.firewalld_host import CANDIDATE, HOME, NEW, OLD, RUN, SUITES, Host, alone, native
-from tests.support.systems import longer
+from tests.support.systems import LONG, longer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -81,6 +81,7 @@ def test_a_reboot_takes_back_what_is_not_confirmed(host: Host) -> None:
     assert host.apply(BEFORE)["changed"] is False
 
 
+@pytest.mark.long
 def test_a_second_change_over_one_that_waits(host: Host) -> None:
     rules, files = host.rules(), host.files()
     first = host.apply(AFTER, after=600)
@@ -91,6 +92,7 @@ def test_a_second_change_over_one_that_waits(host: Host) -> None:
     assert host.confirm(second)["failed"]
 
 
+@pytest.mark.long
 def test_firewalld_was_killed_while_the_change_waited(host: Host) -> None:
     assert host.daemon
     files, rules = host.files(), host.rules()
@@ -102,13 +104,14 @@ def test_firewalld_was_killed_while_the_change_waited(host: Host) -> None:
     assert host.rules() == rules
 
 
+@pytest.mark.sized
 def test_a_reload_that_fails_leaves_the_old_rules(host: Host) -> None:
     rules, files = host.rules(), host.files()
     # Overlapping prefixes: firewall-offline-cmd accepts them, the kernel does not.
     bad = {**AFTER, "files": dict(AFTER["files"])}
     name = "ipsets/egress-acme-calls-4.xml"
     bad["files"][name] = bad["files"][name].replace("</ipset>", "  <entry>203.0.113.64/26</entry>\n</ipset>")
-    for after in (0, 30):
+    for after in (0, 600) if LONG else (600,):
         failed = host.module(objects=bad, revert_after=after)
         assert "firewalld cannot load its configuration" in failed["msg"]
         assert "conflicting intervals" in failed["msg"]

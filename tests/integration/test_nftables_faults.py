@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.module_host import finish, kill, row
 from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
-from tests.support.systems import LONG, SOAK
+from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -50,7 +50,7 @@ def boots(host: Host) -> str:
 
 @pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time the kernel has old or new rules whole, so has the next boot, and the next run heals."""
     count = -(-KILLS // (2 * len(TURNS)))
@@ -206,13 +206,14 @@ def test_nft_refuses(host: Host, message: str, after: int) -> None:
     assert host.apply(native(*NEW, policy="deny"))["changed"]
 
 
+@pytest.mark.sized
 def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
     old, new = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY, policy="deny")
     states = set()
     for ruleset in (old, new):
         host.apply(ruleset)
         states.add(host.rules())
-    for _round in range(4):
+    for _round in range(4 if LONG else 1):
         runs = [host.begin(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
         for run in runs:
             done = finish(run)

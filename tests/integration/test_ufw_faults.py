@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import finish, kill, row
-from tests.support.systems import LONG, SOAK
+from tests.support.systems import LONG, SOAK, longer
 from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
 from tests.support.waiting import until
 
@@ -45,7 +45,7 @@ def families(kernel: list[str]) -> list[list[str]]:
 
 @pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time a boot brings the old rules or the new ones whole, or the next run heals."""
     moments = random.Random(f"{SOAK}ufw {turn} {after}")
@@ -145,7 +145,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("message", REFUSALS)
-@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("after", longer([30], [0]))
 def test_iptables_refuses(host: Host, message: str, after: int) -> None:
     host.apply(native(*OLD))
     before = host.kernel(), host.files()
