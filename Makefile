@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format lint sanity unit integration molecule test test-long test-all test-busy soak soak-slice benchmarks clean
+.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all test-busy soak soak-slice \
+	release-check benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -20,6 +21,9 @@ demo: setup ## KUDO's allowlist with policy deny in a throw-away network namespa
 format: setup-dev ## lay out the Python code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+readmes: setup-dev ## write the README of each role from its argument spec
+	.venv/bin/python scripts/role_readmes.py
 
 lint: setup-dev ## ruff, mypy, yamllint, ansible-lint (profile production)
 	@scripts/lint.sh
@@ -55,6 +59,9 @@ soak: setup-dev ## the tests that choose at random, with new choices: MINUTES=60
 
 soak-slice: setup-dev ## a small block of each kind of soak with a new seed, 3 minutes at most
 	@scripts/with_root.sh .venv/bin/python scripts/soak.py --slice
+
+release-check: setup-dev ## build the tarball, install and use it, run galaxy-importer, list what its publisher must fill in
+	@scripts/release_check.sh
 
 benchmarks: setup-dev ## measure against iprange, netaddr, an empty play, loops over single rules, and no firewall
 	@.venv/bin/python -c 'import matplotlib' 2>/dev/null || \

@@ -60,3 +60,12 @@ pythons() {
         done
     done
 }
+
+# copy_project FOLDER: make the folder, with a copy of what git knows or would add.
+copy_project() {
+    local file
+    mkdir -p "$1"
+    git ls-files --cached --others --exclude-standard -z | while IFS= read -rd '' file; do
+        [ ! -e "$file" ] || printf '%s\0' "$file"
+    done | tar --null --files-from=- --create | tar --extract --directory "$1"
+}

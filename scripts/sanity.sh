@@ -15,10 +15,7 @@ failed=0
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
 tree="$copy/ansible_collections/egress/allowlist"
-mkdir -p "$tree"
-git ls-files --cached --others --exclude-standard -z | while IFS= read -rd '' file; do
-    [ ! -e "$file" ] || printf '%s\0' "$file"
-done | tar --null --files-from=- --create | tar --extract --directory "$tree"
+copy_project "$tree"
 
 # ansible-test fetches the bootstrap script of one pip from a host of its own on its first run. The same pip from
 # the package index serves as well, also where only that index is within reach.

@@ -18,6 +18,11 @@ description:
     if just one has valid ports it is taken. C(10,000) is one port (000 is none), C(443,444) are two (443444 is
     none). C(8,443) may be ports 8 and 443 or port 8443, which is an error; C(8443) and C(8, 443) say what is
     meant.
+  - Behind a slash, an ampersand or C(and), a number with fewer digits may be shorthand. C(5060/61) may be ports 5060
+    and 61 or 5060 and 5061, which is an error where the completed port is 1 to 20 above the one before. C(443/5349)
+    and C(5349/443) are lists.
+  - Lines that all begin with the same bullet are a list. A dash at a line break, which may be a bullet or belong to a
+    range, is an error, and so are lines that begin with their number and a colon with a space behind it.
   - Port 0, ports above 65535, leading zeros, an inverted range and an empty cell are errors.
 options:
   _input:

@@ -15,11 +15,17 @@ description:
   - Accepts prefixes, addresses, ranges C(a - b) with any dash and any spacing, names, names with a leading
     C(*.), and URLs of a host alone (C(https://live.example.com/)), IPv4 and IPv6, separated by commas,
     semicolons, spaces or newlines.
+  - An address and a netmask or wildcard mask (C(80.81.128.0 255.255.240.0)), also with a slash, are one prefix. Lines
+    that all begin with the same bullet are a list.
   - A range that is not one prefix becomes the shortest list of prefixes that covers exactly its addresses.
   - Nothing is corrected. Host bits, octets such as 256 or 010, prefix lengths such as 33, an inverted range, a
     range of two families, an empty cell, a separator without an item, brackets, control characters, zones, IPv4
     addresses written as IPv6, a URL with port, path, query or user, and a name that no host can bear are errors
     that say what to write.
+  - What has two readings is an error that says how to write each. These are a name that a space or a line break may
+    have broken (C(media.eu-west-2. example.com)), a dash at a line break, a netmask behind several addresses,
+    C(192.0.2.x), and two names with a hyphen between them.
+  - Addresses in 0.0.0.0/8 and from 240.0.0.0 up are errors, but for prefixes shorter than /4.
 options:
   _input:
     description: A cell, or a list of cells. An empty cell is an error, an empty list is not.
@@ -43,6 +49,7 @@ EXAMPLES = r"""
 - name: A list of addresses and names, IPv6 in upper case, a URL
   ansible.builtin.assert:
     that:
+      - "'80.81.128.0 255.255.240.0' | egress.allowlist.expand_ranges == ['80.81.128.0/20']"
       - "'3.97.31.75 15.223.60.24' | egress.allowlist.expand_ranges == ['3.97.31.75/32', '15.223.60.24/32']"
       - "'2407:30C0::/32; *.Example.com' | egress.allowlist.expand_ranges == ['2407:30c0::/32', '*.example.com']"
       - "'https://live.kudoway.com' | egress.allowlist.expand_ranges == ['live.kudoway.com']"

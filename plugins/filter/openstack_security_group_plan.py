@@ -19,13 +19,14 @@ extends_documentation_fragment:
 options:
   address_groups:
     description:
-      - Whether prefixes are kept in address groups, so that a service costs one rule however long the list, or each
-        prefix in a rule of its own.
-      - With C(auto) the plan has both forms as far as they fit, and the module takes address groups where the cloud
-        has them.
+      - V(never) keeps each prefix in a rule of its own. V(always) keeps prefixes in address groups, so that a service
+        costs one rule however long the list.
+      - Choose V(always) only where Neutron's drivers obey address groups. Iptables and hybrid Open vSwitch do from
+        21.2.1, 22.2.0, 23.2.0 and 24.0.0, OVN from 24.2.0, 25.2.0 and 26.0.0. Older ones open such a rule to every
+        destination, and Neutron's API tells a project neither the driver nor its version.
     type: str
-    choices: [auto, always, never]
-    default: auto
+    choices: [never, always]
+    default: never
   rules:
     description: How many rules the project's quota leaves to this group, C(-1) for any number.
     type: int
@@ -51,7 +52,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Two prefixes, one address group, one rule
+- name: Two prefixes, two rules
   vars:
     rows:
       - {vendor: acme, service: media, destination: 192.0.2.0/28, protocol: UDP, ports: "3478"}
@@ -60,15 +61,14 @@ EXAMPLES = r"""
     plan: "{{ allowlist | egress.allowlist.openstack_security_group_plan }}"
   ansible.builtin.assert:
     that:
-      - plan.units[0].need == 1
-      - plan.forms.rules.units[0].need == 2
+      - plan.units[0].need == 2
       - >-
-        plan.forms.groups.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
+        plan.parts[0].prefixes == {'192.0.2.0/28': ['acme: media'], '198.51.100.0/24': ['acme: media']}
 """
 
 RETURN = r"""
 _value:
-  description: The plan, with C(policy), C(forms), C(widened), C(units) and C(notes).
+  description: The plan, with C(policy), C(form), C(parts), C(widened), C(units) and C(notes).
   type: dict
 """
 

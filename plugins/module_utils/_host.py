@@ -1,11 +1,10 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only the host knows: its name servers, its clocks, and how it is managed and booted."""
+"""What only the host knows: its name servers, its clocks, and how it is managed."""
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import os
 import re
@@ -45,9 +44,6 @@ NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
-# What the main file starts with where we made it, and what tells a file whose last line had no end.
-_MADE, _OPEN = "#!/usr/sbin/nft -f\n# made by egress.allowlist\n", "; the line above ended the file"
-_INCLUDE = re.compile(r"""^\s*include\s+["']([^"']+)["']""", re.MULTILINE)
 
 
 def name_servers():
@@ -108,44 +104,12 @@ def other_managers(own, run, root="/"):
         found.append("ufw")
     if own != "firewalld" and "firewalld\n" in _read([os.path.join(root, "proc/[0-9]*/comm")]):
         found.append("firewalld")
-    if os.path.exists(os.path.join(boot_paths(root)[1], "egress_allowlist.nft")):
+    if os.path.exists(os.path.join(root, "etc/egress-allowlist/nftables.nft")):
         found.append("the role egress.allowlist.nftables")
     if os.path.isdir(os.path.join(root, "run/systemd/system")):
         states = run(["systemctl", "is-active", *_MANAGERS])[1].split()
         found += [unit for number, unit in enumerate(_MANAGERS) if states[number : number + 1] == ["active"]]
     return found
-
-
-def boot_paths(root="/"):
-    """Return C{(main file, folder)} from which the distribution's nftables.service loads rules at boot."""
-    family = os.path.join(root, "etc/sysconfig/nftables.conf")
-    release = "\n".join(_read([os.path.join(root, "etc/os-release")]))
-    if os.path.exists(family) or re.search(r"^ID(_LIKE)?=.*\b(rhel|fedora|centos)\b", release, re.MULTILINE):
-        return family, os.path.join(root, "etc/nftables")
-    return os.path.join(root, "etc/nftables.conf"), os.path.join(root, "etc/nftables.d")
-
-
-def with_include(text, path):
-    """Return the main file's text (None where there is none) so that it loads C{path}, also while that is missing.
-
-    A pattern is included instead of the name: nft admits a pattern that matches nothing.
-    """
-    if text is None:
-        return _MADE + _include_line(path)
-    if any(fnmatch.fnmatch(path, pattern) for pattern in _INCLUDE.findall(text)):
-        return text
-    return text + _include_line(path) if text.endswith("\n") or not text else f"{text}\n{_include_line(path, _OPEN)}"
-
-
-def without_include(text, path):
-    """Return the main file's text without what C{with_include} added, None where that made the file."""
-    if text is None or text == _MADE + _include_line(path):
-        return None
-    return text.replace("\n" + _include_line(path, _OPEN), "").replace(_include_line(path), "")
-
-
-def _include_line(path, remark=""):
-    return f'include "{path}*" # egress.allowlist{remark}\n'
 
 
 def _addresses(candidates):

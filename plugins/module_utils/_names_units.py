@@ -9,7 +9,8 @@ _FOLDER = "/etc/systemd/system"
 _UNIT = """# made by egress.allowlist
 [Unit]
 Description=Keep the addresses behind names open (egress.allowlist, {backend})
-After=network-online.target nss-lookup.target nftables.service firewalld.service ufw.service dnsmasq.service
+After=network-online.target nss-lookup.target dnsmasq.service
+After=egress-allowlist-nftables.service firewalld.service ufw.service
 
 [Service]
 Type=oneshot

@@ -205,11 +205,15 @@ def _since(nft, rollback, place, command):
 
 
 def boot(place, wanted):
-    """Return the file that loads the wanted rules at boot, and again when somebody loads it by hand."""
+    """Return the file that loads the wanted rules at boot, and again when somebody loads it by hand.
+
+    A table of the user's is not made by it; where theirs is missing, the loader fails (C{# into:} tells it the place).
+    """
     if not place.owned:
         return f"table {place}\ndelete table {place}\n{wanted}"
-    jump = f"add chain {place} {place.chain}\n{_jump(place, place.chain)}\n" if place.jump else ""
-    return f"add table {place}\n{_cleared(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
+    jump = _jump(place, place.chain) + "\n" if place.jump else ""
+    into = f"# into: {place} {place.chain}".rstrip()
+    return f"{into}\n{_cleared(place, texts.blocks(wanted, place.owned))}{wanted}{jump}"
 
 
 def _jump(place, chain):

@@ -14,14 +14,13 @@ import os
 import re
 import secrets
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host, _nft
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _nft, _nft_boot
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._names import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._nft_settings import complete
 
 _FOLDER = "/run/egress-allowlist"
-_FILE = "egress_allowlist.nft"
-_SERVICE = "nftables.service"
-_HOW = ("# loaded: ", "# token: ", "# service: ")  # lines of a boot file about how it came there
+_HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came there
 
 
 class Applier:
@@ -29,10 +28,9 @@ class Applier:
 
     def __init__(self, nft, run, check_mode):
         self.nft, self._run, self.check_mode = nft, run, check_mode
-        self.main_file, folder = _host.boot_paths()
-        self.boot_file = os.path.join(folder, _FILE)
-        # Matched by no pattern that a main file includes: neither *.nft nor *.
-        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{_FILE}.unconfirmed"), run)
+        self.boot, self.boot_file = _nft_boot.Boot(nft.path, run), _nft_boot.FILE
+        folder, name = os.path.split(self.boot_file)
+        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{name}.unconfirmed"), run)
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
@@ -50,10 +48,10 @@ class Applier:
             if place.jump and not stays:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
-            differences += self._main_differences()
+            differences += self.boot.differences()
             same = _body(_commit.read(self.boot_file)) == _nft.boot(place, wanted)
             if same and not differences and not self.revert.pending():
-                return {"notes": notes + self._boot_notes()}
+                return {"notes": notes + self.boot.notes(place)}
             # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
             replaced = [*elsewhere, place] if _asleep(place, listing) else elsewhere
             held = self._held(place, wanted, live, all_of_them=place in replaced)
@@ -65,28 +63,34 @@ class Applier:
             if not self.check_mode:
                 token = self._load([*elsewhere, place], wanted, text, revert_after)
                 result.update(armed=revert_after > 0, token=token)
-            result["notes"] = notes + self._boot_notes(changing=True)
+            # What an armed change brings at boot is said when it is confirmed.
+            if not result.get("armed"):
+                result["notes"] = notes + self.boot.notes(place, applied=not self.check_mode)
             return result
 
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked():
-            if not (self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token):
-                if _token(_commit.read(self.boot_file)) == token:
-                    return {"notes": self._boot_notes()}
+            waits = self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token
+            if not waits and _token(_commit.read(self.boot_file)) != token:
                 raise _nft.NftError(
                     "the change was not confirmed in time, and the host went back to the rules before it"
                 )
-            if not self.check_mode:
-                self._confirm()
-            return {"notes": self._boot_notes()}
+            saved = self._saved()
+            if waits:
+                self._check_applied(saved)
+                if not self.check_mode:
+                    try:
+                        self._confirm()
+                    except _nft.NftError as error:
+                        raise LateError(f"not confirmed: {error}; the host goes back by itself") from error
+            return {"notes": self.boot.notes(_place_of(saved))}
 
     def absent(self):
         """Remove all that is ours."""
         with self._locked():
-            files = [self.boot_file, self.revert.candidate]
             places = [_nft.Place()]
-            for path in files:
+            for path in (self.boot_file, self.revert.candidate):
                 former = _place_of(texts.headers(_commit.read(path)))
                 if former and former not in places:
                     places.append(former)
@@ -94,22 +98,14 @@ class Applier:
             for place in places:
                 removal, lines, remains = self._away(place)
                 text, differences, notes = text + removal, differences + lines, notes + remains
-            main = _commit.read(self.main_file, missing=None)
-            without = _host.without_include(main, self.boot_file)
-            differences += [f"- {path}" for path in files if os.path.exists(path)]
-            differences += [f"- include in {self.main_file}"] if without != main else []
+            there = self.boot.remains() + [self.revert.candidate] * os.path.exists(self.revert.candidate)
+            differences += [f"- {path}" for path in there]
             if text:
                 self.nft.load(text, check=True)
             if differences and not self.check_mode:
-                if without is None:
-                    _commit.remove(self.main_file)
-                elif without != main:
-                    _commit.write(self.main_file, without)
-                if texts.headers(_commit.read(self.boot_file))["service"].get("state") == "disabled":
-                    self._systemctl("disable")
                 self.nft.load(text)
                 _commit.remove(self.revert.candidate)
-                _commit.remove(self.boot_file, os.path.dirname(self.boot_file))
+                self.boot.remove()
                 self.revert.forget()
             if not self.check_mode:
                 _commit.remove(self.revert.lock, self.revert.folder)
@@ -125,7 +121,7 @@ class Applier:
             yield
             return
         with _commit.locked(self.revert.lock):
-            self.revert.sweep(self.main_file)
+            self.revert.sweep(*self.boot.paths)
             yield
 
     def _differences(self, place, wanted, listing, saved):
@@ -150,11 +146,6 @@ class Applier:
             if not (lines and name.startswith("map "))
         ]
         return lines
-
-    def _main_differences(self):
-        """Return in words what the file that is loaded at boot lacks."""
-        main = _commit.read(self.main_file, missing=None)
-        return [] if _host.with_include(main, self.boot_file) == main else [f"+ include in {self.main_file}"]
 
     def _held(self, place, wanted, live, all_of_them):
         """Return the live sets of learned addresses that must be made anew, with what they hold."""
@@ -250,30 +241,26 @@ class Applier:
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
-        before = texts.headers(_commit.read(self.boot_file))["service"] or {"state": self._systemctl("is-enabled")}
-        candidate = _commit.read(self.revert.candidate)
-        _commit.write(self.revert.candidate, candidate + texts.header("service", before))
-        main = _commit.read(self.main_file, missing=None)
-        including = _host.with_include(main, self.boot_file)
-        if including != main:
-            _commit.write(self.main_file, including)
+        self.boot.install()
         os.replace(self.revert.candidate, self.boot_file)
         _commit.sync_folder(os.path.dirname(self.boot_file))
         self.revert.forget()
-        self._systemctl("enable")
 
-    def _systemctl(self, verb):
-        """Run systemctl for the service that loads rules at boot, where systemd runs; returns what it prints."""
-        return self._run(["systemctl", verb, _SERVICE])[1].strip() if _commit.systemd_runs() else ""
-
-    def _boot_notes(self, changing=False):
-        """Say whether and how the rules come back after a reboot."""
-        if not _commit.systemd_runs():
-            return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {self.boot_file})"]
-        state = self._systemctl("is-enabled")
-        if state == "enabled" or changing:
-            return [f"{_SERVICE} loads the rules at boot, from {self.boot_file}"]
-        return ["nothing loads the rules at boot: {} is {}".format(_SERVICE, state or "not installed")]
+    def _check_applied(self, saved):
+        """Raise LateError where the rules that run are not those that were applied: what runs, nobody tested."""
+        place = _place_of(saved)
+        listing = self.nft.listing(place)
+        now, loaded = texts.digests(texts.blocks(listing, place.owned)), dict(saved["loaded"])
+        loaded.pop("nft", None)
+        jumps = [chain for chain, _handle in self.nft.jumps(place)] if listing else []
+        changed = sorted(name for name in set(now) | set(loaded) if now.get(name) != loaded.get(name))
+        changed += ["jump"] if place.jump and place.chain not in jumps else []
+        changed += ["table"] if _asleep(place, listing) else []
+        if changed:
+            raise LateError(
+                "not confirmed: since they were applied, somebody changed or reloaded the rules in table {} ({}); "
+                "the host goes back by itself".format(place, ", ".join(changed[:5]))
+            )
 
 
 def _body(text):

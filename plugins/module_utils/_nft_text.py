@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILIN
 _MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
 _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
-_HEADERS = ("settings", "place", "loaded", "service")
+_HEADERS = ("settings", "place", "loaded")
 # Where it prints them: in a ct timeout, a rule, an element of a set.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject| : |$)", re.MULTILINE)
 _HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)
@@ -104,7 +104,7 @@ def moved(live, wanted):
 
 
 def headers(text):
-    """Return what a file of ours carries in comments; C{service}: the state of nftables.service before us."""
+    """Return what a file of ours carries in comments."""
     found = {name: json.loads(value) for name, value in _HEADER.findall(text)}
     return {name: found.get(name, {}) for name in _HEADERS}
 

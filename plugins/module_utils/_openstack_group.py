@@ -13,13 +13,11 @@ import json
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _openstack_rules as rules
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical, over
+from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused, canonical
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_quota import GROUPS, RULES
 
 _BODY, _MOST = 100000, 500  # bytes and items of a request: some clouds take no more than 112 KiB, or a minute
 _POLICY = re.compile(re.escape(rules.MARK) + r": policy (\w+)")
-RULES, GROUPS = "security_group_rule", "security_group"
-QUOTAS = {RULES: "rules of the project's security groups", GROUPS: "security groups of the project"}
-_UNTOLD = (-1, 0)  # limit and use, where Neutron does not tell them
 
 
 class State:
@@ -157,40 +155,6 @@ class Todo:
         fresh = 2 if self.create and self.policy != "deny" else 0
         gone = sum(len(self.state.have[key]) for key in self.drop)
         return self.state.used({RULES: fresh + len(self.add) - gone, GROUPS: int(self.create)})
-
-    def steps(self):
-        """Return the changes of rules in their order; raises Refused where the quota has no room for them."""
-        fresh = 2 if self.create else 0  # Neutron's own rules, which it gives to a new group
-        kept = 0 if self.policy == "deny" else fresh  # no port has the new group yet: they may go before all else
-        gone = sum(len(self.state.have[key]) for key in self.drop)
-        self._fits(GROUPS, int(self.create), 0)
-        self._fits(RULES, max(len(self.add) + kept, fresh), gone)
-        limit, used = self.state.quotas.get(RULES, _UNTOLD)
-        room = None if limit < 0 else max(limit - used - kept, 0)
-        groups = self.state.prefixes()
-        for name, (_text, prefixes) in self.wanted.groups.items():
-            groups[name] = prefixes | groups.get(name, set())
-        steps = rules.order(self.add, self.drop, room, groups)
-        if steps is None:
-            problem = over(QUOTAS[RULES], len(self.add), room, self._ways(RULES, limit + len(self.add) - room))
-            raise Refused(f"{problem}. {gone:,} old rules have to stand until the new ones do: nothing is shut between")
-        return steps
-
-    def _fits(self, resource, more, less):
-        """Raise Refused where the quota has no room for C{more} once C{less} are gone."""
-        limit, used = self.state.quotas.get(resource, _UNTOLD)
-        free = max(limit - used + less, 0)
-        if limit >= 0 and more > free:
-            raise Refused(over(QUOTAS[resource], more, free, self._ways(resource, used - less + more)))
-
-    def _ways(self, resource, number):
-        option = "secgroup-rules" if resource == RULES else "secgroups"
-        ways = [f"raise the quota: openstack quota set --{option} {number} PROJECT"]
-        if resource == RULES:
-            if not self.wanted.groups:
-                ways.append("address groups, where the cloud has them: each service costs one rule then")
-            ways.append("set openstack_security_group_rules to what is free, so that the plan says what would fit")
-        return ways
 
     def write(self, neutron, steps):
         """Make the requests, what opens before what shuts."""

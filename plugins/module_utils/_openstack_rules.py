@@ -116,8 +116,30 @@ def order(add, drop, room, groups):
     add, drop = list(add), list(drop)
     if room is None or len(add) <= room:
         return [step for step in (("add", add), ("drop", drop)) if step[1]]
+    return _alternate(add, drop, room, _waits(add, drop, groups))
+
+
+def least(add, drop, room, groups):
+    """Return the least room that bisection finds in which C{order} has a way. C{room}: one that is too small."""
+    add, drop = list(add), list(drop)
+    waits, enough = _waits(add, drop, groups), len(add)
+    while room + 1 < enough:
+        tried = (room + enough) // 2
+        if _alternate(add, drop, tried, waits) is None:
+            room = tried
+        else:
+            enough = tried
+    return enough
+
+
+def _waits(add, drop, groups):
+    """Return for each old rule the new ones that have to stand before it goes."""
     spans = {key: _spans(key, groups) for key in [*add, *drop]}
-    waits = {key: {other for other in add if _meet(key, other, spans)} for key in drop}
+    return {key: {other for other in add if _meet(key, other, spans)} for key in drop}
+
+
+def _alternate(add, drop, room, waits):
+    """Return steps that never take more than C{room}, as C{order} does."""
     steps = []
     while True:
         gone = [key for key in drop if not waits[key]]

@@ -13,14 +13,13 @@ from ansible_collections.egress.allowlist.plugins.module_utils._cloud import (
     unit,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._openstack import ApiError, Conflict
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.module_utils._openstack_group import (
-    GROUPS,
-    QUOTAS,
-    RULES,
     State,
     Todo,
     users,
 )
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_quota import GROUPS, QUOTAS, RULES, steps
 from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules import (
     Wanted,
     default_key,
@@ -30,7 +29,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules 
 )
 
 _SHOWN = 5  # rules or ports of others that a message lists
-_NO_GROUPS = "this cloud has no address groups (extension address-group)"
+_ADDRESS_GROUPS = ("address-group", "security-groups-remote-address-group")  # extensions
 
 
 class Run:
@@ -48,17 +47,14 @@ class Run:
 
     def present(self, plan):
         """Make the cloud have what the plan says. Raises Refused where that cannot be done, or ApiError."""
-        forms = plan.get("forms")
-        if not isinstance(forms, dict) or not forms:
+        form = plan.get("form")
+        if form not in ("rules", "groups"):
             raise Refused("plan is not what the filter egress.allowlist.openstack_security_group_plan returns")
-        grouped = "groups" in forms and "address-group" in self._known
-        if not grouped and "rules" not in forms:
-            raise Refused(f"{_NO_GROUPS}: set address_groups to auto or never")
-        form = forms["groups" if grouped else "rules"]
-        if form["refused"]:
-            raise Refused(f"{_NO_GROUPS}: {form['refused']}")
-        self._own.update(form="groups" if grouped else "rules", widened=form["widened"])
-        self._wanted = Wanted(self._name, form["parts"], grouped)
+        missing = [extension for extension in _ADDRESS_GROUPS if extension not in self._known]
+        if form == "groups" and missing:
+            raise Refused(f"this cloud has no address groups (extension {missing[0]}): set address_groups to never")
+        self._own.update(form=form, widened=plan["widened"])
+        self._wanted = Wanted(self._name, plan["parts"], form == "groups")
         self._keep(plan["policy"], plan["notes"])
 
     def absent(self):
@@ -120,14 +116,14 @@ class Run:
             if not todo:
                 self._end(state, [*told, *self._beside(state, policy)], state.used())
                 return
-            steps = todo.steps()
+            changes = steps(todo)
             if self._check:
                 told += self._beside(state, policy)
                 self._end(None, told, todo.units(), todo.lines())
                 self._own["id"] = state.group["id"] if state.group else ""
                 return
             try:
-                todo.write(self._neutron, steps)
+                todo.write(self._neutron, changes)
             except Conflict as error:
                 last = error
         raise self._disturbed(last)
@@ -139,6 +135,8 @@ class Run:
     def _standing(self, state, policy):
         """Return notes on what else lets packets out of this group."""
         notes, wanted = [], self._wanted.rules
+        if wanted and not self._wanted.groups and any(key[4][0] == "group" for key in self._first.ours()):
+            notes.append(f"rules to address groups become a rule for each prefix. {OBEYED}")
         if policy != "deny" and wanted and (not state.group or state.policy == "deny" or state.defaults()):
             notes.append(restricts_nothing("the default rule of the security group"))
         others = [one for key in state.foreign() if key not in wanted for one in opened(key, state.prefixes())]

@@ -12,7 +12,9 @@ short_description: Keep an egress allowlist in a security group of OpenStack
 version_added: "0.1.0"
 description:
   - Makes one security group have what the result of P(egress.allowlist.openstack_security_group_plan#filter) says, with
-    address groups where the cloud has them, else with a rule for each prefix.
+    a rule for each prefix, or with address groups where the plan was made with O(plan) C(address_groups=always).
+  - A group that stands in the other form, with ports in it or not, is changed over without shutting anything. Where the
+    quota has no room for that, nothing is written.
   - Reads, compares, checks the quota with what is really there, and only then writes. What opens comes before what
     shuts, so that nothing that is wanted is ever shut in between.
   - Only what carries our mark is changed or removed, a description that begins with C(egress.allowlist). Ingress
@@ -96,11 +98,11 @@ id:
   type: str
   returned: always
 form:
-  description: Whether prefixes are in address groups (V(groups)) or in rules of their own (V(rules)).
+  description: Whether prefixes are in rules of their own (V(rules)) or in address groups (V(groups)).
   type: str
   returned: for O(state=present)
 widened:
-  description: What is open although nobody asked for it, as the plan says of the form that was taken.
+  description: What is open although nobody asked for it, as the plan says.
   type: list
   elements: str
   returned: always

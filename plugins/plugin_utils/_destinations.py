@@ -9,9 +9,11 @@ The reasons of errors follow the quoted destination: C{'192.0.2.0/33' is not a p
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from socket import AF_INET, inet_ntop
 
 from ._addresses import parse_address, parse_prefix
+from ._lists import QUAD
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str
@@ -19,17 +21,31 @@ Destination = tuple[int, int, int] | str
 # A host whose last label is a number is an address or nothing: no top-level domain is one.
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
+_QUAD = re.compile(QUAD, re.ASCII)
+# Labels, and parts of them between hyphens, that all stand for octets: 192, x, nnn, 1a, 1O.
+_OCTET = re.compile(r"[0-9][0-9a-z]*|x+|n+|y+|z+|[a-z]|\*", re.ASCII)
+# Second labels under which countries register names.
+_SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
+_GENERIC = frozenset(("com", "net", "org"))
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
+_SIZE_OF_4 = 1 << 28
 _NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
 
 
-def parse_destination(word: str) -> Destination:
+def parse_destination(word: str, *, broadcast: bool = False) -> Destination:
     """Return what a word stands for; a range has an en dash, or a hyphen without spaces.
 
-    Raises ValueError with a reason that follows the quoted word.
+    C{broadcast} admits 255.255.255.255. Raises ValueError with a reason that follows the quoted word.
     """
+    destination = _parse(word)
+    if not isinstance(destination, str):
+        _check_reached(*destination, broadcast)
+    return destination
+
+
+def _parse(word: str) -> Destination:
     if word[0] in "([{<\"'`" or word[-1] in ")]}>\"'`":
         raise ValueError("stands in brackets or quotes: write it without them")
     if "://" in word:
@@ -39,6 +55,24 @@ def parse_destination(word: str) -> Destination:
     if "-" in word and _ADDRESS_LETTERS.fullmatch(word) and not _has_name_end(word):
         return _parse_range(word.split("-"))
     return _parse_host(word)
+
+
+def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
+    """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
+    if version == 6:
+        if first == last and first >> 112 == 0xFFFF:
+            raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
+        return
+    size = last - first + 1
+    wide = size > _SIZE_OF_4 and not size & (size - 1) and not first & (size - 1)
+    if wide or (broadcast and first == last == 0xFFFFFFFF):
+        return
+    if first >> 24 == 0 or last >> 28 == 0xF:
+        where = "in 0.0.0.0/8" if first >> 24 == 0 else "from 240.0.0.0 up"
+        hint = "any address is 0.0.0.0/0"
+        if first == last and (length := _length(first)):
+            hint = f"a mask is written as the length of its prefix: '/{length}' behind the address"
+        raise ValueError(f"is not a destination: no host has an address {where}; {hint}")
 
 
 def _has_name_end(word: str) -> bool:
@@ -62,13 +96,37 @@ def _parse_host(word: str) -> Destination:
 def _parse_prefix(word: str) -> Destination:
     if "%" in word:
         raise ValueError("has a zone ('%...'), which means something on one machine only: write the address without it")
+    address, _slash, mask = word.partition("/")
     try:
+        if ":" not in address and _QUAD.fullmatch(mask):
+            word = f"{address}/{_mask_length(mask)}"
         version, first, last = parse_prefix(word)
     except ValueError as exc:
         kind = "a prefix" if "/" in word and not str(exc).startswith(("octet", "'")) else "an address"
         raise ValueError(f"is not {kind}: {exc}") from None
     _check_mapped(version, first)
     return version, first, last
+
+
+def _mask_length(mask: str) -> int:
+    """Return the prefix length, from 4, of a netmask (C{255.255.240.0}) or a wildcard mask (C{0.0.15.255})."""
+    bits = parse_address(mask)[1]
+    length = _length(bits)
+    if not bits:
+        raise ValueError("the mask 0.0.0.0 is /0 as a netmask and /32 as a wildcard mask: write the length")
+    if length is None:
+        raise ValueError(f"the mask {mask} is neither a netmask nor a wildcard mask: write the length of the prefix")
+    if length < 4:
+        raise ValueError(f"the mask {mask} is shorter than /4: write the length of the prefix if it is meant")
+    return length
+
+
+def _length(mask: int) -> int | None:
+    """Return the prefix length of a netmask or a wildcard mask; None if its ones are not in one row at an end."""
+    inverse = mask ^ 0xFFFFFFFF
+    if not inverse & (inverse + 1):
+        return 32 - inverse.bit_length()
+    return None if mask & (mask + 1) else 32 - mask.bit_length()
 
 
 def _parse_range(ends: list[str]) -> Destination:
@@ -81,7 +139,8 @@ def _parse_range(ends: list[str]) -> Destination:
         try:
             version, address = parse_address(end)
         except ValueError as exc:
-            raise ValueError(f"is not a range of whole addresses: {exc}") from None
+            names = "" if ":" in end or not end[-1].isalpha() else "; names have no ranges: write each by itself"
+            raise ValueError(f"is not a range of whole addresses: {exc}{names}") from None
         _check_mapped(version, address)
         parsed.append((version, address))
     (low_version, low), (high_version, high) = parsed
@@ -128,6 +187,7 @@ def parse_name(text: str) -> str:
         raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0, and in wide_because why it must be so")
     if not name.isascii():
         raise ValueError("is not a name: letters beyond ASCII are written in their xn-- form")
+    _check_octets(name.partition("/")[0])
     if "/" in name:
         raise ValueError("is not a name: a name has no path and no prefix length")
     if "_" in name:
@@ -149,4 +209,67 @@ def parse_name(text: str) -> str:
             raise ValueError(f"is not a name: the label '{label}' has {len(label)} characters, more than 63")
         if not _LABEL.fullmatch(label):
             raise ValueError(f"is not a name: the label '{label}' is not letters, digits and inner hyphens; {_NAMES}")
+    if labels[-1][0].isdigit():
+        raise ValueError(f"is not a name: its last label '{labels[-1]}' begins with a digit; {_NAMES}")
+    _check_hyphens(name)
     return name
+
+
+def _check_octets(name: str) -> None:
+    """Refuse what looks like an address with an octet left open or mistyped: C{192.0.2.x}, C{192.0.2.1O}."""
+    labels = name.removeprefix("*.").split(".")
+    parts = [part for label in labels for part in label.split("-")]
+    numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
+    # Single letters alone look like octets only where there are four: a.b is a name, a.b.c.d none.
+    octets = all(map(_OCTET.fullmatch, parts)) and (
+        len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts)
+    )
+    if len(labels) < 2 or not (numbers or octets):
+        return
+    ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
+    known = list(takewhile(str.isdigit, labels[:3]))
+    network, length = ".".join([*known, "0", "0", "0"][:4]), 8 * len(known)
+    if len(labels) == 4 and known and not any(map(str.isdigit, labels[len(known) :])) and _is_address(network):
+        ways = f"'{network}/{length}' for all of these addresses, or the one or the range that is meant"
+    raise ValueError(f"is not a name but looks like an address with a part left open or mistyped: write {ways}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(parse_address(text))
+    except ValueError:
+        return False
+
+
+def _check_hyphens(name: str) -> None:
+    """Refuse two hosts with a hyphen between them, a range or a list: C{sip1.example.com-sip4.example.com}.
+
+    Two names of one registrable domain are taken as two hosts: nobody registers a domain to have it repeat itself.
+    C{www.example.com-v2.edgekey.net} is one name. So are an address before a name, and a top-level domain with a
+    hyphen, which there is not.
+    """
+    for position in (index for index, character in enumerate(name) if character == "-"):
+        left, right = name[:position], name[position + 1 :]
+        if "." not in left.removeprefix("*."):
+            continue
+        if "." not in right:
+            first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
+            apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
+        else:
+            address = left.count(".") == 3 and all(map(_OCTET.fullmatch, left.replace("-", ".").split(".")))
+            apart = address or _registrable(left) == _registrable(right)
+        if apart:
+            two = f"'{left}, {right}' for the two, and " if "." in right else ""
+            raise ValueError(
+                "can be read in two ways, as one name or as two hosts with a hyphen between them: "
+                f"write {two}each host of a range by itself"
+            )
+
+
+def _registrable(name: str) -> list[str]:
+    """Return the last labels of a name: two, or three under an ending like C{co.uk}.
+
+    No list of public suffixes is needed to tell whether two names belong together.
+    """
+    labels = name.split(".")
+    return labels[-3 if len(labels[-1]) == 2 and labels[-2] in _SECOND else -2 :]

@@ -7,31 +7,37 @@ A comma directly between a number of one or two digits and three digits may be a
 (C{10,000}) or may separate two ports (C{22,443}); so may a single space. Every reading of the whole cell is tried.
 Exactly one with valid ports is taken: C{10,000} cannot be ports 10 and 000, C{443,444} cannot be port 443444.
 Two or more are an error that says how to write each. A comma with a space after it always separates.
+
+A shorter number behind a slash, an ampersand or C{and} may be shorthand for the port that it ends (C{5060/61}): where
+that is 1 to 20 above the one before, the cell has two readings too. C{443/5349} and C{5349/443} are lists.
 """
 
 from __future__ import annotations
 
 import re
 
+from ._cells import DASHES, clean, unbulleted
 from ._protocols import check_remark
 
-_DASHES = r"\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
 _TOKEN = re.compile(
     rf"""(?P<number>[0-9]+)
-    | (?P<range>\s*[{_DASHES}:]\s*)
+    | (?P<range>[ ]*[{DASHES}][ ]*|:|[ ]+:[ ]*)
     | (?P<between>\s*[,;/&]\s*(?:and\s+)?|\s+and\s+|\s+)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)$")
-# One of these alone between digits may group thousands: comma, space, no-break, thin and narrow no-break space.
-_THOUSANDS = frozenset(", \u00a0\u2009\u202f")
+_THOUSANDS = frozenset(", ")  # one of these alone between digits may group thousands
+_SHORTHAND = re.compile(r"\s*[/&]\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
+_FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _RANGE = "-"
 _LIST = ","
+_SHORT = "/"
 _EITHER = "?"
 _ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
 
-Reading = tuple[tuple[int, int], ...]
+# Port ranges, each with the index of its first digit group: C{((80, 80, 0), (6000, 60000, 1))}.
+Reading = tuple[tuple[int, int, int], ...]
 
 
 def expand_ports(cell: str | int | None) -> list[str]:
@@ -43,7 +49,7 @@ def expand_ports(cell: str | int | None) -> list[str]:
     where = f"ports {str(cell)!r}"
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
         raise ValueError(f"{where}: this is neither a number nor text: {_ACCEPTED}")
-    text = str(cell).strip()
+    text = clean(str(cell), f"{where}: the cell").strip()
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     if remark := _REMARK.search(text):
         check_remark(where, remark.group(1))
@@ -52,29 +58,80 @@ def expand_ports(cell: str | int | None) -> list[str]:
         raise ValueError(f"{where}: the cell is empty: {_ACCEPTED}")
     if text.lower() == "any":
         return ["1-65535"]
+    text = unbulleted(text, f"{where}: this")
+    _check_numbering(where, text)
     numbers, joints = _tokens(where, text)
     readings = _readings(numbers, joints)
     if not readings:
         raise ValueError(f"{where}: {_fault(numbers, joints)}")
-    if len(readings) > 1:
-        ways = " or ".join(f"'{', '.join(_texts(reading))}'" for reading in readings)
-        more = ", among others" if len(readings) > 2 else ""
-        raise ValueError(f"{where}: this can be read in more than one way: write {ways}{more}")
+    ways = [", ".join(_texts(reading)) for reading in readings]
+    more = ", among others" if len(readings) > 2 else ""
+    if len(readings) == 1 and (completed := _completed(readings[0], joints)):
+        ways += completed
+    if len(ways) > 1:
+        listed = " or ".join(f"'{way}'" for way in ways)
+        raise ValueError(f"{where}: this can be read in more than one way: write {listed}{more}")
     return _texts(readings[0])
 
 
 def _texts(reading: Reading) -> list[str]:
     """Return the ports of a reading as texts, each once."""
-    return list(dict.fromkeys(str(low) if low == high else f"{low}-{high}" for low, high in reading))
+    return list(dict.fromkeys(_text(low, high) for low, high, _start in reading))
+
+
+def _text(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _complete(port: int, end: int) -> int:
+    """Return the port whose last digits are C{end} and whose first are those of C{port}; 0 if C{end} is no shorter."""
+    digits = 10 ** len(str(end))
+    return port // digits * digits + end if port >= digits else 0
+
+
+def _completed(reading: Reading, joints: list[str]) -> list[str]:
+    """Return how to write a reading's shorthand in full, C{["5060-5061"]} for C{5060/61}; nothing if it has none."""
+    full: list[tuple[int, int]] = []
+    short = 0
+    for low, high, start in reading:
+        before = full[-1][1] if full else 0
+        farthest = min(before + _FARTHEST, 65535)
+        if start and joints[start - 1] == _SHORT and before < (port := _complete(before, low)) <= farthest:
+            short += 1
+            full.append((port, max(port, _complete(port, high) or high)))
+        else:
+            full.append((low, high))
+    if not short:
+        return []
+    listed = ", ".join(_text(low, high) for low, high in full)
+    if len(full) > 2 or any(low != high for low, high in full):
+        return [listed]
+    first, last = full[0][0], full[1][0]
+    return [f"{first}-{last}"] if last == first + 1 else [listed, f"{first}-{last}"]
+
+
+def _check_numbering(where: str, text: str) -> None:
+    """Raise ValueError if each line begins with its number, C{1 - 80}: the number may be a port or none."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and all(re.match(rf"{number}[^\d,;]+\d", line) for number, line in enumerate(lines, 1)):
+        raise ValueError(
+            f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
+            "or, where the numbers are ports, on one line with commas"
+        )
 
 
 def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
-    """Return the digit groups of a cell and what joins each to the next: C{_RANGE}, C{_LIST} or C{_EITHER}."""
+    """Return the digit groups of a cell and what joins each to the next: a range, a list, shorthand or either."""
     numbers: list[str] = []
     joints: list[str] = []
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
+        if token and token.group() == ":" and text[token.end() :].startswith((" ", "\n")):
+            raise ValueError(
+                f"{where}: this can be read in two ways: before a colon and a space stands a label, and '80:90' is a "
+                f"range: write the ports alone, or the range with a dash"
+            )
         if not token:
             raise ValueError(f"{where}: '{text[position:]}' is not understood: {_ACCEPTED}")
         if (token.lastgroup == "number") != (len(numbers) == len(joints)):
@@ -84,7 +141,8 @@ def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
         elif token.lastgroup == "range":
             joints.append(_RANGE)
         else:
-            joints.append(_EITHER if token.group() in _THOUSANDS else _LIST)
+            short = _SHORT if _SHORTHAND.fullmatch(token.group()) else _LIST
+            joints.append(_EITHER if token.group() in _THOUSANDS else short)
         position = token.end()
     if len(numbers) == len(joints):
         raise ValueError(f"{where}: a port is missing at the end: {_ACCEPTED}")
@@ -122,7 +180,7 @@ def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
             for high, end in ports(after):
                 if low <= high and (end == count or joints[end - 1] != _RANGE):
                     items.append((low, high, end))
-        following[start] = [((low, high), *rest) for low, high, after in items for rest in following[after]][:3]
+        following[start] = [((low, high, start), *rest) for low, high, after in items for rest in following[after]][:3]
     return following[0]
 
 
@@ -149,5 +207,8 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
                 break
             low, high = joined[index], joined[index + 1]
             if int(low) > int(high):
+                full = _complete(int(low), int(high))
+                if full > int(low):
+                    return f"{low} is larger than {high}: write '{low}-{full}' or '{low}, {high}'"
                 return f"{low} is larger than {high}: write the lower port first"
     return f"a range has two ends: {_ACCEPTED}"

@@ -58,6 +58,8 @@ def expand_protocols(cell: str | None) -> list[str]:
             position = version.end()
         if remark := _REMARK.match(text, position):
             check_remark(where, remark.group(1))
+            if transport == "tcp" and "dtls" in remark.group(1).lower():
+                raise ValueError(f"{where}: DTLS travels over UDP: write UDP for DTLS, {word.group()} without it")
             position = remark.end()
         between = _BETWEEN.match(text, position)
         if between and between.end() == len(text) and (between.group(1) or between.group(2)):

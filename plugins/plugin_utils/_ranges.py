@@ -12,13 +12,14 @@ that was read is the text that is returned, because C{inet_pton} admits an IPv4 
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable
 from socket import AF_INET, inet_pton
 
 from ._addresses import BITS, prefixes
+from ._cells import LONG_DASHES, clean, quoted, unbulleted
 from ._destinations import parse_destination
+from ._lists import check_neighbours, join_masks
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
 Found = dict[int | str, str]
@@ -28,19 +29,22 @@ _ACCEPTED = (
     "separated by comma, semicolon, space or newline"
 )
 # A dash that is not inside a word; ranges are then written with an en dash, whatever was printed.
-_DASH = re.compile(r"\s*[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]\s*|\s+-\s*|-\s+")
-_UNPLAIN = re.compile(r"[^\n -~]")
+_DASH = re.compile(rf" *[{LONG_DASHES}] *| +- *|- +")
+_LETTER = re.compile(r"[A-Za-z]")
+# 1.0.0.0 to 239.255.255.255: below and above nothing is a destination.
+_LOWEST, _HIGHEST = 1 << 24, (240 << 24) - 1
 _HOST_MASKS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
 # Set in the integer of an IPv6 prefix, above its two addresses, so that it equals no IPv4 one and sorts after them all.
 _IPV6 = 1 << 256
 
 
-def expand_ranges(value: str | list[str], *, collapse: bool = False) -> list[str]:
+def expand_ranges(value: str | list[str], *, collapse: bool = False, broadcast: bool = False) -> list[str]:
     """Return the prefixes (always with length) and names (lower case) of a cell or of a list of cells.
 
     A range that is not one prefix becomes the minimal list of prefixes. Without C{collapse} the printed order is
     kept, and what is printed twice is returned once. With it overlapping and adjacent prefixes are joined and the
-    result is sorted: IPv4, IPv6, names. An empty cell is an error, an empty list is not.
+    result is sorted: IPv4, IPv6, names. An empty cell is an error, an empty list is not. C{broadcast} admits
+    255.255.255.255.
     Raises ValueError that quotes the item and gives the reason.
     """
     cells = [value] if isinstance(value, str) else value
@@ -50,11 +54,11 @@ def expand_ranges(value: str | list[str], *, collapse: bool = False) -> list[str
         if not isinstance(cell, str):
             raise ValueError(f"destination {cell!r} is not text: {_ACCEPTED}")
     found: Found = {}
-    _find(found, cells)
+    _find(found, cells, broadcast)
     return _collapsed(found) if collapse else list(found.values())
 
 
-def _find(found: Found, cells: Iterable[str]) -> None:
+def _find(found: Found, cells: Iterable[str], broadcast: bool) -> None:
     """Add what cells stand for, in their order; a cell that is not just a plain IPv4 prefix is taken apart."""
     number = int.from_bytes
     for cell in cells:
@@ -65,20 +69,24 @@ def _find(found: Found, cells: Iterable[str]) -> None:
         except (KeyError, OSError, ValueError):
             pass
         else:
-            if not first & host_mask:
+            if not first & host_mask and first >= _LOWEST and first | host_mask <= _HIGHEST:
                 found[first << 32 | first | host_mask] = cell
                 continue
         words = _words(cell)
         if words == [cell]:
-            _add(found, cell)
+            _add(found, cell, broadcast)
         else:
-            _find(found, words)
+            try:
+                _find(found, words, broadcast)
+            except ValueError as exc:
+                shown = quoted(cell) in str(exc)
+                raise ValueError(f"{exc}{'' if shown else f' (in {quoted(cell)})'}") from None
 
 
-def _add(found: Found, word: str) -> None:
+def _add(found: Found, word: str, broadcast: bool) -> None:
     """Add anything but a plain IPv4 prefix."""
     try:
-        destination = parse_destination(word)
+        destination = parse_destination(word, broadcast=broadcast)
     except ValueError as exc:
         raise ValueError(f"destination {quoted(word.replace('–', ' - ').strip())} {exc}") from None
     if isinstance(destination, str):
@@ -97,41 +105,27 @@ def _packed(version: int, first: int, last: int) -> int:
 
 
 def _words(cell: str) -> list[str]:
-    """Return the items of a cell; a range C{a - b} as one word with an en dash, whatever its dash and spacing."""
-    text = _without_odd_spaces(cell) if _UNPLAIN.search(cell) else cell
+    """Return the items of a cell: a range C{a - b} as one word with an en dash, C{address mask} with a slash."""
+    where = f"destination {quoted(cell)}"
+    text = clean(cell, where)
     if "{{" in text or "{%" in text or "{#" in text:
-        raise ValueError(f"destination {quoted(cell)} holds a template that was not filled in")
+        raise ValueError(f"{where} holds a template that was not filled in")
+    if not text.strip():
+        raise ValueError(f"{where} is empty: {_ACCEPTED}")
+    if "\n" in text:
+        text = unbulleted(text, where)
     if "-" in text or not text.isascii():
         text = _DASH.sub("–", text)
-    if not text.strip():
-        raise ValueError(f"destination {quoted(cell)} is empty: {_ACCEPTED}")
-    if "," not in text and ";" not in text:
-        return text.split()
     words = []
-    for part in text.replace(";", ",").split(","):
-        items = part.split()
+    parts = text.replace(";", ",").split(",")
+    for part in parts:
+        items = [item for line in part.split("\n") for item in join_masks(line, where).split()]
         if not items:
-            raise ValueError(f"destination {quoted(cell)} lacks an item before or after a separator: {_ACCEPTED}")
+            raise ValueError(f"{where} lacks an item before or after a separator: {_ACCEPTED}")
+        if len(items) > 1 and _LETTER.search(part):
+            check_neighbours(items, where)
         words += items
     return words
-
-
-def _without_odd_spaces(cell: str) -> str:
-    """Return the cell with tabs, wide and no-break spaces as spaces; control and invisible characters are errors."""
-    text = cell.replace("\r\n", "\n").replace("\t", " ")
-    for character in sorted(set(_UNPLAIN.findall(text))):
-        category = unicodedata.category(character)
-        if category == "Zs":
-            text = text.replace(character, " ")
-        elif category[0] in "CZ":
-            kind = "a control character" if category == "Cc" else "an invisible character"
-            raise ValueError(f"destination {quoted(cell)} holds {kind} (U+{ord(character):04X}): remove it")
-    return text
-
-
-def quoted(cell: str) -> str:
-    """Return the cell in quotes, control characters escaped, cut after 60 characters."""
-    return repr(cell if len(cell) <= 60 else f"{cell[:57]}...")
 
 
 def _collapsed(found: Found) -> list[str]:

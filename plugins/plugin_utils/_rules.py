@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ._cells import quoted
 from ._ports import expand_ports
 from ._protocols import expand_protocols
-from ._ranges import expand_ranges, quoted
+from ._ranges import expand_ranges
 
 WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 
@@ -20,13 +21,16 @@ _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", 
 _COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction"})
 
 
-def expand_rows(rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+def expand_rows(
+    rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] | None = None, broadcast: bool = False
+) -> list[dict[str, Any]]:
     """Return the rules of all rows, in the order of the rows; inside a row by protocol, ports, destination.
 
     A row needs C{vendor}, C{service}, C{destination} and C{ports}; C{row} is its position from 1 if absent. A rule
     is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and C{direction: inbound}
     on inbound ones.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
+    C{broadcast} admits 255.255.255.255 as a destination.
     Raises ValueError with vendor, service, row, cell, reason and what is accepted.
     """
     if not isinstance(rows, list):
@@ -41,7 +45,7 @@ def expand_rows(rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] 
         common = _common(row, position)
         try:
             _check_columns(row)
-            destinations = expand_ranges(row["destination"])
+            destinations = expand_ranges(row["destination"], broadcast=broadcast)
             if not (row.get("wide_because") or "").strip():
                 _check_width(destinations, row["destination"], widest)
             services = [(protocol, port) for protocol in protocols(row.get("protocol")) for port in ports(row["ports"])]

@@ -56,7 +56,7 @@ def measure(rounds: int) -> dict[str, list[float]]:
         apply = [playbook, "playbooks/apply.yml", "-e", said]
         for number in range(rounds + 1):
             subprocess.run(["nft", "flush", "ruleset"], check=True)
-            subprocess.run("rm -rf /etc/nftables.d /run/egress-allowlist", shell=True, check=True)
+            subprocess.run("rm -rf /etc/egress-allowlist /run/egress-allowlist", shell=True, check=True)
             found = {"empty play": timed([playbook, str(empty)]), "first run": timed(apply, changes=True)}
             found["second run"] = timed(apply, changes=False)
             with ruleset.open("w", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.module_host import row
-from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, alone, native, normalised, uncounted
+from tests.support.nft_host import BOOT, LOADER, NEW, OLD, Host, alone, native, normalised, uncounted
 from tests.support.other_tables import OTHERS
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -152,8 +152,10 @@ def test_files_that_somebody_changed_are_mended(host: Host) -> None:
     wanted = native(*OLD)
     host.apply(wanted)
     files, good = host.files(), host.rules()
-    host.shell(f"sed -i /egress_allowlist/d {MAIN}")
-    assert host.apply(wanted)["differences"] == [f"+ include in {MAIN}"]
+    host.shell(f"rm {LOADER}")
+    assert host.apply(wanted)["differences"] == [f"~ {LOADER}: removed on the host since, set back"]
+    host.shell(f"echo exit >> {LOADER}")
+    assert host.apply(wanted)["differences"] == [f"~ {LOADER}: changed on the host since, set back"]
     host.shell(f"sed -i s/192.0.2.7/192.0.2.8/ {BOOT}")
     assert host.apply(wanted)["changed"] is True
     host.shell(f"rm {BOOT}")

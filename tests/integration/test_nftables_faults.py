@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.module_host import finish, kill, row
-from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
+from tests.support.nft_host import BOOT, CANDIDATE, LOADER, MAIN, NEW, OLD, RUN, Host, alone, native
 from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import until
 
@@ -45,7 +45,8 @@ def host() -> Iterator[Host]:
 
 def boots(host: Host) -> str:
     """Return the rules that a boot would bring: the files of this host, loaded in a network of their own."""
-    return host.space.run(["unshare", "--net", "sh", "-ec", f"nft -f {MAIN}; nft -s list ruleset"], check=True).stdout
+    script = f"nft -f {MAIN}; [ ! -e {BOOT} ] || sh {LOADER}; nft -s list ruleset"
+    return host.space.run(["unshare", "--net", "sh", "-ec", script], check=True).stdout
 
 
 @pytest.mark.sized
@@ -79,7 +80,8 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
         assert host.rules() == states[new]
         assert boots(host) == boot_states[new]
         assert host.apply(TURNS[turn][new])["changed"] is False
-        assert host.shell(f"ls -A {RUN} {FOLDER}") == f"{FOLDER}:\n{os.path.basename(BOOT)}\n\n{RUN}:\nnftables.lock\n"
+        kept = "\n".join(sorted(map(os.path.basename, (BOOT, LOADER))))
+        assert host.shell(f"ls -A {RUN} {FOLDER}") == f"{FOLDER}:\n{kept}\n\n{RUN}:\nnftables.lock\n"
     print(f"kills that left (new rules, new boot file): {sorted(seen)}")
     assert count < 30 or len(seen) > 1, "no kill came at a moment that matters"
     host.module(state="absent")
@@ -121,36 +123,33 @@ def without_lock(host: Host) -> list[str]:
     return [line for line in host.files() if not line.endswith((RUN, "nftables.lock", FOLDER))]
 
 
-def lock_main(host: Host) -> None:
-    """Let nobody write the main file or beside it."""
-    host.shell(
-        f"sed -i /egress/d {MAIN}; "
-        f"mount --bind /etc /etc; mount --bind {FOLDER} {FOLDER}; mount -o remount,bind,ro /etc"
-    )
+def lock_folder(host: Host) -> None:
+    """Let nobody write where the rules are kept for the boot, nor where the module would say that it is confirmed."""
+    host.shell(f"mount --bind {FOLDER} {FOLDER}; mount -o remount,bind,ro {FOLDER}")
 
 
-def test_the_main_file_cannot_be_written_when_the_change_is_confirmed(host: Host) -> None:
+def test_the_boot_file_cannot_be_written_when_the_change_is_confirmed(host: Host) -> None:
     host.apply(native(*OLD))
-    lock_main(host)
     rules = host.rules()
-    applied = host.apply(native(*NEW), after=2)
+    applied = host.apply(native(*NEW), after=30)
+    lock_folder(host)
     failed = host.confirm(applied)
     assert failed["failed"]
-    assert MAIN in failed["msg"]
+    assert FOLDER in failed["msg"]
     assert "goes back to the old rules by itself" in failed["msg"]
-    deadline = time.monotonic() + 6
-    while host.rules() != rules or host.read(CANDIDATE):  # the rules go back first, then the file goes
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    host.shell(f"umount {FOLDER}")
+    [script] = host.shell(f"ls {RUN}/nftables.revert-{applied['token']}").split()
+    host.shell(f"sh {script} {applied['token']} || ! test -e {CANDIDATE}")
+    assert (host.rules(), host.read(CANDIDATE)) == (rules, "")
 
 
-def test_the_main_file_cannot_be_written_at_all(host: Host) -> None:
+def test_the_boot_file_cannot_be_written_at_all(host: Host) -> None:
     host.apply(native(*OLD))
-    lock_main(host)
+    lock_folder(host)
     rules, files = host.rules(), host.files()
     failed = host.module(ruleset=native(*NEW), revert_after=0)
     assert failed["failed"]
-    assert MAIN in failed["msg"]
+    assert FOLDER in failed["msg"]
     assert "the rules are the old ones" in failed["msg"]
     assert (host.rules(), host.files()) == (rules, files)
 

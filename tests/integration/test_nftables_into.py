@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.ends import Ends, linked
 from tests.support.module_host import row
-from tests.support.nft_host import BOOT, MAIN, NEW, OLD, Host, native
+from tests.support.nft_host import LOADER, MAIN, NEW, OLD, Host, native
 from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -126,26 +126,46 @@ def test_a_place_that_is_not_there_is_refused(ends: Ends, place: dict[str, str],
         place |= {"family": "ip"} if "ip filter" in message else {}
 
 
-def test_the_users_own_file_brings_ours_back(ends: Ends) -> None:
+def test_a_boot_brings_the_users_table_and_ours_into_it(ends: Ends) -> None:
     host = ends.host
-    host.write(MAIN, "#!/usr/sbin/nft -f\nflush ruleset\n" + users("inet"))
+    main = "#!/usr/sbin/nft -f\nflush ruleset\n" + users("inet")
+    host.write(MAIN, main)
     host.shell(f"nft -f {MAIN}")
     host.confirm(host.apply(into("inet", jump=True), after=600))
     rules = host.rules()
     assert rules.count("jump egress_allowlist") == 1
-    host.shell(f"nft -f {MAIN}")
+    host.boot()
     assert host.rules() == rules
     assert host.apply(into("inet", jump=True))["changed"] is False
-    # Loaded by hand over what is there: it decides the same, and the next run tidies.
-    host.shell(f"nft -f {BOOT}; nft -f {BOOT}")
+    # Over what is there, as a second start of the unit: the jump is still one.
+    host.shell(f"sh {LOADER}; sh {LOADER}")
+    assert host.rules() == rules
     with ends.listen("203.0.113.9", 443), ends.listen("203.0.113.9", 444):
         assert ends.connects("203.0.113.9", 443) == "open"
         assert ends.connects("203.0.113.9", 444, GLANCE) != "open"
-    host.apply(into("inet", jump=True))
-    assert host.rules() == rules
     host.module(state="absent")
-    assert "egress_allowlist" not in host.rules() + host.read(MAIN)
-    host.shell(f"nft -f {MAIN}")
+    assert "egress_allowlist" not in host.rules()
+    assert host.read(MAIN) == main
+
+
+@pytest.mark.parametrize(
+    ("theirs", "chain", "message"),
+    [
+        ("", "output", "chain inet filter output is not there: the allowlist is not loaded"),
+        ("", "", "table inet filter is not there: the allowlist is not loaded"),
+        ("table inet filter { chain spare { }; }", "output", "chain inet filter output is not there"),
+    ],
+)
+def test_a_boot_without_the_users_table_fails_and_says_so(ends: Ends, theirs: str, chain: str, message: str) -> None:
+    host = ends.host
+    host.load(users("inet"))
+    host.apply(into("inet", jump=bool(chain), chain=chain))
+    host.load("flush ruleset\n" + theirs)
+    before = host.rules()
+    done = host.space.run(["sh", LOADER])
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert host.rules() == before, "a table of the user's is not made up"
 
 
 def test_the_jump_moves_with_the_chain_that_the_user_names(ends: Ends) -> None:

@@ -154,7 +154,7 @@ def test_the_boot_file_has_nothing_learned_in_it_and_loads(ends: Ends) -> None:
     with_rules(host, named(*ROWS, row("192.0.2.0/24")))
     with_rules(host, named())
     assert LEARNED[4] not in host.read(BOOT)
-    host.shell(f"nft flush ruleset; nft -f {BOOT}")
+    host.boot()
     assert host.rules() == wanted
 
 

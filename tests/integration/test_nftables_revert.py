@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.ends import Ends, connect, linked, listen
 from tests.support.module_host import kill, row
-from tests.support.nft_host import BOOT, CANDIDATE, MAIN, NEW, OLD, RUN, Host, alone, native
+from tests.support.nft_host import BOOT, CANDIDATE, NEW, OLD, RUN, Host, alone, native
 from tests.support.waiting import GLANCE, PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -84,7 +84,7 @@ def test_confirmed_in_time(host: Host) -> None:
     assert until(lambda: not host.running(*waiting)), "the way back waits still"
     assert host.rules() == rules
     assert host.read(CANDIDATE) == ""
-    host.shell(f"nft -f {MAIN}")
+    host.boot()
     host.load(USERS)
     assert host.rules() == rules
     assert host.apply(native(*NEW, policy="deny"))["changed"] is False
@@ -158,10 +158,11 @@ def test_a_second_change_elsewhere_leaves_nothing(host: Host) -> None:
 
 def test_a_reboot_before_the_confirmation_brings_the_old_rules(host: Host) -> None:
     host.apply(native(*OLD))
-    host.shell(f"nft -f {MAIN}")
+    host.boot()
     rules = host.rules()
     applied = host.apply(native(*NEW, policy="deny"), after=600)
-    host.shell(f"nft -f {MAIN}; rm -r {RUN}")
+    host.boot()
+    host.shell(f"rm -r {RUN}")
     assert host.rules() == rules
     assert host.confirm(applied)["failed"]
     assert host.rules() == rules
@@ -169,6 +170,36 @@ def test_a_reboot_before_the_confirmation_brings_the_old_rules(host: Host) -> No
     assert again["changed"]
     host.confirm(again)
     assert host.apply(native(*NEW, policy="deny"))["changed"] is False
+
+
+MEANWHILE = {
+    "the old rules are loaded again": "sh /etc/egress-allowlist/load-nftables",
+    "all tables are flushed": "nft flush ruleset",
+    "a rule is put in": "nft insert rule inet egress_allowlist egress accept",
+    "an element goes": "nft delete element inet egress_allowlist allowed4_tcp_443 '{ 203.0.113.0/25 }'",
+    "the table is switched off": "nft add table inet egress_allowlist '{ flags dormant; }'",
+}
+
+
+@pytest.mark.parametrize("change", MEANWHILE)
+def test_rules_that_changed_since_they_were_applied_are_not_confirmed(host: Host, change: str) -> None:
+    host.apply(native(*OLD))
+    rules, kept = host.rules(), host.read(BOOT)
+    applied = host.apply(native(*NEW, policy="deny"), after=600)
+    host.shell(MEANWHILE[change])
+    failed = host.confirm(applied)
+    assert failed["failed"]
+    assert "since they were applied, somebody changed or reloaded the rules" in failed["msg"]
+    assert host.read(BOOT) == kept
+    host.shell(f"sh {RUN}/nftables.revert-{applied['token']} {applied['token']} || ! test -e {CANDIDATE}")
+    host.shell("nft -f - <<'END'\n" + ("" if "table inet filter" in host.rules() else USERS) + "END")
+    assert host.rules() == rules
+
+
+def test_a_jump_that_went_since_it_was_applied_is_not_confirmed(host: Host) -> None:
+    applied = host.apply(native(*OLD, **USERS_PLACE), after=600)
+    host.shell("nft flush chain inet filter output")
+    assert "(jump)" in host.confirm(applied)["msg"]
 
 
 @pytest.mark.parametrize("address", ["198.18.1.2", "2001:2::1:2"])

@@ -31,7 +31,7 @@ def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def deny(rows: list[dict], form: str = "auto") -> dict[str, Any]:
+def deny(rows: list[dict], form: str = "never") -> dict[str, Any]:
     return plan(rows, address_groups=form, policy="deny")
 
 
@@ -172,7 +172,7 @@ def test_somebody_writes_all_the_time(cloud: Cloud) -> None:
     assert done["failed"]
     assert f"somebody else changes the security group '{NAME}' at the same time" in done["msg"]
     assert len([entry for entry in cloud.log() if entry["status"] == 409]) <= 6
-    completes(cloud, NEW, "auto")
+    completes(cloud, NEW, "never")
 
 
 def test_quota_is_used_up_in_between(cloud: Cloud, form: str) -> None:

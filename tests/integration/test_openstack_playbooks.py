@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,12 @@ def test_the_play_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
     assert "changed=0 " in second.stdout, second.stdout
     with cloud.inside():
         assert cloud.writes() == []
+    grouped = controller.play("--check", openstack_security_group_address_groups="always")
+    summary = re.sub(r'["\s,]+', " ", grouped.stdout)
+    assert "+ kept as address groups" in grouped.stdout, grouped.stdout
+    assert "hybrid Open vSwitch from 21.2.1 22.2.0 23.2.0 and 24.0.0 OVN from 24.2.0 25.2.0 and 26.0.0" in summary
+    assert "older ones open such a rule to every destination" in summary
+    assert "every destination" not in first.stdout
     gone = controller.play(openstack_security_group_state="absent")
     assert "changed=1 " in gone.stdout, gone.stdout
     with cloud.inside():

@@ -32,7 +32,7 @@ def rows(count: int, first: int = 0) -> list[dict]:
 
 
 def loose(count: int, first: int = 0) -> dict:
-    return plan(rows(count, first), address_groups="never", rules=-1)
+    return plan(rows(count, first), rules=-1)
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1])
@@ -42,9 +42,13 @@ def test_rules(cloud: Cloud, over: int) -> None:
     done = cloud.module(plan=loose(10))
     if over > 0:
         assert done["failed"]
-        assert f"{RULES}: 12 needed, 11 free, 1 too many" in done["msg"]
-        assert f"openstack quota set --secgroup-rules {need}" in done["msg"]
-        assert "address groups" in done["msg"]
+        assert f"{RULES}, {need - over} in all: 12 needed, 11 free, 1 too many" in done["msg"]
+        assert f"openstack quota set --secgroup-rules {need} " in done["msg"]
+        assert "openstack_security_group_rules: 11, what there is room for" in done["msg"]
+        assert "openstack_security_group_widen_at_most" in done["msg"]
+        assert "openstack_security_group_address_groups: always" in done["msg"]
+        assert "iptables and hybrid Open vSwitch from 21.2.1, 22.2.0, 23.2.0 and 24.0.0" in done["msg"]
+        assert "OVN from 24.2.0, 25.2.0 and 26.0.0" in done["msg"]
         assert cloud.writes() == []
         assert cloud.groups() == []
     else:
@@ -60,7 +64,7 @@ def test_security_groups(cloud: Cloud, over: int) -> None:
     done = cloud.module(plan=plan(OLD))
     assert bool(done.get("failed")) is (over > 0), done
     if over > 0:
-        assert "security groups of the project: 1 needed, 0 free, 1 too many" in done["msg"]
+        assert "security groups of the project, 2 in all: 1 needed, 0 free, 1 too many" in done["msg"]
         assert "openstack quota set --secgroups 3" in done["msg"]
         assert cloud.writes() == []
     assert len(cloud.groups()) == (over <= 0)
@@ -90,21 +94,22 @@ def test_no_limit(cloud: Cloud) -> None:
 
 def test_address_groups_make_room(cloud: Cloud) -> None:
     cloud.quota(rules=NEUTRONS_OWN + 2 + 1)
-    done = cloud.module(plan=plan(rows(50), rules=-1))
+    done = cloud.module(plan=plan(rows(50), rules=-1, address_groups="always"))
     assert not done.get("failed"), done
     assert wanted(rows(50)) < cloud.opened()
+    assert [note for note in done["notes"] if "OVN from 24.2.0, 25.2.0 and 26.0.0" in note]
 
 
 def test_plan_one_above_its_limit_is_refused_by_the_filter() -> None:
-    assert plan(rows(98), address_groups="never")["units"][0]["need"] == 98
+    assert plan(rows(98))["units"][0]["need"] == 98
     with pytest.raises(ValueError, match=r"99 needed, 98 free, 1 too many") as refused:
-        plan(rows(99), address_groups="never")
+        plan(rows(99))
     assert "openstack_security_group_rules" in str(refused.value)
 
 
 def test_replacing_all_where_there_is_room_for_few(cloud: Cloud) -> None:
     cloud.reset(watch=True)
-    tight = {"address_groups": "never", "policy": "deny", "rules": -1}
+    tight = {"policy": "deny", "rules": -1}
     old, new = rows(10), [*rows(4, 6), *rows(6, 20)]
     cloud.apply(plan(old, **tight))
     cloud.quota(rules=4 + 10 + 1 + 2)  # the default group's, ours, the metadata's, and two to spare
@@ -117,7 +122,7 @@ def test_replacing_all_where_there_is_room_for_few(cloud: Cloud) -> None:
 
 def test_wanted_addresses_are_never_shut_for_want_of_room(cloud: Cloud) -> None:
     """One wide rule that five narrow ones replace: the wide one must stand until they do."""
-    tight = {"address_groups": "never", "policy": "deny", "rules": -1}
+    tight = {"policy": "deny", "rules": -1}
     wide = [row("192.0.2.0/24")]
     cloud.apply(plan(wide, **tight))
     cloud.quota(rules=NEUTRONS_OWN + 1 + 1 + 4)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.module_host import row
-from tests.support.neutron import Cloud, empty
+from tests.support.neutron import PROJECT, Cloud, empty
 from tests.support.openstack_plans import meaning, plan, watched
 from tests.support.systems import LONG, SOAK
 
@@ -38,6 +38,7 @@ class Step(NamedTuple):
     form: str
     policy: str
     breaks: int | None  # so many writes pass, then Neutron answers 500
+    spare: int | None = None  # so many rules more the quota takes
 
     def plan(self) -> dict[str, Any]:
         return plan([ROWS[number] for number in sorted(self.rows)], address_groups=self.form, policy=self.policy)
@@ -49,6 +50,7 @@ STEPS = st.builds(
     form=st.sampled_from(["always", "never"]),
     policy=st.sampled_from(["deny", "deny", "unmanaged"]),
     breaks=st.none() | st.integers(0, 6),
+    spare=st.none() | st.integers(0, 12),
 )
 
 
@@ -83,7 +85,7 @@ def test_sequences(steps: list[Step], last: Step) -> None:
     with empty(watch=True) as cloud:
         cloud.apply(steps[0].plan())
         add_foreign(cloud)
-        for step in [*steps[1:], last._replace(breaks=None)]:
+        for step in [*steps[1:], last._replace(breaks=None, spare=None)]:
             run(cloud, step)
         found = standing(cloud)
         cloud.reset()
@@ -96,13 +98,20 @@ def run(cloud: Cloud, step: Step) -> None:
     """Apply one selection, and look at what was open after each of its writes."""
     cloud.heal()
     before = meaning(cloud.opened())
+    if step.spare is not None:
+        used = cloud.request("GET", f"/v2.0/quotas/{PROJECT}/details.json")["quota"]["security_group_rule"]["used"]
+        cloud.quota(rules=used + step.spare)
     cloud.forget()
     if step.breaks is not None:
         cloud.spoil(method="POST|PUT|DELETE", skip=step.breaks, status=500, times=1000)
     done = cloud.module(plan=step.plan())
-    assert step.breaks is not None or not done.get("failed"), done
+    if done.get("failed") and step.breaks is None:
+        assert step.spare is not None, done
+        assert "this does not fit" in done["msg"]
+        assert cloud.writes() == []
     between = [meaning(watched(entry)) for entry in cloud.log() if entry["method"] != "GET"]
     cloud.heal()
+    cloud.quota(rules=100)
     if done.get("failed"):
         cloud.apply(step.plan())
     after = meaning(cloud.opened())

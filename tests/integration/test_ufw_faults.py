@@ -172,14 +172,14 @@ def test_iptables_refuses(host: Host, message: str, after: int) -> None:
 
 def test_another_manager_is_named(host: Host) -> None:
     before = host.kernel(), host.files()
-    host.shell("mkdir -p /etc/nftables.d; touch /etc/nftables.d/egress_allowlist.nft; cp /bin/sleep /tmp/firewalld")
+    host.shell("mkdir -p /etc/egress-allowlist; touch /etc/egress-allowlist/nftables.nft; cp /bin/sleep /tmp/firewalld")
     host.shell("/tmp/firewalld 60 >/dev/null 2>&1 & true")
     failed = host.module(rules=native(*NEW))
     assert failed["failed"]
     assert "at work on this host: firewalld, the role egress.allowlist.nftables; stop it" in failed["msg"]
     assert (host.kernel(), host.files()) == before
     assert host.apply(native(*NEW), beside_others=True)["changed"]
-    host.shell("rm /etc/nftables.d/egress_allowlist.nft; kill $(pidof firewalld)")
+    host.shell("rm /etc/egress-allowlist/nftables.nft; kill $(pidof firewalld)")
 
 
 def test_ufw_holds_its_lock_for_too_long(host: Host) -> None:

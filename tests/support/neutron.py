@@ -111,8 +111,8 @@ class Cloud:
         """Add a fault.
 
         method, path: regular expressions, matched and searched; skip: how many pass first; times: how many are met;
-        status, headers, error: the answer instead, late: after it was carried out; before, after: requests (C{method},
-        C{path}, C{body}) of somebody else around it.
+        status, headers, error or answer: what is answered instead, late: after it was carried out; before, after:
+        requests (C{method}, C{path}, C{body}) of somebody else around it.
         """
         self.request("POST", "/-/spoil", fault)
 
@@ -166,6 +166,10 @@ class Cloud:
             )
             found |= {opening(rule["protocol"], rule["port_range_min"], rule["port_range_max"], p) for p in prefixes}
         return found
+
+    def programmed(self, port: str) -> dict[str, list[list[str]]]:
+        """Return what Neutron's own drivers, C{iptables} and C{ovn}, make of a port's egress rules."""
+        return dict(self.request("POST", "/-/programmed", {"port": port}))
 
     # Somebody else's
 

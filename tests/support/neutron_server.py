@@ -7,7 +7,8 @@ neutron_server.py neutron PORT KEYSTONE_PORT     0: no Keystone, callers are tak
 neutron_server.py keystone PORT NEUTRON_PORT
 
 In front of Neutron stands a gate, which keeps a log of all requests, spoils those that it is told to, and answers
-below /-/ itself: /-/reset, /-/configure, /-/spoil, /-/requests and /-/sql (bodies and answers are JSON).
+below /-/ itself: /-/reset, /-/configure, /-/spoil, /-/requests, /-/sql and /-/programmed (bodies and answers are
+JSON).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import base64
 import json
 import os
 import re
+import runpy
 import sqlite3
 import sys
 import threading
@@ -169,7 +171,8 @@ class Gate:
         entry["done"] = response.status_int if response else 0
         if "status" in fault:
             error = {"NeutronError": {"type": fault.get("error", "Spoiled"), "message": "spoiled by the test"}}
-            response = Response(json=error, status=fault["status"], headerlist=list(fault.get("headers", {}).items()))
+            answer, headers = fault.get("answer", error), list(fault.get("headers", {}).items())
+            response = Response(json=answer, status=fault["status"], headerlist=headers)
             response.content_type = "application/json"
         assert response
         for step in fault.get("after", []):
@@ -243,6 +246,11 @@ class Gate:
             return base.execute(options["query"], options.get("values", [])).fetchall()
         finally:
             base.close()
+
+    def programmed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return what Neutron's own drivers make of the rules of C{port}."""
+        own = runpy.run_path(str(Path(__file__).with_name("neutron_drivers.py")))
+        return dict(own["programmed"](options["port"]))
 
     def requests(self, dummy: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the log."""

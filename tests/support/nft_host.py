@@ -22,8 +22,9 @@ from tests.support.module_host import ModuleHost, row
 from tests.support.namespaces import Namespace
 from tests.support.packets import World
 
-MAIN, BOOT = "/etc/nftables.conf", "/etc/nftables.d/egress_allowlist.nft"
-CANDIDATE, RUN = "/etc/nftables.d/.egress_allowlist.nft.unconfirmed", "/run/egress-allowlist"
+MAIN = "/etc/nftables.conf"  # the user's
+BOOT, LOADER = "/etc/egress-allowlist/nftables.nft", "/etc/egress-allowlist/load-nftables"
+CANDIDATE, RUN = "/etc/egress-allowlist/.nftables.nft.unconfirmed", "/run/egress-allowlist"
 HOST = {4: "198.18.1.2", 6: "2001:2::1:2"}  # with a neighbour
 PEER = {4: "198.18.1.1", 6: "2001:2::1:1"}  # the neighbour, and the name server
 _COUNTS = re.compile(r"packets (\d+) bytes (\d+)")
@@ -53,10 +54,7 @@ class Host(ModuleHost):
     def __post_init__(self) -> None:
         self.write(MAIN, "#!/usr/sbin/nft -f\n\nflush ruleset\n")
         self.write("/etc/resolv.conf", f"nameserver {PEER[4]}\nnameserver {PEER[6]}\n")
-        self.shell(
-            "rm -rf /etc/chrony* /etc/ntp* /etc/openntpd /etc/systemd/timesyncd* /etc/sysconfig /etc/nftables.d; "
-            "rm -f /etc/os-release; echo ID=debian > /etc/os-release"
-        )
+        self.shell("rm -rf /etc/chrony* /etc/ntp* /etc/openntpd /etc/systemd/timesyncd* /etc/egress-allowlist")
 
     def load(self, text: str) -> None:
         """Load rules by hand."""
@@ -77,14 +75,21 @@ class Host(ModuleHost):
         assert done.returncode == 0, done.stderr
         return normalised(done.stdout)
 
+    def boot(self) -> None:
+        """Load what a boot loads, in its order: the user's file, then ours as its unit does."""
+        self.shell(f"nft flush ruleset; nft -f {MAIN}; [ ! -e {LOADER} ] || sh {LOADER}")
+
     def counters(self) -> dict[str, int]:
         """Return the packets of each named counter."""
         listed = json.loads(self.shell("nft -j list counters"))["nftables"]
         return {entry["counter"]["name"]: entry["counter"]["packets"] for entry in listed if "counter" in entry}
 
     def files(self) -> list[str]:
-        """Return mode, owner and digest of all below /run and of what nftables reads below /etc."""
-        where = "$(ls -d /etc/nftables* /etc/sysconfig 2>/dev/null) $(ls -d /run/egress* /run/systemd* 2>/dev/null)"
+        """Return mode, owner and digest of what is ours below /etc and /run, and of the files of nftables.service."""
+        where = (
+            "$(ls -d /etc/nftables* /etc/egress* /etc/systemd/system/*egress* /etc/systemd/system/nftables* "
+            "/run/egress* /run/systemd* 2>/dev/null)"
+        )
         listed = self.shell(
             # What goes back by itself may remove a folder meanwhile.
             f"set -- {where}; test $# = 0 && exit; "

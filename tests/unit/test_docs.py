@@ -15,6 +15,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+ROLE_PAGES = sorted((REPOSITORY / "roles").glob("*/README.md"))
 BACKENDS = sorted(path.name for path in (REPOSITORY / "roles").iterdir() if path.is_dir() and path.name != "catalog")
 PLUGINS = sorted(
     path.stem for kind in ("filter", "lookup", "modules") for path in (REPOSITORY / "plugins" / kind).glob("[a-z]*.py")
@@ -34,6 +35,10 @@ def options(role: str) -> set[str]:
     return {name for spec in specs.values() for name in spec.get("options", {})}
 
 
+def name_of(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
 def anchors(page: Path) -> set[str]:
     """Return the anchors that a page's headings get where it is read."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
@@ -48,7 +53,7 @@ def roles_of_plays(page: Path) -> Iterator[dict[str, Any]]:
             yield from play.get("roles", []) if isinstance(play, dict) else []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES + ROLE_PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith(("http:", "https:")):
@@ -59,7 +64,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(linked), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES + ROLE_PAGES, ids=name_of)
 def test_variables_exist(page: Path) -> None:
     for backend in BACKENDS:
         named = set(re.findall(rf"(?<![\w/.-]){backend}_[a-z_]+[a-z]\b(?![.…-])", page.read_text()))
@@ -67,8 +72,8 @@ def test_variables_exist(page: Path) -> None:
 
 
 def test_the_plays_of_the_pages_give_roles_what_they_take() -> None:
-    found = [(page.name, role) for page in PAGES for role in roles_of_plays(page)]
-    pages = {"README.md", "names.md", "clouds.md", *(f"{cloud}.md" for cloud in CLOUDS)}
+    found = [(name_of(page), role) for page in PAGES + ROLE_PAGES for role in roles_of_plays(page)]
+    pages = {"README.md", *(f"docs/{name}.md" for name in ("names", "clouds", *CLOUDS)), *map(name_of, ROLE_PAGES)}
     assert pages <= {name for name, _role in found}
     for name, role in found:
         backend = role["role"].removeprefix("egress.allowlist.")

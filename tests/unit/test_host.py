@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found on a host: servers, ports, and the files that are loaded at boot."""
+"""What is found on a host: servers, ports, and other firewall managers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _host
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATH = "/etc/nftables.d/egress_allowlist.nft"
-LINE = f'include "{PATH}*" # egress.allowlist\n'
 
 
 @pytest.fixture
@@ -119,63 +117,6 @@ def test_the_management_port_is_found_in_the_ancestors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "main", "folder"),
-    [
-        ("ID=debian\n", "etc/nftables.conf", "etc/nftables.d"),
-        ("ID=ubuntu\nID_LIKE=debian\n", "etc/nftables.conf", "etc/nftables.d"),
-        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "etc/sysconfig/nftables.conf", "etc/nftables"),
-        ("ID=fedora\n", "etc/sysconfig/nftables.conf", "etc/nftables"),
-        ('ID="rhel"\n', "etc/sysconfig/nftables.conf", "etc/nftables"),
-        ("ID=notrhelish\n", "etc/nftables.conf", "etc/nftables.d"),
-        (None, "etc/nftables.conf", "etc/nftables.d"),
-    ],
-)
-def test_boot_paths(tmp_path: Path, release: str | None, main: str, folder: str) -> None:
-    if release:
-        write(tmp_path, "etc/os-release", release)
-    assert _host.boot_paths(str(tmp_path)) == (f"{tmp_path}/{main}", f"{tmp_path}/{folder}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "\n",
-        "flush ruleset\n",
-        "flush ruleset",
-        "#!/usr/sbin/nft -f\n",
-        'include "/etc/other/*.nft"\n',
-        "x\n\n\n",
-    ],
-)
-def test_the_include_is_added_once_and_taken_away_whole(text: str | None) -> None:
-    added = _host.with_include(text, PATH)
-    assert added.endswith("\n")
-    assert sum(line.startswith(f'include "{PATH}*"') for line in added.splitlines()) == 1
-    assert added.startswith(text or "")
-    assert _host.with_include(added, PATH) == added
-    assert _host.without_include(added, PATH) == text
-
-
-@pytest.mark.parametrize("pattern", ["/etc/nftables.d/*.nft", "/etc/nftables.d/*", PATH])
-@pytest.mark.parametrize("quote", ['"', "'"])
-def test_an_include_of_the_users_is_enough(pattern: str, quote: str) -> None:
-    text = f"flush ruleset\n  include {quote}{pattern}{quote}\n"
-    assert _host.with_include(text, PATH) == text
-    assert _host.without_include(text, PATH) == text
-
-
-def test_a_comment_is_no_include() -> None:
-    text = f'# include "{PATH}"\n'
-    assert _host.with_include(text, PATH) == text + LINE
-
-
-def test_lines_around_ours_stay() -> None:
-    assert _host.without_include(f"one\n{LINE}two\n", PATH) == "one\ntwo\n"
-
-
-@pytest.mark.parametrize(
     ("path", "text", "found"),
     [
         ("/etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\n", []),
@@ -183,7 +124,7 @@ def test_lines_around_ours_stay() -> None:
         ("/etc/ufw/ufw.conf", 'ENABLED="YES"\n', ["ufw"]),
         ("/proc/12/comm", "firewalld\n", ["firewalld"]),
         ("/proc/12/comm", "firewalld-applet\n", []),
-        ("/etc/nftables.d/egress_allowlist.nft", "", ["the role egress.allowlist.nftables"]),
+        ("/etc/egress-allowlist/nftables.nft", "", ["the role egress.allowlist.nftables"]),
         ("/run/systemd/system/x", "", ["iptables.service"]),
     ],
 )

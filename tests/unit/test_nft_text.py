@@ -293,8 +293,8 @@ def test_settings_in_words() -> None:
 def test_headers_are_read_back() -> None:
     place = {"family": "inet", "table": "filter", "jump": True}
     text = "table x\n" + texts.header("place", place) + LISTING + texts.header("loaded", {"chain output": "ab"})
-    assert texts.headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}, "service": {}}
-    assert texts.headers("") == {"settings": {}, "place": {}, "loaded": {}, "service": {}}
+    assert texts.headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}}
+    assert texts.headers("") == {"settings": {}, "place": {}, "loaded": {}}
 
 
 def test_a_declaration_has_no_elements() -> None:

@@ -15,6 +15,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules 
     default_key,
     in_words,
     is_ours,
+    least,
     order,
     rule_key,
 )
@@ -108,28 +109,39 @@ def rule(start: int, length: int, first: int, last: int) -> Key:
     return (4, "tcp", min(first, last), max(first, last), ("prefix", str(network)))
 
 
-KEYS = st.builds(rule, st.integers(0, 7), st.integers(29, 32), st.sampled_from(PORTS), st.sampled_from(PORTS))
+PORT = st.sampled_from(PORTS)
+KEYS = st.builds(rule, st.integers(0, 7), st.integers(29, 32), PORT, PORT)
+
+
+GROUPS = {"few": {"192.0.2.0/31"}, "many": {"192.0.2.0/30", "192.0.2.5/32", "192.0.2.7/32"}, "none": set()}
+GROUPED = st.builds(lambda name, port: (4, "tcp", port, port, ("group", name)), st.sampled_from(sorted(GROUPS)), PORT)
 
 
 def lets_out(keys: set[Key]) -> set[tuple[int, str]]:
     return {
         (port, address)
         for key in keys
+        for prefix in (GROUPS[key[4][1]] if key[4][0] == "group" else [key[4][1]])
         for port in PORTS
         for address in ADDRESSES
-        if (key[2] or 0) <= port <= (key[3] or 9) and ipaddress.ip_address(address) in ipaddress.ip_network(key[4][1])
+        if (key[2] or 0) <= port <= (key[3] or 9) and ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
     }
 
 
-@given(have=st.sets(KEYS, max_size=6), wanted=st.sets(KEYS, max_size=6), deny=st.booleans(), room=st.integers(0, 7))
+EITHER = st.one_of(st.sets(KEYS, max_size=6), st.sets(GROUPED, max_size=6), st.sets(KEYS | GROUPED, max_size=6))
+
+
+@given(have=EITHER, wanted=EITHER, deny=st.booleans(), room=st.integers(0, 7))
 def test_nothing_wanted_is_shut_in_between(have: set[Key], wanted: set[Key], deny: bool, room: int) -> None:
     if deny:
         have = have | {default_key(4)}
     add, drop = sorted(wanted - have), sorted(have - wanted, key=str)
-    steps = order(add, drop, room, {})
+    steps = order(add, drop, room, GROUPS)
     if steps is None:
-        assert room < len(add)
-        return
+        enough = least(add, drop, room, GROUPS)
+        assert room < enough <= len(add)
+        room, steps = enough, order(add, drop, enough, GROUPS)
+    assert steps is not None
     standing, limit = set(have), len(have) + room
     keeps = lets_out(wanted) & lets_out(have)
     for verb, keys in steps:
@@ -169,3 +181,19 @@ def test_an_address_group_is_as_wide_as_its_prefixes() -> None:
     assert order([new], [old], 0, {"media": {"192.0.2.0/31"}}) is None
     assert order([new], [old], 1, {"media": {"192.0.2.0/31"}}) == [("add", [new]), ("drop", [old])]
     assert order([new], [old], 0, {"media": {"192.0.2.2/31"}}) == [("drop", [old]), ("add", [new])]
+
+
+def test_from_an_address_group_to_prefixes_and_back() -> None:
+    """Two services of one list: one rule more than at the end will do, for the last old rule goes last."""
+    prefixes = {f"192.0.2.{number}/32" for number in range(0, 16, 2)}
+    grouped = [(4, "tcp", port, port, ("group", "media")) for port in (1, 2)]
+    single = [(4, "tcp", port, port, ("prefix", prefix)) for port in (1, 2) for prefix in sorted(prefixes)]
+    groups = {"media": prefixes}
+    assert order(single, grouped, 14, groups) is None
+    assert least(single, grouped, 3, groups) == 15
+    steps = order(single, grouped, 15, groups)
+    assert steps is not None
+    assert [(verb, len(keys)) for verb, keys in steps] == [("add", 8), ("drop", 1), ("add", 8), ("drop", 1)]
+    assert order(grouped, single, 0, groups) is None
+    assert least(grouped, single, 0, groups) == 1
+    assert order(grouped, single, 2, groups) == [("add", grouped), ("drop", single)]

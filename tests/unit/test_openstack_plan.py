@@ -17,7 +17,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.opensta
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
 
 Row = tuple[str, str, str]  # destination, protocol, ports
-FORMS = ("groups", "rules")
+FORMS = ("never", "always")
+# Driver by driver, since when it looks at a rule's address group.
+CONDITION = ("iptables and hybrid Open vSwitch from 21.2.1, 22.2.0, 23.2.0 and 24.0.0",)
+CONDITION += ("OVN from 24.2.0, 25.2.0 and 26.0.0", "older ones open such a rule to every destination")
 
 
 def allowlist(*rows: Row, service: str = "media") -> dict[str, Any]:
@@ -33,11 +36,11 @@ def singles(count: int) -> list[Row]:
     return [(f"192.0.2.{2 * number}", "TCP", "443") for number in range(count)]
 
 
-def let_out(form: dict[str, Any]) -> set[tuple[str, int, str]]:
-    """Every protocol, port and address of a form, one by one; for small prefixes and few ports."""
+def let_out(found: dict[str, Any]) -> set[tuple[str, int, str]]:
+    """Every protocol, port and address of a plan, one by one; for small prefixes and few ports."""
     return {
         (protocol, port, str(address))
-        for part in form["parts"]
+        for part in found["parts"]
         for protocol, first, last in part["services"]
         for port in range(first, last + 1)
         for prefix in part["prefixes"]
@@ -45,20 +48,13 @@ def let_out(form: dict[str, Any]) -> set[tuple[str, int, str]]:
     }
 
 
-def test_both_forms_of_a_list() -> None:
+def test_a_rule_for_each_prefix_unless_somebody_says_otherwise() -> None:
     rows = [("192.0.2.0/28", "UDP", "3478"), ("192.0.2.0/28", "TCP", "443"), ("198.51.100.0/24", "TCP", "443")]
-    found = plan(allowlist(*rows, ("2001:db8::/48", "TCP", "443")))
-    asked = ["acme: media"]
-    assert found["forms"]["groups"]["parts"] == [
-        {"version": 4, "services": [["tcp", 443, 443]], "prefixes": {"198.51.100.0/24": asked}},
-        {
-            "version": 4,
-            "services": [["tcp", 443, 443], ["udp", 3478, 3478]],
-            "prefixes": {"192.0.2.0/28": asked},
-        },
-        {"version": 6, "services": [["tcp", 443, 443]], "prefixes": {"2001:db8::/48": asked}},
-    ]
-    assert found["forms"]["rules"]["parts"] == [
+    listed, asked = allowlist(*rows, ("2001:db8::/48", "TCP", "443")), ["acme: media"]
+    found = plan(listed)
+    assert found == plan(listed, address_groups="never")
+    assert found["form"] == "rules"
+    assert found["parts"] == [
         {
             "version": 4,
             "services": [["tcp", 443, 443]],
@@ -67,10 +63,29 @@ def test_both_forms_of_a_list() -> None:
         {"version": 4, "services": [["udp", 3478, 3478]], "prefixes": {"192.0.2.0/28": asked}},
         {"version": 6, "services": [["tcp", 443, 443]], "prefixes": {"2001:db8::/48": asked}},
     ]
-    assert [found["forms"][form]["units"][0]["need"] for form in FORMS] == [4, 4]
-    assert found["units"] == found["forms"]["groups"]["units"]
-    assert found["widened"] == []
+    grouped = plan(listed, address_groups="always")
+    assert grouped["form"] == "groups"
+    assert grouped["parts"] == [
+        {"version": 4, "services": [["tcp", 443, 443]], "prefixes": {"198.51.100.0/24": asked}},
+        {
+            "version": 4,
+            "services": [["tcp", 443, 443], ["udp", 3478, 3478]],
+            "prefixes": {"192.0.2.0/28": asked},
+        },
+        {"version": 6, "services": [["tcp", 443, 443]], "prefixes": {"2001:db8::/48": asked}},
+    ]
+    assert [one["units"][0]["need"] for one in (found, grouped)] == [4, 4]
+    assert found["widened"] == grouped["widened"] == []
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_condition_of_address_groups_is_said() -> None:
+    listed = allowlist(*singles(2))
+    assert plan(listed)["notes"] == []
+    (note,) = plan(listed, address_groups="always")["notes"]
+    for told in CONDITION:
+        assert told in note
+    assert "tells neither driver nor version" in note
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -89,11 +104,11 @@ def test_both_forms_let_out_what_is_asked_for(seed: int) -> None:
         for port in range(int(ports.split("-")[0]), int(ports.split("-")[1]) + 1)
         for address in ipaddress.ip_network(to)
     }
-    found = plan(allowlist(*rows), rules=-1)
-    assert let_out(found["forms"]["groups"]) == wanted
-    assert let_out(found["forms"]["rules"]) == wanted
     shuffled = chance.sample(rows, len(rows))
-    assert plan(allowlist(*shuffled), rules=-1) == found
+    for form in FORMS:
+        found = plan(allowlist(*rows), rules=-1, address_groups=form)
+        assert let_out(found) == wanted
+        assert plan(allowlist(*shuffled), rules=-1, address_groups=form) == found
 
 
 @pytest.mark.parametrize(
@@ -102,55 +117,53 @@ def test_both_forms_let_out_what_is_asked_for(seed: int) -> None:
 )
 def test_the_limit_of_rules(policy: str, rules: int, fits: bool) -> None:
     """Five rules; two more are the default rules, which deny removes."""
-    options = {"policy": policy, "rules": rules, "address_groups": "never", "metadata": False}
+    options = {"policy": policy, "rules": rules, "metadata": False}
     if fits:
         need = plan(allowlist(*singles(5)), **options)["units"][0]
         assert (need["exact"], need["need"], need["limit"]) == (5, 5, rules - (2 if policy == "unmanaged" else 0))
         return
     with pytest.raises(ValueError, match=r"5 needed, 4 free, 1 too many") as refused:
         plan(allowlist(*singles(5)), **options)
-    for way in ("rules of the project's security groups", "--secgroup-rules", "address groups", "widen_at_most"):
+    ways = ["rules of the project's security groups", f"openstack_security_group_rules: {rules}", "--secgroup-rules"]
+    ways += [
+        "openstack_security_group_widen_at_most: ",
+        "openstack_security_group_address_groups: always (1 needed then)",
+    ]
+    for way in (*ways, *CONDITION):
         assert way in str(refused.value)
 
 
 def test_address_groups_cost_a_rule_for_each_service() -> None:
     rows = [(to, protocol, ports) for to, _p, _o in singles(60) for protocol, ports in (("TCP", "443"), ("UDP", "1"))]
-    found = plan(allowlist(*rows), rules=4)
-    assert found["units"][0]["need"] == 2
-    assert "120 needed, 2 free" in found["forms"]["rules"]["refused"]
-    assert found["forms"]["rules"]["parts"] == []
-    with pytest.raises(ValueError, match="2 needed, 1 free"):
+    assert plan(allowlist(*rows), rules=4, address_groups="always")["units"][0]["need"] == 2
+    with pytest.raises(ValueError, match="120 needed, 2 free") as refused:
+        plan(allowlist(*rows), rules=4)
+    assert "openstack_security_group_address_groups: always (2 needed then)" in str(refused.value)
+    with pytest.raises(ValueError, match="2 needed, 1 free") as refused:
         plan(allowlist(*rows), rules=3, address_groups="always")
-
-
-@pytest.mark.parametrize(
-    ("address_groups", "forms"), [("auto", ["groups", "rules"]), ("always", ["groups"]), ("never", ["rules"])]
-)
-def test_the_forms_that_are_planned(address_groups: str, forms: list[str]) -> None:
-    assert list(plan(allowlist(*singles(2)), address_groups=address_groups)["forms"]) == forms
+    assert "openstack_security_group_address_groups" not in str(refused.value)
 
 
 def test_no_limit_is_no_limit() -> None:
-    found = plan(allowlist(*singles(120)), rules=-1, groups=-1, address_groups="never")
+    found = plan(allowlist(*singles(120)), rules=-1, groups=-1)
     assert found["units"][0] | {"quota": ""} == {"quota": "", "exact": 120, "need": 120, "limit": -1}
 
 
 def test_wider_prefixes_are_told() -> None:
     rows = [("192.0.2.0/32", "UDP", "1"), ("192.0.2.2/32", "UDP", "1"), ("198.51.100.0/24", "UDP", "1")]
-    options = {"rules": 4, "address_groups": "never"}
-    found = plan(allowlist(*rows), widen_at_most=2, **options)
-    assert list(found["forms"]["rules"]["parts"][0]["prefixes"]) == ["192.0.2.0/30", "198.51.100.0/24"]
+    found = plan(allowlist(*rows), widen_at_most=2, rules=4)
+    assert list(found["parts"][0]["prefixes"]) == ["192.0.2.0/30", "198.51.100.0/24"]
     assert found["widened"]
     assert all("acme: media" in line for line in found["widened"])
     with pytest.raises(ValueError, match="openstack_security_group_widen_at_most: 2"):
-        plan(allowlist(*rows), widen_at_most=1, **options)
+        plan(allowlist(*rows), widen_at_most=1, rules=4)
 
 
 def opened(found: dict[str, Any]) -> set[str]:
     """What is opened besides the vendor's, in words."""
     return {
         f"{protocol}/{first} {prefix} {label}"
-        for part in found["forms"]["rules"]["parts"]
+        for part in found["parts"]
         for protocol, first, _last in part["services"]
         for prefix, labels in part["prefixes"].items()
         for label in labels
@@ -182,9 +195,9 @@ def test_the_baseline_of_deny() -> None:
 def test_names_that_were_looked_up_are_destinations() -> None:
     listed = allowlist(("media.example.com", "TCP", "443"), ("*.example.com", "TCP", "443"))
     found = plan(listed, policy="deny", names="resolve", addresses={"media.example.com": ["192.0.2.7"]}, metadata=False)
-    assert let_out(found["forms"]["groups"]) == let_out(found["forms"]["rules"]) == {("tcp", 443, "192.0.2.7")}
+    assert let_out(found) == {("tcp", 443, "192.0.2.7")}
     assert "*.example.com" in " ".join(found["notes"])
-    assert plan(listed, policy="deny", names="report", metadata=False)["forms"]["groups"]["parts"] == []
+    assert plan(listed, policy="deny", names="report", metadata=False)["parts"] == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +207,7 @@ def test_names_that_were_looked_up_are_destinations() -> None:
         ({"policy": "strict"}, "unmanaged, deny"),
         ({"names": "dnsmasq"}, "report, resolve"),
         ({"policy": "deny", "name": True}, "openstack_security_group_names"),
-        ({"address_groups": "perhaps"}, "auto, always, never"),
+        ({"address_groups": "auto"}, "choose one of never, always"),
         ({"rules": -2}, "rules '-2' is not a limit"),
         ({"rules": "100"}, "rules '100' is not a limit"),
         ({"groups": True}, "groups 'True' is not a limit"),

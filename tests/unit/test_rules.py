@@ -163,7 +163,7 @@ def test_errors_of_what_is_no_row(rows: Any, reason: str) -> None:
         ("17.0.0.0/8", "'17.0.0.0/8' is wider than /16"),
         ("192.0.2.0/24, 10.0.0.0/15", "gives 10.0.0.0/15, which is wider than /16"),
         ("10.0.0.0 - 10.1.255.255", "gives 10.0.0.0/15, which is wider than /16"),
-        ("0.0.0.1 - 255.255.255.254", "which is wider than /16"),
+        ("1.0.0.0 - 239.255.255.255", "which is wider than /16"),
         ("2407:30C0::/31", "gives 2407:30c0::/31, which is wider than /32"),
         ("0.0.0.0/0", "is wider than /16"),
         ("::/0", "is wider than /32"),

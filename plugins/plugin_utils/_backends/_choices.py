@@ -100,7 +100,7 @@ def allow_rules(allow: list[dict], variable: str) -> list[dict]:
     """
     given = {"vendor": variable, "service": "baseline", "protocol": "TCP"}
     rows = [{**given, **row} if isinstance(row, dict) else row for row in allow]
-    rules = expand_rows(rows, widest_prefix={"ipv4": 0, "ipv6": 0})
+    rules = expand_rows(rows, widest_prefix={"ipv4": 0, "ipv6": 0}, broadcast=True)
     for rule in rules:
         if "/" not in rule["destination"]:
             raise ValueError(f"{variable}: row {rule['row']}: '{rule['destination']}' is a name: write its addresses")

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plan an allowlist as one security group of Neutron.
 
-Neutron counts rules by project. Where it has address groups, a list of prefixes is one of them, and each service that
-is open there costs one rule, whatever the list's length; else each prefix costs a rule for each service. A plan has
-both forms, because only the cloud knows which of them it can have.
+Neutron counts rules by project. Each prefix costs a rule for each service. With address groups each service of a list
+of prefixes costs one rule, whatever the list's length; but drivers that ignore address groups open such a rule to every
+destination, and Neutron's API does not tell which drivers those are. So nobody gets them who did not ask for them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.module_utils._openstack_drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import allow_rules, by_version, one_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import DoesNotFit, Part, Room, common, fit, parts
+from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import DoesNotFit, Room, common, fit, parts
 
 VARIABLE = "openstack_security_group"
-ADDRESS_GROUPS = ("auto", "always", "never")
+ADDRESS_GROUPS = ("never", "always")
 _METADATA = "169.254.169.254/32"  # tcp/80; instances ask it for their keys and settings when they boot
 _DEFAULT_RULES = 2  # everything to everywhere, of IPv4 and of IPv6: they stay with the policy unmanaged
 _SERVERS = {"dns": ("DNS", ("tcp", "udp"), "53"), "ntp": ("NTP", ("udp",), "123")}
@@ -33,7 +34,7 @@ def plan(
     widen_at_most: int = 0,
     join_services: bool = False,
     allow: list | None = None,
-    address_groups: str = "auto",
+    address_groups: str = "never",
     rules: int = 100,
     groups: int = 10,
     dns_servers: Sequence[str] | str = (),
@@ -43,10 +44,9 @@ def plan(
     """Return the plan of one security group.
 
     rules, groups: how many the quota leaves us, -1 for any number.
-    C{forms}: C{groups} and C{rules}, as far as O(address_groups) admits them, each with its C{parts}
-    (C{version}, C{services} as C{[protocol, first, last]}, C{prefixes} with who asks), C{widened}, C{units} and
-    C{refused}, why it does not fit. C{widened}, C{units}: of the form that is taken where the cloud has a choice.
-    Raises ValueError that says what is accepted, DoesNotFit where no form fits.
+    C{form}: C{rules}, a rule for each prefix, or C{groups}, address groups. C{parts}: C{version}, C{services} as
+    C{[protocol, first, last]}, C{prefixes} with who asks. C{widened}, C{units}: as C{fit} returns them.
+    Raises ValueError that says what is accepted, DoesNotFit where the quota is too small.
     """
     notes = common(allowlist, policy=policy, names=names, addresses=addresses, variable=VARIABLE)
     one_of("address_groups", address_groups, ADDRESS_GROUPS)
@@ -65,44 +65,27 @@ def plan(
         extra += _baseline(dns_servers, ntp_servers, metadata)
         if not dns_servers:
             notes.append(f"no name server may be asked: name them in {VARIABLE}_dns_servers, or put them into _allow")
-    quota = "rules of the project's security groups"
-    if policy != "deny":
-        quota += f", besides the {_DEFAULT_RULES} default ones"
+    grouped = address_groups == "always"
+    if grouped:
+        told = "Neutron's API tells neither driver nor version"
+        notes.append(f"{VARIABLE}_address_groups: always is right only where {OBEYED}. {told}")
+    found = parts(allowlist, addresses=addresses, allow=extra, single=not grouped)
     free = rules if rules < 0 or policy == "deny" else max(rules - _DEFAULT_RULES, 0)
-    budget: dict[str, Any] = {"widen_at_most": widen_at_most, "join_services": join_services, "variable": VARIABLE}
-    forms: dict[str, dict[str, Any]] = {}
-    for form in _forms(address_groups):
-        found = parts(allowlist, addresses=addresses, allow=extra, single=form == "rules")
-        forms[form] = _fitted(found, form, free, budget, quota, first=not forms)
-    chosen = forms.get("groups") or forms["rules"]
-    return {"policy": policy, "forms": forms, "widened": chosen["widened"], "units": chosen["units"], "notes": notes}
-
-
-def _forms(address_groups: str) -> list[str]:
-    """Return the forms to plan, the preferred one first."""
-    return [form for form, unless in (("groups", "never"), ("rules", "always")) if address_groups != unless]
-
-
-def _fitted(found: list[Part], form: str, free: int, budget: dict[str, Any], quota: str, first: bool) -> dict[str, Any]:
-    """Return one form, fitted; raises DoesNotFit where it is the preferred one."""
-    grouped = form == "groups"
     ways = [f"room for {{need}} rules: openstack quota set --secgroup-rules NUMBER PROJECT, then {VARIABLE}_rules"]
-    if not grouped:
-        ways.append("address groups, where the cloud has them: each service costs one rule then")
+    if not grouped and 0 <= free < sum(len(part.prefixes) for part in found):
+        fewer = sum(len(part.services) for part in parts(allowlist, addresses=addresses, allow=extra))
+        ways.append(f"{VARIABLE}_address_groups: always ({fewer:,} needed then), only where {OBEYED}")
     room = Room(
-        quota=quota,
+        quota=_quota(rules, free),
         limit=free if free >= 0 else 1 << 30,
         holds=lambda part: True,
         units=(lambda part: len(part.services)) if grouped else (lambda part: len(part.prefixes)),
         ways=tuple(ways),
     )
-    try:
-        fitted = fit(found, [room], **budget)
-    except DoesNotFit as error:
-        if first:
-            raise
-        return {"parts": [], "widened": [], "units": [], "refused": str(error)}
+    fitted = fit(found, [room], widen_at_most=widen_at_most, join_services=join_services, variable=VARIABLE)
     return {
+        "policy": policy,
+        "form": "groups" if grouped else "rules",
         "parts": [
             {
                 "version": part.version,
@@ -113,8 +96,17 @@ def _fitted(found: list[Part], form: str, free: int, budget: dict[str, Any], quo
         ],
         "widened": list(fitted.widened),
         "units": [{**unit, "limit": free if free >= 0 else -1} for unit in fitted.units],
-        "refused": "",
+        "notes": notes,
     }
+
+
+def _quota(rules: int, free: int) -> str:
+    """Return the quota of rules in words. rules: the limit, -1 for none; free: what the default rules leave of it."""
+    quota = "rules of the project's security groups"
+    if rules < 0:
+        return quota
+    less = "" if free == rules else f", {_DEFAULT_RULES} of them the default ones"
+    return f"{quota} ({VARIABLE}_rules: {rules}{less})"
 
 
 def _baseline(dns: Sequence[str] | str, ntp: Sequence[str] | str, metadata: bool) -> list[dict]:

@@ -1,0 +1,68 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of a cell before it is read: its characters, its lines and the bullets before them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+
+# The dashes that vendors print in ranges and as bullets, for inside a character class; a hyphen is also part of names.
+LONG_DASHES = r"\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
+DASHES = rf"\-{LONG_DASHES}"
+
+_UNPLAIN = re.compile(r"[^\n -~]")
+_MARKS = rf"{DASHES}*\u00b7\u2022\u2023\u2043\u2219\u25a0-\u25ff"
+_MARK = re.compile(rf"[{_MARKS}]")
+_BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
+_DASH_BEHIND = re.compile(rf"[ {DASHES}]*[{DASHES}]\Z")
+_DASH_BEFORE = re.compile(rf"\A[{DASHES}][ {DASHES}]*")
+
+
+def quoted(cell: str) -> str:
+    """Return the cell in quotes, control characters escaped, cut after 60 characters."""
+    return repr(cell if len(cell) <= 60 else f"{cell[:57]}...")
+
+
+def clean(cell: str, where: str) -> str:
+    """Return the cell with every kind of space as ordinary spaces; lines end with C{\\n}.
+
+    Raises ValueError, beginning with C{where}, for control and invisible characters.
+    """
+    if not _UNPLAIN.search(cell):
+        return cell
+    # Two spaces: a tab separates columns and never groups the digits of a number.
+    text = cell.replace("\r\n", "\n").replace("\t", "  ")
+    for character in sorted(set(_UNPLAIN.findall(text))):
+        category = unicodedata.category(character)
+        if category == "Zs":
+            text = text.replace(character, " ")
+        elif category[0] in "CZ":
+            kind = "a control character" if category == "Cc" else "an invisible character"
+            raise ValueError(f"{where} holds {kind} (U+{ord(character):04X}): remove it")
+    return text
+
+
+def unbulleted(text: str, where: str) -> str:
+    """Return the cell without the bullets of its lines, if every line has the same one.
+
+    Raises ValueError, beginning with C{where}, if a line begins or ends with a dash otherwise: the dash can be a bullet
+    or belong to a range.
+    """
+    lines = [line.strip() for line in text.split("\n") if line.strip()] if _MARK.search(text) else []
+    if len(lines) < 2:
+        return text
+    bullets = [_BULLET.match(line) for line in lines]
+    if len({bullet and bullet.group(1) for bullet in bullets}) == 1:
+        lines = [line[bullet.end() :] if bullet else line for bullet, line in zip(bullets, lines, strict=True)]
+    for line, following in pairwise(lines):
+        if _DASH_BEHIND.search(line) or _DASH_BEFORE.match(following):
+            one, other = (_DASH_BEHIND.sub("", _DASH_BEFORE.sub("", half)).strip(" ,;") for half in (line, following))
+            ways = f"write {quoted(f'{one}, {other}')} or {quoted(f'{one} - {other}')}"
+            raise ValueError(
+                f"{where} can be read in two ways: the dash at the line break can be a bullet or join the lines: "
+                f"{ways if one and other else 'write it on one line'}"
+            )
+    return "\n".join(lines)

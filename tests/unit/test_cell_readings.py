@@ -1,0 +1,386 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cells that could be read in two ways: what has one reading is read, everything else is refused with its readings."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import expand_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._protocols import expand_protocols
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
+from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+TWO = "can be read in two ways"
+OPEN = "is not a name but looks like an address with a part left open or mistyped"
+NO_HOST = "is not a destination: no host has an address"
+
+DESTINATIONS = [
+    # Lists of names stay lists
+    ("a.example.com b.example.com", ["a.example.com", "b.example.com"]),
+    ("a.example.com\nb.example.com", ["a.example.com", "b.example.com"]),
+    ("a.example.com.,b.example.com.", ["a.example.com", "b.example.com"]),
+    ("pbx.site.corp.local pbx.example.de", ["pbx.site.corp.local", "pbx.example.de"]),
+    ("a.example.museum b.example.museum", ["a.example.museum", "b.example.museum"]),
+    ("media.eu-west-2, example.com", ["media.eu-west-2", "example.com"]),
+    ("media.eu-west-2 192.0.2.1", ["media.eu-west-2", "192.0.2.1/32"]),
+    ("https://a.example.com/ https://b.example.com", ["a.example.com", "b.example.com"]),
+    ("*.example.com\n*.example.org", ["*.example.com", "*.example.org"]),
+    # The same bullet before every line
+    ("- 192.0.2.1\n- 192.0.2.9", ["192.0.2.1/32", "192.0.2.9/32"]),
+    ("• 192.0.2.1\n• a.example.com", ["192.0.2.1/32", "a.example.com"]),
+    ("* 192.0.2.1\r\n* 192.0.2.9", ["192.0.2.1/32", "192.0.2.9/32"]),
+    ("  – 192.0.2.1 – 192.0.2.2\n\n  – *.example.com\n", ["192.0.2.1/32", "192.0.2.2/32", "*.example.com"]),
+    # Masks
+    ("80.81.128.0 255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0\t255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0/255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0 / 255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0 0.0.15.255", ["80.81.128.0/20"]),
+    ("80.81.128.0 netmask 255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0 Subnet Mask: 255.255.240.0", ["80.81.128.0/20"]),
+    ("80.81.128.0 (255.255.240.0)", ["80.81.128.0/20"]),
+    ("192.0.2.0 255.255.255.0\n80.81.128.0 255.255.240.0", ["192.0.2.0/24", "80.81.128.0/20"]),
+    ("192.0.2.0 255.255.255.0, 198.51.100.7", ["192.0.2.0/24", "198.51.100.7/32"]),
+    ("192.0.2.1 255.255.255.255", ["192.0.2.1/32"]),
+    ("16.0.0.0 240.0.0.0", ["16.0.0.0/4"]),
+    ("52.112.0.0 /14", ["52.112.0.0/14"]),
+    ("52.112.0.0/ 14, 2001:db8:: / 32", ["52.112.0.0/14", "2001:db8::/32"]),
+    ("0.0.0.0/0", ["0.0.0.0/0"]),
+    ("0.0.0.0/1, 128.0.0.0/1", ["0.0.0.0/1", "128.0.0.0/1"]),
+    ("0.0.0.0 - 255.255.255.255", ["0.0.0.0/0"]),
+    ("1.0.0.0, 239.255.255.255", ["1.0.0.0/32", "239.255.255.255/32"]),
+    # Names with digits and hyphens
+    ("pbx.site.corp.local", ["pbx.site.corp.local"]),
+    ("163.com 360.cn", ["163.com", "360.cn"]),
+    ("a.b", ["a.b"]),
+    ("pbx.example.com1", ["pbx.example.com1"]),
+    ("1.2.3.4.example.com", ["1.2.3.4.example.com"]),
+    ("x.example.com", ["x.example.com"]),
+    ("sip1-sip4.example.com", ["sip1-sip4.example.com"]),
+    ("www.example.com-v2.edgekey.net", ["www.example.com-v2.edgekey.net"]),
+    ("a.one.co.uk-b.two.co.uk", ["a.one.co.uk-b.two.co.uk"]),
+    ("foo.xn--p1ai", ["foo.xn--p1ai"]),
+]
+
+REFUSED_DESTINATIONS = [
+    *(
+        (f"media.eu-west-2{gap}example.com", TWO, "'media.eu-west-2.example.com' for one name")
+        for gap in (". ", ".\n", ".\t", ".\u00a0", ".\u3000", ".  ", ".\r\n", " ", "\n")
+    ),
+    ("media.eu-west-2. example.com", TWO, "or 'media.eu-west-2, example.com' for two"),
+    ("media.eu-west-2. *.example.com", TWO, "write 'media.eu-west-2, *.example.com' for two"),
+    ("*.media.eu-west-2. example.com", TWO, "'*.media.eu-west-2.example.com'"),
+    ("https://media.eu-west-2. example.com", TWO, "'https://media.eu-west-2.example.com'"),
+    ("a.example.com. b.example.com", TWO, "or 'a.example.com, b.example.com' for two"),
+    ("media.exam ple.com", TWO, "write 'media.example.com' for one name, or 'media.exam, ple.com' for two"),
+    ("media.exam\nple.com", TWO, "'media.example.com'"),
+    ("b.example.org, media.exam ple.com", TWO, "'media.example.com'"),
+    ("media. example.com", TWO, "write 'media.example.com' for one name"),
+    ("media.example. com", TWO, "write 'media.example.com' for one name"),
+    ("foo .example.com", "has a space inside a name", "write 'foo.example.com'"),
+    ("media.eu-west-2 .example.com", "has a space inside a name", "write 'media.eu-west-2.example.com'"),
+    ("sip- example.com", "is not a range of whole addresses", "names have no ranges"),
+    ("sip -example.com", "is not a range of whole addresses", "names have no ranges"),
+    ("media.eu-\nwest-2.example.com", TWO, "dash at the line break"),
+    ("media.\u200bexample.com", "invisible character", "U+200B"),
+    ("media\u00adeu.example.com", "invisible character", "U+00AD"),
+    # Bullets
+    *(
+        (f"192.0.2.1{gap}192.0.2.9", TWO, "write '192.0.2.1, 192.0.2.9' or '192.0.2.1 - 192.0.2.9'")
+        for gap in ("\n- ", "\n– ", "\n-", "\n — ", "\r\n- ", " -\n", "-\n", "\n\n- ", "\n− ")
+    ),
+    ("192.0.2.1\n-\n192.0.2.9", TWO, "write it on one line"),
+    ("– 192.0.2.1\n- 192.0.2.9", TWO, "write '192.0.2.1, 192.0.2.9'"),
+    ("- 192.0.2.1\n192.0.2.9", "is not a range", ""),
+    ("- 192.0.2.1", "is not a range", ""),
+    ("192.0.2.1\n* 192.0.2.9", "'*' may only be the whole first label", ""),
+    ("1. 192.0.2.1\n2. 192.0.2.9", "'1.' is not an address", ""),
+    # Masks
+    ("10.0.0.0 255.0.255.0", "the mask 255.0.255.0 is neither a netmask nor a wildcard mask", ""),
+    ("10.0.0.0/255.0.255.0", "the mask 255.0.255.0 is neither a netmask nor a wildcard mask", ""),
+    ("10.0.0.0 0.255.0.255", "the mask 0.255.0.255 is neither", ""),
+    ("10.0.0.0 0.0.0.0", "is /0 as a netmask and /32 as a wildcard mask", ""),
+    ("0.0.0.0 255.255.255.255", NO_HOST, ""),
+    ("0.0.0.0/224.0.0.0", "the mask 224.0.0.0 is shorter than /4", ""),
+    ("10.0.0.0/192.0.2.1", "the mask 192.0.2.1 is neither", ""),
+    ("192.0.2.0/255.255.255.256", "octet 256 is larger than 255", ""),
+    ("10.0.0.0 224.0.0.0", TWO, "'10.0.0.0, 224.0.0.0' for two addresses"),
+    ("10.0.0.0 192.0.0.0", TWO, "'10.0.0.0, 192.0.0.0' for two addresses"),
+    ("16.0.0.0 15.255.255.255", TWO, "'16.0.0.0, 15.255.255.255' for two addresses"),
+    ("80.81.129.5 255.255.240.0", "host bits are set", "the network is 80.81.128.0/20"),
+    ("80.81.128.0\n255.255.240.0", NO_HOST, "'/20' behind the address"),
+    ("80.81.128.0, 255.255.240.0", NO_HOST, "'/20' behind the address"),
+    ("80.81.128.0, 0.0.15.255", NO_HOST, "'/20' behind the address"),
+    ("192.0.2.0/24 255.255.255.0", NO_HOST, "'/24' behind the address"),
+    ("192.0.2.0-192.0.2.9 255.255.255.0", NO_HOST, "'/24' behind the address"),
+    ("255.255.255.0 192.0.2.0", NO_HOST, "'/24' behind the address"),
+    ("a.example.com 255.255.255.0", NO_HOST, "'/24' behind the address"),
+    ("192.0.2.0 – 255.255.255.0", NO_HOST, ""),
+    ("192.0.2.0 198.51.100.0 255.255.255.0", TWO, "may belong to each of them or to the last one"),
+    ("2001:db8:: ffff:ffff::", "looks like a netmask", "write the prefix with its length"),
+    ("0.0.0.0", NO_HOST, "in 0.0.0.0/8"),
+    ("0.1.2.3/32", NO_HOST, "in 0.0.0.0/8"),
+    ("0.0.0.0/8", NO_HOST, "any address is 0.0.0.0/0"),
+    ("0.0.0.0/4", NO_HOST, "any address is 0.0.0.0/0"),
+    ("240.0.0.0/4", NO_HOST, "any address is 0.0.0.0/0"),
+    ("0.0.0.1-255.255.255.254", NO_HOST, "any address is 0.0.0.0/0"),
+    ("240.0.0.0/24", NO_HOST, "from 240.0.0.0 up"),
+    ("250.1.2.3", NO_HOST, "from 240.0.0.0 up"),
+    ("255.255.255.255", NO_HOST, "from 240.0.0.0 up"),
+    ("239.255.255.255-240.0.0.0", NO_HOST, "from 240.0.0.0 up"),
+    ("192.0.2.0\n/24", "a name has no path and no prefix length", ""),
+    ("192.0.2.1 / 192.0.2.2", "the mask 192.0.2.2 is neither", ""),
+    # Addresses that are none
+    ("192.0.2.x", OPEN, "'192.0.2.0/24' for all of these addresses"),
+    ("192.0.2.X", OPEN, "'192.0.2.0/24' for all of these addresses"),
+    ("192.0.2.xxx", OPEN, "'192.0.2.0/24'"),
+    ("192.0.2.*", OPEN, "'192.0.2.0/24'"),
+    ("192.0.2.n", OPEN, "'192.0.2.0/24'"),
+    ("192.0.2.x/24", OPEN, "'192.0.2.0/24'"),
+    ("http://192.0.2.x/", OPEN, "'192.0.2.0/24'"),
+    ("192.0.x.x", OPEN, "'192.0.0.0/16'"),
+    ("10.x.x.x", OPEN, "'10.0.0.0/8'"),
+    ("x.x.x.x", OPEN, "like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"),
+    ("a.b.c.d", OPEN, ""),
+    ("10.x", OPEN, ""),
+    ("x.y", OPEN, ""),
+    ("192.0.2.1a", OPEN, ""),
+    ("192.0.2.1O", OPEN, ""),
+    ("192.0.2.l", OPEN, ""),
+    ("192.0.2.lO", OPEN, ""),
+    ("192.0.2.any", OPEN, ""),
+    ("192.0.2.0-x", OPEN, ""),
+    ("192.0.2.x-192.0.2.y", OPEN, ""),
+    ("192.0.2.1-192.0.2.x", OPEN, ""),
+    ("192.0.2.a-192.0.2.f", OPEN, ""),
+    ("*.0.2.x", OPEN, ""),
+    ("192.0.2.1, 192.0.2.x", OPEN, ""),
+    ("192.0.2", "'192.0.2' is not an IPv4 address", ""),
+    ("192.0.2.1.5", "'192.0.2.1.5' is not an IPv4 address", ""),
+    ("192.O.2.1", "is not an IPv4 address", ""),
+    ("192.0.2.[1-9]", "stands in brackets", ""),
+    ("pbx.example.3com", "its last label '3com' begins with a digit", ""),
+    ("example.1a", "its last label '1a' begins with a digit", ""),
+    # Ranges of names
+    ("sip1.example.com-sip4.example.com", TWO, "write 'sip1.example.com, sip4.example.com' for the two"),
+    ("SIP1.example.com-sip4.Example.com", TWO, "write 'sip1.example.com, sip4.example.com' for the two"),
+    ("sip1.a.example.com-sip4.b.example.com", TWO, "each host of a range by itself"),
+    ("a.one.co.uk-b.one.co.uk", TWO, "each host of a range by itself"),
+    ("example.com-example.com", TWO, "write 'example.com, example.com'"),
+    ("*.a.example.com-b.example.com", TWO, "write '*.a.example.com, b.example.com'"),
+    ("https://a.example.com-b.example.com", TWO, "write 'a.example.com, b.example.com'"),
+    ("a-1.example.com-a-9.example.com", TWO, "write 'a-1.example.com, a-9.example.com'"),
+    ("192.0.2.1-sip.example.com", TWO, "write '192.0.2.1, sip.example.com'"),
+    ("192.0.2.x-sip.example.com", TWO, ""),
+    ("sip1.example.com-sip4", TWO, "each host of a range by itself"),
+    ("sip1.example.com-04", TWO, "each host of a range by itself"),
+    ("sip1.example.de-sip4", TWO, "each host of a range by itself"),
+    ("sip1.example.com–sip4.example.com", "names have no ranges: write each by itself", ""),
+    ("sip01.example.com – sip04.example.com", "names have no ranges: write each by itself", ""),
+    ("sip1.example.com..sip4.example.com", "a label between the dots is empty", ""),
+    ("sip1.example.com to sip4.example.com", "'to' is not a name", ""),
+]
+
+PORTS = [
+    ("- 80\n- 443", ["80", "443"]),
+    ("* 80\n* 443", ["80", "443"]),
+    ("• 80\n• 443", ["80", "443"]),
+    ("– 80 – 90\n– 443", ["80-90", "443"]),
+    ("Ports:\n- 80\n- 443", ["80", "443"]),
+    ("1-1023\n5000-6000", ["1-1023", "5000-6000"]),
+    ("1\n2\n3", ["1", "2", "3"]),
+    ("8\t443", ["8", "443"]),
+    ("5349/443", ["5349", "443"]),
+    ("8443/443", ["8443", "443"]),
+    ("443/5349", ["443", "5349"]),
+    ("443/80", ["443", "80"]),
+    ("5061/60", ["5061", "60"]),
+    ("80/81", ["80", "81"]),
+    ("50000/21", ["50000", "21"]),
+    ("65535/6", ["65535", "6"]),
+    ("10,000/10,005", ["10000", "10005"]),
+    ("5060, 61", ["5060", "61"]),
+    ("5060,61", ["5060", "61"]),
+    ("5060; 61", ["5060", "61"]),
+    ("5060 61", ["5060", "61"]),
+    ("80, 443, and 44", ["80", "443", "44"]),
+]
+
+REFUSED_PORTS = [
+    *((f"80{gap}443", "two ways", "write '80, 443' or '80 - 443'") for gap in ("\n- ", "\n– ", "\n-", "\n — ", " -\n")),
+    ("80\r\n- 443", "two ways", "write '80, 443' or '80 - 443'"),
+    ("80,\n- 443", "two ways", "write '80, 443' or '80 - 443'"),
+    ("80\n-\n443", "two ways", "write it on one line"),
+    ("-80\n-443", "two ways", "write '80, 443' or '80 - 443'"),
+    ("- 80\n– 443", "two ways", "write '80, 443'"),
+    ("Port: 80\n- 443", "two ways", "write '80, 443'"),
+    ("80\u2028- 443", "invisible character (U+2028)", ""),
+    ("80\x0b- 443", "control character (U+000B)", ""),
+    ("80\x85- 443", "control character (U+0085)", ""),
+    ("80\r- 443", "control character (U+000D)", ""),
+    ("- 80\n443", "a port is missing before", ""),
+    ("- 80", "a port is missing before", ""),
+    ("80\n:443", "a port is missing before", ""),
+    ("80:\n443", "two ways", "before a colon and a space stands a label"),
+    ("1: 80", "two ways", "before a colon and a space stands a label"),
+    ("1: 80\n2: 443", "two ways", "its lines seem to be numbered"),
+    ("1 - 80\n2 - 443", "two ways", "its lines seem to be numbered"),
+    ("1 80\n2 81", "two ways", "its lines seem to be numbered"),
+    ("1. 80\n2. 443", "two ways", "its lines seem to be numbered"),
+    ("5060/61", "more than one way", "write '5060, 61' or '5060-5061'"),
+    ("5060 / 61", "more than one way", "write '5060, 61' or '5060-5061'"),
+    ("5060/\n61", "more than one way", "write '5060, 61' or '5060-5061'"),
+    ("5060 & 61", "more than one way", "write '5060, 61' or '5060-5061'"),
+    ("5060 and 61", "more than one way", "write '5060, 61' or '5060-5061'"),
+    ("3478/79", "more than one way", "write '3478, 79' or '3478-3479'"),
+    ("5004/5", "more than one way", "write '5004, 5' or '5004-5005'"),
+    ("10000/1", "more than one way", "write '10000, 1' or '10000-10001'"),
+    ("10,000/1", "more than one way", "write '10000, 1' or '10000-10001'"),
+    ("50000/20", "more than one way", "write '50000, 20' or '50000, 50020' or '50000-50020'"),
+    ("8080/90", "more than one way", "write '8080, 90' or '8080, 8090' or '8080-8090'"),
+    ("5060/61/62", "more than one way", "write '5060, 61, 62' or '5060, 5061, 5062'"),
+    ("443, 5060/61", "more than one way", "write '443, 5060, 61' or '443, 5060, 5061'"),
+    ("5060-5061/62", "more than one way", "write '5060-5061, 62' or '5060-5061, 5062'"),
+    ("5060/61-65", "more than one way", "write '5060, 61-65' or '5060, 5061-5065'"),
+    ("5060-61", "5060 is larger than 61", "write '5060-5061' or '5060, 61'"),
+    ("3478–79", "3478 is larger than 79", "write '3478-3479' or '3478, 79'"),
+    ("443-", "a port is missing at the end", ""),
+    ("-443", "a port is missing before", ""),
+    ("443.5", "'.5' is not understood", ""),
+    ("44O", "'O' is not understood", ""),
+    ("0x50", "'x50' is not understood", ""),
+    ("٤٤٣", "is not understood", ""),
+]
+
+ROW = {"vendor": "kudo", "service": "media", "row": 12, "destination": "192.0.2.0/24", "ports": "443"}
+
+
+@pytest.mark.parametrize(("cell", "expected"), DESTINATIONS)
+def test_a_destination_with_one_reading_is_read(cell: str, expected: list[str]) -> None:
+    assert expand_ranges(cell) == expected
+    assert sorted(expand_ranges(cell, collapse=True)) == sorted(expand_ranges(expected, collapse=True))
+
+
+@pytest.mark.parametrize(("cell", "expected"), PORTS)
+def test_ports_with_one_reading_are_read(cell: str, expected: list[str]) -> None:
+    assert expand_ports(cell) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "reason", "way"),
+    [
+        *(("destination", *refused) for refused in REFUSED_DESTINATIONS),
+        *(("ports", *refused) for refused in REFUSED_PORTS),
+    ],
+)
+def test_a_cell_with_two_readings_is_refused_with_both(column: str, cell: str, reason: str, way: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        expand_rows([ROW, {**ROW, column: cell, "wide_because": "for the test"}])
+    message = str(caught.value)
+    assert message.startswith(f"kudo: media: row 12: {column} ")
+    printed = repr(cell)
+    assert printed in message or printed.replace("–", " - ") in message
+    assert way in message
+
+
+def _advice(cases: list[tuple[str, str, str]], known: str) -> list[Any]:
+    """Return each way to write that an error must offer, and that must therefore be read."""
+    ways = [way for _cell, _reason, text in cases for way in re.findall(r"'([^']+)'", text)]
+    return [pytest.param(way, id=way) for way in dict.fromkeys(ways) if re.search(known, way)]
+
+
+@pytest.mark.parametrize("way", _advice(REFUSED_DESTINATIONS, r"\w\.\w"))
+def test_what_is_advised_for_a_destination_is_read(way: str) -> None:
+    assert expand_ranges(way)
+
+
+@pytest.mark.parametrize("way", _advice(REFUSED_PORTS, r"\d"))
+def test_what_is_advised_for_ports_is_read(way: str) -> None:
+    assert expand_ports(way)
+
+
+def test_the_broadcast_address_is_for_allow_only() -> None:
+    row = {"destination": "255.255.255.255", "ports": "67", "protocol": "UDP"}
+    assert [rule["destination"] for rule in allow_rules([row], "nftables_allow")] == ["255.255.255.255/32"]
+    for destination in ("255.255.255.254", "255.255.255.254/31", "255.255.255.0", "0.0.0.0"):
+        with pytest.raises(
+            ValueError, match=re.escape(f"nftables_allow: baseline: row 1: destination '{destination}'")
+        ):
+            allow_rules([{**row, "destination": destination}], "nftables_allow")
+    with pytest.raises(ValueError, match=NO_HOST):
+        expand_rows([{**ROW, "destination": "255.255.255.255"}])
+
+
+@pytest.mark.parametrize("cell", ["TCP (DTLS)", "TLS (DTLS)", "UDP, TLS (TURN/DTLS)"])
+def test_dtls_is_not_over_tcp(cell: str) -> None:
+    with pytest.raises(ValueError, match="DTLS travels over UDP: write UDP for DTLS"):
+        expand_protocols(cell)
+
+
+def test_dtls_is_over_udp() -> None:
+    assert expand_protocols("UDP (DTLS)") == ["udp"]
+
+
+@given(
+    st.integers(4, 32),
+    st.integers(1 << 24, (240 << 24) - 1),
+    st.sampled_from(["{} {}", "{}/{}", "{} / {}", "{} ({})", "{} mask {}"]),
+    st.booleans(),
+)
+def test_an_address_and_its_mask_are_the_prefix(length: int, address: int, form: str, wildcard: bool) -> None:
+    network = ipaddress.IPv4Network((address, length), strict=False)
+    assume(network.network_address >= ipaddress.IPv4Address("1.0.0.0"))
+    mask = network.hostmask if wildcard else network.netmask
+    cell = form.format(network.network_address, mask)
+    if wildcard and (length == 32 or (length < 8 and "/" not in form)):
+        with pytest.raises(ValueError, match="destination "):
+            expand_ranges(cell)
+    else:
+        assert expand_ranges(cell) == [str(network)]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**24 - 1) | st.integers(1, 24).map(lambda ones: 2**24 - (1 << 24 - ones)),
+    st.sampled_from([" ", "\n", ", ", "/", " mask ", "\n- "]),
+)
+def test_no_mask_is_a_host(address: int, rest: int, gap: str) -> None:
+    """What begins with 255 belongs to the address before it, or is refused."""
+    mask = ipaddress.IPv4Address(255 << 24 | rest)
+    try:
+        found = expand_ranges(f"{ipaddress.IPv4Address(address)}{gap}{mask}")
+    except ValueError as exc:
+        assert str(exc).startswith("destination ")  # noqa: PT017
+        return
+    assert found == [str(ipaddress.IPv4Network(f"{ipaddress.IPv4Address(address)}/{mask}"))]
+
+
+@given(st.text(alphabet="0123456789 -–\n,/", max_size=16))
+def test_no_range_of_ports_is_read_across_a_line_break(cell: str) -> None:
+    try:
+        found = expand_ports(cell)
+    except ValueError:
+        return
+    lines = [line for line in cell.replace("–", "-").split("\n") if line.strip()]
+    apart = [text for line in lines for text in expand_ports(re.sub(r"\A *- +|[ ,/]+\Z|\A[ ,/]+", "", line))]
+    assert found == list(dict.fromkeys(apart))
+
+
+@given(st.integers(1, 65535), st.integers(1, 65535), st.sampled_from(["/", " / ", " & ", " and "]))
+def test_shorthand_is_refused_up_to_twenty_above(first: int, second: int, joint: str) -> None:
+    full = int(str(first)[: -len(str(second))] + str(second)) if len(str(second)) < len(str(first)) else 0
+    if first < full <= min(first + 20, 65535):
+        with pytest.raises(ValueError, match="more than one way") as caught:
+            expand_ports(f"{first}{joint}{second}")
+        assert f"'{first}, {second}'" in str(caught.value)
+        assert f"-{full}'" in str(caught.value)
+    else:
+        assert expand_ports(f"{first}{joint}{second}") == list(dict.fromkeys([str(first), str(second)]))
