@@ -37,15 +37,15 @@ unit: setup-dev ## unit and property tests
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks; clouds on loopback
 	@scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
 
-molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
+molecule: ## roles in containers with systemd, nftables, ufw, firewalld and names; each with its second run and a restart
 	@scripts/setup.sh molecule
-	@scripts/molecule.sh
+	@scripts/molecule.sh short
 
 test: setup-dev ## lint, sanity, unit, integration and molecule; about 10 minutes on 2 cores
 	@scripts/checks.sh lint+unit+sanity+molecule+integration
 
 test-long: setup-dev ## what `make test` leaves out, and the matrix of ansible-core and Python; about 50 minutes on 2 cores
-	@scripts/checks.sh unit-long+integration-long matrix
+	@scripts/checks.sh unit-long+integration-long+molecule-long matrix
 
 test-all: ## test and test-long
 	@$(MAKE) --no-print-directory test
@@ -73,12 +73,16 @@ clean: ## remove what the targets made in the checkout (the cache outside it sta
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Parts of test-long.
-.PHONY: unit-long integration-long matrix
+.PHONY: unit-long integration-long molecule-long matrix
 unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit/test_merge_properties.py
 
 integration-long: setup-dev
 	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
+
+molecule-long:
+	@scripts/setup.sh molecule
+	@scripts/molecule.sh more
 
 matrix: setup-dev
 	@scripts/matrix.sh

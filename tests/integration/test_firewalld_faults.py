@@ -56,7 +56,7 @@ def test_killed_at_random_moments(host: Host, after: int) -> None:
     for number in range(KILLS // 2):
         new = number % 2
         process = host.begin(objects=(FIRST, SECOND)[new], revert_after=after)
-        time.sleep((0.3 + 0.8 * (number + moments.random()) / (KILLS // 2)) * seconds)
+        time.sleep((0.1 + (number + moments.random()) / (KILLS // 2)) * seconds)
         kill(process)
         settle(host)
         live, boot = host.rules(), host.boots()

@@ -53,6 +53,7 @@ def files(names: NamesWorld) -> list[str]:
     return sorted(listed.splitlines())
 
 
+@pytest.mark.long
 def test_firewalld_keeps_its_table_for_itself() -> None:
     """From 2.1 on, unless told otherwise."""
     with alone("trixie") as host:
@@ -123,6 +124,7 @@ def test_filling_again_asks_no_name_server(names: NamesWorld) -> None:
     assert "api.kudo.com: - 104.4.4.4 lapses" in names.keep()
 
 
+@pytest.mark.long
 def test_a_change_keeps_what_was_learned_and_drops_what_is_not_wanted(names: NamesWorld, learned: list[str]) -> None:
     names.zone.put("api.kudo.com", "104.8.8.8")
     assert names.ask("api.kudo.com").addresses == ("104.8.8.8",)

@@ -49,7 +49,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[tuple[Host, World]]:
 NAMED = {"ingress_zones": ["internal"], "egress_zones": ["external"]}
 
 
-@pytest.mark.parametrize("zones", longer([NAMED], [{}]), ids=str)
+@pytest.mark.long
+@pytest.mark.parametrize("zones", [NAMED, {}], ids=str)
 def test_what_is_forwarded(world: tuple[Host, World], zones: dict[str, list[str]]) -> None:
     host, made = world
     own, others = ["198.18.1.0/24", "2001:2::1:0/112"], ["198.18.7.0/24", "2001:2::7:0/112"]

@@ -61,7 +61,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     for number in range(-(-KILLS // (2 * len(TURNS)))):
         new = number % 2
         process = host.begin(rules=TURNS[turn][new], revert_after=after)
-        time.sleep(moments.uniform(0.2, 1.6) * seconds)
+        time.sleep(moments.uniform(0, 1.4) * seconds)
         kill(process)
         settle(host)
         live = families(host.kernel())

@@ -218,7 +218,7 @@ def test_a_call_outlives_its_name() -> None:
                 assert receiver.recv(100) == b"voice"
 
 
-@pytest.mark.parametrize("host", longer(SUITES[1:], SUITES[:1]), indirect=True)
+@pytest.mark.parametrize("host", longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]), indirect=True)
 def test_members_are_no_difference_and_stay(host: Host) -> None:
     before = host.kernel(), host.files()
     rules = wanted(*API)
