@@ -8,7 +8,8 @@ override export LANG := C.UTF-8
 unexport LANGUAGE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all fresh release-check benchmarks clean
+.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all test-busy soak soak-slice \
+	fresh release-check benchmarks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 14
@@ -39,21 +40,30 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks; clouds on loopback
-	@scripts/with_root.sh $(PYTEST) -n 6 --dist worksteal --durations 30 tests/integration
+	@scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
 
-molecule: ## roles in containers, nftables, ufw and firewalld, hosts and gateways; each with its second run and a restart
+molecule: ## roles in containers with systemd, nftables, ufw, firewalld and names; each with its second run and a restart
 	@scripts/setup.sh molecule
-	@scripts/molecule.sh
+	@scripts/molecule.sh short
 
-test: setup-dev ## lint, sanity, unit, integration and molecule; under 15 minutes on 2 cores
-	@scripts/checks.sh lint+unit+sanity+molecule integration
+test: setup-dev ## lint, sanity, unit, integration and molecule; about 10 minutes on 2 cores
+	@scripts/checks.sh lint+unit+sanity+molecule+integration
 
-test-long: setup-dev ## the long runs that `make test` leaves out, and the matrix of ansible-core and Python
-	@scripts/checks.sh unit-long+integration-long matrix
+test-long: setup-dev ## what `make test` leaves out, and the matrix of ansible-core and Python; about 50 minutes on 2 cores
+	@scripts/checks.sh unit-long+integration-long+molecule-long matrix
 
-test-all: ## test and test-long; under 40 minutes on 2 cores
+test-all: ## test and test-long
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-long
+
+test-busy: setup-dev ## test beside eight processes that do nothing but compute: slow, and as green
+	@for one in 1 2 3 4 5 6 7 8; do ( while :; do :; done ) & done; trap 'kill $$(jobs -p)' EXIT; $(MAKE) --no-print-directory test
+
+soak: setup-dev ## the tests that choose at random, with new choices: MINUTES=60 SEED= ONLY="--only aws" RESTART=--restart
+	@scripts/with_root.sh .venv/bin/python scripts/soak.py --minutes $(or $(MINUTES),60) $(addprefix --seed ,$(SEED)) $(ONLY) $(RESTART)
+
+soak-slice: setup-dev ## a small block of each kind of soak with a new seed, 3 minutes at most
+	@scripts/with_root.sh .venv/bin/python scripts/soak.py --slice
 
 release-check: setup-dev ## build the tarball, install and use it, run galaxy-importer, list what its publisher must fill in
 	@scripts/release_check.sh
@@ -71,12 +81,16 @@ clean: ## remove what the targets made in the checkout (the cache outside it sta
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Parts of test-long.
-.PHONY: unit-long integration-long matrix
+.PHONY: unit-long integration-long molecule-long matrix
 unit-long: setup-dev
 	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit/test_merge_properties.py
 
 integration-long: setup-dev
 	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
+
+molecule-long:
+	@scripts/setup.sh molecule
+	@scripts/molecule.sh more
 
 matrix: setup-dev
 	@scripts/matrix.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs make targets one after the other and goes on after a failure; closes with a table and "N passed, N failed".
 #
-#     scripts/checks.sh lint+unit sanity     lint and unit at the same time, then sanity
+#     scripts/checks.sh lint+unit sanity     lint and unit at the same time, each printed when it ends, then sanity
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 . scripts/lib.sh
@@ -26,13 +26,15 @@ for together in "$@"; do
         continue
     fi
     for name in "${names[@]}"; do
-        check "$name" >"$logs/$name.log" 2>&1 &
+        {
+            check "$name" >"$logs/$name.log" 2>&1
+            exec 9>"$logs/printing"
+            flock 9
+            say "make $name"
+            cat "$logs/$name.log"
+        } &
     done
     wait
-    for name in "${names[@]}"; do
-        say "make $name"
-        cat "$logs/$name.log"
-    done
 done
 
 say "all of: $*"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The containers of the Molecule scenarios and the wires between them. Needs root, podman, mmdebstrap, iproute2.
 #
-#     containers.sh up               build the image if need be, start all containers, lay the wires
+#     containers.sh up               build the image if need be, start all containers ($EGRESS_TARGETS: those), lay the wires
 #     containers.sh restart NAME     as a machine restarts: NAME boots again
 #     containers.sh shell NAME CMD   run a command in a container
 #     containers.sh zone [LINE...]   the name server answers with these lines (as of /etc/hosts) besides its zone
@@ -93,7 +93,7 @@ pid_of() { podman inspect --format '{{.State.Pid}}' "$prefix-$1"; }
 
 wait_for_boot() {
     local try
-    for try in $(seq 100); do
+    for try in $(seq 1200); do
         # "degraded" is a state to work in: some units of the distribution cannot start in a container.
         case "$(inside "$1" systemctl is-system-running 2>/dev/null)" in running | degraded) return 0 ;; esac
         sleep 0.1
@@ -154,7 +154,8 @@ start() {
 }
 
 up() {
-    local name
+    local name chosen
+    read -ra chosen <<<"${EGRESS_TARGETS:-${targets[*]}}"
     mkdir -p "$EGRESS_CACHE/molecule"
     down
     [ -e "$key" ] || ssh-keygen -q -t ed25519 -N '' -C egress-allowlist -f "$key"
@@ -174,11 +175,11 @@ table inet world {
     }
 }
 END
-    for name in "${targets[@]}"; do
+    for name in "${chosen[@]}"; do
         start "$name"
         inside "$name" sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$key.pub"
     done
-    for name in "${targets[@]}"; do
+    for name in "${chosen[@]}"; do
         wait_for_boot "$name"
         lay_wire "$name"
     done

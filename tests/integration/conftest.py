@@ -10,11 +10,13 @@ import subprocess
 import pytest
 
 from tests.support.namespaces import SANDBOX
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is long; with LONG_RUNS, what the short run has done."""
+    """Leave out what is long; with LONG_RUNS, what the short run has done. A soak runs what it names."""
+    if SOAK:
+        return
 
     def left_out(item: pytest.Item) -> bool:
         is_long = item.get_closest_marker("long") is not None

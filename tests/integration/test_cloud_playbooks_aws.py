@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.support.aws_module import environment
@@ -42,6 +43,7 @@ def play(aws: StrictAws, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_module_defaults_and_the_playbook_that_removes(tmp_path: Path) -> None:
     with serve() as aws:
         aws.reset()

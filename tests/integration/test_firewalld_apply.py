@@ -59,7 +59,7 @@ def host(started: Host) -> Iterator[Host]:
     assert started.module(state="absent")["changed"] is False
 
 
-@pytest.mark.parametrize("started", SUITES, indirect=True)
+@pytest.mark.parametrize("started", longer(SUITES[:1], SUITES[1:]), indirect=True)
 def test_once_and_again_and_after_a_restart(host: Host) -> None:
     users = host.users()
     predicted = host.apply(DENY, check=True)
@@ -95,6 +95,7 @@ def test_once_and_again_and_after_a_restart(host: Host) -> None:
     assert kept <= set(names)
 
 
+@pytest.mark.long
 def test_what_firewalld_itself_wrote_anew_is_no_change(host: Host) -> None:
     host.apply(DENY)
     loaded = host.loaded()
@@ -198,6 +199,7 @@ def test_a_zone_that_does_not_exist(host: Host) -> None:
     assert (host.files(), host.loaded()) == (before, loaded)
 
 
+@pytest.mark.long
 def test_a_clock_keeps_the_address_that_was_found_first(host: Host) -> None:
     host.shell("mkdir -p /etc/chrony; echo 'pool clock.example iburst' > /etc/chrony/chrony.conf")
     for address in ("192.0.2.123", "192.0.2.124"):
@@ -210,7 +212,7 @@ def test_a_clock_keeps_the_address_that_was_found_first(host: Host) -> None:
     host.shell("rm -r /etc/chrony")
 
 
-@pytest.mark.parametrize("started", SUITES, indirect=True)
+@pytest.mark.parametrize("started", longer(SUITES[1:], SUITES[:1]), indirect=True)
 def test_both_directions_and_both_scopes(host: Host) -> None:
     zoom = row("198.51.100.0/28", "8801-8810", "UDP", "inbound", direction="inbound")
     both = native(*OLD, zoom, policy="deny", scope="both", sources=["10.0.0.0/8"], stopped="drop")

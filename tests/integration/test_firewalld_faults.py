@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.firewalld_host import HOME, NEW, OLD, RUN, SUITES, Host, alone, native
 from tests.support.module_host import kill, row
-from tests.support.systems import LONG, longer
+from tests.support.systems import LONG, SOAK, longer
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -40,10 +41,10 @@ def host(started: Host) -> Host:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("after", [0, 60])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, after: int) -> None:
     """Each time firewalld runs old or new rules whole, so it does at the next boot, and the next run heals."""
-    moments = random.Random(after)
+    moments = random.Random(f"{SOAK}{after}")
     states, boots, seconds = [], [], 0.0
     for objects in (FIRST, SECOND):
         began = time.monotonic()
@@ -55,7 +56,7 @@ def test_killed_at_random_moments(host: Host, after: int) -> None:
     for number in range(KILLS // 2):
         new = number % 2
         process = host.begin(objects=(FIRST, SECOND)[new], revert_after=after)
-        time.sleep((0.3 + 0.8 * (number + moments.random()) / (KILLS // 2)) * seconds)
+        time.sleep((0.1 + (number + moments.random()) / (KILLS // 2)) * seconds)
         kill(process)
         settle(host)
         live, boot = host.rules(), host.boots()
@@ -75,18 +76,18 @@ def test_killed_at_random_moments(host: Host, after: int) -> None:
 
 def settle(host: Host) -> None:
     """Wait until firewalld does not load any more what a killed module asked it to."""
-    deadline = time.monotonic() + 20
-    while True:
+
+    def loads_no_more() -> bool:
         loaded = host.loaded()
         time.sleep(0.2)
         state = host.space.target(["firewall-cmd", "--state"]).stdout
-        if state == "running\n" and loaded and host.loaded() == loaded:
-            return
-        assert time.monotonic() < deadline
+        return state == "running\n" and bool(loaded) and host.loaded() == loaded
+
+    assert until(loads_no_more)
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("full", [HOME, RUN])
+@pytest.mark.parametrize("full", longer([HOME], [RUN]))
 def test_a_full_disk(host: Host, full: str) -> None:
     host.apply(FIRST)
     host.shell(
@@ -94,7 +95,7 @@ def test_a_full_disk(host: Host, full: str) -> None:
         f"cp -a /etc/x/. {full}; rm -r /etc/x; dd if=/dev/zero of={full}/filler bs=4k count=999 2>/dev/null || true"
     )
     before = host.rules(), host.boots()
-    for after in (0, 60) if LONG else (60,):
+    for after in (0, 600) if LONG else (600,):
         failed = host.module(objects=SECOND, revert_after=after)
         assert "No space left on device" in failed["msg"]
         assert full in failed["msg"]
@@ -116,7 +117,7 @@ def test_firewalld_ends_while_the_module_works(host: Host) -> None:
         process = host.begin(objects=SECOND, revert_after=0)
         time.sleep(moment)
         host.daemon.kill()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert out.lstrip().startswith("{"), err
         host.start()
         host.apply(SECOND)
@@ -147,7 +148,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("message", REFUSALS)
+@pytest.mark.parametrize("message", longer([*REFUSALS][-1:], [*REFUSALS][:-1]))
 def test_firewalld_refuses(host: Host, message: str) -> None:
     host.apply(FIRST)
     before = host.rules(), host.files()

@@ -19,7 +19,8 @@ from tests.support.ends import HOST, PEER, connect, connects, datagram, link, li
 from tests.support.firewalld_host import SUITES, Host, native
 from tests.support.module_host import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
-from tests.support.systems import longer, system
+from tests.support.systems import LONG, longer, system
+from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -49,8 +50,8 @@ def test_flows_live_on(ends: tuple[Host, Namespace]) -> None:
     caller = host.space.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     callee = peer.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     callee.bind((PEER[4], 6000))
-    caller.settimeout(2)
-    callee.settimeout(2)
+    caller.settimeout(PATIENCE)
+    callee.settimeout(PATIENCE)
     for turn in ("before", "deny", "again", "absent"):
         if turn == "deny":
             host.apply(native(LISTED, policy="deny"))
@@ -70,12 +71,13 @@ def test_flows_live_on(ends: tuple[Host, Namespace]) -> None:
         new = connects(host.space, PEER[4], 5555)
         assert new == ("open" if turn in ("before", "absent") else "refused"), turn
         assert datagram(host.space, peer, PEER[4], 443)
-        assert datagram(host.space, peer, PEER[4], 444) is (new == "open")
+        assert datagram(host.space, peer, PEER[4], 444, PATIENCE if new == "open" else GLANCE) is (new == "open")
         assert connects(peer, HOST[4], 22) == "open", "the host can be managed"
     for opened in (*services, *held, *answered, caller, callee):
         opened.close()
 
 
+@pytest.mark.sized
 def test_new_connections_wait_for_the_reload_and_no_longer(ends: tuple[Host, Namespace]) -> None:
     """firewalld lets no new connection through while it loads; nothing that is stopped gets through either."""
     host, peer = ends
@@ -105,7 +107,7 @@ def test_new_connections_wait_for_the_reload_and_no_longer(ends: tuple[Host, Nam
         thread = threading.Thread(target=send)
         thread.start()
         time.sleep(0.3)
-        for number in range(3):
+        for number in range(3 if LONG else 1):
             host.apply(native(LISTED, row(f"198.51.100.{number}"), policy="deny"))
         time.sleep(0.3)
         done.set()

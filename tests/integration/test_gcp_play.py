@@ -110,6 +110,7 @@ def test_the_first_play_of_the_page(world: World, tmp_path: Path) -> None:
     assert world.ours() == {}
 
 
+@pytest.mark.long
 def test_a_policy_and_the_examples_of_the_module(world: World, tmp_path: Path) -> None:
     world.cloud.add_policy("egress")
     catalog = {"role": "egress.allowlist.catalog", "catalog_vendors": [{"name": "kudo", "regions": "usa"}]}

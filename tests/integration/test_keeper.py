@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.names_world import elements
+from tests.support.names_world import elements, pass_time
 from tests.support.namespaces import Namespace
 from tests.support.systems import REPOSITORY, system
 from tests.support.zone import Zone
@@ -22,14 +21,15 @@ pytestmark = pytest.mark.usefixtures("namespaces")
 KEEPER = f"/usr/bin/python3 {REPOSITORY}/plugins/module_utils/_names_keeper.py"
 TABLE, SPECIAL = "inet egress_allowlist", ["10.0.0.0/8", "fc00::/7"]
 STATE = "/var/lib/egress-allowlist/names-{}.json"
-LEASE, MOST = 40, 4
+LEASE, MOST = 4000, 4  # seconds, addresses
+PASSED = 1000  # seconds
 SETS = "".join(
     f"set {kind}{version}_{name} {{ type ipv{version}_addr; flags {flags}timeout; timeout {LEASE}s; size {size}; }}\n"
     for name in ("a.test", "b.test")
     for version in (4, 6)
     for kind, flags, size in (("asked", "", 3 * MOST), ("leased", "dynamic,", MOST))
 )
-OTHERS = "set others { type ipv4_addr; flags timeout; timeout 40s; elements = { 192.0.2.1 timeout 33s }; }\n"
+OTHERS = "set others { type ipv4_addr; flags timeout; timeout 4000s; elements = { 192.0.2.1 timeout 3300s }; }\n"
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def left(host: Namespace, name: str) -> dict[str, float]:
 def test_answers_move_on_with_a_whole_lease(host: Namespace) -> None:
     configure(host, "dnsmasq")
     load(host, SETS + OTHERS)
-    add(host, "asked4_a.test", "198.18.5.1 timeout 9s", "10.1.1.1")
-    add(host, "leased4_a.test", "198.18.5.1 timeout 8s", "198.18.5.2 timeout 30s")
+    add(host, "asked4_a.test", "198.18.5.1 timeout 900s", "10.1.1.1")
+    add(host, "leased4_a.test", "198.18.5.1 timeout 800s", "198.18.5.2 timeout 3000s")
     add(host, "asked6_b.test", "2001:db8::1", "fd00::1")
     assert keep(host) == [
         "b.test: + 2001:db8::1",
@@ -96,7 +96,7 @@ def test_answers_move_on_with_a_whole_lease(host: Namespace) -> None:
         "b.test: fd00::1 is a special address: not opened",
     ]
     leased = left(host, "leased4_a.test")
-    assert leased["198.18.5.1"] > 30 >= leased["198.18.5.2"] > 15
+    assert leased["198.18.5.1"] > 3000 >= leased["198.18.5.2"] > 1500
     assert set(left(host, "leased6_b.test")) == {"2001:db8::1"}
     assert not left(host, "asked4_a.test")
     assert not left(host, "asked6_b.test")
@@ -107,8 +107,8 @@ def test_answers_move_on_with_a_whole_lease(host: Namespace) -> None:
 def test_no_more_than_the_bound(host: Namespace) -> None:
     configure(host, "dnsmasq")
     load(host)
-    add(host, "leased4_a.test", *(f"198.18.5.{number} timeout {20 - number % 2}s" for number in (1, 3)))
-    add(host, "leased4_a.test", "198.18.5.2 timeout 15s")
+    add(host, "leased4_a.test", *(f"198.18.5.{number} timeout {2000 - 100 * (number % 2)}s" for number in (1, 3)))
+    add(host, "leased4_a.test", "198.18.5.2 timeout 1500s")
     add(host, "asked4_a.test", "198.18.5.1", "198.18.5.8", "198.18.5.9")
     assert keep(host) == [
         "a.test: set full: 1 older addresses make room for newer ones",
@@ -117,7 +117,7 @@ def test_no_more_than_the_bound(host: Namespace) -> None:
     ]
     leased = left(host, "leased4_a.test")
     assert set(leased) == {"198.18.5.1", "198.18.5.3", "198.18.5.8", "198.18.5.9"}, "what would lapse first goes"
-    assert leased["198.18.5.1"] > 20, "one that is asked for is renewed in a full set too"
+    assert leased["198.18.5.1"] > 2000, "one that is asked for is renewed in a full set too"
     add(host, "asked4_a.test", *(f"198.18.5.{number}" for number in range(8, 14)))
     assert keep(host)[-1] == "a.test: set full: 4 addresses are kept, 2 more stay shut"
     assert set(left(host, "leased4_a.test")) == {f"198.18.5.{number}" for number in range(8, 12)}
@@ -158,20 +158,20 @@ def test_what_was_open_is_open_again_in_new_sets(host: Namespace, boots: bool) -
     configure(host, "dnsmasq")
     load(host)
     add(host, "asked4_a.test", "198.18.5.1", "198.18.5.2")
-    add(host, "leased4_b.test", "198.18.5.3 timeout 1s", "198.18.5.4 timeout 30s")
+    add(host, "leased4_b.test", "198.18.5.3 timeout 1000s", "198.18.5.4 timeout 3000s")
     keep(host)
     path = STATE.format("nftables")
     shell(host, f"nft delete element {TABLE} leased4_a.test '{{ 198.18.5.2 }}'")
     assert keep(host) == ["a.test: - 198.18.5.2 lapsed"], "what somebody takes out stays out"
     load(host)
-    if boots:  # the clocks of another boot are others; the one on the wall went on by ten seconds
-        state = json.loads(shell(host, f"cat {path}"))
-        state |= {"epoch": "another", "up": 9e9, "at": state["at"] - 10}
-        shell(host, f"cat > {path}", json.dumps(state))
-    time.sleep(1.1)
+    state = json.loads(shell(host, f"cat {path}"))
+    state |= {"up": state["up"] - 1100, "at": state["at"] - 1100}  # as if written 1,100 seconds ago
+    if boots:  # the clocks of another boot are others
+        state |= {"epoch": "another", "up": 9e9}
+    shell(host, f"cat > {path}", json.dumps(state))
     assert keep(host) == ["a.test: + 198.18.5.1", "b.test: + 198.18.5.4"]
-    assert left(host, "leased4_b.test")["198.18.5.4"] <= (19 if boots else 29)
-    assert left(host, "leased4_a.test")["198.18.5.1"] <= (29 if boots else 39)
+    assert left(host, "leased4_b.test")["198.18.5.4"] <= 1900
+    assert left(host, "leased4_a.test")["198.18.5.1"] <= 2900
 
 
 def test_the_state_is_written_when_it_changes(host: Namespace) -> None:
@@ -210,8 +210,8 @@ def test_runs_at_once_do_no_harm(host: Namespace) -> None:
 def test_show(host: Namespace) -> None:
     configure(host, "dnsmasq")
     load(host)
-    add(host, "asked4_a.test", "198.18.5.1 timeout 20s")
-    add(host, "leased6_b.test", "2001:db8::5 timeout 30s")
+    add(host, "asked4_a.test", "198.18.5.1 timeout 2000s")
+    add(host, "leased6_b.test", "2001:db8::5 timeout 3000s")
     fields = [line.split() for line in keep(host, command="show")]
     assert [(name, address, kind) for name, address, _left, _unit, kind in fields] == [
         ("a.test", "198.18.5.1", "asked"),
@@ -228,10 +228,20 @@ def test_a_table_of_its_own_is_loaded_where_it_is_missing(host: Namespace) -> No
     assert keep(host) == ["a.test: + 198.18.5.1"]
 
 
+def time_passes(host: Namespace, backend: str) -> None:
+    """Take C{PASSED} seconds off what each address of a name has left."""
+    if backend == "nftables":
+        pass_time(host, TABLE, PASSED)
+        return
+    members = re.findall(r"^add (\S+) (\S+) timeout (\d+)", shell(host, "ipset save"), re.MULTILINE)
+    lines = [f"add {name} {address} timeout {int(rest) - PASSED}" for name, address, rest in members]
+    shell(host, "ipset -exist restore", "\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize("backend", ["nftables", "ufw"])
 def test_looked_up_names(host: Namespace, backend: str) -> None:
     configure(host, "resolve", backend)
-    shell(host, "echo nameserver 127.0.0.1 > /etc/resolv.conf; echo 'options timeout:1 attempts:1' >> /etc/resolv.conf")
+    shell(host, "echo nameserver 127.0.0.1 > /etc/resolv.conf; echo 'options timeout:5 attempts:1' >> /etc/resolv.conf")
     if backend == "ufw":
         for version, family in ((4, "inet"), (6, "inet6")):
             for name in ("a.test", "b.test"):
@@ -261,10 +271,12 @@ def _looked_up(host: Namespace, backend: str, zone: Zone) -> None:
         "a.test: 10.0.0.9 is a special address: not opened",
     ]
     assert {name for name, _kind in zone.asked} == {"a.test", "b.test"}, "no search domain"
-    time.sleep(2.1)
+    time_passes(host, backend)
     zone.put("a.test", "198.18.5.2", "198.18.5.3", "2001:db8::1", ttl=0)
     lines = keep(host, backend)
-    assert re.fullmatch(r"a.test: - 198.18.5.1 lapses in 3[5-9] s", lines.pop(0))
+    lapses = re.fullmatch(r"a.test: - 198.18.5.1 lapses in (\d+) s", lines.pop(0))
+    assert lapses
+    assert int(lapses.group(1)) <= LEASE - PASSED
     assert lines == ["a.test: + 198.18.5.3"]
     found = held()
     assert set(found) == {"198.18.5.1", "198.18.5.2", "198.18.5.3"}
@@ -273,9 +285,9 @@ def _looked_up(host: Namespace, backend: str, zone: Zone) -> None:
     zone.fail("a.test", "SERVFAIL")
     failing = "a.test: DNS fails (Temporary failure in name resolution) for IPv"
     assert keep(host, backend) == [f"{failing}4: 2 addresses kept", f"{failing}6: 1 addresses kept"]
-    time.sleep(2.1)
+    time_passes(host, backend)
     assert keep(host, backend) == [], "said once"
-    assert held()["198.18.5.3"] > LEASE - 2 > held()["198.18.5.1"]
+    assert held()["198.18.5.3"] > LEASE - PASSED > held()["198.18.5.1"]
     zone.fail("a.test", "SILENT")
     assert keep(host, backend) == []
     assert set(held(6)) == {"2001:db8::1"}

@@ -14,11 +14,12 @@ import pytest
 
 from tests.support.dns_client import NO_ANSWER, TURNED_AWAY, ask
 from tests.support.module_host import row
-from tests.support.names_world import NamesWorld, names_world, until
+from tests.support.names_world import NamesWorld, names_world
 from tests.support.packets import TCP, UDP
 from tests.support.probes import mismatches, probes
 from tests.support.systems import longer
 from tests.support.vendor_oracle import Fact, learned
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -204,7 +205,7 @@ def test_failures_learn_nothing_and_do_no_harm(names: NamesWorld) -> None:
     names.ask("known.zoom.us")
     for how, rcode in (("SERVFAIL", "SERVFAIL"), ("REFUSED", "REFUSED"), ("SILENT", NO_ANSWER)):
         names.zone.fail("ill.zoom.us", how)
-        assert names.ask("ill.zoom.us", seconds=1).rcode == rcode
+        assert names.ask("ill.zoom.us", seconds=1 if how == "SILENT" else PATIENCE).rcode == rcode
     assert names.ask("nobody.zoom.us").rcode == "NXDOMAIN"
     names.zone.put("v4only.zoom.us", *fresh())
     assert names.ask("v4only.zoom.us", "AAAA").addresses == ()
@@ -243,8 +244,17 @@ def test_a_second_run_changes_nothing(names: NamesWorld) -> None:
     assert names.opens(443, *addresses) == [True, True]
 
 
-@pytest.mark.parametrize("backend", ["nftables", "firewalld"])
-@pytest.mark.parametrize("choice", ["leave", "redirect", "refuse"])
+CHOICES = ("leave", "redirect", "refuse")
+
+
+@pytest.mark.parametrize(
+    ("backend", "choice"),
+    longer(
+        [*itertools.product(["nftables"], CHOICES), ("firewalld", "redirect")],
+        [("firewalld", "leave"), ("firewalld", "refuse")],
+        unpack=True,
+    ),
+)
 def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
     """A program with a name server of its own, which the list even lets out, teaches the gateway nothing."""
     with names_world("gateway", backend) as names:
@@ -254,7 +264,7 @@ def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
             addresses = fresh()
             name = f"dns{version}{tcp}.zoom.us"
             names.zone.put(name, *addresses)
-            found = ask(names.client, names.upstream[version], name, tcp=tcp, seconds=1)
+            found = ask(names.client, names.upstream[version], name, tcp=tcp)
             assert names.opens(443, *addresses) == [choice == "redirect"]
             if choice == "refuse":
                 assert found.rcode == TURNED_AWAY

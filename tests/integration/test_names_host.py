@@ -16,6 +16,7 @@ from tests.support.names_world import KEEPER, NamesWorld, NftHost, names_world
 from tests.support.namespaces import Namespace
 from tests.support.nft_host import HOST, native
 from tests.support.systems import system
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -119,9 +120,10 @@ def test_from_the_first_run_to_the_last(names: NamesWorld) -> None:
 
 def test_dns_is_not_touched_before_the_confirmation(names: NamesWorld) -> None:
     resolv = names.host.shell(f"cat {RESOLV}")
-    done = applied(names, after=60)
+    done = applied(names, after=600)
     assert done["armed"]
     assert names.host.shell(OURS).split() == [
+        CONFIG,  # in it, hidden, what is not confirmed
         "/run/egress-allowlist",
         *(f"/run/egress-allowlist/nftables.{kind}" for kind in ("lock", "names")),
         *sorted(names.host.shell("ls -d /run/egress-allowlist/nftables.r*").split()),
@@ -138,7 +140,7 @@ def test_dns_is_not_touched_before_the_confirmation(names: NamesWorld) -> None:
 def test_a_change_that_goes_back_leaves_dns_alone(names: NamesWorld) -> None:
     resolv = names.host.shell(f"cat {RESOLV}")
     done = applied(names, after=1)
-    names.host.shell("for n in $(seq 100); do nft list tables | grep -q . || exit 0; sleep 0.1; done; exit 1")
+    assert until(lambda: names.host.shell("nft list tables") == "")
     refused = names.host.confirm(done)
     assert refused["failed"]
     assert names.host.shell(f"cat {RESOLV}") == resolv
@@ -191,7 +193,7 @@ def test_from_one_way_to_another(names: NamesWorld) -> None:
     assert applied(names, names="resolve", names_resolv_conf=False, names_lease=3600)["changed"] is False
     lines = names_lines(applied(names, names="report", names_resolv_conf=False))
     assert lines == ["- name api.kudo.com  looked up"]
-    assert names.host.shell(f"ls -d {KEEPER} {CONFIG} 2>/dev/null || true") == ""
+    assert names.host.shell(f"ls -d {KEEPER} {CONFIG}/names* 2>/dev/null || true") == ""
     lines = names_lines(applied(names))
     assert "+ name *.kudoway.com  learned by dnsmasq" in lines
 
@@ -239,7 +241,8 @@ LINK = f"mv {RESOLV} /run/{{0}}.conf; ln -s /run/{{0}}.conf {RESOLV}"
         ("sed -i s/CONFIG_DIR/CONFIG_OLD/ /etc/default/dnsmasq", {}, "dnsmasq does not read /etc/dnsmasq.d: add"),
         (
             'python3 -c \'import socket, time; s = socket.socket(type=2); s.bind(("0.0.0.0", 53)); '
-            "print(1, flush=True); time.sleep(99)' & echo $! > /run/stranger; sleep 1",
+            'open("/run/up", "w"); time.sleep(999)\' & echo $! > /run/stranger; '
+            "until [ -e /run/up ]; do sleep 0.1; done",
             {},
             "answers on port 53 of 0.0.0.0",
         ),
@@ -267,7 +270,7 @@ def test_refusals(names: NamesWorld, script: str, options: dict, message: str) -
         names.host.shell(
             "set +e; cp /run/default /etc/default/dnsmasq; kill $(cat /run/stranger 2>/dev/null) 2>/dev/null; true"
         )
-        names.host.shell("rm -f /run/stranger")
+        names.host.shell("rm -f /run/stranger /run/up")
 
 
 def test_systemd_resolved_may_ask_dnsmasq(names: NamesWorld) -> None:

@@ -40,12 +40,12 @@ def test_a_second_run_changes_nothing(host: Host, policy: str, scope: str) -> No
         allow=[{"destination": "192.0.2.128/25", "ports": "5671, 8000-8010", "protocol": "TCP/UDP"}],
         ntp_servers=["192.0.2.1", "2001:db8::1"],
     )
-    first = host.apply(ruleset, after=60)
+    first = host.apply(ruleset, after=600)
     assert (first["changed"], first["armed"]) == (True, True)
     assert host.confirm(first)["changed"] is False
     rules, files = host.rules(counts=True), host.files()
     for check in (True, False):
-        again = host.apply(ruleset, after=60, check=check)
+        again = host.apply(ruleset, after=600, check=check)
         assert (again["changed"], again["armed"], again["differences"]) == (False, False, [])
     assert (host.rules(counts=True), host.files()) == (rules, files)
 
@@ -176,7 +176,7 @@ def test_other_tables_are_as_they_were(host: Host) -> None:
         native(*NEW, policy="audit", scope="both"),
         native(*NEW, policy="unmanaged"),
     ):
-        host.confirm(host.apply(ruleset, after=30))
+        host.confirm(host.apply(ruleset, after=600))
         assert others_of(host) == others
     host.module(state="absent")
     assert others_of(host) == others
@@ -194,7 +194,7 @@ def test_refusals_name_what_is_wrong(host: Host) -> None:
     broken["ruleset"] = broken["ruleset"].replace("jump baseline", "jump nowhere")
     host.apply(native(*NEW))
     rules, files = host.rules(), host.files()
-    failed = host.module(ruleset=broken, revert_after=30)
+    failed = host.module(ruleset=broken, revert_after=600)
     assert failed["failed"]
     assert "nft refused" in failed["msg"]
     assert "the rules are the old ones" in failed["msg"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -14,7 +15,8 @@ import pytest
 
 from tests.support.module_host import finish, kill, row
 from tests.support.nft_host import BOOT, CANDIDATE, LOADER, MAIN, NEW, OLD, RUN, Host, alone, native
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK, longer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -49,11 +51,11 @@ def boots(host: Host) -> str:
 
 @pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time the kernel has old or new rules whole, so has the next boot, and the next run heals."""
     count = -(-KILLS // (2 * len(TURNS)))
-    moments = random.Random(f"{turn} {after}")
+    moments = random.Random(f"{SOAK}{turn} {after}")
     states, boot_states, seconds = [], [], 0.0
     for ruleset in TURNS[turn]:
         began = time.monotonic()
@@ -65,7 +67,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     for number in range(count):
         new = number % 2
         process = host.begin(ruleset=TURNS[turn][new], revert_after=after)
-        time.sleep(moments.uniform(0.3, 1.0) * seconds)
+        time.sleep(moments.uniform(0, 1) * seconds)
         kill(process)
         settle(host)
         live, boot = host.rules(), boots(host)
@@ -88,10 +90,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
 
 def settle(host: Host) -> None:
     """Wait until no child of a killed module is at work any more: nft may have been started and not yet be done."""
-    deadline = time.monotonic() + 5
-    while host.space.run(["pgrep", "-x", "nft"]).returncode == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert until(lambda: host.space.run(["pgrep", "-x", "nft"]).returncode)
 
 
 @pytest.mark.parametrize("after", [0, 30])
@@ -132,7 +131,7 @@ def lock_folder(host: Host) -> None:
 def test_the_boot_file_cannot_be_written_when_the_change_is_confirmed(host: Host) -> None:
     host.apply(native(*OLD))
     rules = host.rules()
-    applied = host.apply(native(*NEW), after=30)
+    applied = host.apply(native(*NEW), after=600)
     lock_folder(host)
     failed = host.confirm(applied)
     assert failed["failed"]
@@ -173,7 +172,7 @@ def test_nft_is_missing(host: Host) -> None:
     host.apply(native(*OLD))
     rules, files = host.rules(), host.files()
     hide_nft(host)
-    failed = host.module(ruleset=native(*NEW), revert_after=2)
+    failed = host.module(ruleset=native(*NEW), revert_after=600)
     assert failed["failed"]
     assert "install the package nftables" in failed["msg"]
     offered = host.module(ruleset=native(*NEW), missing_ok=True)
@@ -206,13 +205,14 @@ def test_nft_refuses(host: Host, message: str, after: int) -> None:
     assert host.apply(native(*NEW, policy="deny"))["changed"]
 
 
+@pytest.mark.sized
 def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
     old, new = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY, policy="deny")
     states = set()
     for ruleset in (old, new):
         host.apply(ruleset)
         states.add(host.rules())
-    for _round in range(4):
+    for _round in range(4 if LONG else 1):
         runs = [host.begin(ruleset=ruleset, revert_after=0) for ruleset in (old, new, old, new)]
         for run in runs:
             done = finish(run)
@@ -224,9 +224,12 @@ def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
 
 def test_another_run_that_does_not_end(host: Host) -> None:
     host.shell(f"mkdir -p {RUN}")
-    holder = host.space.run(["sh", "-c", f"setsid flock {RUN}/nftables.lock sleep 4 >/dev/null 2>&1 &"])
-    assert holder.returncode == 0
-    time.sleep(0.3)
-    began = time.monotonic()
-    assert host.apply(native(*OLD))["changed"]
-    assert time.monotonic() - began > 2
+    holder = subprocess.Popen([*host.space.enter(), "flock", f"{RUN}/nftables.lock", "sh", "-c", "echo held; cat"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert holder.stdout
+    assert holder.stdout.readline() == b"held\n"
+    process = host.begin(ruleset=native(*OLD), revert_after=0)
+    time.sleep(1)
+    assert (process.poll(), host.rules()) == (None, USERS.strip())
+    holder.communicate()
+    assert finish(process)["changed"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.nft_host import BOOT, LOADER, MAIN, NEW, OLD, Host, alone, native
 from tests.support.other_tables import OTHERS
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -28,8 +28,8 @@ def host() -> Iterator[Host]:
 def test_absent_removes_all_that_is_ours(host: Host) -> None:
     host.load(OTHERS)
     rules, files = host.rules(counts=True), host.files()
-    host.confirm(host.apply(native(*OLD, policy="deny"), after=30))
-    host.apply(native(*NEW, policy="deny"), after=30)  # and one that still waits for its confirmation
+    host.confirm(host.apply(native(*OLD, policy="deny"), after=600))
+    host.apply(native(*NEW, policy="deny"), after=600)  # and one that still waits for its confirmation
     assert host.module(state="absent")["changed"] is True
     assert (host.rules(counts=True), host.files()) == (rules, files)
     assert host.module(state="absent") | {"invocation": 0} == {
@@ -62,7 +62,7 @@ def test_the_users_file_is_neither_read_nor_written(host: Host, main: str | None
         host.shell(f"chmod 640 {MAIN}; chown root:daemon {MAIN}")
         assert digest in host.shell(f"sha256sum {MAIN}")
     files = host.files()
-    host.confirm(host.apply(native(*OLD, policy="deny"), after=30))
+    host.confirm(host.apply(native(*OLD, policy="deny"), after=600))
     assert [line for line in host.files() if "/etc/egress-allowlist" not in line and "/run/" not in line] == files
     rules = host.rules()
     host.shell(f"nft flush ruleset; sh {LOADER}")
@@ -160,12 +160,12 @@ def test_a_unit_of_ours_loads_the_rules_and_the_distributions_is_left_alone(boot
     foretold = booted.apply(native(*OLD), check=True)
     assert f"+ {UNIT}, which loads the rules at boot" in foretold["differences"]
     assert foretold["notes"][-1] == f"{AT_BOOT}, after nftables.service"
-    applied = booted.apply(native(*OLD), after=30)
+    applied = booted.apply(native(*OLD), after=600)
     assert changing_calls(booted) == [], "nothing is enabled before it is confirmed"
     assert not any("at boot" in note for note in applied["notes"])
     assert booted.confirm(applied)["notes"] == [f"{AT_BOOT}, after nftables.service"]
     assert changing_calls(booted) == ["systemctl daemon-reload", f"systemctl enable {UNIT}"]
-    assert booted.confirm(booted.apply(native(*NEW), after=30))["notes"] == [f"{AT_BOOT}, after nftables.service"]
+    assert booted.confirm(booted.apply(native(*NEW), after=600))["notes"] == [f"{AT_BOOT}, after nftables.service"]
     again = booted.apply(native(*NEW))
     assert (again["changed"], again["notes"][-1]) == (False, f"{AT_BOOT}, after nftables.service")
     assert changing_calls(booted) == []
@@ -215,7 +215,7 @@ def test_a_systemd_that_does_not_answer_is_an_error(booted: Host) -> None:
 
 
 def test_the_way_back_is_a_timer_where_systemd_runs(booted: Host) -> None:
-    booted.confirm(booted.apply(native(*OLD), after=30))
+    booted.confirm(booted.apply(native(*OLD), after=600))
     rules = booted.rules()
     booted.write("/etc/asked", "")
     applied = booted.apply(native(*NEW), after=1)
@@ -224,10 +224,7 @@ def test_the_way_back_is_a_timer_where_systemd_runs(booted: Host) -> None:
     assert len(started) == 1
     assert f"--unit={unit}" in started[0]
     assert "--on-active=1s" in started[0]
-    deadline = time.monotonic() + 5
-    while booted.rules() != rules:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    confirmed = booted.apply(native(*NEW), after=30)
+    assert until(lambda: booted.rules() == rules)
+    confirmed = booted.apply(native(*NEW), after=600)
     booted.confirm(confirmed)
     assert f"systemctl stop egress-allowlist-nftables-revert-{confirmed['token']}.timer" in booted.read("/etc/asked")

@@ -15,6 +15,7 @@ import pytest
 from tests.support.ends import Ends, connect, linked
 from tests.support.module_host import row
 from tests.support.nft_host import native
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -49,8 +50,8 @@ def test_the_first_packet_gets_the_vendors_time(ends: Ends, policy: str) -> None
     held = [connect(ends.host.space, address, 7400) for address in addresses]
     udp, tcp = ends.host.timeouts("udp"), ends.host.timeouts("tcp")
     for address in addresses[:2]:
-        assert 55 <= udp[address, 7400] <= 60
-        assert 700 <= tcp[address, 7400] <= 720
+        assert 30 < udp[address, 7400] <= 60
+        assert 720 - PATIENCE < tcp[address, 7400] <= 720
     assert udp[addresses[2], 7400] <= 30  # the kernel's own
     assert tcp[addresses[2], 7400] > 100_000
     for opened in (*services, *held):
@@ -71,7 +72,7 @@ def test_an_answered_datagram_keeps_the_vendors_time(ends: Ends) -> None:
             _data, client = there.recvfrom(100)
             there.sendto(b"registered", client)
             assert here.recv(100) == b"registered"
-    assert 55 <= ends.host.timeouts("udp")["203.0.113.9", 7400] <= 60
+    assert 30 < ends.host.timeouts("udp")["203.0.113.9", 7400] <= 60
 
 
 def test_the_longest_time_wins(ends: Ends) -> None:
@@ -79,7 +80,7 @@ def test_the_longest_time_wins(ends: Ends) -> None:
     ends.host.apply(eschat(both, policy="deny"))
     for address, port, seconds in (("203.0.113.9", 7400, 300), ("203.0.113.99", 7400, 60), ("203.0.113.9", 7000, 300)):
         assert ends.datagram(address, port)
-        assert seconds - 5 <= ends.host.timeouts("udp")[address, port] <= seconds
+        assert seconds / 2 < ends.host.timeouts("udp")[address, port] <= seconds
 
 
 def test_the_times_of_flows_stay_when_the_list_changes(ends: Ends) -> None:
@@ -89,8 +90,8 @@ def test_the_times_of_flows_stay_when_the_list_changes(ends: Ends) -> None:
     assert ends.datagram("203.0.113.10", 7400)
     ends.host.apply(eschat(row("192.0.2.0/24"), policy="deny"))
     held.sendall(b"still there")
-    assert 55 <= ends.host.timeouts("udp")["203.0.113.10", 7400] <= 60
-    assert 700 <= ends.host.timeouts("tcp")["203.0.113.9", 7400] <= 720
+    assert 30 < ends.host.timeouts("udp")["203.0.113.10", 7400] <= 60
+    assert 720 - PATIENCE < ends.host.timeouts("tcp")["203.0.113.9", 7400] <= 720
     held.close()
     service.close()
 
@@ -102,7 +103,7 @@ def test_a_call_goes_on_while_rules_come_and_go(ends: Ends) -> None:
     go_on = threading.Event()
     ends.host.apply(eschat(policy="deny"))
     service = ends.listen("203.0.113.9", 7400)
-    client = connect(ends.host.space, "203.0.113.9", 7400, 10)
+    client = connect(ends.host.space, "203.0.113.9", 7400)
     server, _client = service.accept()
 
     def send() -> None:
@@ -130,8 +131,8 @@ def test_a_call_goes_on_while_rules_come_and_go(ends: Ends) -> None:
         applied += sender.is_alive()
     assert applied >= 2, "the call ended before the rules changed"
     go_on.set()
-    sender.join(20)
-    receiver.join(20)
+    sender.join(PATIENCE)
+    receiver.join(PATIENCE)
     assert not receiver.is_alive()
     assert received.hexdigest() == sent.hexdigest()
     for opened in (client, server, service):

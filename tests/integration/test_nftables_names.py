@@ -19,6 +19,7 @@ from tests.support.learned import LEARNED, OTHER, TABLE, left, named, put, reach
 from tests.support.module_host import row
 from tests.support.nft_host import Host, native
 from tests.support.packets import TCP, UDP, Probe, World, gateway_world, host_world
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -117,7 +118,7 @@ def answer(ends: Ends, here: socket.socket, address: str, port: int) -> None:
         return made
 
     with ends.peer.call(bound) as there:
-        here.settimeout(2)
+        here.settimeout(PATIENCE)
         here.sendto(b"x", (address, port))
         _data, client = there.recvfrom(9)
         there.sendto(b"y", client)
@@ -127,14 +128,14 @@ def answer(ends: Ends, here: socket.socket, address: str, port: int) -> None:
 def test_a_packet_renews_the_lease_of_its_service_alone(ends: Ends) -> None:
     host = ends.host
     with_rules(host, named(row("*.example.com", "5000", "UDP"), names_lease=1000))
-    host.load(f"add element {TABLE} leased4_example.com {{ {LEARNED[4]} expires 20s, {OTHER[4]} expires 20s }}")
+    host.load(f"add element {TABLE} leased4_example.com {{ {LEARNED[4]} expires 500s, {OTHER[4]} expires 500s }}")
     here = host.space.call(lambda: socket.socket(type=socket.SOCK_DGRAM))
     here.sendto(b"x", (LEARNED[4], 5000))
     with pytest.raises(PermissionError):
         here.sendto(b"x", (OTHER[4], 5001))
     now = left(host, "leased4_example.com")
     assert now[LEARNED[4]] > 900
-    assert now[OTHER[4]] <= 20
+    assert now[OTHER[4]] <= 500
     assert list(left(host, "known4")) == [LEARNED[4]]
     # What dnsmasq put in is leased by its first packet, and by those of a known flow too.
     put(host, "asked4_example.com", OTHER[4])
@@ -143,7 +144,7 @@ def test_a_packet_renews_the_lease_of_its_service_alone(ends: Ends) -> None:
     answer(ends, here, OTHER[4], 5000)
     counted = host.counters()["acme/calls"]
     host.load(f"delete element {TABLE} leased4_example.com {{ {OTHER[4]} }}")
-    host.load(f"add element {TABLE} leased4_example.com {{ {OTHER[4]} expires 20s }}")
+    host.load(f"add element {TABLE} leased4_example.com {{ {OTHER[4]} expires 500s }}")
     here.sendto(b"x", (OTHER[4], 5000))
     assert left(host, "leased4_example.com")[OTHER[4]] > 900
     assert host.counters()["acme/calls"] == counted, "a packet of a known flow was counted as a first one"
@@ -174,6 +175,6 @@ def test_the_vendors_time_holds_for_names_too(ends: Ends) -> None:
     for port in (5000, 5002):
         here.sendto(b"x", (LEARNED[4], port))
     found = ends.host.timeouts("udp")
-    assert 290 <= found[LEARNED[4], 5000] <= 300
+    assert 300 - PATIENCE < found[LEARNED[4], 5000] <= 300
     assert found[LEARNED[4], 5002] <= 30  # the kernel's own
     here.close()

@@ -43,7 +43,7 @@ def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=longer(["always"], ["never"]))
+@pytest.fixture(params=longer(["never"], ["always"]))
 def either(request: pytest.FixtureRequest) -> str:
     """Return the same, for what differs little between the two."""
     return str(request.param)

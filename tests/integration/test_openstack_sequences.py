@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.module_host import row
 from tests.support.neutron import PROJECT, Cloud, empty
 from tests.support.openstack_plans import meaning, plan, watched
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 # Some touch or hold each other, so that merging makes wider and narrower prefixes of them.
@@ -75,7 +75,7 @@ def add_foreign(cloud: Cloud) -> None:
 @settings(
     max_examples=15 if LONG else 3,
     deadline=None,
-    derandomize=True,
+    derandomize=not SOAK,
     database=None,
     phases=[Phase.generate],  # a failing example is shown as it is: shrinking would take many minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

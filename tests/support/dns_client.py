@@ -16,6 +16,7 @@ import dns.query
 import dns.rcode
 
 from tests.support.namespaces import Namespace
+from tests.support.waiting import PATIENCE
 
 NO_ANSWER = "no answer"
 TURNED_AWAY = "turned away"
@@ -33,7 +34,14 @@ class Answer:
 
 
 def ask(
-    space: Namespace, server: str, name: str, kind: str = "A", *, tcp: bool = False, seconds: float = 3, port: int = 53
+    space: Namespace,
+    server: str,
+    name: str,
+    kind: str = "A",
+    *,
+    tcp: bool = False,
+    seconds: float = PATIENCE,
+    port: int = 53,
 ) -> Answer:
     """Ask a name server from a namespace."""
     query = dns.message.make_query(name, kind)

@@ -14,6 +14,7 @@ from functools import partial
 
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
 from tests.support.nft_host import HOST, PEER, Host
+from tests.support.waiting import PATIENCE
 
 # What the neighbour answers for, besides its own addresses.
 WORLD = {4: "203.0.113.0/24", 6: "2001:db8::/32"}
@@ -30,13 +31,13 @@ class Ends:
         """Return a TCP service of the neighbour's."""
         return listen(self.peer, address, port)
 
-    def connects(self, address: str, port: int, seconds: float = 0.4) -> str:
-        """Say how a TCP connection from the host goes: open, refused, unreachable or silent."""
+    def connects(self, address: str, port: int, seconds: float = PATIENCE) -> str:
+        """Say how a TCP connection from the host goes: open, refused, unreachable or silent (for C{seconds})."""
         return connects(self.host.space, address, port, seconds)
 
-    def datagram(self, address: str, port: int, payload: bytes = b"x") -> bool:
-        """Say whether a datagram from the host reaches the neighbour."""
-        return datagram(self.host.space, self.peer, address, port, payload)
+    def datagram(self, address: str, port: int, seconds: float = PATIENCE) -> bool:
+        """Say whether a datagram from the host reaches the neighbour; C{seconds} as for the function."""
+        return datagram(self.host.space, self.peer, address, port, seconds)
 
 
 def _family(address: str) -> int:
@@ -48,13 +49,13 @@ def listen(space: Namespace, address: str, port: int) -> socket.socket:
     return space.call(partial(socket.create_server, (address, port), family=_family(address)))
 
 
-def connect(space: Namespace, address: str, port: int, seconds: float = 2) -> socket.socket:
+def connect(space: Namespace, address: str, port: int, seconds: float = PATIENCE) -> socket.socket:
     """Return a connection out of a namespace; raises OSError."""
     return space.call(partial(socket.create_connection, (address, port), timeout=seconds))
 
 
-def connects(space: Namespace, address: str, port: int, seconds: float = 0.4) -> str:
-    """Say how a TCP connection goes: open, refused, unreachable or silent."""
+def connects(space: Namespace, address: str, port: int, seconds: float = PATIENCE) -> str:
+    """Say how a TCP connection goes: open, refused, unreachable or silent; C{GLANCE} at one that should be."""
     try:
         connect(space, address, port, seconds).close()
     except TimeoutError:
@@ -66,8 +67,8 @@ def connects(space: Namespace, address: str, port: int, seconds: float = 0.4) ->
     return "open"
 
 
-def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, payload: bytes = b"x") -> bool:
-    """Say whether a datagram from one namespace reaches a socket in another."""
+def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, seconds: float = PATIENCE) -> bool:
+    """Say whether a datagram from one namespace reaches a socket in another; C{GLANCE} at one that should not."""
 
     def make(bound: str = "") -> socket.socket:
         made = socket.socket(_family(address), socket.SOCK_DGRAM)
@@ -77,10 +78,10 @@ def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, pa
 
     with receiver.call(partial(make, address)) as there, sender.call(make) as here:
         try:
-            here.sendto(payload, (address, port))
+            here.sendto(b"x", (address, port))
         except OSError:
             return False
-        return bool(select.select([there], [], [], 0.3)[0]) and there.recv(2048) == payload
+        return bool(select.select([there], [], [], seconds)[0]) and there.recv(2048) == b"x"
 
 
 def _answer_for_the_world(peer: Namespace) -> None:

@@ -5,23 +5,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from tests.support.forking import Forks, Run
 from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
 from tests.support.systems import module_environment
+from tests.support.waiting import until
 
-_RUN = """
-import sys
-from importlib import import_module
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-import_module("ansible_collections.egress.allowlist.plugins.modules." + sys.argv[1]).main()
+_FORKS: WeakKeyDictionary[Namespace, dict[str, Forks]] = WeakKeyDictionary()  # by module
+# Ends the wait of each way back, which is a child of the process whose number is kept beside its script.
+_ELAPSE = """
+for file in /run/egress-allowlist/{backend}.revert-*.pid; do
+    read -r waiting 2>/dev/null <"$file" || continue
+    for child in $(cat "/proc/$waiting/task/$waiting/children" 2>/dev/null); do
+        [ "$(cat "/proc/$child/comm")" = sleep ] || continue
+        tr '\\0' ' ' <"/proc/$child/cmdline" | cut -d ' ' -f 2
+        kill "$child"
+    done
+done
 """
 
 
@@ -39,31 +44,16 @@ class ModuleHost:
     space: Namespace
     path: str  # where commands are looked for
 
-    def begin(self, *, check: bool = False, **params: Any) -> subprocess.Popen[str]:
+    def begin(self, *, check: bool = False, **params: Any) -> Run:
         """Start the module in a process group of its own; C{finish} waits for it."""
         arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
-        if self.space.system:
-            python, environment = (
-                ["chroot", MOUNTED, "/usr/bin/python3"],
-                {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"},
-            )
-        else:
-            python, environment = [sys.executable], dict(os.environ)
-        process = subprocess.Popen(
-            [*self.space.enter(), *python, "-c", _RUN, self.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**environment, **module_environment(self.space), "PATH": self.path},
-        )
-        assert process.stdin
-        with contextlib.suppress(BrokenPipeError):  # its end will be told by what it says
-            process.stdin.write(json.dumps(arguments))
-            process.stdin.close()
-        process.stdin = None
-        return process
+        environment = {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"} if self.space.system else dict(os.environ)
+        environment |= {**module_environment(self.space), "PATH": self.path}
+        forks = _FORKS.setdefault(self.space, {})
+        if self.name not in forks:
+            python = ["chroot", MOUNTED, "/usr/bin/python3"] if self.space.system else [sys.executable]
+            forks[self.name] = Forks(self.space, python, self.name, environment)
+        return forks[self.name].run(json.dumps(arguments), environment)
 
     def module(self, **params: Any) -> dict[str, Any]:
         """Run the module; returns what it says, failed or not."""
@@ -79,6 +69,32 @@ class ModuleHost:
         """Confirm what an armed run applied."""
         return self.module(state="confirmed", token=applied["token"])
 
+    def waiting(self) -> list[str]:
+        """Return the numbers of the processes that wait to go back; at least one must be armed."""
+        found: list[str] = []
+
+        def began() -> bool:
+            found.extend(self.shell(f"cat /run/egress-allowlist/{self.name}.revert-*.pid 2>/dev/null || :").split())
+            return bool(found)
+
+        assert until(began), "no way back is armed"
+        return found
+
+    def running(self, *processes: str) -> list[str]:
+        """Return those of these processes that have not ended."""
+        return self.shell(f"for one in {' '.join(processes)}; do ! kill -0 $one 2>/dev/null || echo $one; done").split()
+
+    def elapse(self) -> list[str]:
+        """Let the time of the armed ways back be over at once; returns the seconds that each was to wait."""
+        waited: list[str] = []
+
+        def ended() -> bool:
+            waited.extend(self.shell(_ELAPSE.format(backend=self.name)).split())
+            return bool(waited)
+
+        assert until(ended), "no way back is armed"
+        return waited
+
     def shell(self, script: str) -> str:
         """Run a script on the host; returns what it prints."""
         done = self.space.target(["sh", "-ec", script])
@@ -86,14 +102,13 @@ class ModuleHost:
         return done.stdout
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> dict[str, Any]:
+def finish(process: Run) -> dict[str, Any]:
     """Return what a started module says."""
-    out, err = process.communicate(timeout=seconds)
+    out, err = process.communicate()
     assert out.lstrip().startswith("{"), out + err
     return json.loads(out)
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Run) -> None:
     """Kill a module and all of its process group at once."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from tests.support.module_host import ModuleHost
 from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses
 from tests.support.packets import GATEWAY, NEXT_HOP, SOURCE, TCP, World, gateway_world, host_world
 from tests.support.systems import system
+from tests.support.waiting import GLANCE, PATIENCE, until
 from tests.support.zone import Zone
 
 # What the outside answers for besides its own addresses: no special addresses, for those are never learned.
@@ -72,7 +73,9 @@ class NamesWorld:
         """Return where the questions and the packets come from."""
         return self.world.sender
 
-    def ask(self, name: str, kind: str = "A", *, version: int = 4, tcp: bool = False, seconds: float = 3) -> Answer:
+    def ask(
+        self, name: str, kind: str = "A", *, version: int = 4, tcp: bool = False, seconds: float = PATIENCE
+    ) -> Answer:
         """Ask dnsmasq; C{version} is that of the way to it."""
         return ask(self.client, self.resolver[version], name, kind, tcp=tcp, seconds=seconds)
 
@@ -119,11 +122,11 @@ class NamesWorld:
             end.set()
             thread.join()
 
-    def known_to_conntrack(self, address: str) -> bool:
-        """Say whether conntrack knows a UDP flow to an address."""
-        family = "ipv6" if ":" in address else "ipv4"
-        command = ["conntrack", "-L", "-f", family, "-p", "udp", "-d", address]
-        return "udp" in self.world.run(command).stdout
+    def pause(self, seconds: float, *, forget: bool = True) -> None:
+        """Take C{seconds} off what each address has left, as if they had passed; conntrack forgets its flows too."""
+        pass_time(self.world.host, self.table, seconds)
+        for family in ("ipv4", "ipv6") if forget else ():
+            self.world.run(["conntrack", "-F", "-f", family], check=True)
 
     def flow(self, address: str, port: int) -> Flow:
         """Return a UDP flow from the client to an address of C{LIVE}."""
@@ -134,6 +137,29 @@ class NamesWorld:
         self.host.shell(f"{_DNSMASQ} restart >/dev/null 2>&1")
 
 
+# In one transaction, which fails when somebody else changed a set meanwhile: every element again with less time left.
+_AGE = """
+import json, subprocess, sys
+family, table, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+listed = json.loads(subprocess.run(["nft", "-j", "list", "table", family, table], stdout=-1, check=True).stdout)
+lines = []
+for entry in listed["nftables"]:
+    for member in entry.get("set", {}).get("elem", []):
+        if isinstance(member, dict) and "expires" in member.get("elem", {}):
+            where, element = f"element {family} {table} " + entry["set"]["name"], member["elem"]
+            lines.append("delete %s { %s }" % (where, element["val"]))
+            if element["expires"] > seconds:
+                lines.append("add %s { %s expires %ds }" % (where, element["val"], element["expires"] - seconds))
+subprocess.run(["nft", "-f", "-"], input="\\n".join(lines).encode(), check=True)
+"""
+
+
+def pass_time(space: Namespace, table: str, seconds: float) -> None:
+    """Take C{seconds} off what each element of a table's sets has left, as if they had passed."""
+    age = [sys.executable, "-c", _AGE, *table.split(), str(seconds)]
+    assert until(lambda: space.run(age).returncode == 0), "its sets never stay as they were"
+
+
 class Flow:
     """One UDP flow, both ends of it; C{there} answers each datagram with the same bytes."""
 
@@ -142,15 +168,12 @@ class Flow:
         self.address = address
         self._port, self._count = port, 0
         self._there = outside.call(partial(_bound, self._family, address, port))
-        self._there.settimeout(0.4)
         self._client = client
         self._caller: tuple = ()
         self._here = self._open()
 
     def _open(self) -> socket.socket:
-        opened = self._client.call(partial(socket.socket, self._family, socket.SOCK_DGRAM))
-        opened.settimeout(0.4)
-        return opened
+        return self._client.call(partial(socket.socket, self._family, socket.SOCK_DGRAM))
 
     def renew(self) -> None:
         """Go on from another port: a new flow to the same service."""
@@ -159,21 +182,30 @@ class Flow:
 
     def turn(self) -> bool:
         """Send a datagram there and its answer back; say whether both arrived."""
+        return self._turn(PATIENCE)
+
+    def stopped(self) -> bool:
+        """Send a datagram there; say whether it was stopped."""
+        return not self._turn(GLANCE)
+
+    def _turn(self, seconds: float) -> bool:
         self._count += 1
         payload = b"%d" % self._count
+        self._there.settimeout(seconds)
         try:
             self._here.sendto(payload, (self.address, self._port))
             while True:
                 found, client = self._there.recvfrom(99)
                 if found == payload:
                     break
-            self._caller = client
-            return self.back(payload)
         except OSError:
             return False
+        self._caller = client
+        return self.back(payload)
 
     def back(self, payload: bytes = b"back") -> bool:
         """Send a datagram to where the last one came from; say whether it arrived."""
+        self._here.settimeout(PATIENCE)
         self._there.sendto(payload, self._caller)
         try:
             return self._here.recv(99) == payload
@@ -192,14 +224,6 @@ def _bound(family: int, address: str, port: int) -> socket.socket:
     return opened
 
 
-def forget_flows_fast(space: Namespace, seconds: int) -> None:
-    """Let conntrack forget UDP flows after these seconds without a packet."""
-    space.script(
-        f"echo {seconds} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout\n"
-        f"echo {seconds} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream"
-    )
-
-
 def elements(space: Namespace, table: str, name: str) -> dict[str, float]:
     """Return the addresses of a kernel set, and how many seconds each is left (inf: for ever)."""
     listed = space.target(["nft", "list", "set", *table.split(), name], check=True).stdout
@@ -214,14 +238,6 @@ def elements(space: Namespace, table: str, name: str) -> dict[str, float]:
 def _seconds(text: str) -> float:
     units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
     return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|[dhms])", text))
-
-
-def until(holds: Callable[[], bool], seconds: float = 10) -> bool:
-    """Wait until something holds; say whether it did in time."""
-    end = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return held
 
 
 @contextmanager

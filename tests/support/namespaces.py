@@ -45,6 +45,7 @@ class Namespace:
 
     def __init__(self, system: str | Path = "") -> None:
         self.system = str(system)
+        self.at_end: list[Callable[[], None]] = []  # called when all in the namespace has ended
         self._holder = subprocess.Popen(
             [SANDBOX, *(["--system", self.system] if self.system else []), "--", "sh", "-c", "echo up; cat"],
             stdin=subprocess.PIPE,
@@ -99,6 +100,8 @@ class Namespace:
         """End the namespace and all that runs in it."""
         self._holder.kill()
         self._holder.communicate()
+        for call in self.at_end:
+            call()
 
 
 def link(near: Namespace, name: str, far: Namespace, far_name: str) -> None:

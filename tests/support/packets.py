@@ -12,7 +12,8 @@ gateway:  client ──veth── gateway ──veth── wire   the packets pa
 
 The wire only listens: whatever comes out of the veth is captured there, nothing answers, nothing goes on.
 Host and gateway are sandboxes (see C{sandbox}), so a play that writes to /etc or /var/lib may run in them.
-A probe arrived or was stopped; what did not arrive is sent once more, so that "lost" is never taken for "stopped".
+A probe arrived or was stopped; what did not arrive is sent once more and waited for, so that neither "lost" nor "late"
+is taken for "stopped".
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from tests.support.namespaces import (
     link,
     namespaces,
 )
+from tests.support.waiting import GLANCE
 
 TCP, UDP = 6, 17
 NAMES = {TCP: "tcp", UDP: "udp"}
@@ -162,46 +164,55 @@ class _Way:
         self._templates = {(p, version): Template(p, version, inbound) for p in (TCP, UDP) for version in (4, 6)}
 
     def probe(self, probes: Sequence[Probe]) -> list[bool]:
-        arrived = [False] * len(probes)
-        refused = [False] * len(probes)
+        sent: dict[int, tuple[int, bytes]] = {}  # a packet's number -> whose it is, and what it was
+        pending = set(range(len(probes)))
+        refused: set[int] = set()
         # The second round is for packets that a queue lost: a probe that the rules stop is stopped twice.
         for _round in range(2):
-            pending = [n for n in range(len(probes)) if not arrived[n] and not refused[n]]
-            for start in range(0, len(pending), BATCH):
-                self._send(probes, pending[start : start + BATCH], arrived, refused)
-        return arrived
+            batches = sorted(pending - refused)
+            for start in range(0, len(batches), BATCH):
+                self._send(probes, batches[start : start + BATCH], sent, refused)
+                pending -= self._arrived(sent, 0.002)
+        if pending - refused:
+            pending -= self._arrived(sent, GLANCE)
+        return [n not in pending for n in range(len(probes))]
 
-    def _send(self, probes: Sequence[Probe], batch: list[int], arrived: list[bool], refused: list[bool]) -> None:
-        first = self._count
-        self._count += len(batch)
-        sent = []
-        for number, n in enumerate(batch, first):
+    def _send(
+        self, probes: Sequence[Probe], batch: list[int], sent: dict[int, tuple[int, bytes]], refused: set[int]
+    ) -> None:
+        for n in batch:
             protocol, version, address, port = probes[n]
-            packet = self._templates[protocol, version].build(number, address, port)
-            sent.append(packet)
+            packet = self._templates[protocol, version].build(self._count, address, port)
+            sent[self._count] = n, packet
+            self._count += 1
             family, addresses = _ADDRESSES[version]
             half = (addresses.stop - addresses.start) // 2
             to = self._to.get(version) or (socket.inet_ntop(family, packet[addresses.stop - half : addresses.stop]), 0)
             try:
                 self._out[version].sendto(packet, to)
             except PermissionError:  # the output hook stopped it
-                refused[n] = True
-        for packet in self._drain():
+                refused.add(n)
+
+    def _arrived(self, sent: dict[int, tuple[int, bytes]], seconds: float) -> set[int]:
+        """Return whose packets are captured until none comes for these seconds."""
+        found = set()
+        for packet in self._drain(seconds):
             if packet[0] >> 4 == 4:
                 numbered = packet[24:28] if packet[9] == TCP else packet[28:32]
             else:
                 numbered = packet[44:48] if packet[6] == TCP else packet[48:52]
             same = slice(_ADDRESSES[packet[0] >> 4][1].start, None)  # what is before, the kernel and gateways rewrite
-            index = int.from_bytes(numbered, "big") - first
-            if 0 <= index < len(batch) and packet[same] == sent[index][same]:
-                arrived[batch[index]] = True
+            n, built = sent.get(int.from_bytes(numbered, "big"), (0, b""))
+            if packet[same] == built[same]:
+                found.add(n)
+        return found
 
-    def _drain(self) -> Iterator[bytes]:
+    def _drain(self, seconds: float) -> Iterator[bytes]:
         while True:
             try:
                 packet, origin = self._capture.recvfrom(2048, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                if select.select([self._capture], [], [], 0.002)[0]:
+                if select.select([self._capture], [], [], seconds)[0]:
                     continue
                 return
             if origin[2] != PACKET_OUTGOING and len(packet) >= 28:

@@ -27,6 +27,7 @@ from tests.support.namespaces import MOUNTED, Namespace, WorldError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG = bool(os.environ.get("LONG_RUNS"))  # only what the short run leaves out
+SOAK = os.environ.get("SOAK_SEED", "")  # what makes random choices others than always; see scripts/soak.py
 SUITES = ("bullseye", "bookworm", "trixie")  # Debian 11, 12 and 13
 PYTHON = Path(__file__).with_name("system-python")
 SHARED = "/run/ansible"  # seen by the controller and the target alike

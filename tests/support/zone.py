@@ -31,6 +31,7 @@ import dns.rrset
 import dns.tsig
 
 from tests.support.namespaces import Namespace
+from tests.support.waiting import PATIENCE
 
 SILENT = "SILENT"
 _PLAIN = 512  # bytes of an answer by UDP to one who does not say that it takes more
@@ -162,7 +163,7 @@ class Zone:
 
     def _stream(self, client: socket.socket) -> None:
         with client:
-            client.settimeout(5)
+            client.settimeout(PATIENCE)
             try:
                 while head := _exactly(client.recv, 2):
                     answer = self.answer(_exactly(client.recv, int.from_bytes(head, "big")))

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit
+
+from tests.support.waiting import PATIENCE, until
 
 
 def test_a_new_file_is_for_root_only(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_a_lock_whose_file_was_removed_is_not_taken(tmp_path: Path) -> None:
     path, order = str(tmp_path / "lock"), []
 
     def wait() -> None:
-        with _commit.locked(path, seconds=5):
+        with _commit.locked(path, seconds=PATIENCE):
             order.append("second")
 
     with _commit.locked(path):
@@ -97,7 +99,7 @@ def test_a_lock_whose_file_was_removed_is_not_taken(tmp_path: Path) -> None:
     time.sleep(0.3)
     order.append("first")
     fresh.__exit__(None, None, None)
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert order == ["first", "second"]
 
 
@@ -120,20 +122,35 @@ def propose(revert: _commit.Revert, token: str) -> None:
     _commit.write(revert.candidate, f"rules\n# token: {token}\n")
 
 
-def until(true: Callable[[], bool], seconds: float = 3) -> bool:
-    """Wait for something; say whether it came."""
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return true()
+def elapse(revert: _commit.Revert, token: str) -> None:
+    """Let the time of a way back be over at once, if it waits still, and wait until its process has ended."""
+    file = Path(revert.folder, f"test.revert-{token}.pid")
+    assert until(lambda: not file.exists() or revert.unit in _commit.read_command(_commit.read(file).strip() or "0"))
+    waiting = _commit.read(file).strip()
+    if waiting:
+        assert until(lambda: _wakened(waiting))
+    assert until(lambda: not _commit.read_command(waiting or "0"))
+
+
+def _wakened(waiting: str) -> bool:
+    try:
+        children = Path(f"/proc/{waiting}/task/{waiting}/children").read_text("ascii").split()
+        sleeping = [child for child in children if _commit.read_command(child).startswith("sleep")]
+        for child in sleeping:
+            os.kill(int(child), signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # it has ended
+    return bool(sleeping)
 
 
 def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None:
     propose(revert, "aa")
     assert revert.pending()
-    revert.start(f"touch {tmp_path}/went-back", 0.2, "aa")
+    revert.start(f"touch {tmp_path}/went-back", 600, "aa")
+    assert until(Path(revert.folder, "test.revert-aa.pid").exists)
     assert not (tmp_path / "went-back").exists()
-    assert until((tmp_path / "went-back").exists)
+    elapse(revert, "aa")
+    assert (tmp_path / "went-back").exists()
     assert until(lambda: not revert.pending() and os.listdir(revert.folder) == ["test.lock"])
     assert until(lambda: not (tmp_path / "etc").exists())
 
@@ -141,14 +158,16 @@ def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None
 @pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten"])
 def test_it_does_not_go_back_after_a_decision(revert: _commit.Revert, tmp_path: Path, decision: str) -> None:
     propose(revert, "aa")
-    revert.start(f"touch {tmp_path}/went-back", 0.3, "aa")
+    revert.start(f"touch {tmp_path}/went-back", 600, "aa")
+    assert until(Path(revert.folder, "test.revert-aa.pid").exists)
     if decision == "confirmed":
         os.rename(revert.candidate, tmp_path / "confirmed")
     elif decision == "another change":
         propose(revert, "bb")
     else:
         revert.forget()
-    assert not until((tmp_path / "went-back").exists, 0.8)
+    elapse(revert, "aa")
+    assert not (tmp_path / "went-back").exists()
     assert Path(revert.rollback).exists() is (decision != "forgotten")
 
 
@@ -175,7 +194,7 @@ def test_a_way_back_that_is_stopped_before_it_began_leaves_nothing(
     revert.stop()
     assert late[0].wait() == 0
     time.sleep(0.2)
-    assert list(Path(revert.folder).glob("*.revert-*")) == []
+    assert until(lambda: list(Path(revert.folder).glob("*.revert-*")) == [])
 
 
 @pytest.fixture

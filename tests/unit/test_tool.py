@@ -10,12 +10,13 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal, _tool
+
+from tests.support.waiting import until
 
 OLD = {"rules": "old\n", "rules6": "old six\n", "default": "accept\n"}
 NEW = {"rules": "new\n", "rules6": "new six\n", "default": "deny\n", "sets": "a set\n"}
@@ -168,14 +169,6 @@ def test_a_tool_that_does_not_run_any_more_is_not_confirmed(folder: Path) -> Non
     assert applier(folder).confirmed(done["token"]) == {"notes": ["a note"]}
 
 
-def until(true: Any) -> bool:
-    """Wait for something; say whether it came."""
-    deadline = time.monotonic() + 60
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(true())
-
-
 def test_a_probe_that_fails_changes_nothing(folder: Path) -> None:
     """Whether the tool runs is not known: applied without a way back, the rules might be loaded all the same."""
     unknown = applier(folder)
@@ -230,12 +223,7 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None
 
 def test_nobody_confirms(folder: Path) -> None:
     done = applier(folder).present(NEW, 1)
-    for _try in range(50):
-        time.sleep(0.1)
-        if not (folder / "etc" / ".egress_allowlist.unconfirmed").exists():
-            break
-    assert (files(folder), live(folder)) == (OLD, whole(OLD))
-    assert leftovers(folder) == []
+    assert until(lambda: (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), []))
     with pytest.raises(_tool.ToolError, match="not confirmed in time"):
         applier(folder).confirmed(done["token"])
 
