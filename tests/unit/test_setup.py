@@ -80,7 +80,9 @@ class Machine:
     def made_with(self) -> str:
         """Return the version of the Python of .venv."""
         command = [self.home / "checkout/.venv/bin/python", "-V"]
-        return subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
 
 @pytest.fixture
