@@ -35,7 +35,8 @@ $(tail -n 15 "$work/log")"
 }
 
 if [ ! -e "$tar" ]; then
-    need mmdebstrap:mmdebstrap
+    # shellcheck disable=SC2086  # its words
+    need $BUILDER
     say "building a minimal $suite (once)"
     options=(--variant=minbase --include="$packages")
     if [ "$suite" = noble ]; then

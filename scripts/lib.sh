@@ -14,6 +14,9 @@ fail() {
     exit 1
 }
 
+# For need: what builds small systems; without the second it does not know which distribution a suite belongs to.
+export BUILDER="mmdebstrap:mmdebstrap /usr/share/distro-info/debian.csv:distro-info-data"
+
 # digest FILE...: one short name for the contents of all the files.
 digest() { cat -- "$@" | sha256sum | cut -c1-16; }
 

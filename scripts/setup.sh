@@ -73,16 +73,17 @@ link_collection() {
 
 requirements=dev
 tools=(nft:nftables ip:iproute2)
+read -ra builder <<<"$BUILDER"
 case "$wanted" in
     runtime) requirements=runtime ;;
     dev)
-        tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck ps:procps mmdebstrap:mmdebstrap)
+        tools+=(iprange:iprange conntrack:conntrack git:git shellcheck:shellcheck ps:procps "${builder[@]}")
         # The systems of scripts/system.sh are Debians on Ubuntu too; modules run with the system's own Python.
         tools+=(/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/bin/python3:python3)
         # The boot is tested in containers.
         tools+=(podman:podman runc:runc ssh:openssh-client)
         ;;
-    molecule) tools+=(podman:podman runc:runc mmdebstrap:mmdebstrap ssh:openssh-client) ;;
+    molecule) tools+=(podman:podman runc:runc ssh:openssh-client "${builder[@]}") ;;
     *) fail "unknown part '$wanted': runtime, dev or molecule" ;;
 esac
 mapfile -t lacking < <(has_venv || python_packages; missing "${tools[@]}")

@@ -39,7 +39,7 @@ build() {
     # In namespaces of its own, a killed build leaves neither processes nor mounts.
     # shellcheck disable=SC2016  # mmdebstrap's shell expands it
     unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
-        mmdebstrap --mode=root --format=directory --variant="$variant" --components=main --include="$packages" \
+        mmdebstrap --mode=root --format=directory --variant="$variant" --components=main --keyring="$keys" --include="$packages" \
         "${more[@]}" \
         "$suite" "$new" </dev/null >"$log" 2>&1 9>&- ||
         fail "Debian $suite cannot be built; is its mirror within reach? mmdebstrap says:
@@ -48,7 +48,8 @@ $(tail -n 15 "$log")"
 }
 
 if [ ! -d "$system" ]; then
-    need mmdebstrap:mmdebstrap "$keys:debian-archive-keyring" # on Ubuntu too
+    # shellcheck disable=SC2086  # its words
+    need $BUILDER "$keys:debian-archive-keyring"
     mkdir -p "$EGRESS_CACHE/systems"
     exec 9>"$EGRESS_CACHE/systems/.$name.lock"
     flock 9

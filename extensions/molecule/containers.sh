@@ -62,7 +62,8 @@ build_image() {
     tar="$EGRESS_CACHE/molecule/${tag##*:}.tar"
     if [ ! -e "$tar" ]; then
         say "building the image of the containers"
-        mmdebstrap --quiet --format=tar --variant=minbase --components="$(components_of "$suite")" --include="$packages" "$@" "$suite" "$tar.new" >&2 9>&-
+        mmdebstrap --quiet --format=tar --variant=minbase --components="$(components_of "$suite")" --include="$packages" "$@" "$suite" "$tar.new" >&2 9>&- ||
+            fail "the image of the containers cannot be built: mmdebstrap says above why"
         mv "$tar.new" "$tar"
     fi
     podman import --quiet "$tar" "$tag" >/dev/null

@@ -80,7 +80,9 @@ class Machine:
     def made_with(self) -> str:
         """Return the version of the Python of .venv."""
         command = [self.home / "checkout/.venv/bin/python", "-V"]
-        return subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ def test_every_script_has_that_locale() -> None:
 
 
 # Commands of the essential packages of Debian and Ubuntu, which the smallest system has, and make.
-ESSENTIAL = "bash cat chroot cp env find kill make mkdir mount nsenter rm setpriv sh sleep tail true unshare"
+ESSENTIAL = "bash cat chroot cp echo env find kill make mkdir mount nsenter rm setpriv setsid sh sleep tail true unshare"
 # On systems of the tests' own (scripts/system.sh), which have what is called there.
 THERE = "firewall-cmd firewall-offline-cmd firewalld dnsmasq ipset iptables pgrep pkill systemctl ufw"
 
