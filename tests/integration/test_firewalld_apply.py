@@ -134,6 +134,7 @@ def test_drift_in_the_files_and_in_what_runs(host: Host) -> None:
     assert host.apply(DENY)["changed"] is False
 
 
+@pytest.mark.long
 def test_a_reload_does_not_lose_what_others_changed(host: Host) -> None:
     before, rules = host.files(), host.rules()
     host.shell(
@@ -212,7 +213,8 @@ def test_a_clock_keeps_the_address_that_was_found_first(host: Host) -> None:
     host.shell("rm -r /etc/chrony")
 
 
-@pytest.mark.parametrize("started", longer(SUITES[1:], SUITES[:1]), indirect=True)
+@pytest.mark.long
+@pytest.mark.parametrize("started", SUITES, indirect=True)
 def test_both_directions_and_both_scopes(host: Host) -> None:
     zoom = row("198.51.100.0/28", "8801-8810", "UDP", "inbound", direction="inbound")
     both = native(*OLD, zoom, policy="deny", scope="both", sources=["10.0.0.0/8"], stopped="drop")

@@ -73,7 +73,7 @@ def add_foreign(cloud: Cloud) -> None:
 
 @pytest.mark.sized
 @settings(
-    max_examples=15 if LONG else 3,
+    max_examples=15 if LONG else 2,
     deadline=None,
     derandomize=not SOAK,
     database=None,

@@ -161,8 +161,9 @@ def test_packets_pass_inward_as_the_documents_say(backend: str) -> None:
     assert not wrong, f"{len(wrong)} of {len(sent)} probes, first: " + "; ".join(wrong[:5])
 
 
-@pytest.mark.parametrize("backend", longer(["nftables"], ["firewalld", "ufw", "ufw with sets"]))
-@pytest.mark.parametrize("scope", longer(["gateway"], ["host"]))
+@pytest.mark.long
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("scope", WORLDS)
 def test_policies_servers_and_sources(backend: str, scope: str) -> None:
     """One world goes through all policies, so that each follows on another."""
     with made(scope, backend) as world:

@@ -44,7 +44,7 @@ def families(kernel: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", longer(["rules", "sets"], ["rules to sets"]))
 @pytest.mark.parametrize("after", longer([600], [0]))
 def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
     """Each time a boot brings the old rules or the new ones whole, or the next run heals."""
