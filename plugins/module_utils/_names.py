@@ -137,7 +137,7 @@ class Names:
             self._leave(former)
         if former_text is not None:
             self._write_resolver(text, former_text)
-        if not wanted and self._has_timer():
+        if not wanted and _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "UnitFileState"):
             self._systemctl("disable", "--now", self._timer)
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
@@ -236,11 +236,8 @@ class Names:
         told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
         self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
 
-    def _has_timer(self):
-        return _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "LoadState") != "not-found"
-
     def _systemctl(self, *arguments):
-        """Have systemd do something, where it runs; raises ToolError where it does not."""
+        """Have systemd do something, where it runs; raises ToolError where it fails."""
         status, dummy, errors = self._run(["systemctl", *arguments]) if _commit.systemd_runs() else (0, "", "")
         if status:
             raise ToolError("systemctl {}: {}".format(" ".join(arguments), errors.strip() or f"status {status}"))

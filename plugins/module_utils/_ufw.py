@@ -136,8 +136,9 @@ class Ufw:
     def guarded(self, command):
         """Return a shell command that runs another one while ufw itself keeps still."""
         python, guard, lock, quoted = map(shlex.quote, (sys.executable, _GUARD, _LOCK, command))
-        able = f"{python} -c 'import fcntl' 2>/dev/null"
-        return f"if {able}; then {python} -c {guard} {lock} {quoted}; else {command}; fi"
+        return (
+            f"if {python} -c 'import fcntl' 2>/dev/null; then {python} -c {guard} {lock} {quoted}; else {command}; fi"
+        )
 
     @contextlib.contextmanager
     def locked(self, seconds=30):
@@ -174,8 +175,6 @@ class Ufw:
         if self._native and 6 not in self._versions():
             notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
         return notes
-
-    # Its parts.
 
     def _rules(self, path, version, text, wanted, chained):
         """Return one file of rules with what is wanted of us in it."""
