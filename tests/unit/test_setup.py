@@ -187,8 +187,7 @@ def test_every_script_has_that_locale() -> None:
 
 # Commands of the essential packages of Debian and Ubuntu, which the smallest system has, and make.
 ESSENTIAL = (
-    "bash cat chroot cp echo env find kill make mkdir mount nsenter rm setpriv setsid sh"
-ESSENTIAL += " sleep tail true unshare"
+    "bash cat chroot cp echo env find kill make mkdir mount nsenter rm setpriv setsid sh sleep tail true unshare"
 )
 # Of openssh-client, and on systems of the tests' own (scripts/system.sh), which have what is called there.
 THERE = "ssh-keygen firewall-cmd firewall-offline-cmd firewalld dnsmasq ipset iptables pgrep pkill systemctl ufw"
