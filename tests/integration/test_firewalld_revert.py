@@ -190,7 +190,11 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_somebody_changed_meanwhile_is_not_confirmed(host: Host, change: str) -> None:
     applied = host.apply(AFTER, after=600)
-    host.shell(CHANGES[change])
+    rules = host.rules()
+    host.space.target(["sh", "-c", CHANGES[change]])
+    if host.rules() == rules and CHANGES[change].startswith("nft"):  # firewalld 2 lets nobody else change its table
+        assert not host.confirm(applied).get("failed")
+        return
     failed = host.confirm(applied)
     assert "not confirmed: what runs is not what was applied" in failed["msg"]
     assert "goes back to the old rules by itself" in failed["msg"]
