@@ -24,7 +24,9 @@ mkdir -p "$folder"
 work="$(mktemp -d "$folder/run.XXXXXX")"
 keys="$(mktemp -d)" # not in a home directory: apt reads them as a user of its own
 chmod 755 "$keys"
-trap 'rm -rf --one-file-system "$work" "$keys"' EXIT
+inside=''
+# What runs in the system ends before its files go.
+trap '[ -z "$inside" ] || { kill -KILL "$inside"; wait "$inside"; } 2>/dev/null; rm -rf --one-file-system "$work" "$keys"' EXIT
 
 # build DIRECTORY|FILE.tar SUITE [OPTION...]: with mmdebstrap in namespaces of its own; what it says only when it fails.
 build() {
@@ -75,4 +77,9 @@ unshare --mount --propagation private --pid --fork --kill-child bash -euc '
     mount -t tmpfs -o mode=755 run run
     pivot_root . mnt
     umount --lazy /mnt
-    exec chroot / env -i "${@:3}"' - "$root" - "${settings[@]}" "${locale[@]}" make --no-print-directory --directory /root/checkout "$@" </dev/null
+    exec chroot / env -i "${@:3}"' - "$root" - "${settings[@]}" "${locale[@]}" make --no-print-directory --directory /root/checkout "$@" </dev/null &
+inside=$!
+status=0
+wait "$inside" || status=$?
+inside=''
+exit "$status"
