@@ -117,7 +117,10 @@ class Blocks:
             if self._stopped:
                 return None
         passed = process.returncode == 0
-        summary = (output.strip().splitlines() or [f"ended with {process.returncode}"])[-1].strip("= ")
+        summary = [f"ended with {process.returncode}", *output.strip().splitlines()][-1].strip("= ")
+        if process.returncode in (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP):
+            print(f"{kind} {number}: somebody ended it", flush=True)
+            return None
         print(f"{kind} {number}: {summary}; {time.monotonic() - began:.0f} s", flush=True)
         if not passed:
             again = f"scripts/soak.py --seed {self._seed} --only {kind} --block {number}"
