@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import sys
 
 
 def main():
@@ -32,14 +31,14 @@ def main():
         # As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
         client.fw.reload(timeout=900)
         state = str(client.get_property("state"))
-        sys.exit(None if state == "RUNNING" else f"firewalld is {state.lower()} after the reload")
+        raise SystemExit(None if state == "RUNNING" else f"firewalld is {state.lower()} after the reload")
     if alive():
-        sys.exit("firewalld runs and does not answer on D-Bus" + silent)
+        raise SystemExit("firewalld runs and does not answer on D-Bus" + silent)
     from nftables.nftables import Nftables
 
     status, output, errors = Nftables().cmd("list tables")
     if status or "table inet firewalld" in output.splitlines():
-        sys.exit(errors or "firewalld does not run, and its rules are still in force: start it" + silent)
+        raise SystemExit(errors or "firewalld does not run, and its rules are still in force: start it" + silent)
 
 
 def alive():

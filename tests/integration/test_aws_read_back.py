@@ -9,7 +9,7 @@ What stands is looked up in the server's memory, not asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -25,7 +25,7 @@ from tests.support.aws_server import AwsError, Call, StrictAws, serve
 DEFAULT = "everything to everywhere  (default rule)"
 EVERYWHERE = {4: ("IpRanges", "CidrIp", "0.0.0.0/0"), 6: ("Ipv6Ranges", "CidrIpv6", "::/0")}
 NEVER = 10**6
-SOME = [("TCP", "443", "198.51.100.0/24"), ("UDP", "3478", "2001:db8::/64")]
+SOME = (("TCP", "443", "198.51.100.0/24"), ("UDP", "3478", "2001:db8::/64"))
 WANTED = Space.of(packets(SOME))
 Hook = Callable[[Call], None]
 
@@ -56,7 +56,9 @@ class Network:
             self.vpc = self.ec2.create_vpc(**given)["Vpc"]["VpcId"]
         aws.forget()
 
-    def apply(self, policy: str = "deny", rules: list = SOME, *, check: bool = False, **more: Any) -> dict[str, Any]:
+    def apply(
+        self, policy: str = "deny", rules: Sequence = SOME, *, check: bool = False, **more: Any
+    ) -> dict[str, Any]:
         """Apply, and return what the module says, failed or not."""
         self.aws.forget()
         params = {key: more.pop(key) for key in ("attach",) if key in more}
@@ -116,7 +118,7 @@ def unshown(said: dict[str, Any]) -> list[str]:
     return [note for note in said["notes"] if "has not shown" in note]
 
 
-def check_denied(network: Network, rules: list = SOME) -> None:
+def check_denied(network: Network, rules: Sequence = SOME) -> None:
     """Nothing but what is wanted stands, also later, and a second run says so too."""
     assert network.open() == Space.of(packets(rules))
     network.settle()

@@ -64,7 +64,7 @@ def trial(suite: str, situation: str, key: Path, tmp_path: Path) -> Iterator[Tri
         made = Trial(suite, f"beside {situation}", tmp_path, machine, twin, case.policy)
         made.both(lambda each: each.run(case.prepare))
         made.reboot("as prepared")
-        ((before, _),) = made.steps(somebody_comes=BY_HAND)
+        ((before, dummy),) = made.steps(somebody_comes=BY_HAND)
         expect_full(made, "as prepared", before, case)
         made.end()
         yield made
@@ -109,9 +109,9 @@ def operate(trial: Trial, case: Situation, state: str, operations: dict[str, str
 
 def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
     """Do ten things in ten seconds. Five starts are systemd's limit, where the unit is not forgotten in between."""
-    for _ in range(10):
+    for dummy in range(10):
         before = len(trial.failures)
-        _, taken = trial.steps(**{f"before {name}": f"{ready(trial, case, 'active')}; {RESET}", name: script})
+        dummy, taken = trial.steps(**{f"before {name}": f"{ready(trial, case, 'active')}; {RESET}", name: script})
         if name == "ten restarts":
             trial.fail_unless(name, taken[0].output, "attempted too often")
         if max(snapshot.seconds for snapshot in taken) < 9:
@@ -128,7 +128,7 @@ def test_a_host_beside_ufw(trial: Trial) -> None:
     case = SITUATIONS["ufw"]
     trial.role("apply", changes=True, says=(LOADS,))
     trial.steps(postinst=POSTINST)
-    machine, _ = trial.reboot("reboot")
+    machine, dummy = trial.reboot("reboot")
     trial.expect_loaded("reboot", machine)
     trial.steps(postinst_after_reboot=POSTINST)
     operate(trial, case, "active", {key: OPERATIONS[key] for key in list(OPERATIONS)[1::3]})
@@ -148,7 +148,7 @@ def test_a_host_beside_others(trial: Trial, situation: str) -> None:
     trial.role("apply", changes=True, says=(LOADS,))
     trial.steps(postinst=POSTINST)
     for number in ("first", "second"):
-        machine, _ = trial.reboot(f"{number} reboot")
+        machine, dummy = trial.reboot(f"{number} reboot")
         trial.expect_loaded(f"{number} reboot", machine)
     trial.steps(postinst_after_reboot=POSTINST)
     trial.role("second run", changes=False, says=(LOADS,))
@@ -230,7 +230,7 @@ def test_rules_in_a_table_of_the_users(trial: Trial) -> None:
     trial.policy = "unmanaged"
     trial.role("apply", changes=True, into=INTO, says=(LOADS,))
     applied = trial.ours
-    machine, _ = trial.reboot("reboot")
+    machine, dummy = trial.reboot("reboot")
     trial.expect_loaded("reboot", machine)
     active = {name: script for name, script in OPERATIONS.items() if not name.startswith("stop")}
     trial.steps(**{name: f"{RESET}; {script}" for name, script in {**active, **PACKAGING}.items()})
@@ -243,7 +243,7 @@ def test_rules_in_a_table_of_the_users(trial: Trial) -> None:
 
     trial.both(lambda each: each.run("systemctl disable nftables"))
     trial.ours = ""
-    machine, _ = trial.reboot("reboot without the table")
+    machine, dummy = trial.reboot("reboot without the table")
     trial.fail_unless(
         "reboot without the table", machine.chapters["unit"], "ActiveState=failed", "UnitFileState=enabled"
     )

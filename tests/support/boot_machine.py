@@ -74,7 +74,7 @@ def remove_remains() -> None:
     """Remove this checkout's containers of runs that were killed."""
     listed = podman("ps", "--all", "--filter", f"label={LABEL}={CHECKOUT}", "--format", "json")
     for container in json.loads(listed.stdout or "[]"):
-        pid, _, birth = container["Labels"]["egress-allowlist.run"].partition("-")
+        pid, dummy, birth = container["Labels"]["egress-allowlist.run"].partition("-")
         if _birth(pid) != birth:
             podman("rm", "--force", "--ignore", "--time", "0", container["Id"])
 

@@ -132,7 +132,9 @@ class Forks:
 
     def run(self, arguments: str, environment: dict[str, str]) -> Run:
         """Start the module with what it reads from its standard input."""
-        (theirs_in, ours_in), (out, theirs_out), (err, theirs_err), (life, theirs_life) = (os.pipe() for _ in range(4))
+        (theirs_in, ours_in), (out, theirs_out), (err, theirs_err), (life, theirs_life) = (
+            os.pipe() for dummy in range(4)
+        )
         theirs = [theirs_in, theirs_out, theirs_err, theirs_life]
         socket.send_fds(self._control, [json.dumps(environment).encode()], theirs)
         for file in theirs:
