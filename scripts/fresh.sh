@@ -26,7 +26,7 @@ keys="$(mktemp -d)" # not in a home directory: apt reads them as a user of its o
 chmod 755 "$keys"
 inside=''
 # What runs in the system ends before its files go.
-trap '[ -z "$inside" ] || { kill -KILL "$inside"; wait "$inside"; } 2>/dev/null; rm -rf --one-file-system "$work" "$keys"' EXIT
+trap '[ -z "$inside" ] || { kill -KILL "$inside"; wait "$inside"; } 2>/dev/null || true; rm -rf --one-file-system "$work" "$keys"' EXIT
 
 # build DIRECTORY|FILE.tar SUITE [OPTION...]: with mmdebstrap in namespaces of its own; what it says only when it fails.
 build() {
