@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils import _host, _names
@@ -38,10 +39,19 @@ class Call:
 
     def run(self, command, text=None):
         """Run a command with a text as its input; returns C{(status, output, errors)}."""
-        try:
-            return self.module.run_command(command, data=text, expand_user_and_vars=False, handle_exceptions=False)
-        except BrokenPipeError:
-            return 1, "", "it ended before it had read them"
+        if text is None:
+            return self.module.run_command(command, expand_user_and_vars=False, handle_exceptions=False)
+        # run_command loses status and errors of a command that ends before it has read its input.
+        done = subprocess.run(  # pylint: disable=E5103
+            command,
+            input=text + "\n",
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env={**os.environ, **self.module.run_command_environ_update},
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def find(self, command, needed=True):
         """Return the path of a command, None where there is none; raises ToolError for one that is needed."""

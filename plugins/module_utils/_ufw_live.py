@@ -13,9 +13,16 @@ from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets 
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
 
 _WAIT = ["-w", "10"]
-# Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them.
-_ALONE = """if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 1; fi; "$1-restore" -n -w 10 && exec "$1" -w 10 -S"""
-_REFUSED = (1, 2)  # what iptables ends with where it does not take the rules; all else says nothing about them
+# Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them. Ends
+# with _REFUSED where iptables does not take the rules, which it says with 1 or 2; all else says nothing about them.
+_ALONE = """
+if [ -n "$2" ]; then echo "$2" | "$3" restore || exit 3; fi
+"$1-restore" -n -w 10
+case $? in 0) exec "$1" -w 10 -S ;; 1 | 2) exit 100 ;; *) exit 3 ;; esac
+"""
+_REFUSED = 100
+# Why a host allows no network of its own, as unshare says it; with other reasons it fails for a moment only.
+_NOT_ALLOWED = ("Operation not permitted", "No space left on device", "Invalid argument")
 _SETS = "/sys/module/ip_set"  # there while the kernel can hold sets
 
 
@@ -42,9 +49,7 @@ class Live:
         for version in versions:
             self._restore(version, self._transaction(read, version), ["--test"])
             if read(sets.CHAINS[version]) and self._can_be_alone():
-                status, dummy, errors = self._alone(read, version)
-                if status:
-                    raise ToolError(f"iptables refuses the rules that look into sets: {errors.strip()}")
+                self._done("iptables refuses the rules that look into sets", self._alone(read, version))
 
     def load(self, read, versions):
         """Make the kernel follow the files: first the sets, then one transaction for each IP version."""
@@ -75,10 +80,10 @@ class Live:
         found, alone = [], self._can_be_alone()
         for version in versions:
             live, chained = self._listed(version), read(sets.CHAINS[version])
-            status, wanted, errors = self._alone(read, version) if alone else (1, "", self.unseen)
+            status, wanted, errors = self._alone(read, version) if alone else (_REFUSED, "", self.unseen)
             if status == 0:
                 found += kernel.drifted(kernel.listed(wanted), live)
-            elif status in _REFUSED:
+            elif status == _REFUSED:
                 self.unseen = errors.strip() or "iptables refuses them"
             else:
                 self._done("the rules of ufw's files cannot be listed", (status, wanted, errors))
@@ -122,9 +127,11 @@ class Live:
 
     def _can_be_alone(self):
         """True where a command may have a network of its own, which some containers do not allow; C{unseen} if not."""
-        status, dummy, errors = self._run(["unshare", "--net", "true"])
-        self.unseen = (errors.strip() or "unshare fails") if status else ""
-        return status == 0
+        done = self._run(["unshare", "--net", "true"])
+        self.unseen = done[2].strip() if done[2].strip().endswith(_NOT_ALLOWED) else ""
+        if not self.unseen:
+            self._done("no network of its own can be had to try the rules in", done)
+        return not self.unseen
 
     def _saved(self):
         """Return what C{ipset save} prints, '' where there is no ipset, or none in the kernel."""

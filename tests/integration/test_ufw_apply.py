@@ -209,7 +209,7 @@ def test_refusals_name_what_is_wrong(host: Host) -> None:
     broken = native(*OLD)
     broken["rules"][0] = broken["rules"][0].replace(" 80,", " 80,99999,")
     failed = host.module(rules=broken, revert_after=600)
-    assert failed["failed"]
+    assert failed.get("failed"), failed
     assert "iptables refuses the rules" in failed["msg"]
     assert "the rules are the old ones" in failed["msg"]
     assert "revert_after" in host.module(rules=native(*OLD), revert_after=-1)["msg"]
