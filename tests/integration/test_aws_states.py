@@ -300,7 +300,7 @@ BACK[0] += [*udp("443", "9/32", "14/31", "11/32"), *udp("80-443", "15/32", "3/32
     lists=True,
     rival=("take", 0, 0, "192.0.2.0/32"),
 )
-@settings(max_examples=80 if LONG else 8, deadline=None, phases=set(Phase) - {Phase.explain})
+@settings(max_examples=80 if LONG else 8, phases=set(Phase) - {Phase.explain})
 @given(sequence=SEQUENCES, attached=st.booleans(), lists=st.booleans(), rival=OTHERS)
 def test_any_sequence_ends_as_a_first_run(
     server: StrictAws, run: Run, sequence: list, attached: bool, lists: bool, rival: tuple

@@ -404,7 +404,7 @@ def held(rules: list[tuple[str, int, int, str]], protocol: str, port: int, addre
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(one=PACKETS, two=PACKETS)
 def test_sets_of_packets(one: list, two: list) -> None:
     """Compared with asking for one packet after the other."""

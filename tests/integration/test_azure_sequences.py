@@ -151,7 +151,7 @@ def apply(host: AzureHost, selection: list, policy: str, fault: str | None) -> N
 
 @pytest.mark.sized
 @given(SEQUENCES)
-@settings(max_examples=150 if LONG else 8, deadline=None)
+@settings(max_examples=150 if LONG else 8)
 def test_any_sequence_ends_as_a_first_run(sequence: list) -> None:
     with azure() as host:
         for step in sequence:

@@ -148,7 +148,7 @@ def test_a_reload_does_not_lose_what_others_changed(host: Host) -> None:
     assert host.files() == before
     host.apply(DENY, lose_runtime=True)
     assert "81/tcp" not in host.shell("firewall-cmd --zone=public --list-ports")
-    host.module(state="absent")
+    host.remove()
     assert host.rules() == rules
 
 

@@ -43,7 +43,7 @@ def ends(request: pytest.FixtureRequest) -> Iterator[tuple[Host, Namespace]]:
 
 def test_flows_live_on(ends: tuple[Host, Namespace]) -> None:
     host, peer = ends
-    host.module(state="absent")
+    host.remove()
     services = [listen(peer, PEER[4], 5555), listen(peer, PEER[6], 5555), listen(host.space, HOST[4], 22)]
     held = [connect(host.space, PEER[4], 5555), connect(host.space, PEER[6], 5555), connect(peer, HOST[4], 22)]
     answered = [service.accept()[0] for service in services]
@@ -58,7 +58,7 @@ def test_flows_live_on(ends: tuple[Host, Namespace]) -> None:
         elif turn == "again":
             host.apply(native(LISTED, row("198.51.100.0/24"), policy="deny"))
         elif turn == "absent":
-            host.module(state="absent")
+            host.remove()
         for here, there in zip(held, answered, strict=True):
             here.sendall(turn.encode())
             assert there.recv(99) == turn.encode()

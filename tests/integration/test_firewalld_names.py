@@ -88,7 +88,7 @@ def test_what_is_said_and_that_nothing_is_left(names: NamesWorld) -> None:
     assert names.learn(*ROWS[1:], names_lease=3600, names_max_addresses=9)["differences"] == [
         "- tcp/443 to *.zoom.us  acme: calls"
     ]
-    names.host.module(state="absent")
+    names.host.remove()
     assert files(names) == before
     assert names.host.shell("nft list tables; ipset list -n") == users
     assert names.host.module(state="absent")["changed"] is False

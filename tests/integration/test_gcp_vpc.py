@@ -432,7 +432,7 @@ CHOICES = st.tuples(
 
 @pytest.mark.sized
 @settings(
-    deadline=None, max_examples=60 if LONG else 8, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60 if LONG else 8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )  # fmt: skip
 @given(st.lists(CHOICES, min_size=2, max_size=4), st.sampled_from([1, 2, 3]))
 def test_whatever_the_sequence(monkeypatch: pytest.MonkeyPatch, choices: list[Any], most: int) -> None:

@@ -171,7 +171,7 @@ def test_what_somebody_changed_is_mended(names: NamesWorld, harm: str, line: str
     if "198.18.9.9" in harm:  # a lease of another network: those servers are asked from now on
         assert "server=198.18.9.9\n" in names.host.shell(f"cat {DROP_IN}")
         names.host.shell(f"cp {RESOLV} /tmp/resolv.conf")
-        names.host.module(state="absent")
+        names.host.remove()
         assert names.host.shell(f"cat {RESOLV}") == "nameserver 198.18.9.9\n"
     else:
         assert json.dumps(after) == json.dumps(before) or "broken" in harm
@@ -215,7 +215,7 @@ def test_settings_of_the_users_stand(names: NamesWorld, setting: str, drop_in: l
     assert absent not in ours
     assert names.host.shell("cat /etc/dnsmasq.d/mine.conf") == setting + "\n"
     assert applied(names)["changed"] is False
-    names.host.module(state="absent")
+    names.host.remove()
     assert names.host.shell("cat /etc/dnsmasq.d/mine.conf") == setting + "\n"
 
 
@@ -322,7 +322,7 @@ def test_a_resolv_conf_that_is_a_mount(names: NamesWorld) -> None:
     before = names.host.shell(f"cat {RESOLV}")
     applied(names)
     assert names.host.shell("getent ahostsv4 a.kudoway.com").startswith("52.84.0.1")
-    names.host.module(state="absent")
+    names.host.remove()
     assert names.host.shell(f"cat {RESOLV}; umount {RESOLV}") == before
 
 
@@ -356,7 +356,7 @@ def test_what_is_another_backends_stays(names: NamesWorld) -> None:
     before = names.host.shell(f"cat {DROP_IN} {RESOLV} {KEEPER}")
     refused = apply(names)
     assert f"dnsmasq learns for another backend already ({CONFIG}/names-firewalld.json)" in refused["msg"]
-    names.host.module(state="absent")
+    names.host.remove()
     assert names.host.shell(f"cat {DROP_IN} {RESOLV} {KEEPER}") == before
     names.host.shell(f"mv {CONFIG}/names-firewalld.json {CONFIG}/names-nftables.json")
 

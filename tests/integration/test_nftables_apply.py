@@ -178,7 +178,7 @@ def test_other_tables_are_as_they_were(host: Host) -> None:
     ):
         host.confirm(host.apply(ruleset, after=600))
         assert others_of(host) == others
-    host.module(state="absent")
+    host.remove()
     assert others_of(host) == others
 
 

@@ -84,7 +84,7 @@ def test_killed_at_random_moments(host: Host, turn: str, after: int) -> None:
         assert host.shell(f"ls -A {RUN} {FOLDER}") == f"{FOLDER}:\n{kept}\n\n{RUN}:\nnftables.lock\n"
     print(f"kills that left (new rules, new boot file): {sorted(seen)}")
     assert count < 30 or len(seen) > 1, "no kill came at a moment that matters"
-    host.module(state="absent")
+    host.remove()
     assert host.rules() == USERS.strip()
 
 

@@ -67,7 +67,7 @@ def test_the_users_file_is_neither_read_nor_written(host: Host, main: str | None
     rules = host.rules()
     host.shell(f"nft flush ruleset; sh {LOADER}")
     assert host.rules() == rules
-    host.module(state="absent")
+    host.remove()
     assert host.files() == files
 
 
@@ -96,7 +96,7 @@ def test_from_an_own_table_into_the_users_and_back(host: Host) -> None:
     assert "jump egress_allowlist" in host.rules()
     host.apply(native(*OLD))
     assert host.rules() == own
-    host.module(state="absent")
+    host.remove()
     assert host.rules() == before
 
 
@@ -169,7 +169,7 @@ def test_a_unit_of_ours_loads_the_rules_and_the_distributions_is_left_alone(boot
     again = booted.apply(native(*NEW))
     assert (again["changed"], again["notes"][-1]) == (False, f"{AT_BOOT}, after nftables.service")
     assert changing_calls(booted) == []
-    booted.module(state="absent")
+    booted.remove()
     assert changing_calls(booted) == [f"systemctl disable --now {UNIT}", "systemctl daemon-reload"]
     assert booted.files() == files
     assert booted.read("/etc/units/nftables.service") == "enabled\n"
@@ -199,7 +199,7 @@ def test_masked_links_of_an_administrator_stay(booted: Host) -> None:
     booted.shell(f"ln -sf /dev/null {UNIT_FILE}; ln -sf /dev/null {DROP_IN}; echo masked > /etc/units/{UNIT}")
     applied = booted.apply(native(*NEW))
     assert applied["notes"][-1] == f"nothing loads the rules at boot: {UNIT} is masked"
-    booted.module(state="absent")
+    booted.remove()
     assert booted.shell(f"readlink {UNIT_FILE} {DROP_IN}; test -c /dev/null") == "/dev/null\n/dev/null\n"
 
 

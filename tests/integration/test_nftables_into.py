@@ -143,7 +143,7 @@ def test_a_boot_brings_the_users_table_and_ours_into_it(ends: Ends) -> None:
     with ends.listen("203.0.113.9", 443), ends.listen("203.0.113.9", 444):
         assert ends.connects("203.0.113.9", 443) == "open"
         assert ends.connects("203.0.113.9", 444, GLANCE) != "open"
-    host.module(state="absent")
+    host.remove()
     assert "egress_allowlist" not in host.rules()
     assert host.read(MAIN) == main
 
@@ -182,7 +182,7 @@ def test_the_jump_moves_with_the_chain_that_the_user_names(ends: Ends) -> None:
     assert 'jump egress_allowlist comment "egress.allowlist"' in host.shell("nft list chain inet filter spare")
     host.apply(native(*HOLES, policy="unmanaged", into={"table": "filter"}))
     assert "jump egress_allowlist" not in host.rules()
-    host.module(state="absent")
+    host.remove()
     assert host.rules() == before
 
 

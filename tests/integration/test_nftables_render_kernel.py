@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.namespaces import Namespace
@@ -186,7 +186,7 @@ def holding(listed: list[tuple], address: Any, protocol: str, port: int) -> list
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(RULES, st.sampled_from(["report", "dnsmasq", "inet", "ip", "ip6"]))
 def test_the_kernel_holds_what_the_rules_say(space: Namespace, rules: list[dict], how: str) -> None:
     """C{how}: in a table of its own, and what becomes of names; or in one of the user's, of that family."""

@@ -92,7 +92,7 @@ def test_confirmed_in_time(host: Host) -> None:
 
 def test_a_token_confirms_only_its_own_change(host: Host) -> None:
     first = host.apply(native(*OLD), after=600)
-    host.module(state="absent")
+    host.remove()
     assert host.confirm(first)["failed"]
     second = host.apply(native(*OLD), after=600)
     assert first["token"] != second["token"]

@@ -74,7 +74,6 @@ def add_foreign(cloud: Cloud) -> None:
 @pytest.mark.sized
 @settings(
     max_examples=15 if LONG else 2,
-    deadline=None,
     derandomize=not SOAK,
     database=None,
     phases=[Phase.generate],  # a failing example is shown as it is: shrinking would take many minutes

@@ -38,15 +38,14 @@ FEW = {
 def each(request: pytest.FixtureRequest) -> Iterator[Host]:
     made = shared(request.param)
     yield made
-    made.module(state="absent")
+    made.remove()
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
     made = shared("bookworm")
     yield made
-    gone = made.module(state="absent")
-    assert not gone.get("failed"), gone
+    made.remove()
 
 
 @pytest.mark.sized
@@ -86,7 +85,7 @@ def test_rules_that_ufw_deletes_come_back_in_their_place(each: Host) -> None:
         "+ tcp/80,8443-8445 to 192.0.2.7  acme: web",
     ]
     assert (each.texts(), each.status()) == (made, status)
-    each.module(state="absent")
+    each.remove()
 
 
 DRIFTS = {
@@ -129,7 +128,7 @@ def test_the_user_s_own_identical_rule_is_not_taken_over(host: Host) -> None:
     before = host.texts()
     applied = host.apply(native(row("203.0.113.0/25"), row("198.51.100.0/24")))
     assert applied["differences"] == ["+ tcp/443 to 198.51.100.0/24  acme: calls"]
-    host.module(state="absent")
+    host.remove()
     assert host.texts() == before
     host.shell("ufw delete allow out proto tcp to 203.0.113.0/25 port 443")
 
@@ -231,7 +230,7 @@ def test_inactive_ufw_is_written_and_not_enabled() -> None:
         assert applied["notes"][-1] == "ufw is inactive: nothing is filtered until 'ufw enable'"
         assert host.kernel() == kernel
         assert host.apply(wanted)["changed"] is False
-        host.module(state="absent")
+        host.remove()
         assert host.texts() == before
         host.apply(wanted)
         host.shell("ufw --force enable")

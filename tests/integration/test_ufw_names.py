@@ -39,8 +39,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     made = shared(getattr(request, "param", "bookworm"))
     made.write("/etc/nsswitch.conf", LOOKUPS)
     yield made
-    gone = made.module(state="absent")
-    assert not gone.get("failed"), gone
+    made.remove()
     assert made.shell("ipset list -n") == ""
 
 
@@ -164,7 +163,7 @@ def test_nobody_is_asked_before_the_rules_are_confirmed() -> None:
         assert (zone.asked, host.read(KEEPER), opens(world, 443, ONE)) == ([], "", [False])
         assert not host.confirm(applied).get("failed")
         assert opens(world, 443, ONE, TWO) == [True, False]
-        host.module(state="absent")
+        host.remove()
         assert host.shell(f"ls -d {KEEPER} /etc/egress-allowlist /var/lib/egress-allowlist 2>/dev/null || true") == ""
         assert host.shell("ipset list -n") == ""
 
@@ -246,7 +245,7 @@ def test_members_are_no_difference_and_stay(host: Host) -> None:
     assert "- tcp/443 to www.example.net  acme: calls" in host.apply(rules)["differences"]
     assert set(members(host)) == {"192.0.2.1", "2001:db8::1"}
     assert len(host.shell("ipset list -n").split()) == 2
-    host.module(state="absent")
+    host.remove()
     assert (host.kernel(), host.files(), host.shell("ipset list -n")) == (*before, "")
 
 
@@ -314,7 +313,7 @@ def test_removed_while_ufw_is_off(host: Host) -> None:
     put(host, rules, "api.example.com", "192.0.2.1")
     host.shell("ufw disable")
     assert len(host.shell("ipset list -n").split()) == 2
-    host.module(state="absent")
+    host.remove()
     assert host.shell("ipset list -n") == ""
     host.shell("ufw --force enable")
     assert host.files() == files

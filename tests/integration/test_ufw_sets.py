@@ -28,15 +28,14 @@ SET_BACK = "changed on the host since, set back"
 def each(request: pytest.FixtureRequest) -> Iterator[Host]:
     made = shared(request.param)
     yield made
-    made.module(state="absent")
+    made.remove()
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
     made = shared("bookworm")
     yield made
-    gone = made.module(state="absent")
-    assert not gone.get("failed"), gone
+    made.remove()
 
 
 def test_ufw_brings_them_back(each: Host) -> None:
@@ -56,7 +55,7 @@ def test_ufw_brings_them_back(each: Host) -> None:
     each.reboot()
     assert (each.kernel(), each.sets()) == (kernel, sets)
     assert each.apply(WANTED)["changed"] is False
-    each.module(state="absent")
+    each.remove()
     assert (each.kernel(), each.texts(), each.files(), each.sets()) == before
 
 
@@ -129,7 +128,7 @@ def test_an_after_init_of_the_users(host: Host) -> None:
     own = host.files()
     host.apply(WANTED)
     host.shell("ufw reload; rm /tmp/mine")
-    host.module(state="absent")
+    host.remove()
     assert host.files() == own
     host.shell(f"rm {HOOK}; mv /tmp/hook {HOOK}")
     assert (host.kernel(), host.files()) == before
@@ -153,5 +152,5 @@ def test_the_hook_has_its_mode_again(host: Host) -> None:
     host.apply(WANTED)
     mode = int(host.shell(f"stat -c %a {HOOK}"), 8)
     assert mode & stat.S_IXUSR
-    host.module(state="absent")
+    host.remove()
     assert host.shell(f"stat -c %a {HOOK}") == "640\n"

@@ -65,6 +65,11 @@ class ModuleHost:
         assert not done.get("failed"), done
         return done
 
+    def remove(self) -> None:
+        """Remove what is applied; fails where the module fails."""
+        gone = self.module(state="absent")
+        assert not gone.get("failed"), gone
+
     def confirm(self, applied: dict[str, Any]) -> dict[str, Any]:
         """Confirm what an armed run applied."""
         return self.module(state="confirmed", token=applied["token"])

@@ -99,7 +99,7 @@ def disjoint(rules: set[Key]) -> set[Key]:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 def test_no_step_closes_what_is_wanted_or_exceeds_the_quota(data: st.DataObject) -> None:
     quota = data.draw(st.integers(2, 4))
     present = {number: data.draw(sets(5)) for number in range(1, data.draw(st.integers(1, 3)) + 1)}
@@ -187,7 +187,7 @@ def test_a_changed_prefix_touches_one_rule() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_what_is_open_and_how_many_groups_never_depend_on_what_stood_there(data: st.DataObject) -> None:
     room = {4: data.draw(st.integers(1, 3)), 6: data.draw(st.integers(1, 3))}
     rules = data.draw(sets(8))

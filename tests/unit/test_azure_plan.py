@@ -194,7 +194,7 @@ def _is_destination(prefix: str) -> bool:
     ),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_plan_opens_what_was_asked_for_and_does_not_depend_on_order(asked: list, random: Any) -> None:
     rows = [row(prefix, ports, protocol.upper(), wide_because="a test") for prefix, ports, protocol in asked]
     found = planned(*rows)

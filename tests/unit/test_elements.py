@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import elements
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.strategies import port_ranges, prefixes, span
@@ -71,7 +71,7 @@ def edges(entries: list[dict], version: int) -> tuple[set, set[int]]:
     return found, numbers & set(range(1, 65536))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(ENTRIES, st.sampled_from([4, 6]))
 @example([entry("kudo", "udp", "1-65535", "0.0.0.0/0"), entry("zoom", "udp", "80", "10.0.0.0/24")], 4)
 @example([entry("kudo", "tcp", "80", "::/0"), entry("zoom", "tcp", "81", "::/0"), entry(None, "tcp", "80", "::/0")], 6)
@@ -89,7 +89,7 @@ def test_every_packet_is_in_the_one_element_of_those_who_ask_for_it(entries: lis
                 assert [one.labels for one in holding] == ([wanted] if wanted else []), (address, protocol, port)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(ENTRIES, st.sampled_from([4, 6]))
 def test_elements_are_disjoint_ascending_and_few(entries: list[dict], version: int) -> None:
     """By comparing each element with each other, not by packets: no overlap is too small to be seen."""

@@ -97,7 +97,7 @@ def rules_of(choice: Any, most: int, standing: World) -> World:
     return desired(planned, "ours", SCOPE, targets, standing)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(st.lists(CHOICE, min_size=2, max_size=4), st.integers(1, 4))
 def test_nothing_wanted_is_shut_in_between(choices: list[Any], most: int) -> None:
     standing: World = {}
@@ -118,7 +118,7 @@ def test_nothing_wanted_is_shut_in_between(choices: list[Any], most: int) -> Non
         standing = wanted
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CHOICE, CHOICE, st.integers(1, 4))
 def test_a_run_after_another_opens_what_a_fresh_one_opens(first: Any, second: Any, most: int) -> None:
     after = rules_of(second, most, rules_of(first, most, {}))
@@ -188,7 +188,6 @@ def test_a_description_is_never_too_long() -> None:
 NETS = st.sampled_from([*PREFIXES, "0.0.0.0/0", "198.51.100.0/24", "::/0", "2001:db8::/32", "2001:db8::1/128"])
 
 
-@settings(deadline=None)
 @given(st.lists(NETS, max_size=6), st.lists(NETS, max_size=6))
 def test_overlapping_is_what_ipaddress_says(some: list[str], others: list[str]) -> None:
     nets = [ip_network(text) for text in others]

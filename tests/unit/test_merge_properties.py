@@ -17,12 +17,12 @@ import socket
 from itertools import combinations, pairwise
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.strategies import port_ranges, prefixes, span
 
-settings.register_profile("quick", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", max_examples=200)
 settings.register_profile("long", settings.get_profile("quick"), max_examples=2_000)
 PROFILE = settings.get_profile("long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "quick")
 

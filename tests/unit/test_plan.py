@@ -26,7 +26,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import (
     fit,
     parts,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.benchmarks import pareto
@@ -238,7 +238,7 @@ SHARED_PLACES = st.dictionaries(
         for ports in sorted(services)
     ]
 )
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=80)
 
 
 @FEW

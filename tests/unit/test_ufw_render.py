@@ -287,7 +287,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.sampled_from(["host", "gateway"]))
 def test_the_rules_allow_what_the_rows_allow(rows: list[tuple[str, str, str, str]], scope: str) -> None:
     """On the edges of everything that a row or a rule names."""

@@ -102,7 +102,7 @@ def test_sets_of_names_take_over_what_was_looked_up(live: str, lines: str) -> No
     assert names.repair(names.heads(NAMED), live) == lines
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(prefixes(), port_ranges(), st.sampled_from(["tcp", "udp"]), st.sampled_from("ab")), max_size=8),
     st.sampled_from([{}, {"scope": "gateway"}, {"scope": "both", "sources": ["10.0.0.0/8", "fd00::/8"]}]),
