@@ -51,6 +51,7 @@ def run(host: AzureHost, *arguments: str | Path, **variables: Any) -> subprocess
     )
 
 
+@pytest.mark.long
 def test_the_play_of_the_page(host: AzureHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Applied, applied again and removed; the subscription comes from module_defaults."""
     monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")

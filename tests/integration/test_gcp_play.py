@@ -67,6 +67,7 @@ def examples() -> list[dict[str, Any]]:
     raise AssertionError("the module has no examples")
 
 
+@pytest.mark.long
 def test_the_first_play_of_the_page(world: World, tmp_path: Path) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     world.cloud.public_key = key.public_key()

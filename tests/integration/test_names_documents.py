@@ -14,7 +14,7 @@ import pytest
 from tests.support.names_world import NamesWorld, names_world
 from tests.support.packets import SOURCES
 from tests.support.probes import mismatches, probes
-from tests.support.systems import longer, play
+from tests.support.systems import play
 from tests.support.vendor_oracle import EVERYTHING, Oracle, admitted, documents_directory, learned
 
 DOCUMENTS = documents_directory()
@@ -61,7 +61,8 @@ def asked_for(patterns: list[str]) -> list[str]:
     return sorted(set(found))
 
 
-@pytest.mark.parametrize(("backend", "scope", "suite"), longer(WORLDS[:1], WORLDS[1:], unpack=True))
+@pytest.mark.long
+@pytest.mark.parametrize(("backend", "scope", "suite"), WORLDS)
 def test_names_open_what_the_documents_say(backend: str, scope: str, suite: str) -> None:
     assert DOCUMENTS is not None
     facts = Oracle.read(DOCUMENTS).select(EVERYTHING)

@@ -146,6 +146,7 @@ def test_an_address_group_that_others_use_stays(cloud: Cloud) -> None:
     assert not [rule for rule in cloud.rules(NAME) if rule["remote_address_group_id"]]
 
 
+@pytest.mark.long
 def test_a_cloud_without_address_groups(cloud: Cloud) -> None:
     """Who asks for them there is told so; nobody else is asked for them."""
     cloud.apply(deny(ROWS))

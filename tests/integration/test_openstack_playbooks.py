@@ -57,6 +57,7 @@ class Controller:
             return meaning(self.cloud.as_admin().opened(NAME))
 
 
+@pytest.mark.long
 def test_the_play_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
     controller = Controller(cloud, tmp_path)
     seen = controller.play("--check")
@@ -92,6 +93,7 @@ def test_the_play_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
         assert cloud.as_admin().groups() == cloud.as_admin().address_groups() == []
 
 
+@pytest.mark.long
 def test_wrong_password_and_wrong_cloud_are_said(cloud: Cloud, tmp_path: Path) -> None:
     controller = Controller(cloud, tmp_path)
     wrong = controller.play(openstack_security_group_cloud="wrong")

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from tests.support.namespaces import Namespace
-from tests.support.systems import play, system
+from tests.support.systems import longer, play, system
 
 KUDO = json.dumps({"catalog_vendors": [{"name": "kudo", "regions": "usa"}]})
 COMMANDS = {"nftables": "nft", "ufw": "ufw", "firewalld": "firewall-cmd"}
@@ -18,7 +18,7 @@ COMMANDS = {"nftables": "nft", "ufw": "ufw", "firewalld": "firewall-cmd"}
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 
-@pytest.mark.parametrize("backend", COMMANDS)
+@pytest.mark.parametrize("backend", longer(["ufw"], ["firewalld", "nftables"]))
 def test_a_command_that_is_missing_after_the_installation_is_an_error(backend: str) -> None:
     command = COMMANDS[backend]
     space = Namespace(system("bookworm"))

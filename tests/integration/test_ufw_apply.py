@@ -244,6 +244,7 @@ def test_inactive_ufw_is_written_and_not_enabled() -> None:
         host.shell("ufw disable")
 
 
+@pytest.mark.long
 def test_the_role_twice_and_in_check_mode(host: Host) -> None:
     def run(name: str, *arguments: str) -> str:
         chosen = [
