@@ -25,6 +25,10 @@ import time
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _way_back
 
+# What is said to who confirms too late; the last is followed by what hinders.
+_LATE = "the change was not confirmed in time, and the host "
+GONE_BACK = _LATE + "went back to the rules before it"
+GOES_BACK = _LATE + "goes back to the rules before it, hindered by: "
 _TEMPORARY = ".egress-allowlist"
 
 

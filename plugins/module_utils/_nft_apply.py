@@ -73,9 +73,7 @@ class Applier:
         with self._locked():
             waits = self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token
             if not waits and _token(_commit.read(self.boot_file)) != token:
-                raise _nft.NftError(
-                    "the change was not confirmed in time, and the host went back to the rules before it"
-                )
+                raise _nft.NftError(_commit.GONE_BACK)
             saved = self._saved()
             if waits:
                 self._check_applied(saved)
@@ -248,6 +246,9 @@ class Applier:
 
     def _check_applied(self, saved):
         """Raise LateError where the rules that run are not those that were applied: what runs, nobody tested."""
+        hindrance = self.revert.hindrance()
+        if hindrance:
+            raise LateError(_commit.GOES_BACK + hindrance)
         place = _place_of(saved)
         listing = self.nft.listing(place)
         now, loaded = texts.digests(texts.blocks(listing, place.owned)), dict(saved["loaded"])

@@ -108,12 +108,11 @@ class Boot:
     def remains(self):
         """Return those of our files that are there, whether systemd runs or not; raises NftError as C{differences}."""
         self._states()
-        paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN)
-        return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
+        return _there()
 
     def remove(self):
-        """Disable the unit and remove what C{remains}."""
-        there, states = self.remains(), self._states()
+        """Disable the unit and remove what C{remains}; raises NftError as C{differences}."""
+        states, there = self._states(), _there()
         if _UNIT_FILE in there and states:
             self._systemctl("disable", "--now", UNIT)
             if states[UNIT]["ActiveState"] == "failed":
@@ -135,6 +134,9 @@ class Boot:
             raise LateError(f"the rules are in force, but what loads them at boot is not known: {error}") from error
         foretold = not applied and _UNIT_FILE in self._files
         if not (_enabled(states) or foretold):
+            flushes = states[_FLUSHES]
+            if flushes["UnitFileState"] == "enabled" and LOADER in flushes.get("ExecStartPost", ""):
+                return [f"{_FLUSHES} loads the rules at boot, from {FILE}: {UNIT} is {_state(states)}"]
             return [f"nothing loads the rules at boot: {UNIT} is {_state(states)}"]
         text = f"{UNIT} loads the rules at boot, from {FILE}"
         earlier = [unit for unit in _EARLIER if states[unit]["UnitFileState"] == "enabled"]
@@ -176,6 +178,11 @@ class Boot:
         if status:
             raise NftError(f"systemctl {words[0]} failed: {errors.strip() or f'it ended with status {status}'}")
         return output
+
+
+def _there():
+    paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN)
+    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
 
 def _enabled(states):

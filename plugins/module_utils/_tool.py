@@ -18,8 +18,6 @@ import secrets
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal
 
 _FOLDER = "/run/egress-allowlist"
-_LATE = "the change was not confirmed in time"
-_GONE_BACK = _LATE + ", and the host went back to the rules before it"
 _TAKEN_OVER = "this run took over from a way back that nobody's confirmation had stopped and that was hindered by: "
 _MOST = 5  # differences that an error names
 
@@ -80,19 +78,29 @@ class Applier:
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked(heal=False):
+            boot = self._boot()
             if self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token:
                 self._compare()
                 if not self.check_mode:
                     self._confirm(token)
             elif _commit.read(self._confirmed) != token:
-                raise GoingBackError(_GONE_BACK)
-            return {"notes": self.tool.notes()}
+                raise GoingBackError(_commit.GONE_BACK)
+            return {"notes": [*self.tool.notes(), *boot]}
+
+    def _boot(self):
+        """Say what a reboot brings, from the state of the tool's service; raises OSError where systemd does not answer."""
+        if not _commit.systemd_runs():
+            return []
+        unit, state = self.tool.unit, _commit.unit_state(self._run, self.tool.unit, "UnitFileState")
+        if state == "enabled":
+            return [f"{unit} loads the rules at boot, from {self.tool.home}"] if self.tool.running() else []
+        return [f"nothing loads the rules at boot: {unit} is {state or 'not there'}"]
 
     def _compare(self):
         """Raise ToolError where what is there and what runs is not what was applied."""
         hindrance = self.revert.hindrance()
         if hindrance:
-            raise GoingBackError(f"{_LATE}, and the host goes back to the rules before it, hindered by: {hindrance}")
+            raise GoingBackError(_commit.GOES_BACK + hindrance)
         if not self.tool.running():
             raise ToolError(f"{self.tool.name} does not run any more")
         applied = json.loads(_commit.read(self.revert.rollback))
@@ -105,18 +113,19 @@ class Applier:
             raise ToolError(f"what runs is not what was applied: {'; '.join(lines[:_MOST])}{more}")
 
     def _apply(self, native, revert_after):
+        boot = self._boot() if native else []
         files = self.tool.files(native)
         differences = self.tool.differences(files)
         before = {path: _read(path) for path in files}
         changed = {path: text for path, text in files.items() if text != before[path]}
         if not changed and not differences and not self.revert.pending():
-            return {"notes": self.tool.notes()}
+            return {"notes": [*self.tool.notes(), *boot]}
         self.tool.check(files)
         result = {"changed": True, "differences": differences or ["~ the same rules, written anew"]}
         if not self.check_mode:
             token = self._change(native, changed, before, revert_after)
             result.update(armed=revert_after > 0, token=token)
-        result["notes"] = self.tool.notes()
+        result["notes"] = [*self.tool.notes(), *boot]
         return result
 
     def _change(self, native, changed, before, revert_after):

@@ -203,6 +203,16 @@ def test_masked_links_of_an_administrator_stay(booted: Host) -> None:
     assert booted.shell(f"readlink {UNIT_FILE} {DROP_IN}; test -c /dev/null") == "/dev/null\n/dev/null\n"
 
 
+def test_a_masked_unit_beside_an_enabled_nftables_service(booted: Host) -> None:
+    """Its start at boot loads the rules by our drop-in, unless it is overridden."""
+    booted.apply(native(*OLD))
+    booted.shell(f"ln -sf /dev/null {UNIT_FILE}; cd /etc/units; echo masked > {UNIT}; echo enabled > nftables.service")
+    masked = f"{UNIT} is masked"
+    assert booted.apply(native(*OLD))["notes"][-1] == f"nftables.service loads the rules at boot, from {BOOT}: {masked}"
+    booted.shell(f"ln -sf /dev/null {DROP_IN}")
+    assert booted.apply(native(*OLD))["notes"][-1] == f"nothing loads the rules at boot: {masked}"
+
+
 def test_a_systemd_that_does_not_answer_is_an_error(booted: Host) -> None:
     booted.apply(native(*OLD))
     rules, files = booted.rules(), booted.files()

@@ -50,6 +50,23 @@ WAYS = {
 }
 
 
+def test_nobody_confirms_while_the_way_back_is_hindered(host: Host) -> None:
+    host.apply(native(*OLD, **OWN))
+    rules = host.rules()
+    applied = host.apply(native(*NEW, **OWN_NEW), after=600)
+    before = host.read(f"{RUN}/nftables.rollback")
+    host.write(f"{RUN}/nftables.rollback", "no rules\n")
+    host.elapse()
+    assert until(lambda: "syntax error" in host.shell(f"cat {RUN}/*.hindered 2>/dev/null || :"))
+    failed = host.confirm(applied)
+    assert failed.get("failed"), failed
+    assert "was not confirmed in time, and the host goes back to the rules before it, hindered by: " in failed["msg"]
+    assert "syntax error" in failed["msg"]
+    host.write(f"{RUN}/nftables.rollback", before)
+    assert until(lambda: host.rules() == rules)
+    assert until(lambda: host.read(CANDIDATE) == "")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_never_confirmed(host: Host, way: str) -> None:
     before, after = WAYS[way]

@@ -144,6 +144,8 @@ class Forks:
         if not text:
             raise WorldError("a module cannot be started: what it is forked from has ended")
         pid = int.from_bytes(ancillary[0][2][:4], "little")
+        if pid < 2:  # a signal to its group would reach us, or everything
+            raise WorldError(f"a module has started whose number is not to be seen here ({pid})")
         with open(ours_in, "w", encoding="utf-8") as stdin:
             stdin.write(arguments)
         return Run(pid, out, err, life)

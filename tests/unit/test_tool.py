@@ -364,3 +364,37 @@ def test_killed_before_each_change_of_the_disk(folder: Path, after: int) -> None
             break
     assert number > 20
     assert ends == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("answer", "notes"),
+    [
+        ("UnitFileState=enabled", ["tool.service loads the rules at boot, from {home}"]),
+        ("UnitFileState=disabled", ["nothing loads the rules at boot: tool.service is disabled"]),
+        ("UnitFileState=masked", ["nothing loads the rules at boot: tool.service is masked"]),
+        ("UnitFileState=", ["nothing loads the rules at boot: tool.service is not there"]),
+        ("", None),
+    ],
+)
+def test_what_a_reboot_brings_is_said_from_the_units_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str, notes: list[str] | None
+) -> None:
+    """Each time: when it is applied, when it is confirmed, and when nothing changes. What cannot be asked is an error."""
+    monkeypatch.setattr(_commit, "systemd_runs", lambda: True)
+    asked = ["systemctl", "show", "--property=UnitFileState", "tool.service"]
+
+    def answered(command: list[str], text: str | None = None) -> tuple[int, str, str]:
+        if command[0] != "systemctl":
+            return run(command, text)
+        return (0, answer + "\n", "") if answer and command == asked else (1, "", "no bus")
+
+    one = _tool.Applier(Tool(folder), answered, False)
+    if notes is None:
+        with pytest.raises(OSError, match="no bus"):
+            one.present(NEW, 0)
+        assert files(folder) == OLD
+        return
+    wanted = ["a note", *(note.format(home=folder / "etc") for note in notes)]
+    done = one.present(NEW, 0)
+    assert done["notes"] == one.confirmed(done["token"])["notes"] == one.present(NEW, 0)["notes"] == wanted
+    assert one.absent()["notes"] == ["a note"]
