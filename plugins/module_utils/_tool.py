@@ -88,7 +88,7 @@ class Applier:
             return {"notes": [*self.tool.notes(), *boot]}
 
     def _boot(self):
-        """Say what a reboot brings, from the state of the tool's service; raises OSError where systemd does not answer."""
+        """Say what a reboot brings, as the tool's service is; raises OSError where systemd does not answer."""
         if not _commit.systemd_runs():
             return []
         unit, state = self.tool.unit, _commit.unit_state(self._run, self.tool.unit, "UnitFileState")

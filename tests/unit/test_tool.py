@@ -379,7 +379,7 @@ def test_killed_before_each_change_of_the_disk(folder: Path, after: int) -> None
 def test_what_a_reboot_brings_is_said_from_the_units_state(
     folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str, notes: list[str] | None
 ) -> None:
-    """Each time: when it is applied, when it is confirmed, and when nothing changes. What cannot be asked is an error."""
+    """When it is applied, confirmed, and when nothing changes. What cannot be asked is an error."""
     monkeypatch.setattr(_commit, "systemd_runs", lambda: True)
     asked = ["systemctl", "show", "--property=UnitFileState", "tool.service"]
 
