@@ -23,7 +23,11 @@ _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.I
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
 _QUAD = re.compile(QUAD, re.ASCII)
 # Labels, and parts of them between hyphens, that all stand for octets: 192, x, nnn, 1a, 1O.
-_OCTET = re.compile(r"[0-9][0-9a-z]*|x+|n+|y+|z+|[a-z]|\*", re.ASCII)
+_OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
+_OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
+# Last labels that are none: of one letter, with a hyphen, or with what was a footnote behind it, C{com1}.
+_NO_TOP = re.compile(r"[a-z]|(?!xn--).*-.*|[0-9].*|(?:com|net|org|[a-z]{2})[0-9]+", re.ASCII)
+_GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
 # Second labels under which countries register names.
 _SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
 _GENERIC = frozenset(("com", "net", "org"))
@@ -60,8 +64,11 @@ def _parse(word: str) -> Destination:
 def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
     """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
     if version == 6:
-        if first == last and first >> 112 == 0xFFFF:
+        inverse = first ^ (1 << 128) - 1
+        if first == last and first >> 120 == 0xFF and not inverse & (inverse + 1):
             raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
+        if first == last and not first & (first + 1):
+            raise ValueError("is not a destination: no other host has this address; any address is ::/0")
         return
     size = last - first + 1
     wide = size > _SIZE_OF_4 and not size & (size - 1) and not first & (size - 1)
@@ -146,6 +153,8 @@ def _parse_range(ends: list[str]) -> Destination:
     (low_version, low), (high_version, high) = parsed
     if low_version != high_version:
         raise ValueError("is not a range: one end is IPv4, the other IPv6")
+    if low_version == 6 and 0 < low >> 32 < _MAPPED < high >> 32:
+        raise ValueError("is not a range of destinations: it holds all of IPv4 written as IPv6, ::ffff:0:0/96")
     if low > high:
         raise ValueError(f"is not a range: {ends[0]} is larger than {ends[1]}; write the lower address first")
     return low_version, low, high
@@ -182,12 +191,12 @@ def parse_name(text: str) -> str:
     Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
     Raises ValueError with a reason that follows the quoted name.
     """
-    name = text.lower().removesuffix(".")
+    name = text.lower().removesuffix(".") if text.isascii() else text
     if name == "any":
         raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0, and in wide_because why it must be so")
     if not name.isascii():
         raise ValueError("is not a name: letters beyond ASCII are written in their xn-- form")
-    _check_octets(name.partition("/")[0])
+    _check_octets(name)
     if "/" in name:
         raise ValueError("is not a name: a name has no path and no prefix length")
     if "_" in name:
@@ -209,15 +218,19 @@ def parse_name(text: str) -> str:
             raise ValueError(f"is not a name: the label '{label}' has {len(label)} characters, more than 63")
         if not _LABEL.fullmatch(label):
             raise ValueError(f"is not a name: the label '{label}' is not letters, digits and inner hyphens; {_NAMES}")
-    if labels[-1][0].isdigit():
-        raise ValueError(f"is not a name: its last label '{labels[-1]}' begins with a digit; {_NAMES}")
     _check_hyphens(name)
+    if _NO_TOP.fullmatch(labels[-1]):
+        begins = "begins with a digit" if labels[-1][0].isdigit() else "is not one that names end in"
+        raise ValueError(f"is not a name: its last label '{labels[-1]}' {begins}; {_NAMES}")
     return name
 
 
 def _check_octets(name: str) -> None:
     """Refuse what looks like an address with an octet left open or mistyped: C{192.0.2.x}, C{192.0.2.1O}."""
-    labels = name.removeprefix("*.").split(".")
+    if _GLUED.match(name):
+        raise ValueError("is not a name: it begins with an address: write the address and the name by themselves")
+    host, slash, suffix = name.partition("/")
+    labels = host.removeprefix("*.").split(".")
     parts = [part for label in labels for part in label.split("-")]
     numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
     # Single letters alone look like octets only where there are four: a.b is a name, a.b.c.d none.
@@ -229,7 +242,9 @@ def _check_octets(name: str) -> None:
     ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
     known = list(takewhile(str.isdigit, labels[:3]))
     network, length = ".".join([*known, "0", "0", "0"][:4]), 8 * len(known)
-    if len(labels) == 4 and known and not any(map(str.isdigit, labels[len(known) :])) and _is_address(network):
+    rest = labels[len(known) :]
+    fits = not slash or suffix == str(length)
+    if len(labels) == 4 and known and fits and all(map(_OPEN.fullmatch, rest)) and _is_address(network):
         ways = f"'{network}/{length}' for all of these addresses, or the one or the range that is meant"
     raise ValueError(f"is not a name but looks like an address with a part left open or mistyped: write {ways}")
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from ._cells import DASHES, clean, unbulleted
+from ._cells import DASHES, clean, quoted, unbulleted
 from ._protocols import check_remark
 
 _TOKEN = re.compile(
@@ -29,7 +29,9 @@ _LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)$")
 _THOUSANDS = frozenset(", ")  # one of these alone between digits may group thousands
 _SHORTHAND = re.compile(r"\s*[/&]\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
+_LONGEST = 8_000  # characters of a cell; the time that readings take grows faster than its length
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
+_HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
 _RANGE = "-"
 _LIST = ","
 _SHORT = "/"
@@ -46,9 +48,13 @@ def expand_ports(cell: str | int | None) -> list[str]:
     Ports are 1-65535, ranges inclusive; C{any} is C{["1-65535"]}; what is printed twice is returned once.
     Raises ValueError that quotes the cell and gives the reason.
     """
-    where = f"ports {str(cell)!r}"
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
-        raise ValueError(f"{where}: this is neither a number nor text: {_ACCEPTED}")
+        raise ValueError(f"ports {quoted(str(cell))}: this is neither a number nor text: {_ACCEPTED}")
+    if isinstance(cell, int) and abs(cell) >= 10**20:
+        raise ValueError(f"ports: a number of more than 20 digits is no port: {_ACCEPTED}")
+    where = f"ports {quoted(str(cell))}"
+    if len(str(cell)) > _LONGEST:
+        raise ValueError(f"{where}: the cell has {len(str(cell))} characters: write at most {_LONGEST} in one row")
     text = clean(str(cell), f"{where}: the cell").strip()
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     if remark := _REMARK.search(text):
@@ -72,6 +78,12 @@ def expand_ports(cell: str | int | None) -> list[str]:
         listed = " or ".join(f"'{way}'" for way in ways)
         raise ValueError(f"{where}: this can be read in more than one way: write {listed}{more}")
     return _texts(readings[0])
+
+
+def remark_of(cell: str | int | None) -> str:
+    """Return what stands in parentheses at the end of a port cell, '' if nothing does."""
+    remark = _REMARK.search(cell.strip()) if isinstance(cell, str) else None
+    return remark.group(1) if remark else ""
 
 
 def _texts(reading: Reading) -> list[str]:
@@ -111,9 +123,10 @@ def _completed(reading: Reading, joints: list[str]) -> list[str]:
 
 
 def _check_numbering(where: str, text: str) -> None:
-    """Raise ValueError if each line begins with its number, C{1 - 80}: the number may be a port or none."""
+    """Raise ValueError if lines begin with successive numbers, C{5 - 80} above C{6 - 443}: these may be no ports."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    if len(lines) > 1 and all(re.match(rf"{number}[^\d,;]+\d", line) for number, line in enumerate(lines, 1)):
+    heads = [int(head.group(1)) if (head := _HEAD.match(line)) else 0 for line in lines]
+    if len(lines) > 1 and heads[0] and heads == [*range(heads[0], heads[0] + len(lines))]:
         raise ValueError(
             f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
             "or, where the numbers are ports, on one line with commas"
@@ -129,8 +142,8 @@ def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
         token = _TOKEN.match(text, position)
         if token and token.group() == ":" and text[token.end() :].startswith((" ", "\n")):
             raise ValueError(
-                f"{where}: this can be read in two ways: before a colon and a space stands a label, and '80:90' is a "
-                f"range: write the ports alone, or the range with a dash"
+                f"{where}: this can be read in two ways: before a colon and a space stands a label, and "
+                f"'80:90' is a range: write the ports alone, or the range with a dash"
             )
         if not token:
             raise ValueError(f"{where}: '{text[position:]}' is not understood: {_ACCEPTED}")
@@ -164,7 +177,7 @@ def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
     def ports(start: int) -> list[tuple[int, int]]:
         """Return each valid port that begins at token C{start}, with the index of the token after it."""
         found = []
-        if not numbers[start].startswith("0"):
+        if not numbers[start].startswith("0") and len(numbers[start]) <= 5:
             found.append((int(numbers[start]), start + 1))
         if start + 1 < count and joints[start] == _EITHER and _groups(numbers[start], numbers[start + 1]):
             found.append((int(numbers[start] + numbers[start + 1]), start + 2))
@@ -200,7 +213,7 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
         if number.startswith("0"):
             return f"port {number} has a leading zero: write {number.lstrip('0')}"
         if len(number) > 5 or int(number) > 65535:
-            return f"port {number} is larger than 65535: {_ACCEPTED}"
+            return f"port {number[:20]} is larger than 65535: {_ACCEPTED}"
     for index, joint in enumerate(between):
         if joint == _RANGE:
             if between[index + 1 : index + 2] == [_RANGE]:

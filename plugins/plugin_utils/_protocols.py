@@ -22,6 +22,9 @@ _TRANSPORTS = {
 # What may stand in parentheses: what the traffic is for. Anything else there ("not UDP") might change the meaning.
 _MEDIA = {"dtls", "ice", "media", "rtp", "secure", "sip", "srtp", "stun", "turn", "webrtc"}
 REMARKS = frozenset({*_MEDIA, "allocated", "http", "https", "ssl", "tls", "wss", "xmpp"})
+# What a remark says of the transport: each of these needs the one that it is mapped to.
+_IMPLIED = {"dtls": "udp", **dict.fromkeys(("http", "https", "ssl", "tls", "wss", "xmpp"), "tcp")}
+_USUAL = {"rtp": "udp", "srtp": "udp"}  # where the row does not say the protocol
 _WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*([/,;&+\-\u2010-\u2015\u2212]?)\s*((?:and\s+)?)", re.IGNORECASE)
 _TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
@@ -58,8 +61,7 @@ def expand_protocols(cell: str | None) -> list[str]:
             position = version.end()
         if remark := _REMARK.match(text, position):
             check_remark(where, remark.group(1))
-            if transport == "tcp" and "dtls" in remark.group(1).lower():
-                raise ValueError(f"{where}: DTLS travels over UDP: write UDP for DTLS, {word.group()} without it")
+            check_agreement(where, remark.group(1), [transport])
             position = remark.end()
         between = _BETWEEN.match(text, position)
         if between and between.end() == len(text) and (between.group(1) or between.group(2)):
@@ -75,3 +77,17 @@ def check_remark(where: str, remark: str) -> None:
             f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
             f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
         )
+
+
+def check_agreement(where: str, remark: str, protocols: list[str], *, printed: bool = True) -> None:
+    """Raise ValueError, beginning with C{where}, if a remark speaks of a transport that is not among C{protocols}.
+
+    C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for.
+    """
+    implied = _IMPLIED if printed else {**_IMPLIED, **_USUAL}
+    for word in re.split(r"[\s/,]+", remark.strip().lower()):
+        if (transport := implied.get(word)) and transport not in protocols:
+            raise ValueError(
+                f"{where}: {word.upper()} travels over {transport.upper()}, and the protocol is "
+                f"{' and '.join(protocols).upper()}: write the one that is meant, or the cell without '({remark})'"
+            )

@@ -19,7 +19,7 @@ from socket import AF_INET, inet_pton
 from ._addresses import BITS, prefixes
 from ._cells import LONG_DASHES, clean, quoted, unbulleted
 from ._destinations import parse_destination
-from ._lists import check_neighbours, join_masks
+from ._lists import check_masks, check_neighbours, join_masks
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
 Found = dict[int | str, str]
@@ -122,6 +122,8 @@ def _words(cell: str) -> list[str]:
         items = [item for line in part.split("\n") for item in join_masks(line, where).split()]
         if not items:
             raise ValueError(f"{where} lacks an item before or after a separator: {_ACCEPTED}")
+        if len(items) > 1:
+            check_masks(items, where)
         if len(items) > 1 and _LETTER.search(part):
             check_neighbours(items, where)
         words += items

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._cells import quoted
-from ._ports import expand_ports
-from ._protocols import expand_protocols
+from ._ports import expand_ports, remark_of
+from ._protocols import check_agreement, expand_protocols
 from ._ranges import expand_ranges
 
 WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
@@ -48,7 +48,11 @@ def expand_rows(
             destinations = expand_ranges(row["destination"], broadcast=broadcast)
             if not (row.get("wide_because") or "").strip():
                 _check_width(destinations, row["destination"], widest)
-            services = [(protocol, port) for protocol in protocols(row.get("protocol")) for port in ports(row["ports"])]
+            transports = protocols(row.get("protocol"))
+            services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
+            if remark := remark_of(row["ports"]):
+                printed = bool((row.get("protocol") or "").strip())
+                check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
         except ValueError as exc:
             raise ValueError(f"{common['vendor']}: {common['service']}: row {common['row']}: {exc}") from None
         for protocol, port in services:
@@ -102,9 +106,11 @@ def _check_columns(row: dict[str, Any]) -> None:
     for column in ("destination", "ports"):
         if row.get(column) is None:
             raise ValueError(f"the column '{column}' is missing: it needs a value")
+    if row["destination"] in ([], ()):
+        raise ValueError("destination is an empty list: it needs a value")
     for column in ("source_ip", "source_port"):
         cell = row.get(column)
-        if cell and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
+        if cell is not None and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
             raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
     for column in ("source", "date", "wide_because"):
         text = row.get(column) or ""

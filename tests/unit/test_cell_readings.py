@@ -29,8 +29,6 @@ DESTINATIONS = [
     ("a.example.com.,b.example.com.", ["a.example.com", "b.example.com"]),
     ("pbx.site.corp.local pbx.example.de", ["pbx.site.corp.local", "pbx.example.de"]),
     ("a.example.museum b.example.museum", ["a.example.museum", "b.example.museum"]),
-    ("media.eu-west-2, example.com", ["media.eu-west-2", "example.com"]),
-    ("media.eu-west-2 192.0.2.1", ["media.eu-west-2", "192.0.2.1/32"]),
     ("https://a.example.com/ https://b.example.com", ["a.example.com", "b.example.com"]),
     ("*.example.com\n*.example.org", ["*.example.com", "*.example.org"]),
     # The same bullet before every line
@@ -60,8 +58,10 @@ DESTINATIONS = [
     # Names with digits and hyphens
     ("pbx.site.corp.local", ["pbx.site.corp.local"]),
     ("163.com 360.cn", ["163.com", "360.cn"]),
-    ("a.b", ["a.b"]),
-    ("pbx.example.com1", ["pbx.example.com1"]),
+    ("pbx.example.lan1", ["pbx.example.lan1"]),
+    ("1.2.3.4.example.com", ["1.2.3.4.example.com"]),
+    ("10.0.0.0, 224.0.0.0", ["10.0.0.0/32", "224.0.0.0/32"]),
+    ("::/0", ["::/0"]),
     ("1.2.3.4.example.com", ["1.2.3.4.example.com"]),
     ("x.example.com", ["x.example.com"]),
     ("sip1-sip4.example.com", ["sip1-sip4.example.com"]),
@@ -75,8 +75,8 @@ REFUSED_DESTINATIONS = [
         (f"media.eu-west-2{gap}example.com", TWO, "'media.eu-west-2.example.com' for one name")
         for gap in (". ", ".\n", ".\t", ".\u00a0", ".\u3000", ".  ", ".\r\n", " ", "\n")
     ),
-    ("media.eu-west-2. example.com", TWO, "or 'media.eu-west-2, example.com' for two"),
-    ("media.eu-west-2. *.example.com", TWO, "write 'media.eu-west-2, *.example.com' for two"),
+    ("media.eu-west-2. example.com", TWO, "write 'media.eu-west-2.example.com' for one name"),
+    ("media.eu-west-2. *.example.com", TWO, "write each name by itself"),
     ("*.media.eu-west-2. example.com", TWO, "'*.media.eu-west-2.example.com'"),
     ("https://media.eu-west-2. example.com", TWO, "'https://media.eu-west-2.example.com'"),
     ("a.example.com. b.example.com", TWO, "or 'a.example.com, b.example.com' for two"),
@@ -145,6 +145,29 @@ REFUSED_DESTINATIONS = [
     ("192.0.2.*", OPEN, "'192.0.2.0/24'"),
     ("192.0.2.n", OPEN, "'192.0.2.0/24'"),
     ("192.0.2.x/24", OPEN, "'192.0.2.0/24'"),
+    ("192.0.2.x/26", OPEN, "write the address, its prefix or its range"),
+    ("172.16-31.x.x", OPEN, "write the address, its prefix or its range"),
+    ("192.0.2-3.x", OPEN, "write the address, its prefix or its range"),
+    ("192.0.2.1xx", OPEN, "write the address, its prefix or its range"),
+    ("192.0.aa.bb", OPEN, "write the address, its prefix or its range"),
+    ("aaa.bbb.ccc.ddd", OPEN, "write the address, its prefix or its range"),
+    ("192.0.2.1sip.example.com", "it begins with an address", ""),
+    ("media.eu-west-2, example.com", "'eu-west-2' is not one that names end in", ""),
+    ("media.eu-west-2 192.0.2.1", "'eu-west-2' is not one that names end in", ""),
+    ("node1.example.cloud-9", "'cloud-9' is not one that names end in", ""),
+    ("a.b", "'b' is not one that names end in", ""),
+    ("U.S., 192.0.2.1", "'s' is not one that names end in", ""),
+    ("pbx.example.com1", "'com1' is not one that names end in", ""),
+    ("\u212audoway.com", "letters beyond ASCII", ""),
+    ("rtc.live kit.cloud", TWO, "'rtc.livekit.cloud' for one name, or 'rtc.live, kit.cloud' for two"),
+    ("sip.tel\nnyx.com", TWO, "'sip.telnyx.com' for one name"),
+    ("10.0.0.0\n224.0.0.0", TWO, "'10.0.0.0, 224.0.0.0' for two addresses"),
+    ("8.0.0.0\n7.255.255.255", TWO, "write '8.0.0.0' with its prefix length"),
+    ("::", "no other host has this address", "any address is ::/0"),
+    ("2001:db8:: ::ffff", "no other host has this address", ""),
+    ("2001:db8:: fffe::", "looks like a netmask", ""),
+    ("fff0::", "looks like a netmask", ""),
+    ("::fffe:ffff:ffff-::1:0:0:0", "it holds all of IPv4 written as IPv6", ""),
     ("http://192.0.2.x/", OPEN, "'192.0.2.0/24'"),
     ("192.0.x.x", OPEN, "'192.0.0.0/16'"),
     ("10.x.x.x", OPEN, "'10.0.0.0/8'"),
@@ -233,6 +256,9 @@ REFUSED_PORTS = [
     ("1: 80", "two ways", "before a colon and a space stands a label"),
     ("1: 80\n2: 443", "two ways", "its lines seem to be numbered"),
     ("1 - 80\n2 - 443", "two ways", "its lines seem to be numbered"),
+    ("5 - 80\n6 - 443", "two ways", "its lines seem to be numbered"),
+    ("10 – 80\n11 – 443\n12 – 5060", "two ways", "its lines seem to be numbered"),
+    ("3:80\n4:443", "two ways", "its lines seem to be numbered"),
     ("1 80\n2 81", "two ways", "its lines seem to be numbered"),
     ("1. 80\n2. 443", "two ways", "its lines seem to be numbered"),
     ("5060/61", "more than one way", "write '5060, 61' or '5060-5061'"),
@@ -321,7 +347,7 @@ def test_the_broadcast_address_is_for_allow_only() -> None:
 
 @pytest.mark.parametrize("cell", ["TCP (DTLS)", "TLS (DTLS)", "UDP, TLS (TURN/DTLS)"])
 def test_dtls_is_not_over_tcp(cell: str) -> None:
-    with pytest.raises(ValueError, match="DTLS travels over UDP: write UDP for DTLS"):
+    with pytest.raises(ValueError, match="DTLS travels over UDP, and the protocol is TCP"):
         expand_protocols(cell)
 
 
@@ -384,3 +410,63 @@ def test_shorthand_is_refused_up_to_twenty_above(first: int, second: int, joint:
         assert f"-{full}'" in str(caught.value)
     else:
         assert expand_ports(f"{first}{joint}{second}") == list(dict.fromkeys([str(first), str(second)]))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "reason"),
+    [
+        ("TCP", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP"),
+        ("", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP"),
+        ("", "50000-60000 (SRTP)", "SRTP travels over UDP, and the protocol is TCP"),
+        (None, "50000-60000 (RTP)", "RTP travels over UDP, and the protocol is TCP"),
+        ("UDP", "443 (TLS)", "TLS travels over TCP, and the protocol is UDP"),
+        ("UDP", "443 (turn https)", "HTTPS travels over TCP, and the protocol is UDP"),
+        ("UDP (WSS)", "443", "WSS travels over TCP, and the protocol is UDP"),
+        ("UDP (XMPP)", "443", "XMPP travels over TCP, and the protocol is UDP"),
+    ],
+)
+def test_a_remark_that_does_not_fit_the_protocol_is_refused(protocol: str | None, ports: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^kudo: media: row 12: p.*{re.escape(reason)}"):
+        expand_rows([{**ROW, "protocol": protocol, "ports": ports}])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "wanted"),
+    [
+        ("TCP", "443 (TLS)", {"tcp"}),
+        ("", "443 (HTTPS)", {"tcp"}),
+        ("UDP", "3478 (DTLS)", {"udp"}),
+        ("TCP/UDP", "443 (TLS)", {"tcp", "udp"}),
+        ("TCP", "50000-60000 (SRTP)", {"tcp"}),
+        ("UDP", "50000-60000 (SRTP)", {"udp"}),
+        ("TCP (TURN TLS)", "443 (TURN)", {"tcp"}),
+    ],
+)
+def test_a_remark_that_fits_the_protocol_is_read(protocol: str, ports: str, wanted: set[str]) -> None:
+    assert {rule["protocol"] for rule in expand_rows([{**ROW, "protocol": protocol, "ports": ports}])} == wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"destination": []}, "destination is an empty list"),
+        ({"source_ip": []}, "source_ip [] cannot be kept"),
+        ({"source_ip": 0}, "source_ip 0 cannot be kept"),
+        ({"source_port": False}, "source_port False cannot be kept"),
+    ],
+)
+def test_what_is_empty_in_another_way_is_refused(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^kudo: media: row 12: {re.escape(reason)}"):
+        expand_rows([{**ROW, **change}])
+
+
+@pytest.mark.parametrize(
+    ("ports", "reason"),
+    [("443 " * 3000, "the cell has 12000 characters"), ("9" * 5000, "is larger than 65535"), (10**5000, "no port")],
+    ids=("long", "many digits", "number"),
+)
+def test_a_very_long_cell_is_refused_in_few_words(ports: str | int, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"^kudo: media: row 12: ports") as caught:
+        expand_rows([{**ROW, "ports": ports}])
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 500

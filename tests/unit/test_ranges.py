@@ -193,13 +193,13 @@ def test_collapse_sorts_ipv4_ipv6_names() -> None:
 
 def test_collapse_keeps_the_families_apart() -> None:
     """The last IPv4 addresses and the first of IPv6 are neighbours as numbers, and one number is in both families."""
-    cells = ["255.255.255.255", "::1.0.0.1", "1.0.0.1", "::", "1.0.0.0/32"]
+    cells = ["255.255.255.255", "::1.0.0.1", "1.0.0.1", "::/127", "1.0.0.0/32"]
     assert expand_ranges(cells, collapse=True, broadcast=True) == [
         *("1.0.0.0/31", "255.255.255.255/32"),
-        *("::/128", "::1.0.0.1/128"),
+        *("::/127", "::1.0.0.1/128"),
     ]
     assert expand_ranges(cells, broadcast=True) == [
-        *("255.255.255.255/32", "::1.0.0.1/128", "1.0.0.1/32", "::/128", "1.0.0.0/32")
+        *("255.255.255.255/32", "::1.0.0.1/128", "1.0.0.1/32", "::/127", "1.0.0.0/32")
     ]
 
 

@@ -256,7 +256,8 @@ def test_names_that_are_only_reported_have_no_sets() -> None:
          "ufw_dns_servers: 'dns.example.com' is a name: write addresses or prefixes"),
         ({"ntp_servers": "pool.example.com"},
          "ufw_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes"),
-        ({"allow": [{"destination": "a.b", "ports": "25"}]}, "ufw_allow: row 1: 'a.b' is a name: write its addresses"),
+        ({"allow": [{"destination": "a.bc", "ports": "25"}]},
+         "ufw_allow: row 1: 'a.bc' is a name: write its addresses"),
     ],
 )  # fmt: skip
 def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
