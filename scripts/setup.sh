@@ -67,6 +67,7 @@ install_requirements() {
 link_collection() {
     local link=.collections/ansible_collections/egress/allowlist
     [ ! -L "$link" ] || return 0
+    [ ! -e "$link" ] || fail "$link is a copy that ansible-galaxy installed: remove it, the checkout itself belongs there"
     mkdir -p "$(dirname "$link")"
     ln -s ../../.. "$link"
 }

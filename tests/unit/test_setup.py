@@ -215,3 +215,25 @@ def test_what_tests_call_is_installed_by_setup() -> None:
     assert words <= installed | {*ESSENTIAL.split()}
     words |= set().union(*map(called, REPOSITORY.glob("tests/integration/*.py")))
     assert words <= installed | {*ESSENTIAL.split(), *THERE.split()}
+
+
+LINK = """
+. {scripts}/lib.sh
+eval "$(sed -n '/^link_collection()/,/^}}/p' {scripts}/setup.sh)"
+link_collection
+"""
+
+
+def test_a_copy_that_was_installed_into_the_checkout_is_named(tmp_path: Path) -> None:
+    script = LINK.format(scripts=REPOSITORY / "scripts")
+    command = ["bash", "-euc", script]
+    for dummy in range(2):
+        subprocess.run(command, cwd=tmp_path, check=True)
+        assert (tmp_path / ".collections/ansible_collections/egress/allowlist").resolve() == tmp_path.resolve()
+    link = tmp_path / ".collections/ansible_collections/egress/allowlist"
+    link.unlink()
+    link.mkdir()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is a copy that ansible-galaxy installed: remove it" in done.stderr
+    assert list(link.iterdir()) == []
