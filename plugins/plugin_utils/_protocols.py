@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from ._cells import quoted
+
 # A word of a protocol cell -> the transport that a packet filter sees.
 _TRANSPORTS = {
     "tcp": "tcp",
@@ -42,7 +44,7 @@ def expand_protocols(cell: str | None) -> list[str]:
         return ["tcp"]
     if not isinstance(cell, str):
         raise ValueError(f"protocol {cell!r} is not text: {_ACCEPTED}")
-    where = f"protocol {cell!r}"
+    where = f"protocol {quoted(cell)}"
     text = cell.strip()
     if not text:
         return ["tcp"]

@@ -78,10 +78,13 @@ def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]
 
 def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
     """Return what all rules of a row have in common."""
+    known = ""
     for column in ("vendor", "service"):
         text = row.get(column)
-        if not isinstance(text, str) or not text or not text.isprintable():
-            raise ValueError(f"row {position}: {column} {text!r} is not a name: every row says its {column}")
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            where = f"{known}row {row.get('row', position)}"
+            raise ValueError(f"{where}: {column} {text!r} is not a name: every row says its {column}")
+        known += f"{text}: "
     number = row.get("row", position)
     if number.__class__ is not int or number < 1:
         raise ValueError(f"{row['vendor']}: {row['service']}: row {number!r} is not a number from 1")

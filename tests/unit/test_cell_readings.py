@@ -470,3 +470,15 @@ def test_a_very_long_cell_is_refused_in_few_words(ports: str | int, reason: str)
         expand_rows([{**ROW, "ports": ports}])
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_a_row_without_a_name_says_what_is_known_of_it() -> None:
+    with pytest.raises(ValueError, match=r"^kudo: row 12: service '  ' is not a name"):
+        expand_rows([{**ROW, "service": "  "}])
+    with pytest.raises(ValueError, match=r"^row 12: vendor None is not a name"):
+        expand_rows([{**ROW, "vendor": None}])
+
+
+def test_a_long_protocol_is_quoted_in_part() -> None:
+    with pytest.raises(ValueError, match=r"^kudo: media: row 12: protocol 'x{57}\.\.\.'"):
+        expand_rows([{**ROW, "protocol": "x" * 200}])

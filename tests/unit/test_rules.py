@@ -141,9 +141,9 @@ def test_errors_name_vendor_service_row_and_cell(columns: dict[str, Any], reason
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([_row(vendor="")], "row 1: vendor '' is not a name"),
-        ([_row(), _row(service=None)], "row 2: service None is not a name"),
-        ([_row(service="a\x1b[0m")], "row 1: service 'a\\x1b[0m' is not a name"),
+        ([_row(vendor="")], "row 12: vendor '' is not a name"),
+        ([_row(), _row(service=None)], "kudo: row 12: service None is not a name"),
+        ([_row(service="a\x1b[0m")], "kudo: row 12: service 'a\\x1b[0m' is not a name"),
         ([_row(row=0)], "kudo: media: row 0 is not a number from 1"),
         ([_row(row=True)], "kudo: media: row True is not a number from 1"),
         ([_row(row="1")], "kudo: media: row '1' is not a number from 1"),
