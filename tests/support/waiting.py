@@ -10,6 +10,7 @@ machine may hide a fault, but never invents one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -18,8 +19,12 @@ GLANCE = 0.3  # seconds
 
 
 def until(holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
-    """Wait until something holds; say whether it did in time."""
+    """Wait until something holds; say whether it did in time. A file that goes while it is read: not yet."""
     end = time.monotonic() + seconds
-    while not (held := bool(holds())) and time.monotonic() < end:
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            if holds():
+                return True
+        if time.monotonic() >= end:
+            return False
         time.sleep(0.05)
-    return held
