@@ -35,7 +35,7 @@ def section(title: str, language: str) -> str:
     return found[1]
 
 
-INSTALL = section("Install", "").splitlines()
+INSTALL = [line for line in section("Install", "").splitlines() if not line.startswith("pip ")]  # Ansible is here
 
 
 def run(home: Path, command: str) -> str:
