@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.namespaces import SANDBOX
 from tests.support.systems import LONG, SOAK
+
+if TYPE_CHECKING:
+    from tests.support.aws_module import Run
+    from tests.support.aws_server import StrictAws
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,3 +43,21 @@ def namespaces() -> None:
             + (done.stderr.strip() or "the sandbox has a ruleset of its own"),
             pytrace=False,
         )
+
+
+@pytest.fixture(scope="module")
+def strict_aws() -> Iterator[StrictAws]:
+    """Return an AWS of the file's own."""
+    from tests.support.aws_server import serve  # imports moto, which other files do without
+
+    with serve() as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def aws_run(strict_aws: StrictAws) -> Iterator[Run]:
+    """Return what runs the AWS module in this process."""
+    from tests.support.aws_module import in_process
+
+    with in_process(strict_aws) as found:
+        yield found

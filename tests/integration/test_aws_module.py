@@ -10,15 +10,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.aws_account import Space, opened, rules_of
-from tests.support.aws_module import Run, allowlist_of, in_process, packets, planned
-from tests.support.aws_server import Call, Limits, StrictAws, serve, units
+from tests.support.aws_module import Run, allowlist_of, packets, planned
+from tests.support.aws_server import Call, Limits, StrictAws, units
 from tests.support.vendor_oracle import Oracle, documents_directory
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,18 +26,6 @@ MARK = " (egress.allowlist)"
 DEFAULT = "everything to everywhere  (default rule)"
 EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 Rules = list[tuple[str, str, str]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StrictAws]:
-    with serve() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def in_this_process(server: StrictAws) -> Iterator[Run]:
-    with in_process(server) as found:
-        yield found
 
 
 class Account:
@@ -107,8 +95,8 @@ class Account:
 
 
 @pytest.fixture
-def account(server: StrictAws, in_this_process: Run) -> Account:
-    return Account(server, in_this_process)
+def account(strict_aws: StrictAws, aws_run: Run) -> Account:
+    return Account(strict_aws, aws_run)
 
 
 def v4(count: int, start: int = 0, ports: str = "443") -> Rules:

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from moto import settings
 
-from tests.support.aws_module import Run, allowlist_of, in_process, planned
-from tests.support.aws_server import StrictAws, serve
+from tests.support.aws_module import Run, allowlist_of, planned
+from tests.support.aws_server import StrictAws
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRINTED = json.loads(
@@ -33,18 +33,6 @@ PRINTED = json.loads(
 ACTIONS = sorted(action for statement in PRINTED["Statement"] for action in statement["Action"])
 RULES = [("TCP", "443", f"198.51.100.{2 * number}/32") for number in range(5)]
 SIZE = {"policy": "deny", "rules_per_group": 4, "groups": 3, "groups_per_interface": 5}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[StrictAws]:
-    with serve() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def run(aws: StrictAws) -> Iterator[Run]:
-    with in_process(aws) as found:
-        yield found
 
 
 @contextmanager
@@ -100,8 +88,8 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def person(aws: StrictAws, run: Run) -> Person:
-    return Person(aws, run)
+def person(strict_aws: StrictAws, aws_run: Run) -> Person:
+    return Person(strict_aws, aws_run)
 
 
 @pytest.mark.parametrize("lists", [False, True], ids=["rules", "lists"])

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,13 @@ import yaml
 
 from tests.support.aws_account import Space, opened
 from tests.support.aws_module import environment
-from tests.support.aws_server import StrictAws, serve
+from tests.support.aws_server import StrictAws
 from tests.support.peers import peers
 from tests.support.vendor_oracle import Oracle, documents_directory
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = documents_directory()
 KUDO = [{"name": "kudo", "regions": ["usa", "europe"]}]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[StrictAws]:
-    with serve() as server:
-        yield server
 
 
 def example(vpc: str) -> dict[str, Any]:
@@ -44,12 +37,17 @@ def example(vpc: str) -> dict[str, Any]:
     return play
 
 
-def run(aws: StrictAws, folder: Path, play: dict[str, Any], *arguments: str) -> str:
+def run(strict_aws: StrictAws, folder: Path, play: dict[str, Any], *arguments: str) -> str:
     """Run a play; returns what it prints."""
     path = folder / "play.yml"
     path.write_text(yaml.safe_dump([play]), "utf-8")
     collections = os.pathsep.join([str(REPOSITORY / ".collections"), str(peers())])
-    settings = {**os.environ, **environment(aws), "ANSIBLE_COLLECTIONS_PATH": collections, "AWS_URL": aws.url}
+    settings = {
+        **os.environ,
+        **environment(strict_aws),
+        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "AWS_URL": strict_aws.url,
+    }
     command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory=localhost,", *arguments, path]
     command += ["--extra-vars", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(command, env=settings, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -57,9 +55,9 @@ def run(aws: StrictAws, folder: Path, play: dict[str, Any], *arguments: str) -> 
     return done.stdout
 
 
-def test_the_example_of_the_page(aws: StrictAws, tmp_path: Path) -> None:
-    aws.reset()
-    ec2 = aws.client()
+def test_the_example_of_the_page(strict_aws: StrictAws, tmp_path: Path) -> None:
+    strict_aws.reset()
+    ec2 = strict_aws.client()
     subnet = ec2.describe_subnets()["Subnets"][0]
     closed = ec2.create_security_group(GroupName="closed", Description="closed", VpcId=subnet["VpcId"])["GroupId"]
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
@@ -74,20 +72,20 @@ def test_the_example_of_the_page(aws: StrictAws, tmp_path: Path) -> None:
         return [group["GroupId"] for group in found["Groups"]]
 
     play = example(subnet["VpcId"])
-    aws.forget()
-    would = run(aws, tmp_path, play, "--check", "--diff")
-    assert aws.writes() == []
+    strict_aws.forget()
+    would = run(strict_aws, tmp_path, play, "--check", "--diff")
+    assert strict_aws.writes() == []
     assert "changed=1 " in would
-    done = run(aws, tmp_path, play, "--diff")
+    done = run(strict_aws, tmp_path, play, "--diff")
     assert "changed=1 " in done
     lines = [re.findall(r"^[+-] .*", text, re.MULTILINE) for text in (would, done)]
     assert lines[0] == lines[1]
     assert "+ udp/3478 to 3.25.48.192/28  kudo: media" in lines[1] or len(lines[1]) > 10
     assert "AWS security groups" in done
     assert "*.kudoway.com" in done
-    aws.forget()
-    assert "changed=0 " in run(aws, tmp_path, play, "--diff")
-    assert aws.writes() == []
+    strict_aws.forget()
+    assert "changed=0 " in run(strict_aws, tmp_path, play, "--diff")
+    assert strict_aws.writes() == []
     assert attached()[0] == closed
     if DOCUMENTS:
         facts = [fact for fact in Oracle.read(DOCUMENTS).select(KUDO) if fact.direction == "outbound"]
@@ -96,25 +94,25 @@ def test_the_example_of_the_page(aws: StrictAws, tmp_path: Path) -> None:
         assert opened(ec2, *attached()) == wanted
 
     play["roles"][0]["vars"]["aws_security_group_state"] = "absent"
-    assert "changed=1 " in run(aws, tmp_path, play)
+    assert "changed=1 " in run(strict_aws, tmp_path, play)
     assert attached() == [closed]
     groups = {group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]}
     assert groups == {"closed", "default"}
 
 
-def test_a_list_that_does_not_fit_stops_the_play(aws: StrictAws, tmp_path: Path) -> None:
+def test_a_list_that_does_not_fit_stops_the_play(strict_aws: StrictAws, tmp_path: Path) -> None:
     """SecureVideo's list of Zoom: 1,248 rules are more than AWS can hold on one interface at any quota."""
-    aws.reset()
+    strict_aws.reset()
     variables = {
         "catalog_vendors": [{"name": "securevideo", "engines": ["zoom"]}],
         "aws_security_group_names": "report",
     }
-    play = example(aws.client().describe_vpcs()["Vpcs"][0]["VpcId"])
+    play = example(strict_aws.client().describe_vpcs()["Vpcs"][0]["VpcId"])
     play["roles"][0]["vars"] |= {**variables, "aws_security_group_attach": {}, "aws_security_group_groups": 5}
-    aws.forget()
+    strict_aws.forget()
     with pytest.raises(AssertionError) as stopped:
-        run(aws, tmp_path, play)
+        run(strict_aws, tmp_path, play)
     said = " ".join(str(stopped.value).split())
     for word in ("1,248", "300", "no quota takes it as it is", "fewer engines", "aws_security_group_widen_at_most"):
         assert word in said
-    assert aws.calls == []
+    assert strict_aws.calls == []

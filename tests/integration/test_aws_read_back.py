@@ -9,7 +9,7 @@ What stands is looked up in the server's memory, not asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -19,8 +19,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.aws_account import Space, opened_in, packets_of
-from tests.support.aws_module import Run, in_process, packets, planned
-from tests.support.aws_server import AwsError, Call, StrictAws, serve
+from tests.support.aws_module import Run, packets, planned
+from tests.support.aws_server import AwsError, Call, StrictAws
 
 DEFAULT = "everything to everywhere  (default rule)"
 EVERYWHERE = {4: ("IpRanges", "CidrIp", "0.0.0.0/0"), 6: ("Ipv6Ranges", "CidrIpv6", "::/0")}
@@ -28,18 +28,6 @@ NEVER = 10**6
 SOME = (("TCP", "443", "198.51.100.0/24"), ("UDP", "3478", "2001:db8::/64"))
 WANTED = Space.of(packets(SOME))
 Hook = Callable[[Call], None]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StrictAws]:
-    with serve() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def in_this_process(server: StrictAws) -> Iterator[Run]:
-    with in_process(server) as found:
-        yield found
 
 
 class Network:
@@ -99,14 +87,14 @@ class Network:
 
 
 @pytest.fixture
-def network(server: StrictAws, in_this_process: Run) -> Network:
-    return Network(server, in_this_process, default=False)
+def network(strict_aws: StrictAws, aws_run: Run) -> Network:
+    return Network(strict_aws, aws_run, default=False)
 
 
 @pytest.fixture(params=["default network", "network of its own"])
-def either(server: StrictAws, in_this_process: Run, request: pytest.FixtureRequest) -> Network:
+def either(strict_aws: StrictAws, aws_run: Run, request: pytest.FixtureRequest) -> Network:
     """In a default network, to remove what is not there is no error."""
-    return Network(server, in_this_process, default=request.param == "default network")
+    return Network(strict_aws, aws_run, default=request.param == "default network")
 
 
 def done(said: dict[str, Any]) -> dict[str, Any]:
@@ -504,9 +492,9 @@ def test_with_prefix_lists(network: Network, stale: int) -> None:
     assert not done(network.apply(rules=SOME[:1], prefix_lists=True))["changed"]
 
 
-def test_where_there_is_no_ipv6(server: StrictAws, in_this_process: Run) -> None:
+def test_where_there_is_no_ipv6(strict_aws: StrictAws, aws_run: Run) -> None:
     """No rule of IPv6 is waited for. One that somebody made goes by its id where AWS refuses it by what it is."""
-    network = Network(server, in_this_process, default=False, ipv6=False)
+    network = Network(strict_aws, aws_run, default=False, ipv6=False)
     with mock.patch.object(time, "sleep") as sleep:
         assert unshown(done(network.apply())) == []
     assert sum(call.args[0] for call in sleep.call_args_list) < 1

@@ -20,8 +20,8 @@ from hypothesis import Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.aws_account import Space, entries_of, opened, opened_in, rules_of
-from tests.support.aws_module import Run, in_process, packets, planned
-from tests.support.aws_server import Call, Limits, StrictAws, serve, units
+from tests.support.aws_module import Run, packets, planned
+from tests.support.aws_server import Call, Limits, StrictAws, units
 from tests.support.systems import LONG
 
 SIZE, GROUPS = 4, 5
@@ -47,18 +47,6 @@ OTHERS = st.tuples(
     st.sampled_from(NETWORKS),
 )
 SEQUENCES = st.lists(st.one_of(APPLY, APPLY, OTHERS), min_size=2, max_size=5)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StrictAws]:
-    with serve() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def run(server: StrictAws) -> Iterator[Run]:
-    with in_process(server) as found:
-        yield found
 
 
 class Account:
@@ -303,9 +291,9 @@ BACK[0] += [*udp("443", "9/32", "14/31", "11/32"), *udp("80-443", "15/32", "3/32
 @settings(max_examples=80 if LONG else 8, phases=set(Phase) - {Phase.explain})
 @given(sequence=SEQUENCES, attached=st.booleans(), lists=st.booleans(), rival=OTHERS)
 def test_any_sequence_ends_as_a_first_run(
-    server: StrictAws, run: Run, sequence: list, attached: bool, lists: bool, rival: tuple
+    strict_aws: StrictAws, aws_run: Run, sequence: list, attached: bool, lists: bool, rival: tuple
 ) -> None:
-    account = Account(server, run, attached=attached, lists=lists)
+    account = Account(strict_aws, aws_run, attached=attached, lists=lists)
     for what, *given_ in sequence:
         if what == "apply":
             rules, policy, fault = given_

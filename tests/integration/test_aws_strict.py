@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,19 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.aws_account import Space, opened, opened_in
-from tests.support.aws_server import Limits, StrictAws, serve
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StrictAws]:
-    with serve() as aws:
-        yield aws
+from tests.support.aws_server import Limits, StrictAws
 
 
 @pytest.fixture
-def aws(server: StrictAws) -> StrictAws:
-    server.reset()
-    return server
+def aws(strict_aws: StrictAws) -> StrictAws:
+    strict_aws.reset()
+    return strict_aws
 
 
 def v4(count: int, start: int = 0) -> list[dict[str, str]]:
