@@ -233,7 +233,7 @@ def _check_octets(name: str) -> None:
     labels = host.removeprefix("*.").split(".")
     parts = [part for label in labels for part in label.split("-")]
     numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
-    # Single letters alone look like octets only where there are four: a.b is a name, a.b.c.d none.
+    # Single letters alone look like octets only where there are four: a.b.c.d.
     octets = all(map(_OCTET.fullmatch, parts)) and (
         len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts)
     )

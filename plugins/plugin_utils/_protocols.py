@@ -74,7 +74,7 @@ def expand_protocols(cell: str | None) -> list[str]:
 
 def check_remark(where: str, remark: str) -> None:
     """Raise ValueError, beginning with C{where}, unless a remark in parentheses says only what traffic is for."""
-    if not REMARKS.issuperset(re.split(r"[\s/,]+", remark.strip().lower())):
+    if not REMARKS.issuperset(_words(remark)):
         raise ValueError(
             f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
             f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
@@ -87,9 +87,13 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
     C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for.
     """
     implied = _IMPLIED if printed else {**_IMPLIED, **_USUAL}
-    for word in re.split(r"[\s/,]+", remark.strip().lower()):
+    for word in _words(remark):
         if (transport := implied.get(word)) and transport not in protocols:
             raise ValueError(
                 f"{where}: {word.upper()} travels over {transport.upper()}, and the protocol is "
                 f"{' and '.join(protocols).upper()}: write the one that is meant, or the cell without '({remark})'"
             )
+
+
+def _words(remark: str) -> list[str]:
+    return re.split(r"[\s/,]+", remark.strip().lower())
