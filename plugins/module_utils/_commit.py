@@ -193,6 +193,19 @@ class Revert:
         if status:
             raise OSError(status, errors.strip(), "setsid")
 
+    def hurry(self, command, token, error, hindrance):
+        """Start at once, whatever time there was to confirm; returns what to say.
+
+        For a change that failed with C{error} and cannot be taken back because of C{hindrance}.
+        """
+        told = f"{error}; the rules before it cannot be set back at once: {hindrance}"
+        try:
+            self.stop()
+            self.start(command, 1, token)
+        except OSError as reason:
+            return f"{told}; nor does the host try it by itself ({reason}): run this again"
+        return f"{told}; the host goes on trying by itself"
+
     def stop(self, but=""):
         """End what waits to go back, or tries to, except for the token C{but}; tidying only, the candidate decides.
 

@@ -58,7 +58,7 @@ class Firewalld:
 
     def files(self, native):
         """Return all files that are wanted, C{{path: text}}, and None for those of ours that go."""
-        own = self._own()
+        own = own_files()
         if not native:
             return dict.fromkeys(own)
         self._able(native.get("names"))
@@ -112,8 +112,11 @@ class Firewalld:
             )
 
     def running(self):
-        """True where firewalld runs."""
-        return bool(self._look()["state"])
+        """True where firewalld runs; raises ToolError where its rules are in force without it."""
+        look = self._look()
+        if not look["state"] and look["kernel"] is not None:
+            raise ToolError("firewalld does not run, and its rules are still in force: start it")
+        return bool(look["state"])
 
     def load(self, files):
         """Reload, and see that what runs is then what is in the files."""
@@ -130,7 +133,7 @@ class Firewalld:
         if state != "RUNNING":
             raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
         self._refill()
-        own = self._objects({path: _commit.read(path) for path in self._own() if path.endswith(".xml")})
+        own = self._objects({path: _commit.read(path) for path in own_files() if path.endswith(".xml")})
         if words.differences(self._runs(own), own):
             raise ToolError("after the reload firewalld does not run what is in its files")
 
@@ -205,16 +208,6 @@ class Firewalld:
         command = first[2:].split() if first.startswith("#!") else ["/usr/bin/python3"]
         return command[: 2 if command[0].endswith("/env") else 1]
 
-    def _own(self):
-        """Return the paths of our files, also of what firewalld keeps of them when it rewrites or removes one."""
-        found = []
-        for kind in _KINDS:
-            for path in sorted(glob.glob(os.path.join(self.home, kind, PREFIX + "*.xml*"))):
-                # By its text: one that somebody broke is ours still.
-                if path.endswith((".xml", ".xml.old")) and "<description>" + words.MARK in _commit.read(path):
-                    found.append(path)
-        return found
-
     def _kept(self, path, files):
         """True for firewalld's copy of a file that stays."""
         return path.endswith(".old") and path[: -len(".old")] in files
@@ -277,6 +270,17 @@ class Firewalld:
             if text is not None:
                 with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
                     handle.write(text)
+
+
+def own_files():
+    """Return the paths of our files, also of what firewalld keeps of them when it rewrites or removes one."""
+    found = []
+    for kind in _KINDS:
+        for path in sorted(glob.glob(os.path.join(Firewalld.home, kind, PREFIX + "*.xml*"))):
+            # By its text: one that somebody broke is ours still.
+            if path.endswith((".xml", ".xml.old")) and "<description>" + words.MARK in _commit.read(path):
+                found.append(path)
+    return found
 
 
 def _source(module):

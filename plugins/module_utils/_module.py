@@ -10,7 +10,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils import _host, _names
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import GoingBackError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import LateError, ToolError
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
@@ -60,11 +60,12 @@ class Call:
             raise ToolError(f"{command} is not installed")
         return path
 
-    def end(self, commands, applier):
+    def end(self, commands, applier, ours=tuple):
         """Do what is asked for and end the module.
 
         C{commands}: C{{command: package}} of what must be there; C{applier}: a function that returns what has
-        C{present(native, seconds)}, C{confirmed(token)} and C{absent()}.
+        C{present(native, seconds)}, C{confirmed(token)} and C{absent()}; C{ours}: one that returns the paths of our
+        files, which nobody can remove where a command is missing.
         """
         params, fail = self.params, self.module.fail_json
         if params["revert_after"] < 0:
@@ -75,12 +76,12 @@ class Call:
         try:
             missing = _names.missing(self.find, self.run, commands)
             if missing:
-                self._end_without(missing[0], commands[missing[0]], result)
+                self._end_without(missing[0], commands[missing[0]], ours(), result)
             if os.geteuid() != 0:
                 fail(msg=f"{self._backend} needs root rights: use become", **result)
             made = applier()
             result.update(self._do(made))
-        except (_names.LateError, GoingBackError) as error:
+        except LateError as error:
             fail(msg=str(error), **result)
         except ToolError as error:
             if params["state"] == "confirmed" and made and made.revert.pending():
@@ -94,9 +95,13 @@ class Call:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
         self.module.exit_json(**result)
 
-    def _end_without(self, command, package, result):
-        """End the module where a command is missing: say so where the caller installs it, else fail."""
-        if self.params["state"] == "absent" or self.params["missing_ok"]:
+    def _end_without(self, command, package, ours, result):
+        """End the module where a command is missing: say so where nothing needs it or the caller installs it."""
+        absent = self.params["state"] == "absent"
+        if absent and ours:
+            told = f"{command} is not installed, and what is ours is still there ({', '.join(ours)})"
+            self.module.fail_json(msg=f"{told}: install the package {package}, and run this again", **result)
+        if absent or self.params["missing_ok"]:
             self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
         remedy = f"install the package {package}, or set {self._backend}_install to true"
         self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
@@ -115,8 +120,10 @@ class Call:
             if not check:
                 names.confirmed(self.params["token"])
         else:
+            lines = names.differences({})  # first: what fails here has removed nothing
             result = applier.absent()
-            lines = names.differences({}) if check else names.remove()
+            if not check:
+                names.remove()
             result["differences"] = [*result.get("differences", []), *lines]
             result["changed"] = bool(result["differences"])
         return {**result, "notes": [*result.get("notes", []), *names.notes]}

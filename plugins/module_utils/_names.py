@@ -22,7 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils import (
     _names_units,
     _resolver,
 )
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import LateError, ToolError
 
 KEEPER = "/usr/local/sbin/egress-allowlist-names"
 HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
@@ -31,10 +31,6 @@ _SET_BACK = "on the host since, set back"
 ANEW = "~ names: written anew"
 _HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
 _WORDS = {"mode": "names", "lease": "names lease", "refresh": "names refresh", "most": "names max addresses"}
-
-
-class LateError(ToolError):
-    """The rules are in force, but what was to follow them failed; its message is whole."""
 
 
 class Names:
@@ -87,7 +83,10 @@ class Names:
     def stage(self, wanted, token):
         """Leave word of what is wanted for C{confirmed}, until a boot."""
         if wanted or os.path.exists(self._config):
-            _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
+            try:
+                _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
+            except OSError as error:
+                raise LateError(f"not confirmed: {error}; the host goes back to the old rules by itself") from error
         else:
             self.unstage()
 

@@ -16,8 +16,8 @@ import secrets
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _nft, _nft_boot
 from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
-from ansible_collections.egress.allowlist.plugins.module_utils._names import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._nft_settings import complete
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import LateError
 
 _FOLDER = "/run/egress-allowlist"
 _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came there
@@ -101,10 +101,13 @@ class Applier:
             if text:
                 self.nft.load(text, check=True)
             if differences and not self.check_mode:
-                self.nft.load(text)
-                _commit.remove(self.revert.candidate)
-                self.boot.remove()
-                self.revert.forget()
+                try:
+                    self.nft.load(text)
+                    _commit.remove(self.revert.candidate)
+                    self.boot.remove()
+                    self.revert.forget()
+                except (OSError, _nft.NftError) as error:
+                    raise LateError(f"not all that is ours is removed: {error}; run this again") from error
             if not self.check_mode:
                 _commit.remove(self.revert.lock, self.revert.folder)
             return {"changed": bool(differences), "differences": differences, "notes": notes}
@@ -193,28 +196,33 @@ class Applier:
         """Prepare the way back, load in one transaction, return the token that confirms; C{places}: the wanted last."""
         place, token = places[-1], secrets.token_hex(8)
         candidate = _nft.boot(place, wanted) + f"# token: {token}\n"
-        former, loaded = _commit.read(self.revert.candidate) if self.revert.pending() else "", False
+        former = _commit.read(self.revert.candidate) if self.revert.pending() else ""
         command = _nft.way_back(self.nft.path, self.revert.rollback, places)
+        before = [self.nft.listing(each) for each in places]
         try:
             if former:
                 # Back to before the older change that still waits: what this one adds goes first.
                 steps = [self._back(place, wanted, jumps=False), _commit.read(self.revert.rollback)]
             else:
-                steps = [_nft.since(each, wanted, self.nft.listing(each)) for each in places]
+                steps = [_nft.since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
                 steps += [self._back(each, wanted) for each in places]
             _commit.write(self.revert.rollback, "".join(steps))
             if revert_after:
                 self.revert.start(command, revert_after, token)
             _commit.write(self.revert.candidate, candidate)
             self.nft.load(text)
-            loaded = True
             digests = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
             digests["nft"] = self.nft.version()
             _commit.write(self.revert.candidate, candidate + texts.header("loaded", digests))
             if not revert_after:
                 self._confirm()
-        except (OSError, _nft.NftError):
-            self._undo(command if loaded else "", former)
+        except (OSError, _nft.NftError) as error:
+            try:
+                # What ended with an error may have been loaded: the kernel knows.
+                loaded = before != [self.nft.listing(each) for each in places]
+                self._undo(command if loaded else "", former)
+            except (OSError, _nft.NftError) as hindrance:
+                raise LateError(self.revert.hurry(command, token, error, hindrance)) from error
             raise
         self.revert.stop(but=token)
         return token
@@ -229,7 +237,7 @@ class Applier:
         if command:
             status, dummy, errors = self._run(["/bin/sh", "-c", command])
             if status:
-                raise _nft.NftError("the way back is blocked, it is tried again in time: " + errors.strip())
+                raise _nft.NftError(errors.strip() or f"it ended with status {status}")
         elif former:
             _commit.write(self.revert.candidate, former)
             self.revert.stop(but=_token(former))

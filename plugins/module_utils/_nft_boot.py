@@ -14,8 +14,8 @@ import re
 import shlex
 
 from ansible_collections.egress.allowlist.plugins.module_utils import _commit
-from ansible_collections.egress.allowlist.plugins.module_utils._names import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._nft import COMMENT, NftError
+from ansible_collections.egress.allowlist.plugins.module_utils._tool import LateError
 
 FOLDER = "/etc/egress-allowlist"
 FILE = os.path.join(FOLDER, "nftables.nft")
@@ -108,17 +108,17 @@ class Boot:
     def remains(self):
         """Return those of our files that are there, whether systemd runs or not; raises NftError as C{differences}."""
         self._states()
-        return _there()
+        return own_files()
 
     def remove(self):
         """Disable the unit and remove what C{remains}; raises NftError as C{differences}."""
-        states, there = self._states(), _there()
-        if _UNIT_FILE in there and states:
+        states, found = self._states(), own_files()
+        if _UNIT_FILE in found and states:
             self._systemctl("disable", "--now", UNIT)
             if states[UNIT]["ActiveState"] == "failed":
                 self._systemctl("reset-failed", UNIT)
-        _commit.remove(*there, FOLDER, os.path.dirname(_DROP_IN))
-        if states and {_UNIT_FILE, _DROP_IN} & set(there):
+        _commit.remove(*found, FOLDER, os.path.dirname(_DROP_IN))
+        if states and {_UNIT_FILE, _DROP_IN} & set(found):
             self._systemctl("daemon-reload")
 
     def notes(self, place, applied=True):
@@ -180,7 +180,8 @@ class Boot:
         return output
 
 
-def _there():
+def own_files():
+    """Return those of our files that are there."""
     paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN)
     return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 

@@ -160,8 +160,8 @@ class Run:
                     others.setdefault(group, []).append(port["id"])
             others.pop(state.group["id"], None)
             wide = [group for group in sorted(others) if self._lets_all_out(group)]
-        except ApiError:
-            return []
+        except ApiError as error:
+            return [f"whether another group of the same ports lets everything out could not be looked up: {error}"]
         return [
             f"this restricts nothing on {_ports(others[group])}: the security group {group} is there too, and lets "
             "everything out"

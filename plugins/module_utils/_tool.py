@@ -26,8 +26,8 @@ class ToolError(Exception):
     """The tool refuses something, or is not in a state to work with; its message is for the user."""
 
 
-class GoingBackError(ToolError):
-    """A change failed, and so did its removal, which the host goes on trying; the message is whole."""
+class LateError(ToolError):
+    """Something failed when rules had changed already; the message says whole which are in force."""
 
 
 class Applier:
@@ -84,7 +84,7 @@ class Applier:
                 if not self.check_mode:
                     self._confirm(token)
             elif _commit.read(self._confirmed) != token:
-                raise GoingBackError(_commit.GONE_BACK)
+                raise LateError(_commit.GONE_BACK)
             return {"notes": [*self.tool.notes(), *boot]}
 
     def _boot(self):
@@ -100,7 +100,7 @@ class Applier:
         """Raise ToolError where what is there and what runs is not what was applied."""
         hindrance = self.revert.hindrance()
         if hindrance:
-            raise GoingBackError(_commit.GOES_BACK + hindrance)
+            raise LateError(_commit.GOES_BACK + hindrance)
         if not self.tool.running():
             raise ToolError(f"{self.tool.name} does not run any more")
         applied = json.loads(_commit.read(self.revert.rollback))
@@ -125,7 +125,15 @@ class Applier:
         if not self.check_mode:
             token = self._change(native, changed, before, revert_after)
             result.update(armed=revert_after > 0, token=token)
-        result["notes"] = [*self.tool.notes(), *boot]
+        try:
+            result["notes"] = [*self.tool.notes(), *boot]
+        except (OSError, ToolError) as error:
+            if self.check_mode:
+                raise
+            until = ", until the host goes back by itself" if revert_after else ""
+            raise LateError(
+                f"the new rules are in force{until}; what else there is to say is not known: {error}"
+            ) from error
         return result
 
     def _change(self, native, changed, before, revert_after):
@@ -151,7 +159,7 @@ class Applier:
             try:
                 self._undo({path: before[path] for path in changed} if wrote else {}, former)
             except (OSError, ToolError) as hindrance:
-                raise self._goes_on(back, token, error, hindrance) from error
+                raise LateError(self.revert.hurry(back, token, error, hindrance)) from error
             raise
         self.revert.stop(but=token)
         return token
@@ -172,16 +180,6 @@ class Applier:
         else:
             self.journal.close()
             self.revert.forget()
-
-    def _goes_on(self, back, token, error, hindrance):
-        """Return the error of a change that failed and cannot be removed at once: the way back is tried until it is."""
-        told = f"{error}; the rules before it cannot be set back at once: {hindrance}"
-        try:
-            self.revert.stop()  # at once, whatever time there was to confirm
-            self.revert.start(back, 1, token)
-        except OSError as reason:
-            return GoingBackError(f"{told}; nor does the host try it by itself ({reason}): run this again")
-        return GoingBackError(f"{told}; the host goes on trying by itself")
 
     def _confirm(self, token):
         """One removal decides: from here on the files are the confirmed ones, now and at the next boot."""
@@ -205,7 +203,7 @@ class Applier:
         if os.path.exists(self.revert.candidate) and not self.revert.pending():
             status, dummy, errors = self._run(["/bin/sh", "-c", self.journal.undo()])
             if status:
-                raise GoingBackError("a change that was not confirmed cannot be taken back: " + errors.strip())
+                raise LateError("a change that was not confirmed cannot be taken back: " + errors.strip())
             if self.tool.running():
                 self.tool.load({})
             _commit.remove(self.revert.candidate)

@@ -107,7 +107,7 @@ notes:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalld import Firewalld
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalld import Firewalld, own_files
 from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier
 
@@ -121,7 +121,7 @@ def main():
         tool = Firewalld(call.find, call.run, call.params["lose_runtime"])
         return Applier(tool, call.run, call.module.check_mode)
 
-    call.end({"firewall-cmd": "firewalld"}, applier)
+    call.end({"firewall-cmd": "firewalld"}, applier, own_files)
 
 
 if __name__ == "__main__":

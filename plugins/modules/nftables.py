@@ -97,12 +97,17 @@ notes:
 from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
 from ansible_collections.egress.allowlist.plugins.module_utils._nft import Nft
 from ansible_collections.egress.allowlist.plugins.module_utils._nft_apply import Applier
+from ansible_collections.egress.allowlist.plugins.module_utils._nft_boot import own_files
 
 
 def main():
     """Run one call."""
     call = Call("nftables", "ruleset")
-    call.end({"nft": "nftables"}, lambda: Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode))
+
+    def applier():
+        return Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode)
+
+    call.end({"nft": "nftables"}, applier, own_files)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,8 @@ def main():
     call = Call("ufw", "rules", beside_others={"type": "bool", "default": False})
     sets = bool(call.params["rules"] and call.params["rules"].get("chained"))
     commands = {"ufw": "ufw", "ipset": "ipset"} if sets else {"ufw": "ufw"}
+    if call.params["state"] == "absent":
+        commands = {}  # its files, which outlive the package, and what runs are changed without it
     call.end(commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode))
 
 

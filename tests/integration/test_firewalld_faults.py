@@ -135,7 +135,10 @@ def test_firewalld_is_missing(host: Host) -> None:
     assert "install the package firewalld" in failed["msg"]
     offered = host.module(objects=SECOND, missing_ok=True)
     assert (offered["missing"], offered["changed"], offered.get("failed", False)) == (True, False, False)
-    assert host.module(state="absent")["missing"]
+    left = host.module(state="absent")
+    assert left.get("failed"), left
+    assert f"{HOME}/policies/egress-allow-host.xml" in left["msg"]
+    assert "install the package firewalld, and run this again" in left["msg"]
     host.shell("mv /usr/bin/was /usr/bin/firewall-cmd")
     assert (host.rules(), host.files()) == before
 
@@ -166,6 +169,22 @@ def test_firewalld_refuses(host: Host, message: str) -> None:
     assert host.rules() == before[0]
     host.apply(FIRST)
     assert (host.rules(), host.files()) == before
+
+
+def test_firewalld_is_killed(host: Host) -> None:
+    """Where its table outlives it, nobody says that nothing is filtered, and nothing is written."""
+    host.apply(FIRST)
+    boots = host.boots()
+    host.shell("pkill -KILL firewalld")
+    assert until(lambda: not host.space.target(["pgrep", "firewalld"]).stdout)
+    stands = "table inet firewalld" in host.shell("nft list tables")
+    for asked in ({"objects": SECOND}, {"state": "absent"}):
+        done = host.module(**asked, check=not stands)
+        if stands:
+            assert "firewalld does not run, and its rules are still in force: start it" in done["msg"]
+        else:  # a table that has its owner goes with it
+            assert "firewalld is not running: nothing is filtered until it starts" in done["notes"]
+    assert host.boots() == boots
 
 
 def test_firewalld_does_not_answer(host: Host) -> None:

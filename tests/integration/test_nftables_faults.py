@@ -177,8 +177,27 @@ def test_nft_is_missing(host: Host) -> None:
     assert "install the package nftables" in failed["msg"]
     offered = host.module(ruleset=native(*NEW), missing_ok=True)
     assert (offered["missing"], offered["changed"], offered.get("failed", False)) == (True, False, False)
+    left = host.module(state="absent")
+    assert left.get("failed"), left
+    assert f"what is ours is still there ({BOOT}, {LOADER}): install the package nftables" in left["msg"]
     reveal_nft(host)
     assert (host.rules(), host.files()) == (rules, files)
+    host.remove()
+    hide_nft(host)
+    assert host.module(state="absent")["missing"]
+    reveal_nft(host)
+
+
+def test_what_cannot_be_removed_is_said(host: Host) -> None:
+    host.apply(native(*OLD, policy="deny"))
+    lock_folder(host)
+    failed = host.module(state="absent")
+    host.shell(f"umount {FOLDER}")
+    assert failed["msg"].startswith("not all that is ours is removed: "), failed
+    assert failed["msg"].endswith("run this again")
+    assert host.read(BOOT)
+    host.remove()
+    assert (host.rules(), host.read(BOOT)) == (USERS.strip(), "")
 
 
 # What stands in for nft: it fails always, only when it loads, also when it checks, or dies.
@@ -203,6 +222,39 @@ def test_nft_refuses(host: Host, message: str, after: int) -> None:
     reveal_nft(host)
     assert (host.rules(), host.files()) == (rules, files)
     assert host.apply(native(*NEW, policy="deny"))["changed"]
+
+
+# What stands in for nft: the first load happens, and then it dies; every load after the first fails; it does not list.
+LOADS = 'case "$*" in *-c*|*list*|*version*) exec /etc/real-nft "$@";; esac; '
+KILLED = LOADS + 'test ! -e /etc/killed || exec /etc/real-nft "$@"; touch /etc/killed; /etc/real-nft "$@"; kill -9 $$'
+ONCE = LOADS + 'test -e /etc/killed || { touch /etc/killed; /etc/real-nft "$@"; exit 1; }; echo "no memory" >&2; exit 1'
+
+
+@pytest.mark.parametrize("after", [0, 600])
+def test_nft_loads_and_dies(host: Host, after: int) -> None:
+    """What ended with an error was loaded all the same: it is taken back."""
+    host.apply(native(*OLD))
+    rules, files = host.rules(), host.files()
+    hide_nft(host, f"#!/bin/sh\n{KILLED}\n")
+    failed = host.module(ruleset=native(*NEW, policy="deny"), revert_after=after)
+    reveal_nft(host)
+    host.shell("rm /etc/killed")
+    assert failed["msg"].endswith("it ended with status -9; the rules are the old ones"), failed
+    assert (host.rules(), host.files()) == (rules, files)
+
+
+@pytest.mark.parametrize("after", [0, 600])
+def test_nft_loads_and_cannot_take_it_back(host: Host, after: int) -> None:
+    """The host goes on trying, whatever time there was to confirm, and the next run does not take it for done."""
+    host.apply(native(*OLD))
+    rules = host.rules()
+    hide_nft(host, f"#!/bin/sh\n{ONCE}\n")
+    failed = host.module(ruleset=native(*NEW, policy="deny"), revert_after=after)
+    assert "cannot be set back at once: no memory; the host goes on trying by itself" in failed["msg"], failed
+    assert host.rules() != rules
+    reveal_nft(host)
+    assert until(lambda: host.rules() == rules)
+    assert until(lambda: not host.read(CANDIDATE))
 
 
 @pytest.mark.sized

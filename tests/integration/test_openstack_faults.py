@@ -119,6 +119,18 @@ def test_absent_that_fails_is_completed(cloud: Cloud, form: str) -> None:
     assert cloud.groups() == cloud.address_groups() == []
 
 
+def test_a_port_with_another_group_is_named_or_the_look_at_it_that_failed(cloud: Cloud) -> None:
+    cloud.apply(deny(OLD))
+    other = cloud.new_group("wide")
+    port = cloud.new_port(cloud.group()["id"], other)
+    [note] = [note for note in cloud.apply(deny(OLD))["notes"] if "lets everything out" in note]
+    assert note.startswith(f"this restricts nothing on port {port}: the security group {other} is there too")
+    cloud.spoil(method="GET", path="ports", status=403, times=1000)
+    [note] = [note for note in cloud.apply(deny(OLD))["notes"] if "lets everything out" in note]
+    assert note.startswith("whether another group of the same ports lets everything out could not be looked up: ")
+    assert "403" in note
+
+
 def test_answer_to_a_creation_is_lost(cloud: Cloud, form: str) -> None:
     """The gateway gives up, Neutron does not: the repeated request meets what the first one made."""
     for path in ("security-groups$", "security-group-rules$", "address-groups$"):

@@ -28,7 +28,7 @@ import pytest
 from tests.support.systems import REPOSITORY
 
 MOLECULE = REPOSITORY / "extensions/molecule"
-CONTAINERS = {"CONTAINERS_CONF": str(MOLECULE / "containers.conf")}
+CONTAINERS = {"CONTAINERS_CONF": str(MOLECULE / "containers.conf"), "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 LABEL = "egress-allowlist.checkout"
 CHECKOUT = sha256(str(REPOSITORY).encode()).hexdigest()[:8]
 SNAPSHOT = Path(__file__).with_name("boot_snapshot.sh")

@@ -183,6 +183,15 @@ def test_an_address_group_is_as_wide_as_its_prefixes() -> None:
     assert order([new], [old], 0, {"media": {"192.0.2.2/31"}}) == [("drop", [old]), ("add", [new])]
 
 
+def test_a_rule_whose_addresses_nobody_knows_goes_last() -> None:
+    """Somebody renamed the address group: what takes its place stands before it goes."""
+    old: Key = (4, "tcp", 1, 1, ("other", "8c5b"))
+    new = [rule(start, 32, 1, 1) for start in range(2)]
+    assert order(new, [old], 1, {}) is None
+    assert order(new, [old], 2, {}) == [("add", new), ("drop", [old])]
+    assert order([rule(0, 32, 2, 2)], [old], 0, {}) == [("drop", [old]), ("add", [rule(0, 32, 2, 2)])]
+
+
 def test_from_an_address_group_to_prefixes_and_back() -> None:
     """Two services of one list: one rule more than at the end will do, for the last old rule goes last."""
     prefixes = {f"192.0.2.{number}/32" for number in range(0, 16, 2)}

@@ -193,17 +193,30 @@ def test_what_cannot_be_set_back_at_once_is_set_back_later(folder: Path, after: 
         raise _tool.ToolError("no memory")
 
     broken.tool.load = load
-    with pytest.raises(_tool.GoingBackError, match=r"no memory; .* at once: no memory; the host goes on trying"):
+    with pytest.raises(_tool.LateError, match=r"no memory; .* at once: no memory; the host goes on trying"):
         broken.present(NEW, after)
     assert files(folder) == OLD
     assert until(broken.revert.hindrance)
     taking = applier(folder)
     taking.tool.load = load
-    with pytest.raises(_tool.GoingBackError):  # a run that fails as well leaves the way back at work
+    with pytest.raises(_tool.LateError):  # a run that fails as well leaves the way back at work
         taking.present({**NEW, "rules": "third\n"}, after)
     (folder / "live.new").rmdir()
     assert until(lambda: not (folder / "etc" / ".egress_allowlist.unconfirmed").exists())
     assert (files(folder), live(folder)) == (OLD, whole(OLD))
+
+
+@pytest.mark.parametrize(("after", "until"), [(0, ""), (600, ", until the host goes back by itself")])
+def test_what_fails_after_the_change_does_not_say_that_the_rules_are_old(folder: Path, after: int, until: str) -> None:
+    made = applier(folder)
+
+    def fail() -> list[str]:
+        raise _tool.ToolError("the lock is held")
+
+    made.tool.notes = fail
+    with pytest.raises(_tool.LateError, match=f"^the new rules are in force{until}; .* not known: the lock is held$"):
+        made.present(NEW, after)
+    assert live(folder) == whole(NEW)
 
 
 def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None:
@@ -212,7 +225,7 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None
     (folder / "live.new").mkdir()
     subprocess.Popen(["setsid", "sh", f"{folder}/run/tool.revert-{done['token']}", done["token"]])
     assert until(made.revert.hindrance)
-    with pytest.raises(_tool.GoingBackError, match=r"not confirmed in time, and the host goes back .* hindered by: "):
+    with pytest.raises(_tool.LateError, match=r"not confirmed in time, and the host goes back .* hindered by: "):
         applier(folder).confirmed(done["token"])
     (folder / "live.new").rmdir()
     # If it came too late, the host has gone back by itself meanwhile.
@@ -244,7 +257,7 @@ def test_a_reboot_while_the_way_back_is_hindered(folder: Path) -> None:
     (folder / "live.new").rmdir()
     boot(folder)
     assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
-    with pytest.raises(_tool.GoingBackError, match="went back to the rules before it"):
+    with pytest.raises(_tool.LateError, match="went back to the rules before it"):
         applier(folder).confirmed(done["token"])
 
 
