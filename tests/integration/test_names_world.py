@@ -86,7 +86,7 @@ def test_packets_and_flows_get_out(names: NamesWorld) -> None:
 def test_what_dnsmasq_does_with_a_set(names: NamesWorld) -> None:
     """The facts on which learning rests: the question decides, and what the cache answers is not learned."""
     space, zone = names.world.host, names.zone
-    names.world.run(["nft", "-f", "-"], check=True, input=TABLE)
+    space.target(["nft", "-f", "-"], check=True, input=TABLE)  # of the system whose dnsmasq fills the sets
     lines = "nftset=/zoom.us/4#inet#t#zoom4\nnftset=/pexip.com/4#inet#t#pexip4\n"
     names.host.shell(f"printf '{lines}' > /etc/dnsmasq.d/test.conf")
     names.restart_dnsmasq()
