@@ -113,7 +113,7 @@ def _words(cell: str) -> list[str]:
     if not text.strip():
         raise ValueError(f"{where} is empty: {_ACCEPTED}")
     if "\n" in text:
-        text = unbulleted(text, where)
+        text = unbulleted(text, where, expand_ranges)
     if "-" in text or not text.isascii():
         text = _DASH.sub("–", text)
     words = []
