@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a cell before it is read: its characters, its lines and the bullets before them."""
+"""The text of a cell before it is read: its characters, its lines, and the bullets and numbers before them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ DASHES = f"-{LONG_DASHES}"
 _UNPLAIN = re.compile(r"[^\n -~]")
 _MARKS = rf"{DASHES}*\u00b7\u2022\u2023\u2043\u2219\u25a0-\u25ff"
 _MARK = re.compile(rf"[{_MARKS}]")
+# A line of ports that begins with what may be its number.
+_HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
+_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;] *| +)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 
 
@@ -38,7 +41,7 @@ def shown(value: object) -> str:
 def readable(ways: Iterable[str], read: Callable[[str], object]) -> list[str]:
     """Return those ways to write a cell that C{read} does not refuse, each once: no error offers another error."""
     accepted = []
-    for way in dict.fromkeys(ways):
+    for way in filter(None, dict.fromkeys(ways)):
         try:
             read(way)
         except ValueError:
@@ -89,3 +92,19 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
                 f"write {' or '.join(ways) or 'it on one line'}"
             )
     return (",\n" if bulleted else "\n").join(lines)
+
+
+def check_numbering(where: str, text: str) -> None:
+    """Raise ValueError if the numbers that lines begin with may count them, and be no ports.
+
+    They are successive, C{5 - 80} above C{6 - 443}, or rise and stand before a comma, C{1, 80} above C{3, 443}.
+    """
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    heads = [int(head.group(1)) if (head := _HEAD.match(line)) else 0 for line in lines]
+    small = [int(head.group(1)) for line in lines if (head := _SMALL_HEAD.match(line))]
+    successive = len(lines) > 1 and heads[0] and heads == [*range(heads[0], heads[0] + len(lines))]
+    if successive or (len(small) > 1 and all(one < other for one, other in pairwise(small))):
+        raise ValueError(
+            f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
+            "or, where the numbers are ports, on one line with commas"
+        )

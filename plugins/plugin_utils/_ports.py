@@ -17,10 +17,9 @@ Numbers that may count lines (C{1 - 80} above C{3 - 443}) and ports that a space
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from ._addresses import collapse
-from ._cells import DASHES, clean, quoted, readable, unbulleted
+from ._cells import DASHES, check_numbering, clean, quoted, readable, unbulleted
 from ._protocols import check_remark
 
 _TOKEN = re.compile(
@@ -30,12 +29,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
-_REMARK = re.compile(r"\s*\(([^()]*)\)$")
+_REMARK = re.compile(r"\(([^()]*)\)$")
 _SHORTHAND = re.compile(r"\s*[/&]\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _LONGEST = 8_000  # characters of a cell; the time that readings take grows faster than its length
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
-_HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
-_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;] *| +)[1-9]")
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
 _LONGEST_ADVICE = 200
 _RANGE = "-"
@@ -68,13 +65,13 @@ def expand_ports(cell: str | int | None) -> list[str]:
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     if remark := _REMARK.search(text):
         check_remark(where, remark.group(1))
-        text = text[: remark.start()]
+        text = text[: remark.start()].rstrip()
     if not text:
         raise ValueError(f"{where}: the cell is empty: {_ACCEPTED}")
     if text.lower() == "any":
         return ["1-65535"]
     text = unbulleted(text, f"{where}: this", expand_ports)
-    _check_numbering(where, text)
+    check_numbering(where, text)
     numbers, joints = _tokens(where, text)
     readings = _readings(numbers, joints)
     if not readings:
@@ -168,22 +165,6 @@ def _advice(ways: list[str]) -> str:
     offered = readable((way for way in ways if len(way) <= _LONGEST_ADVICE), expand_ports)
     listed = " or ".join(f"'{way}'" for way in offered)
     return f"write {listed}" if len(offered) > 1 else "write ', ' between two ports and nothing inside a port"
-
-
-def _check_numbering(where: str, text: str) -> None:
-    """Raise ValueError if the numbers that lines begin with may count them, and be no ports.
-
-    They are successive, C{5 - 80} above C{6 - 443}, or rise and stand before a comma, C{1, 80} above C{3, 443}.
-    """
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    heads = [int(head.group(1)) if (head := _HEAD.match(line)) else 0 for line in lines]
-    small = [int(head.group(1)) for line in lines if (head := _SMALL_HEAD.match(line))]
-    successive = len(lines) > 1 and heads[0] and heads == [*range(heads[0], heads[0] + len(lines))]
-    if successive or (len(small) > 1 and all(one < other for one, other in pairwise(small))):
-        raise ValueError(
-            f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
-            "or, where the numbers are ports, on one line with commas"
-        )
 
 
 def _check_overlaps(where: str, reading: Reading) -> None:
