@@ -249,7 +249,7 @@ def parse_name(text: str) -> str:
         raise ValueError(f"is not a name: a name has no path and no prefix length; {_NAMES}")
     if "_" in name:
         raise ValueError("is not a name: no host has an underscore in its name")
-    if name[:1] == "." != name[1:2] and readable([name[1:]], parse_destination):
+    if name[:1] == "." != name[1:2] and len(readable([name[1:], f"*{name}"], parse_destination)) == 2:
         raise ValueError(f"is not a name: write '{name[1:]}', or '*{name}' for all names below it")
     labels = name.removeprefix("*.").split(".")
     if any("*" in label for label in labels):
