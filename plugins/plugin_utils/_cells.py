@@ -20,7 +20,7 @@ _MARKS = rf"{DASHES}*\u00b7\u2022\u2023\u2043\u2219\u25a0-\u25ff"
 _MARK = re.compile(rf"[{_MARKS}]")
 # A line of ports that begins with what may be its number.
 _HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
-_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;] *| +)[1-9]")
+_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 
 
@@ -101,10 +101,15 @@ def check_numbering(where: str, text: str) -> None:
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     heads = [int(head.group(1)) if (head := _HEAD.match(line)) else 0 for line in lines]
-    small = [int(head.group(1)) for line in lines if (head := _SMALL_HEAD.match(line))]
     successive = len(lines) > 1 and heads[0] and heads == [*range(heads[0], heads[0] + len(lines))]
-    if successive or (len(small) > 1 and all(one < other for one, other in pairwise(small))):
+    if successive or _rising(lines) or _rising([part.strip() for part in text.split(";")]):
         raise ValueError(
             f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
             "or, where the numbers are ports, on one line with commas"
         )
+
+
+def _rising(lines: list[str]) -> bool:
+    """Whether lines begin with numbers of one or two digits that rise, and that another number follows."""
+    heads = [int(head.group(1)) for line in lines if (head := _SMALL_HEAD.match(line))]
+    return len(heads) > 1 and all(one < other for one, other in pairwise(heads))

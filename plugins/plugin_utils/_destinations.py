@@ -24,6 +24,7 @@ Destination = tuple[int, int, int] | str
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
 _QUAD = re.compile(QUAD, re.ASCII)
+_LENGTH = re.compile(rf"[0-9]+|{QUAD}", re.ASCII)
 _OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
 # Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
 _NO_TOP = re.compile(
@@ -215,7 +216,7 @@ def _parse_url(word: str) -> Destination:
     if readable([address], parse_address) and ":" in address:
         ways = [f"'{way}' alone" for way in readable([host], parse_destination)] or ["the address alone"]
         raise ValueError(f"is a URL with an IPv6 address, which would be {scheme}://[{address}]: write {ways[0]}")
-    if readable([address], parse_address) and host.removeprefix(f"{address}/").isdigit():
+    if readable([address], parse_address) and _LENGTH.fullmatch(host.partition("/")[2]):
         ways = [f"'{way}' if the prefix" for way in readable([host], parse_destination)] or ["the address alone if it"]
         raise ValueError(f"is a URL with a path or a prefix length: write {ways[0]} is meant")
     for mark, part in (("@", "a user"), ("?", "a query"), ("#", "a fragment"), ("/", "a path"), (":", "a port")):

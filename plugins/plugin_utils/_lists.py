@@ -36,7 +36,7 @@ _REST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?", re.ASCII | re.IGNORECASE)
 # Last labels that are no words and begin few: nobody takes them for the first half of a broken label, as C{sip.tel
 # nyx.com} and C{media.net flix.com} have it. Those of countries have two letters.
 _ENDINGS = {"com", "edu", "gov", "localdomain", "org"}
-_LENGTH_ALONE = re.compile(r"[0-9]{1,3}", re.ASCII)
+_LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
 _NUMBERED = re.compile(r"([0-9]{1,2})[.-]([a-z][a-z0-9-]*\..+)", re.ASCII | re.IGNORECASE)
 # Second labels under which countries register names.

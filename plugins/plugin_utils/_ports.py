@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 
 from ._addresses import collapse
-from ._cells import DASHES, check_numbering, clean, quoted, readable, unbulleted
+from ._cells import DASHES, check_numbering, clean, quoted, readable, shown, unbulleted
 from ._protocols import check_remark
 
 _TOKEN = re.compile(
@@ -35,12 +35,8 @@ _LONGEST = 8_000  # characters of a cell; the time that readings take grows fast
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
 _LONGEST_ADVICE = 200
-_RANGE = "-"
-_LIST = ","
-_SHORT = "/"
-_COMMA = "?"
-_SPACE = " "
-_BREAK = "\n"
+# What may join two numbers: the last three are a single space, a line break, and other gaps.
+_RANGE, _LIST, _SHORT, _COMMA, _SPACE, _BREAK, _COLUMN = "-", ",", "/", "?", " ", "\n", "  "
 _EITHER = (_COMMA, _SPACE)  # one of these alone between digits may group thousands
 _ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
 
@@ -55,7 +51,7 @@ def expand_ports(cell: str | int | None) -> list[str]:
     Raises ValueError that quotes the cell and gives the reason.
     """
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
-        raise ValueError(f"ports {quoted(str(cell))}: this is neither a number nor text: {_ACCEPTED}")
+        raise ValueError(f"ports {quoted(shown(cell))}: this is neither a number nor text: {_ACCEPTED}")
     if isinstance(cell, int) and abs(cell) >= 10**20:
         raise ValueError(f"ports: a number of more than 20 digits is no port: {_ACCEPTED}")
     where = f"ports {quoted(str(cell))}"
@@ -77,11 +73,11 @@ def expand_ports(cell: str | int | None) -> list[str]:
     if not readings:
         raise ValueError(f"{where}: {_fault(numbers, joints)}")
     ways = [", ".join(_texts(reading)) for reading in readings]
-    more = ", among others" if len(readings) > 2 else ""
     if len(readings) == 1:
         _check_overlaps(where, readings[0])
         ways += _completed(readings[0], joints) or _unbroken(readings[0], joints)
     if len(ways) > 1:
+        more = ", among others" if len(ways) > 3 or len(readings) > 2 else ""
         raise ValueError(f"{where}: this can be read in more than one way: {_advice(ways)}{more}")
     return _texts(readings[0])
 
@@ -129,20 +125,34 @@ def _completed(reading: Reading, joints: list[str]) -> list[str]:
 
 
 def _unbroken(reading: Reading, joints: list[str]) -> list[str]:
-    """Return how to write a reading's broken ports in one, C{["3478"]} for C{34 78}; nothing if none seems broken.
+    """Return how to write a reading with broken ports in one, C{["3478"]} for C{34 78}; nothing if none seems broken.
 
-    A space may break a port, and so may a newline, but not between numbers on lines of their own.
+    Of several gaps that may be inside a port each may be the one, or all of them.
     """
+    items = [(low, high) for low, high, _start in reading]
     gaps = [_BREAK, *(joints[start - 1] for _low, _high, start in reading[1:]), _BREAK]
-    full = [reading[0][:2]]
-    for index, (low, high, _start) in enumerate(reading[1:], 1):
-        lines = full[-1][0] == full[-1][1] and low == high and gaps[index - 1 : index + 2] == [_BREAK] * 3
-        whole = _glued(full[-1], (low, high)) if gaps[index] in (_SPACE, _BREAK) and not lines else None
-        if whole:
-            full[-1] = whole
-        else:
-            full.append((low, high))
-    return [", ".join(_text(low, high) for low, high in full)] if len(full) < len(reading) else []
+    broken = [at for at in range(1, len(items)) if _breaks(gaps[at - 1 : at + 2], items[at - 1], items[at])]
+    if not broken:
+        return []
+    found = [*(_without(items, {at}) for at in broken[:3]), _without(items, set(broken))]
+    return list(dict.fromkeys(", ".join(dict.fromkeys(_text(*ports) for ports in listed)) for listed in found))
+
+
+def _breaks(gaps: list[str], before: tuple[int, int], behind: tuple[int, int]) -> bool:
+    """Whether the second of three gaps may be inside a port: none between numbers on lines of their own is."""
+    behind_range = before[0] < before[1]
+    if gaps[1] == _BREAK and not behind_range and behind[0] == behind[1] and gaps[0] == gaps[2] == _BREAK:
+        return False
+    return (gaps[1] in (_SPACE, _BREAK) or (gaps[1] == _COLUMN and behind_range)) and bool(_glued(before, behind))
+
+
+def _without(items: list[tuple[int, int]], gaps: set[int]) -> list[tuple[int, int]]:
+    """Return the items without the gaps before those whose index is given."""
+    full = items[:1]
+    for index, item in enumerate(items[1:], 1):
+        whole = _glued(full[-1], item) if index in gaps else None
+        full[-1:] = [whole] if whole else [full[-1], item]
+    return full
 
 
 def _glued(before: tuple[int, int], behind: tuple[int, int]) -> tuple[int, int] | None:
@@ -154,10 +164,9 @@ def _glued(before: tuple[int, int], behind: tuple[int, int]) -> tuple[int, int] 
     if first < last and low < high:
         return None
     whole = int(f"{last}{low}")
-    short = len(str(low)) <= 2 or (first == last < 100)
-    if not short or whole > (high if low < high else 65535):
-        return None
-    return (first if first < last else whole, max(whole, high))
+    short = low < 100 or (first == last < 100)
+    fits = whole <= (high if low < high else 65535)
+    return (first if first < last else whole, max(whole, high)) if short and fits else None
 
 
 def _advice(ways: list[str]) -> str:
@@ -217,11 +226,9 @@ def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
 
 def _joint(text: str) -> str:
     """Return what a separator of two ports may be."""
-    if text in (",", " "):
-        return _COMMA if text == "," else _SPACE
     if text.isspace():
-        return _BREAK if "\n" in text else _LIST
-    return _SHORT if _SHORTHAND.fullmatch(text) else _LIST
+        return _SPACE if text == " " else _BREAK if "\n" in text else _COLUMN
+    return _COMMA if text == "," else _SHORT if _SHORTHAND.fullmatch(text) else _LIST
 
 
 def _groups(head: str, tail: str) -> bool:
@@ -282,8 +289,8 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
                 break
             low, high = joined[index], joined[index + 1]
             if int(low) > int(high):
-                if any(other in _EITHER for other in between):
-                    return f"{low} is larger than {high}: write no comma or space inside a port, and ', ' between two"
+                if between[index + 1 : index + 2] and between[index + 1] in (*_EITHER, _BREAK, _COLUMN):
+                    return f"{low} is larger than {high}: write no comma or gap inside a port, and ', ' between two"
                 full = _complete(int(low), int(high))
                 if int(low) < full <= 65535:
                     return f"{low} is larger than {high}: write '{low}-{full}' or '{low}, {high}'"
