@@ -22,7 +22,8 @@ description:
     and 61 or 5060 and 5061, which is an error where the completed port is 1 to 20 above the one before. C(443/5349)
     and C(5349/443) are lists.
   - Lines that all begin with the same bullet are a list. A dash at a line break, which may be a bullet or belong to a
-    range, is an error, and so are lines that begin with successive numbers and a colon with a space behind it.
+    range, is an error, and so are numbers that may count lines (C(1 - 80) above C(3 - 443)), a port that a space may
+    have broken (C(34 78)), and a colon with a space beside it.
   - Port 0, ports above 65535, leading zeros, an inverted range and an empty cell are errors.
 options:
   _input:

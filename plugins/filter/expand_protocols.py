@@ -14,6 +14,8 @@ description:
   - TLS, SSL, HTTP, HTTPS, WS and WSS are tcp on the wire. An empty cell is tcp.
   - A version of TLS and a remark in parentheses on what the traffic is for, C((TURN TLS)), change nothing. A
     remark with other words, C((not UDP)), is an error, and so is a protocol that is neither of these.
+  - C(UDP/TLS), with a slash, a dash or a space, is an error, because it may be a list or TLS on UDP. C(UDP, TLS) is a
+    list.
 options:
   _input:
     description: A cell, possibly empty.

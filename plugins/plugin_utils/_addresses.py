@@ -13,11 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
+from ._cells import quoted
+
 Range = tuple[int, int]
 
 BITS = {4: 32, 6: 128}
 _FAMILY = {4: AF_INET, 6: AF_INET6}
 _BYTES = {4: 4, 6: 16}
+# Where host bits are set, a shorter length is rather a slip than the prefix that is meant.
+_SHORTEST_ADVISED = {4: 8, 6: 16}
 # Prefix length as printed -> number of addresses; str.isdigit() would admit '٣' and '08'.
 _SIZES = {version: {str(n): 1 << (bits - n) for n in range(bits + 1)} for version, bits in BITS.items()}
 
@@ -50,13 +54,34 @@ def parse_prefix(text: str) -> tuple[int, int, int]:
         return version, first, first
     size = _SIZES[version].get(length)
     if size is None:
-        raise ValueError(f"prefix length '{length}' is not a number from 0 to {BITS[version]}")
+        raise ValueError(f"prefix length {quoted(length)} is not a number from 0 to {BITS[version]}")
     if first & (size - 1):
         network = format_prefix(version, first & -size, int(length))
-        raise ValueError(
-            f"host bits are set: the network is {network}; write that, or the single address without '/{length}'"
-        )
+        advised = int(length) >= _SHORTEST_ADVISED[version]
+        ways = f"the network is {network}; write that" if advised else "write the length that is meant"
+        raise ValueError(f"host bits are set: {ways}, or the single address without '/{length}'")
     return version, first, first + size - 1
+
+
+def mask_length(mask: str) -> int:
+    """Return the prefix length, from 4, of a netmask (C{255.255.240.0}) or a wildcard mask (C{0.0.15.255})."""
+    bits = parse_address(mask)[1]
+    length = length_of(bits)
+    if not bits:
+        raise ValueError("the mask 0.0.0.0 is /0 as a netmask and /32 as a wildcard mask: write the length")
+    if length is None:
+        raise ValueError(f"the mask {mask} is neither a netmask nor a wildcard mask: write the length of the prefix")
+    if length < 4:
+        raise ValueError(f"the mask {mask} is shorter than /4: write the length of the prefix if it is meant")
+    return length
+
+
+def length_of(mask: int) -> int | None:
+    """Return the prefix length of a netmask or a wildcard mask; None if its ones are not in one row at an end."""
+    inverse = mask ^ 0xFFFFFFFF
+    if not inverse & (inverse + 1):
+        return 32 - inverse.bit_length()
+    return None if mask & (mask + 1) else 32 - mask.bit_length()
 
 
 def format_address(version: int, address: int) -> str:
@@ -105,12 +130,13 @@ def collapse(ranges: Iterable[Range]) -> list[Range]:
 def _reason(text: str, version: int) -> str:
     """Say why C{text} is not an address, in the words of the person who typed it."""
     if version == 6:
-        return f"'{text}' is not an IPv6 address"
+        return f"{quoted(text)} is not an IPv6 address"
     octets = text.split(".")
     if len(octets) == 4 and all(octet.isascii() and octet.isdigit() for octet in octets):
         for octet in octets:
-            if int(octet) > 255:
-                return f"octet {octet} is larger than 255"
+            number = octet.lstrip("0") or "0"
+            if len(number) > 3 or int(number) > 255:
+                return f"octet {octet[:20]} is larger than 255: an octet is a number from 0 to 255"
             if len(octet) > 1 and octet[0] == "0":
-                return f"octet {octet} has a leading zero, which some tools read as octal: write {int(octet)}"
-    return f"'{text}' is not an IPv4 address"
+                return f"octet {octet[:20]} has a leading zero, which some tools read as octal: write {number}"
+    return f"{quoted(text)} is not an IPv4 address: an address is four numbers from 0 to 255, like 192.0.2.1"

@@ -1,29 +1,53 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a cell before it is read: its characters, its lines and the bullets before them."""
+"""The text of a cell before it is read: its characters, its lines, and the bullets and numbers before them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-# The dashes that vendors print in ranges and as bullets, for inside a character class; a hyphen is also part of names.
-LONG_DASHES = r"\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
-DASHES = rf"\-{LONG_DASHES}"
+# The dashes that vendors print in ranges and as bullets, for inside a character class too; a hyphen is also part of
+# names.
+LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+DASHES = f"-{LONG_DASHES}"
 
 _UNPLAIN = re.compile(r"[^\n -~]")
 _MARKS = rf"{DASHES}*\u00b7\u2022\u2023\u2043\u2219\u25a0-\u25ff"
 _MARK = re.compile(rf"[{_MARKS}]")
+# A line of ports that begins with what may be its number.
+_HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
+_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
-_DASH_BEHIND = re.compile(rf"[ {DASHES}]*[{DASHES}]\Z")
-_DASH_BEFORE = re.compile(rf"\A[{DASHES}][ {DASHES}]*")
 
 
 def quoted(cell: str) -> str:
     """Return the cell in quotes, control characters escaped, cut after 60 characters."""
     return repr(cell if len(cell) <= 60 else f"{cell[:57]}...")
+
+
+def shown(value: object) -> str:
+    """Return a value that is no text as Python writes it, cut after 60 characters."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def readable(ways: Iterable[str], read: Callable[[str], object]) -> list[str]:
+    """Return those ways to write a cell that C{read} does not refuse, each once: no error offers another error."""
+    accepted = []
+    for way in filter(None, dict.fromkeys(ways)):
+        try:
+            read(way)
+        except ValueError:
+            continue
+        accepted.append(way)
+    return accepted
 
 
 def clean(cell: str, where: str) -> str:
@@ -45,24 +69,47 @@ def clean(cell: str, where: str) -> str:
     return text
 
 
-def unbulleted(text: str, where: str) -> str:
-    """Return the cell without the bullets of its lines, if every line has the same one.
+def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
+    """Return the cell without the bullets of its lines, with commas between them, if every line has the same one.
 
     Raises ValueError, beginning with C{where}, if a line begins or ends with a dash otherwise: the dash can be a bullet
-    or belong to a range.
+    or belong to a range. C{read} tells which of the two readings can be offered.
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()] if _MARK.search(text) else []
     if len(lines) < 2:
         return text
     bullets = [_BULLET.match(line) for line in lines]
-    if len({bullet and bullet.group(1) for bullet in bullets}) == 1:
-        lines = [line[bullet.end() :] if bullet else line for bullet, line in zip(bullets, lines, strict=True)]
+    bulleted = bool(bullets[0]) and len({bullet and bullet.group(1) for bullet in bullets}) == 1
+    if bulleted:
+        lines = [line[bullet.end() :].rstrip(" ,;") for bullet, line in zip(bullets, lines, strict=True) if bullet]
     for line, following in pairwise(lines):
-        if _DASH_BEHIND.search(line) or _DASH_BEFORE.match(following):
-            one, other = (_DASH_BEHIND.sub("", _DASH_BEFORE.sub("", half)).strip(" ,;") for half in (line, following))
-            ways = f"write {quoted(f'{one}, {other}')} or {quoted(f'{one} - {other}')}"
+        if line.endswith(tuple(DASHES)) or following.startswith(tuple(DASHES)):
+            one, other = (half.strip(f"{DASHES} ,;") for half in (line, following))
+            short = one and other and len(one) + len(other) <= 57
+            ways = [f"'{way}'" for way in readable((f"{one}, {other}", f"{one} - {other}"), read) if short]
             raise ValueError(
                 f"{where} can be read in two ways: the dash at the line break can be a bullet or join the lines: "
-                f"{ways if one and other else 'write it on one line'}"
+                f"write {' or '.join(ways) or 'it on one line'}"
             )
-    return "\n".join(lines)
+    return (",\n" if bulleted else "\n").join(lines)
+
+
+def check_numbering(where: str, text: str) -> None:
+    """Raise ValueError if the numbers that lines begin with may count them, and be no ports.
+
+    They are successive, C{5 - 80} above C{6 - 443}, or rise and stand before a comma, C{1, 80} above C{3, 443}.
+    """
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    heads = [int(head.group(1)) if (head := _HEAD.match(line)) else 0 for line in lines]
+    successive = len(lines) > 1 and heads[0] and heads == [*range(heads[0], heads[0] + len(lines))]
+    if successive or _rising(lines) or _rising([part.strip() for part in text.split(";")]):
+        raise ValueError(
+            f"{where}: this can be read in two ways: its lines seem to be numbered: write them without their numbers, "
+            "or, where the numbers are ports, on one line with commas"
+        )
+
+
+def _rising(lines: list[str]) -> bool:
+    """Whether lines begin with numbers of one or two digits that rise, and that another number follows."""
+    heads = [int(head.group(1)) for line in lines if (head := _SMALL_HEAD.match(line))]
+    return len(heads) > 1 and all(one < other for one, other in pairwise(heads))

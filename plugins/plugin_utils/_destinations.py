@@ -9,11 +9,13 @@ The reasons of errors follow the quoted destination: C{'192.0.2.0/33' is not a p
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import takewhile
 from socket import AF_INET, inet_ntop
 
-from ._addresses import parse_address, parse_prefix
-from ._lists import QUAD
+from ._addresses import BITS, length_of, mask_length, parse_address, parse_prefix
+from ._cells import quoted, readable
+from ._lists import OCTET, QUAD, check_hyphens
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str
@@ -22,18 +24,23 @@ Destination = tuple[int, int, int] | str
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
 _QUAD = re.compile(QUAD, re.ASCII)
-# Labels, and parts of them between hyphens, that all stand for octets: 192, x, nnn, 1a, 1O.
-_OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
+_LENGTH = re.compile(rf"[0-9]+|{QUAD}", re.ASCII)
 _OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
-# Last labels that are none: of one letter, with a hyphen, or with what was a footnote behind it, C{com1}.
-_NO_TOP = re.compile(r"[a-z]|(?!xn--).*-.*|[0-9].*|(?:com|net|org|[a-z]{2})[0-9]+", re.ASCII)
+# Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
+_NO_TOP = re.compile(
+    r"(?!xn--|(?:lan|local|internal|corp|home|intranet|intra)[0-9]+\Z)"
+    r"(?:[a-z]|.*[0-9-].*|json|pdf|html?|php|txt|csv|xml|xlsx?|docx?)",
+    re.ASCII,
+)
+# Parts of labels that stand for what a reader puts in: C{REGION}, C{sipXX}, C{sipN}.
+_PLACEHOLDER = re.compile(r"(?=.*[A-Z].*[A-Z])[A-Z0-9]+|[a-z0-9]*(?:X+|N+)", re.ASCII)
 _GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
-# Second labels under which countries register names.
-_SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
-_GENERIC = frozenset(("com", "net", "org"))
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
-_SIZE_OF_4 = 1 << 28
+_EUI64 = re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
+# Last groups of IPv6 addresses that are rather ports.
+_PORTS = frozenset(("53", "80", "123", "443", "3478", "5060", "5061", "5349", "8443"))
+_LETTERS = ("Ll", "Lu", "Lt", "Lo", "Lm", "Mn", "Mc", "Nd")
 _NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
 
@@ -50,7 +57,7 @@ def parse_destination(word: str, *, broadcast: bool = False) -> Destination:
 
 
 def _parse(word: str) -> Destination:
-    if word[0] in "([{<\"'`" or word[-1] in ")]}>\"'`":
+    if word[0] in "([{<\"'`" or (word[-1] in ")]}>\"'`" and "://[" not in word):
         raise ValueError("stands in brackets or quotes: write it without them")
     if "://" in word:
         return _parse_url(word)
@@ -63,21 +70,26 @@ def _parse(word: str) -> Destination:
 
 def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
     """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
+    size = last - first + 1
+    wide = size > 1 << BITS[version] - 4 and not size & (size - 1) and not first & (size - 1)
     if version == 6:
         inverse = first ^ (1 << 128) - 1
         if first == last and first >> 120 == 0xFF and not inverse & (inverse + 1):
             raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
         if first == last and not first & (first + 1):
             raise ValueError("is not a destination: no other host has this address; any address is ::/0")
+        if first >> 64 == 0 and not wide:
+            raise ValueError(
+                "is not a destination: no host has an address in ::/64; it holds all of IPv4 written as IPv6, and any "
+                "address is ::/0"
+            )
         return
-    size = last - first + 1
-    wide = size > _SIZE_OF_4 and not size & (size - 1) and not first & (size - 1)
     if wide or (broadcast and first == last == 0xFFFFFFFF):
         return
     if first >> 24 == 0 or last >> 28 == 0xF:
         where = "in 0.0.0.0/8" if first >> 24 == 0 else "from 240.0.0.0 up"
         hint = "any address is 0.0.0.0/0"
-        if first == last and (length := _length(first)):
+        if first == last and (length := length_of(first)):
             hint = f"a mask is written as the length of its prefix: '/{length}' behind the address"
         raise ValueError(f"is not a destination: no host has an address {where}; {hint}")
 
@@ -94,19 +106,36 @@ def _parse_host(word: str) -> Destination:
         return _parse_prefix(word)
     name, colon, port = host.partition(":")
     if colon and port.isdigit():
-        raise ValueError(f"has a port: write '{name}' here and {port} in the ports cell")
+        here = [f"'{way}' here and {port[:20]}" for way in readable([name], parse_destination)]
+        way = here[0] if here else "a name or an address here, and ports"
+        raise ValueError(f"has a port: write {way} in the ports cell")
     if colon:
         raise ValueError("is not a destination: what stands before a colon is a label; move it out of the cell")
-    return parse_name(word)
+    parsed = parse_name(word)
+    _check_capitals(word, parsed)
+    return parsed
+
+
+def _check_capitals(word: str, name: str) -> None:
+    """Refuse a part in capitals of a name that is not: C{turn.REGION.example.com} wants the region put in."""
+    if word.islower() or word.isupper():
+        return
+    for part in re.split(r"[.-]", word):
+        if part != "WWW" and _PLACEHOLDER.fullmatch(part):
+            raise ValueError(
+                f"can be read in two ways: '{part}' can be a placeholder: write '{name}' if it is the name, else the "
+                "names or the addresses that are meant"
+            )
 
 
 def _parse_prefix(word: str) -> Destination:
     if "%" in word:
         raise ValueError("has a zone ('%...'), which means something on one machine only: write the address without it")
-    address, _slash, mask = word.partition("/")
+    address, slash, mask = word.partition("/")
+    _check_groups(address, alone=not slash)
     try:
         if ":" not in address and _QUAD.fullmatch(mask):
-            word = f"{address}/{_mask_length(mask)}"
+            word = f"{address}/{mask_length(mask)}"
         version, first, last = parse_prefix(word)
     except ValueError as exc:
         kind = "a prefix" if "/" in word and not str(exc).startswith(("octet", "'")) else "an address"
@@ -115,25 +144,27 @@ def _parse_prefix(word: str) -> Destination:
     return version, first, last
 
 
-def _mask_length(mask: str) -> int:
-    """Return the prefix length, from 4, of a netmask (C{255.255.240.0}) or a wildcard mask (C{0.0.15.255})."""
-    bits = parse_address(mask)[1]
-    length = _length(bits)
-    if not bits:
-        raise ValueError("the mask 0.0.0.0 is /0 as a netmask and /32 as a wildcard mask: write the length")
-    if length is None:
-        raise ValueError(f"the mask {mask} is neither a netmask nor a wildcard mask: write the length of the prefix")
-    if length < 4:
-        raise ValueError(f"the mask {mask} is shorter than /4: write the length of the prefix if it is meant")
-    return length
+def _check_groups(address: str, *, alone: bool = False) -> None:
+    """Refuse an IPv6 address that may be something else: a network card's, or, if C{alone}, one with a port.
 
-
-def _length(mask: int) -> int | None:
-    """Return the prefix length of a netmask or a wildcard mask; None if its ones are not in one row at an end."""
-    inverse = mask ^ 0xFFFFFFFF
-    if not inverse & (inverse + 1):
-        return 32 - inverse.bit_length()
-    return None if mask & (mask + 1) else 32 - mask.bit_length()
+    RFC 5952, section 6: C{2001:db8::1:443} is an address as it stands, and people write the port so.
+    """
+    if _EUI64.fullmatch(address):
+        full = ":".join(f"00{group}" for group in address.lower().split(":"))
+        ways = [f"'{way}'" for way in readable([full], parse_destination)]
+        raise ValueError(
+            "can be read in two ways: eight pairs of digits are the address of a network card (EUI-64), which is no "
+            f"destination: write {ways[0] if ways else 'the IPv6 address in full'} if it is an IPv6 address"
+        )
+    head, _colon, port = address.rpartition(":")
+    if alone and port in _PORTS and "::" in head and readable([head], parse_address):
+        full = ":".join(f"{parse_address(address)[1] >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
+        ways = [f"'{way}' for the address" for way in readable([full], parse_destination)]
+        ways += [f"'{way}' here and {port} in the ports cell" for way in readable([head], parse_destination)]
+        raise ValueError(
+            f"can be read in two ways, as an address and as one with a port, [{head}]:{port}: write "
+            f"{', or '.join(ways) or 'the address that is meant'}"
+        )
 
 
 def _parse_range(ends: list[str]) -> Destination:
@@ -143,18 +174,20 @@ def _parse_range(ends: list[str]) -> Destination:
         raise ValueError("is not a range: its ends are addresses, without prefix length")
     parsed = []
     for end in ends:
+        _check_groups(end)
         try:
             version, address = parse_address(end)
         except ValueError as exc:
-            names = "" if ":" in end or not end[-1].isalpha() else "; names have no ranges: write each by itself"
-            raise ValueError(f"is not a range of whole addresses: {exc}{names}") from None
+            hint = "" if ":" in end or not end[-1].isalpha() else "; names have no ranges: write each by itself"
+            whole = f"{ends[0]}-{ends[0].rpartition('.')[0]}.{ends[1]}" if ends[1].isdigit() else ""
+            for way in readable([whole], parse_destination):
+                hint = f"; write '{way}' if that is meant"
+            raise ValueError(f"is not a range of whole addresses: {exc}{hint}") from None
         _check_mapped(version, address)
         parsed.append((version, address))
     (low_version, low), (high_version, high) = parsed
     if low_version != high_version:
         raise ValueError("is not a range: one end is IPv4, the other IPv6")
-    if low_version == 6 and 0 < low >> 32 < _MAPPED < high >> 32:
-        raise ValueError("is not a range of destinations: it holds all of IPv4 written as IPv6, ::ffff:0:0/96")
     if low > high:
         raise ValueError(f"is not a range: {ends[0]} is larger than {ends[1]}; write the lower address first")
     return low_version, low, high
@@ -164,24 +197,34 @@ def _check_mapped(version: int, address: int) -> None:
     """Refuse C{::ffff:a.b.c.d}: no packet bears it."""
     if version == 6 and address >> 32 == _MAPPED:
         ipv4 = inet_ntop(AF_INET, (address & 0xFFFFFFFF).to_bytes(4, "big"))
-        raise ValueError(f"is IPv4 written as IPv6: write {ipv4}, with an IPv4 prefix length if it has one")
+        ways = readable([ipv4], parse_destination)
+        way = f"{ways[0]}, with an IPv4 prefix length if it has one" if ways else "the IPv4 address or prefix"
+        raise ValueError(f"is IPv4 written as IPv6: write {way}")
 
 
 def _parse_url(word: str) -> Destination:
     """Return the name or address of a URL that has nothing but a host."""
     scheme, _slashes, rest = word.partition("://")
     if scheme.lower() not in ("http", "https", "ws", "wss"):
-        raise ValueError(f"has the scheme '{scheme}': known are http, https, ws and wss; {_URLS}")
+        raise ValueError(f"has the scheme {quoted(scheme)}: known are http, https, ws and wss; {_URLS}")
     host = rest.removesuffix("/")
     if not host:
         raise ValueError(f"is a URL without a host: {_URLS}")
     if "[" in host or "]" in host:
         raise ValueError("is a URL with brackets: write the IPv6 address alone")
+    address = re.split(r"[/?#]", host)[0]
+    if readable([address], parse_address) and ":" in address:
+        ways = [f"'{way}' alone" for way in readable([host], parse_destination)] or ["the address alone"]
+        raise ValueError(f"is a URL with an IPv6 address, which would be {scheme}://[{address}]: write {ways[0]}")
+    if readable([address], parse_address) and _LENGTH.fullmatch(host.partition("/")[2]):
+        ways = [f"'{way}' if the prefix" for way in readable([host], parse_destination)] or ["the address alone if it"]
+        raise ValueError(f"is a URL with a path or a prefix length: write {ways[0]} is meant")
     for mark, part in (("@", "a user"), ("?", "a query"), ("#", "a fragment"), ("/", "a path"), (":", "a port")):
         if mark in host:
             name = re.split(r"[/?#:]", host.rpartition("@")[2])[0]
             port = ", and the port in the ports cell" if mark == ":" else ""
-            raise ValueError(f"is a URL with {part}, which a packet filter does not see: write '{name}'{port}")
+            way = f"'{name}'" if readable([name], parse_destination) else "the name or the address alone"
+            raise ValueError(f"is a URL with {part}, which a packet filter does not see: write {way}{port}")
     return _parse_host(host)
 
 
@@ -195,13 +238,19 @@ def parse_name(text: str) -> str:
     if name == "any":
         raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0, and in wide_because why it must be so")
     if not name.isascii():
+        for character in name:
+            if not character.isascii() and unicodedata.category(character) not in _LETTERS:
+                raise ValueError(
+                    f"is not a destination: '{character}' (U+{ord(character):04X}) is no letter of a name: remove it; "
+                    "what a mark refers to belongs in a note"
+                )
         raise ValueError("is not a name: letters beyond ASCII are written in their xn-- form")
     _check_octets(name)
     if "/" in name:
-        raise ValueError("is not a name: a name has no path and no prefix length")
+        raise ValueError(f"is not a name: a name has no path and no prefix length; {_NAMES}")
     if "_" in name:
         raise ValueError("is not a name: no host has an underscore in its name")
-    if name.startswith("."):
+    if name[:1] == "." != name[1:2] and len(readable([name[1:], f"*{name}"], parse_destination)) == 2:
         raise ValueError(f"is not a name: write '{name[1:]}', or '*{name}' for all names below it")
     labels = name.removeprefix("*.").split(".")
     if any("*" in label for label in labels):
@@ -215,10 +264,10 @@ def parse_name(text: str) -> str:
         if not label:
             raise ValueError(f"is not a name: a label between the dots is empty; {_NAMES}")
         if len(label) > 63:
-            raise ValueError(f"is not a name: the label '{label}' has {len(label)} characters, more than 63")
+            raise ValueError(f"is not a name: the label {quoted(label)} has {len(label)} characters, more than 63")
         if not _LABEL.fullmatch(label):
             raise ValueError(f"is not a name: the label '{label}' is not letters, digits and inner hyphens; {_NAMES}")
-    _check_hyphens(name)
+    check_hyphens(name, parse_destination)
     if _NO_TOP.fullmatch(labels[-1]):
         begins = "begins with a digit" if labels[-1][0].isdigit() else "is not one that names end in"
         raise ValueError(f"is not a name: its last label '{labels[-1]}' {begins}; {_NAMES}")
@@ -234,9 +283,7 @@ def _check_octets(name: str) -> None:
     parts = [part for label in labels for part in label.split("-")]
     numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
     # Single letters alone look like octets only where there are four: a.b.c.d.
-    octets = all(map(_OCTET.fullmatch, parts)) and (
-        len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts)
-    )
+    octets = all(map(OCTET.fullmatch, parts)) and (len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts))
     if len(labels) < 2 or not (numbers or octets):
         return
     ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
@@ -244,47 +291,7 @@ def _check_octets(name: str) -> None:
     network, length = ".".join([*known, "0", "0", "0"][:4]), 8 * len(known)
     rest = labels[len(known) :]
     fits = not slash or suffix == str(length)
-    if len(labels) == 4 and known and fits and all(map(_OPEN.fullmatch, rest)) and _is_address(network):
+    whole = len(labels) == 4 and known and fits and all(map(_OPEN.fullmatch, rest))
+    if whole and readable([f"{network}/{length}"], parse_destination):
         ways = f"'{network}/{length}' for all of these addresses, or the one or the range that is meant"
     raise ValueError(f"is not a name but looks like an address with a part left open or mistyped: write {ways}")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(parse_address(text))
-    except ValueError:
-        return False
-
-
-def _check_hyphens(name: str) -> None:
-    """Refuse two hosts with a hyphen between them, a range or a list: C{sip1.example.com-sip4.example.com}.
-
-    Two names of one registrable domain are taken as two hosts: nobody registers a domain to have it repeat itself.
-    C{www.example.com-v2.edgekey.net} is one name. So are an address before a name, and a top-level domain with a
-    hyphen, which there is not.
-    """
-    for position in (index for index, character in enumerate(name) if character == "-"):
-        left, right = name[:position], name[position + 1 :]
-        if "." not in left.removeprefix("*."):
-            continue
-        if "." not in right:
-            first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
-            apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
-        else:
-            address = left.count(".") == 3 and all(map(_OCTET.fullmatch, left.replace("-", ".").split(".")))
-            apart = address or _registrable(left) == _registrable(right)
-        if apart:
-            two = f"'{left}, {right}' for the two, and " if "." in right else ""
-            raise ValueError(
-                "can be read in two ways, as one name or as two hosts with a hyphen between them: "
-                f"write {two}each host of a range by itself"
-            )
-
-
-def _registrable(name: str) -> list[str]:
-    """Return the last labels of a name: two, or three under an ending like C{co.uk}.
-
-    No list of public suffixes is needed to tell whether two names belong together.
-    """
-    labels = name.split(".")
-    return labels[-3 if len(labels[-1]) == 2 and labels[-2] in _SECOND else -2 :]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ._cells import quoted
+from ._cells import DASHES, clean, quoted, shown
 
 # A word of a protocol cell -> the transport that a packet filter sees.
 _TRANSPORTS = {
@@ -22,13 +22,13 @@ _TRANSPORTS = {
     "wss": "tcp",
 }
 # What may stand in parentheses: what the traffic is for. Anything else there ("not UDP") might change the meaning.
-_MEDIA = {"dtls", "ice", "media", "rtp", "secure", "sip", "srtp", "stun", "turn", "webrtc"}
-REMARKS = frozenset({*_MEDIA, "allocated", "http", "https", "ssl", "tls", "wss", "xmpp"})
+_MEDIA = {"ice", "media", "rtp", "sip", "srtp", "stun", "turn", "webrtc", "allocated"}
+REMARKS = frozenset({*_MEDIA, "dtls", "secure", "http", "https", "ssl", "tls", "wss", "xmpp"})
 # What a remark says of the transport: each of these needs the one that it is mapped to.
-_IMPLIED = {"dtls": "udp", **dict.fromkeys(("http", "https", "ssl", "tls", "wss", "xmpp"), "tcp")}
+_IMPLIED = {"dtls": "udp", **dict.fromkeys(("http", "https", "ssl", "tls", "ws", "wss", "xmpp"), "tcp")}
 _USUAL = {"rtp": "udp", "srtp": "udp"}  # where the row does not say the protocol
 _WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
-_BETWEEN = re.compile(r"\s*([/,;&+\-\u2010-\u2015\u2212]?)\s*((?:and\s+)?)", re.IGNORECASE)
+_BETWEEN = re.compile(rf"\s*([{DASHES}/,;&+]?)\s*((?:and\s+)?)", re.IGNORECASE)
 _TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)")
 _ACCEPTED = "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP"
@@ -43,23 +43,26 @@ def expand_protocols(cell: str | None) -> list[str]:
     if cell is None:
         return ["tcp"]
     if not isinstance(cell, str):
-        raise ValueError(f"protocol {cell!r} is not text: {_ACCEPTED}")
+        raise ValueError(f"protocol {shown(cell)} is not text: {_ACCEPTED}")
     where = f"protocol {quoted(cell)}"
-    text = cell.strip()
+    text = clean(cell, f"{where}: the cell").strip()
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()
     found: set[str] = set()
+    before = joint = ""
     position = 0
     while position < len(text) or not found:
-        word = _WORD.match(text, position)
-        transport = _TRANSPORTS.get(word.group().lower()) if word else None
-        if not word or not transport:
-            unknown = word.group() if word else text[position:]
-            raise ValueError(f"{where}: '{unknown}' is not a known protocol: {_ACCEPTED}")
+        match = _WORD.match(text, position)
+        word = match.group() if match else text[position:]
+        transport = _TRANSPORTS.get(word.lower()) if match else None
+        if not match or not transport:
+            raise ValueError(f"{where}: {quoted(word)} is not a known protocol: {_ACCEPTED}")
+        if before:
+            _check_joint(where, before, joint, word)
         found.add(transport)
-        position = word.end()
-        if word.group().lower() in ("tls", "ssl") and (version := _TLS_VERSION.match(text, position)):
+        position = match.end()
+        if word.lower() in ("tls", "ssl") and (version := _TLS_VERSION.match(text, position)):
             position = version.end()
         if remark := _REMARK.match(text, position):
             check_remark(where, remark.group(1))
@@ -69,30 +72,50 @@ def expand_protocols(cell: str | None) -> list[str]:
         if between and between.end() == len(text) and (between.group(1) or between.group(2)):
             raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
         position = between.end() if between else position
+        before, joint = word, between.group().strip() if between else ""
     return [transport for transport in ("tcp", "udp") if transport in found]
+
+
+def _check_joint(where: str, before: str, joint: str, word: str) -> None:
+    """Raise ValueError for C{UDP/TLS}: a list, or TLS on UDP. Only a comma and the like tell that it is a list."""
+    pair = {before.lower(), word.lower()}
+    if "udp" in pair and not pair <= {"udp", "tcp"} and (not joint or joint in f"/{DASHES}"):
+        other = word if before.lower() == "udp" else before
+        raise ValueError(
+            f"{where} can be read in two ways, as a list or as one protocol, and {other} travels over TCP: "
+            f"write '{before}, {word}' for UDP and TCP, or 'UDP' or '{other}' alone"
+        )
 
 
 def check_remark(where: str, remark: str) -> None:
     """Raise ValueError, beginning with C{where}, unless a remark in parentheses says only what traffic is for."""
     if not REMARKS.issuperset(_words(remark)):
         raise ValueError(
-            f"{where}: the remark '({remark})' may change what is meant: move it to a note; "
+            f"{where}: the remark {quoted(f'({remark})')} may change what is meant: move it to a note; "
             f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
         )
 
 
 def check_agreement(where: str, remark: str, protocols: list[str], *, printed: bool = True) -> None:
-    """Raise ValueError, beginning with C{where}, if a remark speaks of a transport that is not among C{protocols}.
+    """Raise ValueError, beginning with C{where}, if a remark speaks of another transport than C{protocols}.
 
-    C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for.
+    C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for, and media are as
+    often on udp.
     """
+    words = _words(remark)
     implied = _IMPLIED if printed else {**_IMPLIED, **_USUAL}
-    for word in _words(remark):
-        if (transport := implied.get(word)) and transport not in protocols:
+    for word in words:
+        if (transport := implied.get(word)) and protocols != [transport]:
             raise ValueError(
                 f"{where}: {word.upper()} travels over {transport.upper()}, and the protocol is "
-                f"{' and '.join(protocols).upper()}: write the one that is meant, or the cell without '({remark})'"
+                f"{' and '.join(map(str.upper, protocols))}: write the one that is meant, or the cell without "
+                f"{quoted(f'({remark})')}"
             )
+    if not printed and not _MEDIA.isdisjoint(words) and not any(word in _IMPLIED for word in words):
+        raise ValueError(
+            f"{where} can be read in two ways: {quoted(f'({remark})')} may be on UDP or TCP, and the row says neither: "
+            "write TCP or UDP, or both, in the protocol cell"
+        )
 
 
 def _words(remark: str) -> list[str]:

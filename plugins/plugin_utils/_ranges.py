@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from socket import AF_INET, inet_pton
 
 from ._addresses import BITS, prefixes
-from ._cells import LONG_DASHES, clean, quoted, unbulleted
+from ._cells import DASHES, LONG_DASHES, clean, quoted, shown, unbulleted
 from ._destinations import parse_destination
-from ._lists import check_masks, check_neighbours, join_masks
+from ._lists import check_masks, check_neighbours, check_numbering, check_shared, join_masks
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
 Found = dict[int | str, str]
@@ -28,8 +28,10 @@ _ACCEPTED = (
     "accepted are prefixes, addresses, ranges 'a - b', names and '*.' names, "
     "separated by comma, semicolon, space or newline"
 )
-# A dash that is not inside a word; ranges are then written with an en dash, whatever was printed.
-_DASH = re.compile(rf" *[{LONG_DASHES}] *| +- *|- +")
+# A dash that is not inside a word; ranges are then written with an en dash, whatever was printed. Runs of spaces are
+# one space before it is looked for: to look for it at each space of a run would take long.
+_SPACES = re.compile(r" {2,}")
+_DASH = re.compile(rf" ?[{LONG_DASHES}] ?| - ?|- ")
 _LETTER = re.compile(r"[A-Za-z]")
 # 1.0.0.0 to 239.255.255.255: below and above nothing is a destination.
 _LOWEST, _HIGHEST = 1 << 24, (240 << 24) - 1
@@ -49,10 +51,10 @@ def expand_ranges(value: str | list[str], *, collapse: bool = False, broadcast: 
     """
     cells = [value] if isinstance(value, str) else value
     if not isinstance(cells, (list, tuple)):
-        raise ValueError(f"destination {value!r} is neither text nor a list of texts: {_ACCEPTED}")
+        raise ValueError(f"destination {shown(value)} is neither text nor a list of texts: {_ACCEPTED}")
     for cell in cells:
         if not isinstance(cell, str):
-            raise ValueError(f"destination {cell!r} is not text: {_ACCEPTED}")
+            raise ValueError(f"destination {shown(cell)} is not text: {_ACCEPTED}")
     found: Found = {}
     _find(found, cells, broadcast)
     return _collapsed(found) if collapse else list(found.values())
@@ -79,8 +81,8 @@ def _find(found: Found, cells: Iterable[str], broadcast: bool) -> None:
             try:
                 _find(found, words, broadcast)
             except ValueError as exc:
-                shown = quoted(cell) in str(exc)
-                raise ValueError(f"{exc}{'' if shown else f' (in {quoted(cell)})'}") from None
+                message = _as_printed(str(exc), words, cell)
+                raise ValueError(f"{message}{'' if quoted(cell) in message else f' (in {quoted(cell)})'}") from None
 
 
 def _add(found: Found, word: str, broadcast: bool) -> None:
@@ -88,7 +90,7 @@ def _add(found: Found, word: str, broadcast: bool) -> None:
     try:
         destination = parse_destination(word, broadcast=broadcast)
     except ValueError as exc:
-        raise ValueError(f"destination {quoted(word.replace('–', ' - ').strip())} {exc}") from None
+        raise ValueError(f"destination {quoted(word)} {exc}") from None
     if isinstance(destination, str):
         found[destination] = destination
         return
@@ -97,6 +99,17 @@ def _add(found: Found, word: str, broadcast: bool) -> None:
         host_mask = (1 << (BITS[version] - int(prefix.partition("/")[2]))) - 1
         found[_packed(version, low, low | host_mask)] = prefix
         low += host_mask + 1
+
+
+def _as_printed(message: str, words: list[str], cell: str) -> str:
+    """Return the message with a range quoted as the cell prints it, not as C{_words} writes it."""
+    for word in words:
+        if word.count("–") == 1 and quoted(word) in message:
+            dash = rf"\s*[{DASHES}]\s*"
+            pattern = dash.join(map(re.escape, word.split("–"))).removeprefix(r"\s*")
+            if printed := re.search(pattern, cell):
+                return message.replace(quoted(word), quoted(printed.group().strip()), 1)
+    return message
 
 
 def _packed(version: int, first: int, last: int) -> int:
@@ -113,21 +126,36 @@ def _words(cell: str) -> list[str]:
     if not text.strip():
         raise ValueError(f"{where} is empty: {_ACCEPTED}")
     if "\n" in text:
-        text = unbulleted(text, where)
+        text = unbulleted(text, where, expand_ranges)
+    text = _SPACES.sub(" ", text)
     if "-" in text or not text.isascii():
         text = _DASH.sub("–", text)
-    words = []
+    words: list[str] = []
+    joined: set[str] = set()
     parts = text.replace(";", ",").split(",")
     for part in parts:
-        items = [item for line in part.split("\n") for item in join_masks(line, where).split()]
+        items = [item for line in part.split("\n") for item in _items(line, where, joined)]
         if not items:
             raise ValueError(f"{where} lacks an item before or after a separator: {_ACCEPTED}")
         if len(items) > 1:
-            check_masks(items, where)
+            check_masks(items, where, expand_ranges)
         if len(items) > 1 and _LETTER.search(part):
-            check_neighbours(items, where)
+            check_neighbours(items, where, expand_ranges)
         words += items
+    if joined:
+        check_shared(words, joined, where)
+    if len(words) > 1 and _LETTER.search(text):
+        check_numbering(words, where, expand_ranges)
     return words
+
+
+def _items(line: str, where: str, joined: set[str]) -> list[str]:
+    """Return the words of a line; those whose mask or length was printed apart are added to C{joined}."""
+    text = join_masks(line, where)
+    items = text.split()
+    if text != line.strip(" "):
+        joined.update(set(items).difference(line.split()))
+    return items
 
 
 def _collapsed(found: Found) -> list[str]:

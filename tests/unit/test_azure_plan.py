@@ -181,10 +181,11 @@ def test_what_is_refused(options: dict[str, Any], text: str) -> None:
 def _is_destination(prefix: str) -> bool:
     """Tell a prefix that a row can have from one at the ends of the address space, where no host is."""
     network = ip_network(prefix)
+    if network.prefixlen < 4:
+        return True
     if network.version == 6:
-        low = int(network[0])
-        return network.prefixlen < 128 or (network[0].packed[:2] != b"\xff\xff" and low & (low + 1) != 0)
-    return network.prefixlen < 4 or 1 <= network[0].packed[0] <= network[-1].packed[0] < 240
+        return int(network[0]) >> 64 != 0 and (network.prefixlen < 128 or network[0].packed[:2] != b"\xff\xff")
+    return 1 <= network[0].packed[0] <= network[-1].packed[0] < 240
 
 
 @given(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from typing import Any
 
 import pytest
@@ -27,7 +28,13 @@ DESTINATIONS = [
     ("a.example.com b.example.com", ["a.example.com", "b.example.com"]),
     ("a.example.com\nb.example.com", ["a.example.com", "b.example.com"]),
     ("a.example.com.,b.example.com.", ["a.example.com", "b.example.com"]),
-    ("pbx.site.corp.local pbx.example.de", ["pbx.site.corp.local", "pbx.example.de"]),
+    ("pbx.site.corp.local, pbx.example.de", ["pbx.site.corp.local", "pbx.example.de"]),
+    ("pbx.site.corp.local pbx.example.local", ["pbx.site.corp.local", "pbx.example.local"]),
+    (
+        "pbx.localdomain a.example.edu b.example.gov c.example.org",
+        [*["pbx.localdomain", "a.example.edu", "b.example.gov", "c.example.org"]],
+    ),
+    ("a.example.net 192.0.2.1", ["a.example.net", "192.0.2.1/32"]),
     ("a.example.museum b.example.museum", ["a.example.museum", "b.example.museum"]),
     ("https://a.example.com/ https://b.example.com", ["a.example.com", "b.example.com"]),
     ("*.example.com\n*.example.org", ["*.example.com", "*.example.org"]),
@@ -68,6 +75,46 @@ DESTINATIONS = [
     ("www.example.com-v2.edgekey.net", ["www.example.com-v2.edgekey.net"]),
     ("a.one.co.uk-b.two.co.uk", ["a.one.co.uk-b.two.co.uk"]),
     ("foo.xn--p1ai", ["foo.xn--p1ai"]),
+    # Numbers that belong to names
+    ("0.pool.ntp.org 1.pool.ntp.org\n2.pool.ntp.org", ["0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"]),
+    ("2.sip.example.com, 1.rtp.example.com", ["2.sip.example.com", "1.rtp.example.com"]),
+    ("52-1-2-3.example.com, 54-3-2-1.example.com", ["52-1-2-3.example.com", "54-3-2-1.example.com"]),
+    # Each address with its own length or mask
+    ("192.0.2.0 /24, 198.51.100.0 /24", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.0/24 198.51.100.0 /24", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.0 /24 198.51.100.0/24", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.0 /24\n198.51.100.0/ 24", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.7, 198.51.100.0/24", ["192.0.2.7/32", "198.51.100.0/24"]),
+    ("198.51.100.0 /24, 192.0.2.7", ["198.51.100.0/24", "192.0.2.7/32"]),
+    ("192.0.2.0 255.255.255.0\n198.51.100.0 0.0.0.255\n", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.0 255.255.255.0 198.51.100.0 255.255.255.0", ["192.0.2.0/24", "198.51.100.0/24"]),
+    ("192.0.2.1 – 192.0.2.2, 198.51.100.0 /24", ["192.0.2.1/32", "192.0.2.2/32", "198.51.100.0/24"]),
+    ("2001:db8:1:: /48 2001:db8:2:: /48", ["2001:db8:1::/48", "2001:db8:2::/48"]),
+    # Last labels with digits
+    *(
+        (f"pbx.example.{end}1", [f"pbx.example.{end}1"])
+        for end in ("lan", "local", "internal", "corp", "home", "intra")
+    ),
+    ("pbx.example.intranet12", ["pbx.example.intranet12"]),
+    ("v2.example.com", ["v2.example.com"]),
+    ("json.example.com", ["json.example.com"]),
+    # Capitals
+    ("TURN.EXAMPLE.COM", ["turn.example.com"]),
+    ("*.TURN.EXAMPLE.COM.", ["*.turn.example.com"]),
+    ("WWW.example.com", ["www.example.com"]),
+    ("HTTPS://www.Example.com", ["www.example.com"]),
+    ("Teams-Bot.KUDOway.com", ["teams-bot.kudoway.com"]),
+    ("sipxx.example.com", ["sipxx.example.com"]),
+    ("A1.example.com", ["a1.example.com"]),
+    # IPv6
+    ("2001:db8:0:0:0:0:1:443", ["2001:db8::1:443/128"]),
+    ("2001:db8::1:443/128", ["2001:db8::1:443/128"]),
+    ("2001:db8::443", ["2001:db8::443/128"]),
+    ("2001:db8::1:444", ["2001:db8::1:444/128"]),
+    ("2001:db8::1:0443", ["2001:db8::1:443/128"]),
+    ("::/3, ::/0", ["::/3", "::/0"]),
+    ("0:0:0:1::/64", ["0:0:0:1::/64"]),
+    ("2001:0db8:11:22:33:44:55:66", ["2001:db8:11:22:33:44:55:66/128"]),
 ]
 
 REFUSED_DESTINATIONS = [
@@ -210,6 +257,129 @@ REFUSED_DESTINATIONS = [
     ("sip01.example.com – sip04.example.com", "names have no ranges: write each by itself", ""),
     ("sip1.example.com..sip4.example.com", "a label between the dots is empty", ""),
     ("sip1.example.com to sip4.example.com", "'to' is not a name", ""),
+    # Numbers of lines that stick to names
+    ("1.sip.vendor.com\n2.rtp.vendor.com", TWO, "write 'sip.vendor.com, rtp.vendor.com' if they do"),
+    (
+        "1.sip.vendor.com, 2.rtp.vendor.com, 4.api.vendor.com",
+        TWO,
+        "write 'sip.vendor.com, rtp.vendor.com, api.vendor.com'",
+    ),
+    ("1-sip.vendor.com; 2-rtp.vendor.com", TWO, "write 'sip.vendor.com, rtp.vendor.com' if they do"),
+    ("1.sip.vendor.com\n192.0.2.1\n2.rtp.vendor.com", TWO, "write 'sip.vendor.com, 192.0.2.1, rtp.vendor.com'"),
+    # Broken names
+    ("api.info bip.com", TWO, "write 'api.infobip.com' for one name, or 'api.info, bip.com' for two"),
+    ("rtc.int ercom.io", TWO, "write 'rtc.intercom.io' for one name, or 'rtc.int, ercom.io' for two"),
+    ("media.net flix.com", TWO, "write 'media.netflix.com' for one name, or 'media.net, flix.com' for two"),
+    ("media.corp\norate.com", TWO, "write 'media.corporate.com' for one name"),
+    ("sip.test rail.com", TWO, "write 'sip.testrail.com' for one name"),
+    ("sip.example corp.com", TWO, "write 'sip.examplecorp.com' for one name"),
+    ("api.local iq.com", TWO, "write 'api.localiq.com' for one name"),
+    ("api.lan guage.com", TWO, "write 'api.language.com' for one name"),
+    ("api.biz zabo.com", TWO, "write 'api.bizzabo.com' for one name"),
+    ("api.mil lion.com", TWO, "write 'api.million.com' for one name"),
+    ("sip.tel nyx.com foo.tel", TWO, "write 'sip.telnyx.com' for one name, or 'sip.tel, nyx.com' for two"),
+    ("foo.tel sip.tel nyx.com bar.tel", TWO, "write 'foo.telsip.tel' for one name"),
+    # One length or mask behind several addresses
+    *(
+        (cell, TWO, "write each prefix with its length, like 192.0.2.0/24")
+        for cell in (
+            *("192.0.2.0 198.51.100.0 /24", "192.0.2.0\n198.51.100.0 /24", "192.0.2.0, 198.51.100.0 /24"),
+            *("203.0.113.0 192.0.2.0 198.51.100.0 / 24", "192.0.2.0, 198.51.100.0/ 24", "192.0.2.0; 198.51.100.0 /24"),
+            *("2001:db8:1:: 2001:db8:2:: /48", "2001:db8:1::, 2001:db8:2:: / 48", "2001:db8:1::\n2001:db8:2:: /48"),
+            *("192.0.2.0, 198.51.100.0 255.255.255.0", "192.0.2.0; 198.51.100.0 255.255.255.0"),
+            *("192.0.2.0\n198.51.100.0 255.255.255.0", "192.0.2.0, 198.51.100.0 0.0.0.255"),
+            *("192.0.2.0, 198.51.100.0 (255.255.255.0)", "192.0.2.0, 198.51.100.0 mask 255.255.255.0"),
+            *("192.0.2.0\t198.51.100.0\t255.255.255.0", "192.0.2.0, 198.51.100.0 / 255.255.255.0"),
+            "203.0.113.0/24, 192.0.2.0, 198.51.100.0 /24",
+        )
+    ),
+    # A length that a space broke, or printed without its slash
+    ("52.112.0.0/1 4", "has a number alone, '4'", "write '52.112.0.0/14' if it does"),
+    ("52.112.0.0/1\n4", "has a number alone, '4'", "write '52.112.0.0/14' if it does"),
+    ("192.0.2.0 24", "has a number alone, '24'", "write '192.0.2.0/24' if it does"),
+    ("192.0.2.1 24", "has a number alone, '24'", "write the prefix like 192.0.2.0/24"),
+    ("52.112.0.0/1", "host bits are set", "write the length that is meant, or the single address without '/1'"),
+    # Last labels that are none
+    ("rtc.livekit.cloud1", "'cloud1' is not one that names end in", ""),
+    ("turn.example.app2", "'app2' is not one that names end in", ""),
+    ("api.v2", "'v2' is not one that names end in", ""),
+    ("pbx.example.localhost1", "'localhost1' is not one that names end in", ""),
+    *(
+        (f"prefixes.{end}", f"'{end}' is not one that names end in", "")
+        for end in ["json", "pdf", "html", "htm", "php", "txt", "csv", "xml", "xls", "xlsx", "doc", "docx"]
+    ),
+    ("https://example.com/list.json", "is a URL with a path", "write 'example.com'"),
+    # Placeholders
+    ("turn.REGION.example.com", "'REGION' can be a placeholder", "write 'turn.region.example.com' if it is the name"),
+    ("https://TENANT.example.com", "'TENANT' can be a placeholder", "write 'tenant.example.com' if it is the name"),
+    ("turn-EU.example.com", "'EU' can be a placeholder", "write 'turn-eu.example.com' if it is the name"),
+    ("*.YOUR-ID.example.com", "'YOUR' can be a placeholder", "write '*.your-id.example.com' if it is the name"),
+    ("DC1.example.com", "'DC1' can be a placeholder", "write 'dc1.example.com' if it is the name"),
+    ("sipXX.example.com", "'sipXX' can be a placeholder", "write 'sipxx.example.com' if it is the name"),
+    ("sipX.example.com", "'sipX' can be a placeholder", "write 'sipx.example.com' if it is the name"),
+    ("sipN.example.com", "'sipN' can be a placeholder", "write 'sipn.example.com' if it is the name"),
+    ("sip-0X.example.com", "'0X' can be a placeholder", "write 'sip-0x.example.com' if it is the name"),
+    ("X.example.com", "'X' can be a placeholder", "write 'x.example.com' if it is the name"),
+    ("a.example.com, sipN.example.com", "'sipN' can be a placeholder", "write 'sipn.example.com' if it is the name"),
+    # IPv6 that no host has, or that is none
+    *(
+        (cell, "no host has an address in ::/64", "any address is ::/0")
+        for cell in (
+            *("::192.0.2.1", "::/96", "::/80", "::/64", "::fffe:0:0/95", "::2", "::/127", "::1.0.0.1", "::/16", "::/4"),
+            *("::5-::9", "::5 – 2001:db8::1", "::ffff:ffff:0:0/96", "0:0:0:0:1::"),
+        )
+    ),
+    ("00:11:22:33:44:55:66:77", "network card (EUI-64)", "write '0000:0011:0022:0033:0044:0055:0066:0077'"),
+    ("AA:BB:CC:DD:EE:FF:00:11", "network card (EUI-64)", "write '00aa:00bb:00cc:00dd:00ee:00ff:0000:0011'"),
+    ("20:01:0d:b8:00:00:00:01/64", "network card (EUI-64)", "write '0020:0001:000d:00b8:0000:0000:0000:0001'"),
+    *(
+        (
+            f"2001:db8::1:{port}",
+            TWO,
+            f"write '2001:db8:0:0:0:0:1:{port}' for the address, or '2001:db8::1' here and {port}",
+        )
+        for port in (53, 80, 123, 443, 3478, 5060, 5061, 5349, 8443)
+    ),
+    ("192.0.2.1, 2001:db8:5::a:443", "[2001:db8:5::a]:443", "write '2001:db8:5:0:0:0:a:443' for the address"),
+    # Advice
+    ("https://192.0.2.0/24", "is a URL with a path or a prefix length", "write '192.0.2.0/24' if the prefix is meant"),
+    (
+        "https://192.0.2.0/255.255.255.0",
+        "is a URL with a path or a prefix length",
+        "write '192.0.2.0/255.255.255.0' if",
+    ),
+    ("https://192.0.2.1/24", "is a URL with a path or a prefix length", "write the address alone if it is meant"),
+    ("0.x.x.x", OPEN, "write the address, its prefix or its range"),
+    ("240.0.0.x", OPEN, "write the address, its prefix or its range"),
+    ("255.0.0.0 128.0.0.0", NO_HOST, ""),
+    ("https://192.0.2.1/room", "is a URL with a path", "write '192.0.2.1'"),
+    ("https://2001:db8::1", "would be https://[2001:db8::1]", "write '2001:db8::1' alone"),
+    ("https://2001:db8::1:443", "would be https://[2001:db8::1:443]", "write the address alone"),
+    ("https://[2001:db8::1]", "is a URL with brackets", "write the IPv6 address alone"),
+    ("https://https://a.com", "is a URL with a path", "write the name or the address alone"),
+    ("https://a.example.com:443", "is a URL with a port", "write 'a.example.com', and the port in the ports cell"),
+    ("..example.com", "a label between the dots is empty", "accepted are names like"),
+    (":443", "has a port", "write a name or an address here, and ports in the ports cell"),
+    ("12:30", "has a port", "write a name or an address here, and ports in the ports cell"),
+    ("192.0.2.1¹", "'¹' (U+00B9) is no letter of a name", "remove it"),
+    ("a.example.com†", "'†' (U+2020) is no letter of a name", "remove it"),
+    ("•", "'•' (U+2022) is no letter of a name", "remove it"),
+    ("• 192.0.2.1", "'•' (U+2022) is no letter of a name", "remove it"),
+    ("127.1", "'127.1' is not an IPv4 address", "an address is four numbers from 0 to 255, like 192.0.2.1"),
+    ("192.0.2.256", "octet 256 is larger than 255", "an octet is a number from 0 to 255"),
+    ("192.0.2.1-9", "is not a range of whole addresses", "write '192.0.2.1-192.0.2.9' if that is meant"),
+    ("192.0.2.1 – 9", "is not a range of whole addresses", "write '192.0.2.1-192.0.2.9' if that is meant"),
+    ("192.0.2.9-4", "is not a range of whole addresses", "an address is four numbers"),
+    ("N/A", "a name has no path and no prefix length", "accepted are names like live.example.com"),
+    ("any/any", "a name has no path and no prefix length", "accepted are names like live.example.com"),
+    ("::ffff:0:0/96", "is IPv4 written as IPv6", "write the IPv4 address or prefix"),
+    ("a.example.com\n- b.example.com", TWO, "write 'a.example.com, b.example.com'"),
+    # As printed
+    ("192.0.2.9 – 192.0.2.4", "destination '192.0.2.9 – 192.0.2.4' is not a range", ""),
+    ("192.0.2.9—192.0.2.4", "destination '192.0.2.9—192.0.2.4' is not a range", ""),
+    ("192.0.2.1, 192.0.2.9  -  192.0.2.4", "destination '192.0.2.9  -  192.0.2.4' is not a range", ""),
+    ("192.0.2.4 –", "destination '192.0.2.4 –' is not a range", ""),
+    ("– 192.0.2.4", "destination '– 192.0.2.4' is not a range", ""),
 ]
 
 PORTS = [
@@ -235,6 +405,27 @@ PORTS = [
     ("5060; 61", ["5060", "61"]),
     ("5060 61", ["5060", "61"]),
     ("80, 443, and 44", ["80", "443", "44"]),
+    # Lines, and ranges, that nobody numbered
+    ("1 – 80", ["1-80"]),
+    ("80, 443\n8080, 8443", ["80", "443", "8080", "8443"]),
+    ("10,000\n20,000", ["10000", "20000"]),
+    ("10000-20000, 15000-30000", ["10000-20000", "15000-30000"]),
+    ("1-1023, 1-1023", ["1-1023"]),
+    ("1-80, 81-443", ["1-80", "81-443"]),
+    ("1-80, 53", ["1-80", "53"]),
+    ("- 1, 80\n- 443", ["1", "80", "443"]),
+    # Numbers that no space broke
+    ("1024-6553, 5", ["1024-6553", "5"]),
+    ("6000-6010 53", ["6000-6010", "53"]),
+    ("6000-6010\n443", ["6000-6010", "443"]),
+    ("- 1024-6553\n- 5", ["1024-6553", "5"]),
+    ("34\n78", ["34", "78"]),
+    ("34\t78", ["34", "78"]),
+    ("34, 78", ["34", "78"]),
+    ("80 8443", ["80", "8443"]),
+    ("443 444", ["443", "444"]),
+    ("5222/69", ["5222", "69"]),
+    ("8801:8810", ["8801-8810"]),
 ]
 
 REFUSED_PORTS = [
@@ -282,6 +473,62 @@ REFUSED_PORTS = [
     ("-443", "a port is missing before", ""),
     ("443.5", "'.5' is not understood", ""),
     ("44O", "'O' is not understood", ""),
+    # Numbers of lines
+    ("1 – 80\n3 – 443", "two ways", "write '80, 443' or '1-443'"),
+    ("10 – 80\n20 – 443", "two ways", "write '80, 443' or '10-443'"),
+    ("1 - 443, 2 - 8443", "two ways", "write '443, 8443' or '1-8443'"),
+    ("1 – 80\n443\n2 – 8080", "two ways", "write '80, 443, 8080' or '1-8080'"),
+    ("2 – 80\n1 – 443", "two ways", "write '80, 443' or '1-443'"),
+    ("1:80, 3:443", "two ways", "write '80, 443' or '1-443'"),
+    ("1-1023; 1000-2000", "two ways", "write '1023, 2000' or '1-2000'"),
+    ("10000-20000, 1-443, 300-15000", "two ways", "write '20000, 443, 15000' or '1-20000'"),
+    ("1, 80\n2, 443", "two ways", "its lines seem to be numbered"),
+    ("1;80\n2;443", "two ways", "its lines seem to be numbered"),
+    ("1,80\n3,443", "two ways", "its lines seem to be numbered"),
+    ("10, 80\n20, 443\n30, 5060", "two ways", "its lines seem to be numbered"),
+    ("1, 80\n443\n2, 8080", "two ways", "its lines seem to be numbered"),
+    ("1\t80\n3\t443", "two ways", "its lines seem to be numbered"),
+    ("1 / 8443\n3 / 5060", "two ways", "its lines seem to be numbered"),
+    ("1 & 8443\n3 and 5060", "two ways", "its lines seem to be numbered"),
+    ("1, 80; 3, 443", "two ways", "its lines seem to be numbered"),
+    ("- 1, 80\n- 2, 443", "two ways", "its lines seem to be numbered"),
+    # Numbers that a space or a line break may have broken
+    ("1024-6553\n5", "more than one way", "write '1024-6553, 5' or '1024-65535'"),
+    ("1024-6553 5", "more than one way", "write '1024-6553, 5' or '1024-65535'"),
+    ("1024 – 6553\r\n5, 443", "more than one way", "write '1024-6553, 5, 443' or '1024-65535, 443'"),
+    ("1-655\n35", "more than one way", "write '1-655, 35' or '1-65535'"),
+    ("10,000-6,553 5", "10000 is larger than 6", "write no comma or gap inside a port"),
+    ("443\n5060-61", "5060 is larger than 61", "write '5060-5061' or '5060, 61'"),
+    ("49152-6553\n5", "49152 is larger than 6553", "write no comma or gap inside a port"),
+    ("3478-34\n79", "3478 is larger than 34", "write no comma or gap inside a port"),
+    ("1024-6553  5", "more than one way", "write '1024-6553, 5' or '1024-65535'"),
+    ("1024-6553\t5", "more than one way", "write '1024-6553, 5' or '1024-65535'"),
+    ("80 4 43", "more than one way", "write '80, 4, 43' or '804, 43' or '80, 443'"),
+    ("80\n44 3", "more than one way", "write '80, 44, 3' or '8044, 3' or '80, 443'"),
+    ("10\n24-65535", "more than one way", "write '10, 24-65535' or '1024-65535'"),
+    ("10 24-65535", "more than one way", "write '10, 24-65535' or '1024-65535'"),
+    ("34 78", "more than one way", "write '34, 78' or '3478'"),
+    ("34\u00a078", "more than one way", "write '34, 78' or '3478'"),
+    ("4 43", "more than one way", "write '4, 43' or '443'"),
+    ("44 3", "more than one way", "write '44, 3' or '443'"),
+    ("50 60", "more than one way", "write '50, 60' or '5060'"),
+    ("4 4 3", "more than one way", "write '4, 3' or '44, 3' or '4, 43' or '443'"),
+    ("8443, 50 60", "more than one way", "write '8443, 50, 60' or '8443, 5060'"),
+    ("80, 44\n3, 8443", "more than one way", "write '80, 44, 3, 8443' or '80, 443, 8443'"),
+    # A colon with a space
+    ("443 : 8443", "two ways", "before a colon and a space stands a label"),
+    ("1 : 80", "two ways", "before a colon and a space stands a label"),
+    ("443 :8443", "two ways", "before a colon and a space stands a label"),
+    ("443: 8443", "two ways", "before a colon and a space stands a label"),
+    # Advice
+    ("8801 / 02", "port 02 has a leading zero, which no port has", "write the whole port"),
+    ("6000/01", "port 01 has a leading zero, which no port has", "write the whole port"),
+    ("5060/080", "port 080 has a leading zero, which no port has", "write the whole port"),
+    ("20, 021", "port 021 has a leading zero, which no port has", "write the whole port"),
+    ("1\t024", "port 024 has a leading zero, which no port has", "write the whole port"),
+    ("65535 - 8061", "65535 is larger than 8061", "write the lower port first"),
+    ("8443\n- 4430", "two ways", "write '8443, 4430'"),
+    ("80\nO", "'O' is not understood", ""),
     ("0x50", "'x50' is not understood", ""),
     ("٤٤٣", "is not understood", ""),
 ]
@@ -312,9 +559,11 @@ def test_a_cell_with_two_readings_is_refused_with_both(column: str, cell: str, r
         expand_rows([ROW, {**ROW, column: cell, "wide_because": "for the test"}])
     message = str(caught.value)
     assert message.startswith(f"kudo: media: row 12: {column} ")
-    printed = repr(cell)
-    assert printed in message or printed.replace("–", " - ") in message
+    assert repr(cell) in message
     assert way in message
+    expand = {"destination": expand_ranges, "ports": expand_ports}[column]
+    for advised in re.findall(r"(?:write|or) '([^']+)'", message):
+        assert expand(advised), advised
 
 
 def _advice(cases: list[tuple[str, str, str]], known: str) -> list[Any]:
@@ -419,6 +668,15 @@ def test_shorthand_is_refused_up_to_twenty_above(first: int, second: int, joint:
         ("", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP"),
         ("", "50000-60000 (SRTP)", "SRTP travels over UDP, and the protocol is TCP"),
         (None, "50000-60000 (RTP)", "RTP travels over UDP, and the protocol is TCP"),
+        *(
+            ("", f"{port} ({remark})", f"'({remark})' may be on UDP or TCP, and the row says neither: write TCP or UDP")
+            for port, remark in (
+                *(("49152-65535", "TURN allocated"), ("49152-65535", "allocated"), ("3478", "STUN"), ("3478", "TURN")),
+                *(("10000-20000", "media"), ("443", "ICE"), ("443", "WebRTC"), ("5060", "SIP"), ("3478", "STUN/TURN")),
+            )
+        ),
+        ("TCP/UDP", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP and UDP"),
+        ("TCP/UDP", "443 (TLS)", "TLS travels over TCP, and the protocol is TCP and UDP"),
         ("UDP", "443 (TLS)", "TLS travels over TCP, and the protocol is UDP"),
         ("UDP", "443 (turn https)", "HTTPS travels over TCP, and the protocol is UDP"),
         ("UDP (WSS)", "443", "WSS travels over TCP, and the protocol is UDP"),
@@ -436,7 +694,10 @@ def test_a_remark_that_does_not_fit_the_protocol_is_refused(protocol: str | None
         ("TCP", "443 (TLS)", {"tcp"}),
         ("", "443 (HTTPS)", {"tcp"}),
         ("UDP", "3478 (DTLS)", {"udp"}),
-        ("TCP/UDP", "443 (TLS)", {"tcp", "udp"}),
+        ("TCP, UDP", "3478 (TURN)", {"tcp", "udp"}),
+        ("", "443 (TURN TLS)", {"tcp"}),
+        ("", "5061 (SIP/TLS)", {"tcp"}),
+        ("", "443 (secure)", {"tcp"}),
         ("TCP", "50000-60000 (SRTP)", {"tcp"}),
         ("UDP", "50000-60000 (SRTP)", {"udp"}),
         ("TCP (TURN TLS)", "443 (TURN)", {"tcp"}),
@@ -470,6 +731,54 @@ def test_a_very_long_cell_is_refused_in_few_words(ports: str | int, reason: str)
         expand_rows([{**ROW, "ports": ports}])
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("destination", "reason"),
+    [
+        ("1.2.3." + "4" * 5000, "an octet is a number from 0 to 255"),
+        ("1.2.3." + "0" * 5000, "has a leading zero"),
+        ("192.0.2.0/" + "2" * 5000, "is not a number from 0 to 32"),
+        ("9" * 5000, "is not an IPv4 address"),
+        ("192.0.2.1:" + "4" * 5000, "has a port"),
+        ("a" * 5000 + ".example.com", "has 5012 characters"),
+        ("." * 50_000, "more than 253"),
+        ("h" * 5000 + "://a.example.com", "has the scheme"),
+        ("192.0.2.1-192.0.2.2" + "–" * 50_000, "is not a range"),
+        (["192.0.2.1", ["192.0.2.2"] * 5000], "is not text"),
+    ],
+    ids=("octet", "zeros", "length", "number", "port", "label", "dots", "scheme", "dashes", "list"),
+)
+def test_a_very_long_destination_is_refused_in_few_words(destination: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"^kudo: media: row 12: destination") as caught:
+        expand_rows([{**ROW, "destination": destination}])
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("gap", [" ", "\t", "\n", " \n", "\u00a0"])
+def test_a_run_of_spaces_takes_no_time(gap: str) -> None:
+    """A regular expression that begins with a space tries it at each of them."""
+    before = time.process_time()
+    cell = f"192.0.2.1 - 192.0.2.2{gap * 200_000}a.example.com"
+    assert expand_ranges(cell) == ["192.0.2.1/32", "192.0.2.2/32", "a.example.com"]
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss", "HTTPS"])
+def test_a_url_in_a_row_of_udp_is_refused(scheme: str) -> None:
+    row = {**ROW, "destination": f"a.example.com, {scheme}://b.example.com"}
+    with pytest.raises(ValueError, match="travels over TCP, and the protocol is UDP") as caught:
+        expand_rows([{**row, "protocol": "UDP"}])
+    assert str(caught.value).startswith(f"kudo: media: row 12: destination '{row['destination']}': {scheme.upper()}")
+    assert f"the destination without '{scheme}://'" in str(caught.value)
+    with pytest.raises(ValueError, match="travels over TCP, and the protocol is UDP"):
+        expand_rows([{**row, "protocol": "UDP", "traffic": ["UDP", "UDP (TURN)"]}])
+    for protocol in ("TCP", "TLS", "", None, "TCP/UDP"):
+        assert expand_rows([{**row, "protocol": protocol}])
+    # A page that prints its ports once, tcp and udp, for all of its URLs.
+    rules = expand_rows([{**row, "protocol": "UDP", "traffic": ["TCP", "UDP"]}])
+    assert {rule["protocol"] for rule in rules} == {"udp"}
 
 
 def test_a_row_without_a_name_says_what_is_known_of_it() -> None:

@@ -56,7 +56,6 @@ ACCEPTED = [
     (" ANY ", ["1-65535"]),
     ("443-443", ["443"]),
     ("8801:8810", ["8801-8810"]),
-    ("8801 : 8810", ["8801-8810"]),
     ("8801\u20118810", ["8801-8810"]),
     ("8801 — 8810", ["8801-8810"]),
     ("8801−8810", ["8801-8810"]),
@@ -112,8 +111,8 @@ REJECTED = [
     ("1-65536", "port 65536 is larger than 65535"),
     ("443,4434434343", "port 4434434343 is larger than 65535"),
     (-1, "a port is missing before '-1'"),
-    ("0443", "port 0443 has a leading zero: write 443"),
-    ("8, 044", "port 044 has a leading zero: write 44"),
+    ("0443", "port 0443 has a leading zero, which no port has: write the whole port"),
+    ("8, 044", "port 044 has a leading zero, which no port has: write the whole port"),
     ("", "the cell is empty"),
     ("  ", "the cell is empty"),
     ("Port:", "the cell is empty"),
@@ -208,5 +207,5 @@ def test_one_reading_is_taken_and_several_are_not(cell: str) -> None:
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sampled_from("-–—‑−:"), st.sampled_from(["", " ", "  "]))
 def test_range_with_any_dash_and_spacing(low: int, high: int, dash: str, space: str) -> None:
-    assume(low < high)
+    assume(low < high and (dash != ":" or not space))
     assert expand_ports(f"{low}{space}{dash}{space}{high}") == [f"{low}-{high}"]

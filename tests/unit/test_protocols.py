@@ -49,6 +49,17 @@ ACCEPTED = [
     ("SSL", ["tcp"]),
     ("WS", ["tcp"]),
     ("UDP, UDP", ["udp"]),
+    # A list, whatever travels over what
+    ("UDP, TLS 1.2", ["tcp", "udp"]),
+    ("UDP; HTTPS", ["tcp", "udp"]),
+    ("UDP and TLS", ["tcp", "udp"]),
+    ("TLS & UDP", ["tcp", "udp"]),
+    ("UDP+WSS", ["tcp", "udp"]),
+    ("UDP (TURN), TLS (TURN)", ["tcp", "udp"]),
+    ("TCP/TLS", ["tcp"]),
+    ("TLS/TCP/UDP", ["tcp", "udp"]),
+    ("UDP – TCP", ["tcp", "udp"]),
+    ("HTTPS/WSS", ["tcp"]),
 ]
 
 REJECTED = [
@@ -65,8 +76,11 @@ REJECTED = [
     ("TCP//UDP", "'/UDP' is not a known protocol"),
     ("TCP/", "a protocol is missing at the end"),
     ("TCP and ", "'and' is not a known protocol"),
-    ("TCP\x00", "is not a known protocol"),
-    ("TCP\u200bUDP", "is not a known protocol"),
+    ("TCP\x00", "the cell holds a control character (U+0000): remove it"),
+    ("TCP\x1b[31m", "the cell holds a control character (U+001B): remove it"),
+    ("TCP\x0bUDP", "the cell holds a control character (U+000B): remove it"),
+    ("TCP\u200bUDP", "the cell holds an invisible character (U+200B): remove it"),
+    ("UDP\ufeff", "the cell holds an invisible character (U+FEFF): remove it"),
     ("TCP (not UDP)", "the remark '(not UDP)' may change what is meant"),
     ("TCP (UDP)", "the remark '(UDP)' may change what is meant"),
     ("TCP (TURN", "is not a known protocol"),
@@ -75,6 +89,30 @@ REJECTED = [
     (6, "is not text"),
     (["TCP"], "is not text"),
     (True, "is not text"),
+]
+
+
+# Cells that may be a list, or TLS and the like on UDP, with how to write the list.
+TWO_READINGS = [
+    ("UDP – TLS 1.2", "UDP, TLS"),
+    ("UDP-TLS", "UDP, TLS"),
+    ("UDP TLS", "UDP, TLS"),
+    ("UDP\nTLS", "UDP, TLS"),
+    ("UDP/TLS", "UDP, TLS"),
+    ("UDP / TLS", "UDP, TLS"),
+    ("udp/tls", "udp, tls"),
+    ("TLS 1.3 UDP", "TLS, UDP"),
+    ("TLS v1.2/UDP", "TLS, UDP"),
+    ("UDP (TURN) TLS", "UDP, TLS"),
+    ("UDP (TURN)/TLS (TURN)", "UDP, TLS"),
+    ("UDP/HTTPS", "UDP, HTTPS"),
+    ("HTTPS – UDP", "HTTPS, UDP"),
+    ("HTTP(S) UDP", "HTTP(S), UDP"),
+    ("WSS/UDP", "WSS, UDP"),
+    ("WS - UDP", "WS, UDP"),
+    ("SSL UDP", "SSL, UDP"),
+    ("TCP/UDP/TLS", "UDP, TLS"),
+    ("TCP, UDP TLS", "UDP, TLS"),
 ]
 
 
@@ -88,3 +126,23 @@ def test_rejected_with_reason(cell: object, reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
         expand_protocols(cell)  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"protocol {cell!r}")
+
+
+@pytest.mark.parametrize(("cell", "listed"), TWO_READINGS)
+def test_udp_beside_what_travels_over_tcp_is_refused(cell: str, listed: str) -> None:
+    with pytest.raises(ValueError, match="can be read in two ways, as a list or as one protocol") as caught:
+        expand_protocols(cell)
+    assert str(caught.value).startswith(f"protocol {cell!r}")
+    assert f"write '{listed}' for UDP and TCP" in str(caught.value)
+    assert expand_protocols(listed) == ["tcp", "udp"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["x" * 9000, "TCP (" + "x" * 9000 + ")", "TCP 1" + "0" * 9000, ["TCP"] * 9000, 10**9000],
+    ids=("word", "remark", "digits", "list", "number"),
+)
+def test_a_long_cell_is_quoted_in_part(cell: object) -> None:
+    with pytest.raises(ValueError, match=r"^protocol ") as caught:
+        expand_protocols(cell)  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 500

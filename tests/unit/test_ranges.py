@@ -101,7 +101,7 @@ REJECTED = [
     ("12345::", "is not an IPv6 address"),
     ("::ffff:192.0.2.1", "is IPv4 written as IPv6: write 192.0.2.1"),
     ("::FFFF:c000:201/128", "is IPv4 written as IPv6: write 192.0.2.1"),
-    ("::ffff:0:0/96", "is IPv4 written as IPv6: write 0.0.0.0"),
+    ("::ffff:0:0/96", "is IPv4 written as IPv6: write the IPv4 address or prefix"),
     ("::ffff:0:0-::ffff:0:5", "is IPv4 written as IPv6"),
     ("fe80::1%eth0", "has a zone"),
     ("", "is empty"),
@@ -193,13 +193,10 @@ def test_collapse_sorts_ipv4_ipv6_names() -> None:
 
 def test_collapse_keeps_the_families_apart() -> None:
     """The last IPv4 addresses and the first of IPv6 are neighbours as numbers, and one number is in both families."""
-    cells = ["255.255.255.255", "::1.0.0.1", "1.0.0.1", "::/127", "1.0.0.0/32"]
-    assert expand_ranges(cells, collapse=True, broadcast=True) == [
-        *("1.0.0.0/31", "255.255.255.255/32"),
-        *("::/127", "::1.0.0.1/128"),
-    ]
+    cells = ["255.255.255.255", "::/0", "1.0.0.1", "0.0.0.0/3", "::/3", "1.0.0.0/32"]
+    assert expand_ranges(cells, collapse=True, broadcast=True) == ["0.0.0.0/3", "255.255.255.255/32", "::/0"]
     assert expand_ranges(cells, broadcast=True) == [
-        *("255.255.255.255/32", "::1.0.0.1/128", "1.0.0.1/32", "::/127", "1.0.0.0/32")
+        *("255.255.255.255/32", "::/0", "1.0.0.1/32", "0.0.0.0/3", "::/3", "1.0.0.0/32")
     ]
 
 
