@@ -20,9 +20,8 @@ options:
     description:
       - Rows. C(vendor), C(service), C(destination) and C(ports) are needed.
       - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or
-        C(inbound)), C(wide_because), C(traffic), C(title), C(label), C(note) and C(timers) are optional. C(row) is by
-        default the position. C(traffic) lists the protocol cells of all lines of traffic that the destination is
-        printed with, if there are several.
+        C(inbound)), C(wide_because), C(title), C(label), C(note) and C(timers) are optional. C(row) is by
+        default the position.
       - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
     type: list
     elements: dict

@@ -223,8 +223,6 @@ def _service_rows(vendor: str, service: dict[str, Any], choices: Choices) -> Ite
                 "source": row.get("source", service["source"]),
             }
             selected.update({key: cells[key] for key in ("label", "wide_because") if key in cells})
-            if "traffic" in service:
-                selected["traffic"] = [line.get("protocol", "") for line in service["traffic"]]
             yield selected
             if inbound:
                 # A page that asks for inbound rules recommends them at most: conntrack lets answers in.

@@ -33,7 +33,12 @@ _NO_TOP = re.compile(
     re.ASCII,
 )
 # Parts of labels that stand for what a reader puts in: C{REGION}, C{sipXX}, C{sipN}.
-_PLACEHOLDER = re.compile(r"(?=.*[A-Z].*[A-Z])[A-Z0-9]+|[a-z0-9]*(?:X+|N+)", re.ASCII)
+# Parts of a label for which a vendor's customer has something else to put in.
+_PLACEHOLDER = re.compile(
+    r"[A-Z0-9]*(?:ACCOUNT|CLUSTER|COMPANY|COUNTRY|CUSTOMER|DOMAIN|INSTANCE|NAME|REGION|SITE|TENANT|XX|YOUR)[A-Z0-9]*"
+    r"|[a-z0-9]*(?:X+|N+)",
+    re.ASCII,
+)
 _GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
@@ -121,7 +126,7 @@ def _check_capitals(word: str, name: str) -> None:
     if word.islower() or word.isupper():
         return
     for part in re.split(r"[.-]", word):
-        if part != "WWW" and _PLACEHOLDER.fullmatch(part):
+        if _PLACEHOLDER.fullmatch(part):
             raise ValueError(
                 f"can be read in two ways: '{part}' can be a placeholder: write '{name}' if it is the name, else the "
                 "names or the addresses that are meant"

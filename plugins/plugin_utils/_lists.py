@@ -34,8 +34,8 @@ _SHORT_MASK = re.compile(r"(?:128|192|224)\.0\.0\.0|(?:1|3|7|15|31|63|127)\.255\
 _NAME = re.compile(r"(?:[a-z]+://)?(?:\*\.)?(?:[a-z0-9-]+\.)+(?P<last>[a-z0-9-]*)", re.ASCII | re.IGNORECASE)
 _REST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?", re.ASCII | re.IGNORECASE)
 # Last labels that are no words and begin few: nobody takes them for the first half of a broken label, as C{sip.tel
-# nyx.com} and C{media.net flix.com} have it. Those of countries have two letters.
-_ENDINGS = {"com", "edu", "gov", "localdomain", "org"}
+# nyx.com} has it. Those of countries have two letters.
+_ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
 _LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
 _NUMBERED = re.compile(r"([0-9]{1,2})[.-]([a-z][a-z0-9-]*\..+)", re.ASCII | re.IGNORECASE)

@@ -49,7 +49,8 @@ def expand_protocols(cell: str | None) -> list[str]:
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()
-    found: set[str] = set()
+    found: dict[str, str] = {}
+    stacks: list[tuple[str, str]] = []
     before = joint = ""
     position = 0
     while position < len(text) or not found:
@@ -58,9 +59,9 @@ def expand_protocols(cell: str | None) -> list[str]:
         transport = _TRANSPORTS.get(word.lower()) if match else None
         if not match or not transport:
             raise ValueError(f"{where}: {quoted(word)} is not a known protocol: {_ACCEPTED}")
-        if before:
-            _check_joint(where, before, joint, word)
-        found.add(transport)
+        if transport != found.get(before.lower(), transport) and (not joint or joint in f"/{DASHES}"):
+            stacks.append((before, word))
+        found[word.lower()] = transport
         position = match.end()
         if word.lower() in ("tls", "ssl") and (version := _TLS_VERSION.match(text, position)):
             position = version.end()
@@ -73,18 +74,14 @@ def expand_protocols(cell: str | None) -> list[str]:
             raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
         position = between.end() if between else position
         before, joint = word, between.group().strip() if between else ""
-    return [transport for transport in ("tcp", "udp") if transport in found]
-
-
-def _check_joint(where: str, before: str, joint: str, word: str) -> None:
-    """Raise ValueError for C{UDP/TLS}: a list, or TLS on UDP. Only a comma and the like tell that it is a list."""
-    pair = {before.lower(), word.lower()}
-    if "udp" in pair and not pair <= {"udp", "tcp"} and (not joint or joint in f"/{DASHES}"):
-        other = word if before.lower() == "udp" else before
+    if stacks and "tcp" not in found:
+        # TLS on UDP, or a list: only a comma and the like tell. Where TCP stands too, both are the same.
+        one, other = stacks[0]
         raise ValueError(
-            f"{where} can be read in two ways, as a list or as one protocol, and {other} travels over TCP: "
-            f"write '{before}, {word}' for UDP and TCP, or 'UDP' or '{other}' alone"
+            f"{where} can be read in two ways, as a list or as one protocol: write '{one}, {other}' for UDP and TCP, "
+            f"or '{one}' or '{other}' alone"
         )
+    return [transport for transport in ("tcp", "udp") if transport in found.values()]
 
 
 def check_remark(where: str, remark: str) -> None:
@@ -97,7 +94,7 @@ def check_remark(where: str, remark: str) -> None:
 
 
 def check_agreement(where: str, remark: str, protocols: list[str], *, printed: bool = True) -> None:
-    """Raise ValueError, beginning with C{where}, if a remark speaks of another transport than C{protocols}.
+    """Raise ValueError, beginning with C{where}, if a remark speaks of a transport that is not among C{protocols}.
 
     C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for, and media are as
     often on udp.
@@ -105,7 +102,7 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
     words = _words(remark)
     implied = _IMPLIED if printed else {**_IMPLIED, **_USUAL}
     for word in words:
-        if (transport := implied.get(word)) and protocols != [transport]:
+        if (transport := implied.get(word)) and transport not in protocols:
             raise ValueError(
                 f"{where}: {word.upper()} travels over {transport.upper()}, and the protocol is "
                 f"{' and '.join(map(str.upper, protocols))}: write the one that is meant, or the cell without "

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._cells import quoted, shown
+from ._cells import quoted
 from ._ports import expand_ports, remark_of
 from ._protocols import check_agreement, expand_protocols
 from ._ranges import expand_ranges
@@ -19,8 +18,7 @@ WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 _REQUIREMENTS = ("required", "recommended", "optional")
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
-_COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction", "traffic"})
-_SCHEME = re.compile(r"(?:https?|wss?)(?=://)", re.IGNORECASE)  # all of them travel over tcp
+_COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction"})
 
 
 def expand_rows(
@@ -28,10 +26,9 @@ def expand_rows(
 ) -> list[dict[str, Any]]:
     """Return the rules of all rows, in the order of the rows; inside a row by protocol, ports, destination.
 
-    A row needs C{vendor}, C{service}, C{destination} and C{ports}; C{row} is its position from 1 if absent.
-    C{traffic} lists the protocol cells of all lines of traffic that its destination is printed with, if there are
-    several. A rule is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and
-    C{direction: inbound} on inbound ones.
+    A row needs C{vendor}, C{service}, C{destination} and C{ports}; C{row} is its position from 1 if absent. A rule
+    is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and C{direction: inbound}
+    on inbound ones.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination.
     Raises ValueError with vendor, service, row, cell, reason and what is accepted.
@@ -56,23 +53,12 @@ def expand_rows(
             if remark := remark_of(row["ports"]):
                 printed = bool((row.get("protocol") or "").strip())
                 check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
-            if scheme := _SCHEME.search(str(row["destination"])):
-                _check_scheme(row, scheme.group(), [transports, *map(protocols, row.get("traffic") or [])])
         except ValueError as exc:
             raise ValueError(f"{common['vendor']}: {common['service']}: row {common['row']}: {exc}") from None
         for protocol, port in services:
             for destination in destinations:
                 rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
     return rules
-
-
-def _check_scheme(row: dict[str, Any], scheme: str, transports: list[list[str]]) -> None:
-    """Raise ValueError if a URL stands in a row that has no tcp: the name may be meant, or the other protocol."""
-    if not any("tcp" in listed for listed in transports):
-        raise ValueError(
-            f"destination {quoted(str(row['destination']))}: {scheme.upper()} travels over TCP, and the protocol is "
-            f"UDP: write the one that is meant, or the destination without '{scheme}://'"
-        )
 
 
 def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
@@ -129,8 +115,6 @@ def _check_columns(row: dict[str, Any]) -> None:
         cell = row.get(column)
         if cell is not None and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
             raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
-    if not isinstance(traffic := row.get("traffic") or [], (list, tuple)):
-        raise ValueError(f"traffic {shown(traffic)} is not a list of protocol cells")
     for column in ("source", "date", "wide_because"):
         text = row.get(column) or ""
         if not isinstance(text, str) or not text.isprintable():

@@ -58,6 +58,8 @@ ACCEPTED = [
     ("UDP (TURN), TLS (TURN)", ["tcp", "udp"]),
     ("TCP/TLS", ["tcp"]),
     ("TLS/TCP/UDP", ["tcp", "udp"]),
+    ("TCP/UDP/TLS", ["tcp", "udp"]),
+    ("TCP, UDP TLS", ["tcp", "udp"]),
     ("UDP – TCP", ["tcp", "udp"]),
     ("HTTPS/WSS", ["tcp"]),
 ]
@@ -111,8 +113,6 @@ TWO_READINGS = [
     ("WSS/UDP", "WSS, UDP"),
     ("WS - UDP", "WS, UDP"),
     ("SSL UDP", "SSL, UDP"),
-    ("TCP/UDP/TLS", "UDP, TLS"),
-    ("TCP, UDP TLS", "UDP, TLS"),
 ]
 
 
