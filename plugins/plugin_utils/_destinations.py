@@ -33,7 +33,6 @@ _NO_TOP = re.compile(
     re.ASCII,
 )
 # Parts of labels that stand for what a reader puts in: C{REGION}, C{sipXX}, C{sipN}.
-# Parts of a label for which a vendor's customer has something else to put in.
 _PLACEHOLDER = re.compile(
     r"[A-Z0-9]*(?:ACCOUNT|CLUSTER|COMPANY|COUNTRY|CUSTOMER|DOMAIN|INSTANCE|NAME|REGION|SITE|TENANT|XX|YOUR)[A-Z0-9]*"
     r"|[a-z0-9]*(?:X+|N+)",
@@ -43,8 +42,6 @@ _GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
 _EUI64 = re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
-# Last groups of IPv6 addresses that are rather ports.
-_PORTS = frozenset(("53", "80", "123", "443", "3478", "5060", "5061", "5349", "8443"))
 _LETTERS = ("Ll", "Lu", "Lt", "Lo", "Lm", "Mn", "Mc", "Nd")
 _NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
@@ -136,8 +133,8 @@ def _check_capitals(word: str, name: str) -> None:
 def _parse_prefix(word: str) -> Destination:
     if "%" in word:
         raise ValueError("has a zone ('%...'), which means something on one machine only: write the address without it")
-    address, slash, mask = word.partition("/")
-    _check_groups(address, alone=not slash)
+    address, _slash, mask = word.partition("/")
+    _check_card(address)
     try:
         if ":" not in address and _QUAD.fullmatch(mask):
             word = f"{address}/{mask_length(mask)}"
@@ -149,26 +146,14 @@ def _parse_prefix(word: str) -> Destination:
     return version, first, last
 
 
-def _check_groups(address: str, *, alone: bool = False) -> None:
-    """Refuse an IPv6 address that may be something else: a network card's, or, if C{alone}, one with a port.
-
-    RFC 5952, section 6: C{2001:db8::1:443} is an address as it stands, and people write the port so.
-    """
+def _check_card(address: str) -> None:
+    """Refuse what may be the address of a network card."""
     if _EUI64.fullmatch(address):
         full = ":".join(f"00{group}" for group in address.lower().split(":"))
         ways = [f"'{way}'" for way in readable([full], parse_destination)]
         raise ValueError(
             "can be read in two ways: eight pairs of digits are the address of a network card (EUI-64), which is no "
             f"destination: write {ways[0] if ways else 'the IPv6 address in full'} if it is an IPv6 address"
-        )
-    head, _colon, port = address.rpartition(":")
-    if alone and port in _PORTS and "::" in head and readable([head], parse_address):
-        full = ":".join(f"{parse_address(address)[1] >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
-        ways = [f"'{way}' for the address" for way in readable([full], parse_destination)]
-        ways += [f"'{way}' here and {port} in the ports cell" for way in readable([head], parse_destination)]
-        raise ValueError(
-            f"can be read in two ways, as an address and as one with a port, [{head}]:{port}: write "
-            f"{', or '.join(ways) or 'the address that is meant'}"
         )
 
 
@@ -179,7 +164,7 @@ def _parse_range(ends: list[str]) -> Destination:
         raise ValueError("is not a range: its ends are addresses, without prefix length")
     parsed = []
     for end in ends:
-        _check_groups(end)
+        _check_card(end)
         try:
             version, address = parse_address(end)
         except ValueError as exc:
@@ -219,8 +204,7 @@ def _parse_url(word: str) -> Destination:
         raise ValueError("is a URL with brackets: write the IPv6 address alone")
     address = re.split(r"[/?#]", host)[0]
     if readable([address], parse_address) and ":" in address:
-        ways = [f"'{way}' alone" for way in readable([host], parse_destination)] or ["the address alone"]
-        raise ValueError(f"is a URL with an IPv6 address, which would be {scheme}://[{address}]: write {ways[0]}")
+        raise ValueError("is a URL with an IPv6 address, which would stand in brackets: write the address alone")
     if readable([address], parse_address) and _LENGTH.fullmatch(host.partition("/")[2]):
         ways = [f"'{way}' if the prefix" for way in readable([host], parse_destination)] or ["the address alone if it"]
         raise ValueError(f"is a URL with a path or a prefix length: write {ways[0]} is meant")
