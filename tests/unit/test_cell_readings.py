@@ -15,7 +15,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import exp
 from ansible_collections.egress.allowlist.plugins.plugin_utils._protocols import expand_protocols
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
 from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 TWO = "can be read in two ways"
@@ -626,13 +626,14 @@ def test_no_mask_is_a_host(address: int, rest: int, gap: str) -> None:
     assert found == [str(ipaddress.IPv4Network(f"{ipaddress.IPv4Address(address)}/{mask}"))]
 
 
+@example("1\n/\n1")
 @given(st.text(alphabet="0123456789 -–\n,/", max_size=16))
 def test_no_range_of_ports_is_read_across_a_line_break(cell: str) -> None:
     try:
         found = expand_ports(cell)
     except ValueError:
         return
-    lines = [line for line in cell.replace("–", "-").split("\n") if line.strip()]
+    lines = [line for line in cell.replace("–", "-").split("\n") if line.strip(" ,/")]
     apart = [text for line in lines for text in expand_ports(re.sub(r"\A *- +|[ ,/]+\Z|\A[ ,/]+", "", line))]
     assert found == list(dict.fromkeys(apart))
 

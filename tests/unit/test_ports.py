@@ -10,7 +10,7 @@ import re
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import expand_ports
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 # Every distinct cell of the vendors' documents.
@@ -194,10 +194,23 @@ def _readings(cell: str) -> set[tuple[tuple[int, int], ...]]:
     return found
 
 
+def _seem_numbered(items: tuple[tuple[int, int], ...]) -> bool:
+    """Whether two ranges overlap of which one begins below 1024."""
+    ranges = {item for item in items if item[0] < item[1]}
+    return any(
+        max(one[0], other[0]) <= min(one[1], other[1]) and min(one[0], other[0]) < 1024
+        for one, other in itertools.combinations(ranges, 2)
+    )
+
+
+@example("1-100,1-10")
 @given(st.from_regex(r"\A(0|[1-9][0-9]{0,4}|[0-9]{3})([,-](0|[1-9][0-9]{0,4}|[0-9]{3})){0,5}\Z"))
 def test_one_reading_is_taken_and_several_are_not(cell: str) -> None:
     readings = _readings(cell)
-    if len(readings) == 1:
+    if len(readings) == 1 and _seem_numbered(*readings):
+        with pytest.raises(ValueError, match="in two ways: its ranges overlap"):
+            expand_ports(cell)
+    elif len(readings) == 1:
         expected = [str(low) if low == high else f"{low}-{high}" for low, high in readings.pop()]
         assert expand_ports(cell) == list(dict.fromkeys(expected))
     else:
