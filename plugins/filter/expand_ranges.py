@@ -24,7 +24,7 @@ description:
     that say what to write.
   - What has two readings is an error that says how to write each. These are a name that a space or a line break may
     have broken (C(media.eu-west-2. example.com)), a dash at a line break, a netmask or a length behind several
-    addresses, C(192.0.2.x), C(turn.REGION.example.com), C(2001:db8::1:443), and two names with a hyphen between them.
+    addresses, C(192.0.2.x), C(turn.REGION.example.com), and two names with a hyphen between them.
   - Addresses in 0.0.0.0/8, in ::/64 and from 240.0.0.0 up are errors, but for prefixes shorter than /4.
 options:
   _input:

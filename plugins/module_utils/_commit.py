@@ -29,6 +29,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils import _way_back
 _LATE = "the change was not confirmed in time, and the host "
 GONE_BACK = _LATE + "went back to the rules before it"
 GOES_BACK = _LATE + "goes back to the rules before it, hindered by: "
+NOT_CONFIRMED = "not confirmed: {}; the host goes back to the old rules by itself"
 _TEMPORARY = ".egress-allowlist"
 
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _host, _names
+from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _host, _names
 from ansible_collections.egress.allowlist.plugins.module_utils._tool import LateError, ToolError
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
@@ -85,11 +85,11 @@ class Call:
             fail(msg=str(error), **result)
         except ToolError as error:
             if params["state"] == "confirmed" and made and made.revert.pending():
-                fail(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
+                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
             fail(msg=f"{error}; the rules are the old ones", **result)
         except OSError as error:
             if params["state"] == "confirmed":
-                fail(msg=f"not confirmed: {error}; the host goes back to the old rules by itself", **result)
+                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
             fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
@@ -123,7 +123,7 @@ class Call:
             lines = names.differences({})  # first: what fails here has removed nothing
             result = applier.absent()
             if not check:
-                names.remove()
+                names.remove(lines)
             result["differences"] = [*result.get("differences", []), *lines]
             result["changed"] = bool(result["differences"])
         return {**result, "notes": [*result.get("notes", []), *names.notes]}

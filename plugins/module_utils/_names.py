@@ -86,7 +86,7 @@ class Names:
             try:
                 _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
             except OSError as error:
-                raise LateError(f"not confirmed: {error}; the host goes back to the old rules by itself") from error
+                raise LateError(_commit.NOT_CONFIRMED.format(error)) from error
         else:
             self.unstage()
 
@@ -110,14 +110,12 @@ class Names:
             raise LateError(f"the rules are as wanted, but what names need is not: {error}") from error
         self.notes += self.dnsmasq.notes
 
-    def remove(self):
-        """Remove all that is ours; returns what that is, in words."""
-        lines = self.differences({})
+    def remove(self, lines):
+        """Remove all that is ours; C{lines}: what C{differences} says of that."""
         self.unstage()
         if lines or os.path.exists(self._config):
             self.apply({})
         _commit.remove(f"{RUN}/{self.backend}.lock", RUN)
-        return lines
 
     def _apply(self, wanted):
         former = self._former()

@@ -161,10 +161,9 @@ def _alternate(add, drop, room, waits):
 
 def _spans(key, groups):
     """Return the addresses of a rule as C{(first, last)}; of a group whose addresses nobody knows: all there are."""
-    all_of_them = [(None, None, None, EVERYWHERE[key[0]])]
-    found = all_of_them if key[4][0] == "other" else opened(key, groups)
-    networks = (ipaddress.ip_network(prefix) for *_service, prefix in found)
-    return [(int(network[0]), int(network[-1])) for network in networks]
+    known = key[4][0] != "other"
+    prefixes = [prefix for *_service, prefix in opened(key, groups)] if known else [EVERYWHERE[key[0]]]
+    return [(int(network[0]), int(network[-1])) for network in map(ipaddress.ip_network, prefixes)]
 
 
 def _meet(one, other, spans):

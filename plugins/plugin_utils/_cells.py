@@ -26,7 +26,7 @@ _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 
 def quoted(cell: str) -> str:
     """Return the cell in quotes, control characters escaped, cut after 60 characters."""
-    return repr(cell if len(cell) <= 60 else f"{cell[:57]}...")
+    return repr(_cut(cell))
 
 
 def shown(value: object) -> str:
@@ -35,6 +35,10 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:
         return "a number of thousands of digits"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

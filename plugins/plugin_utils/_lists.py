@@ -96,7 +96,7 @@ def check_masks(words: list[str], where: str, read: Read) -> None:
             )
 
 
-def check_numbering(words: list[str], where: str, read: Read) -> None:
+def check_numbered_names(words: list[str], where: str, read: Read) -> None:
     """Raise ValueError, beginning with C{where}, if numbers in front of different names may count them."""
     numbered = [match for word in words if (match := _NUMBERED.fullmatch(word))]
     rising = all(int(one.group(1)) < int(other.group(1)) for one, other in pairwise(numbered))

@@ -19,7 +19,7 @@ from socket import AF_INET, inet_pton
 from ._addresses import BITS, prefixes
 from ._cells import DASHES, LONG_DASHES, clean, quoted, shown, unbulleted
 from ._destinations import parse_destination
-from ._lists import check_masks, check_neighbours, check_numbering, check_shared, join_masks
+from ._lists import check_masks, check_neighbours, check_numbered_names, check_shared, join_masks
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
 Found = dict[int | str, str]
@@ -145,7 +145,7 @@ def _words(cell: str) -> list[str]:
     if joined:
         check_shared(words, joined, where)
     if len(words) > 1 and _LETTER.search(text):
-        check_numbering(words, where, expand_ranges)
+        check_numbered_names(words, where, expand_ranges)
     return words
 
 

@@ -206,15 +206,15 @@ def test_what_cannot_be_set_back_at_once_is_set_back_later(folder: Path, after: 
     assert (files(folder), live(folder)) == (OLD, whole(OLD))
 
 
-@pytest.mark.parametrize(("after", "until"), [(0, ""), (600, ", until the host goes back by itself")])
-def test_what_fails_after_the_change_does_not_say_that_the_rules_are_old(folder: Path, after: int, until: str) -> None:
+@pytest.mark.parametrize(("after", "told"), [(0, ""), (600, ", until the host goes back by itself")])
+def test_what_fails_after_the_change_does_not_say_that_the_rules_are_old(folder: Path, after: int, told: str) -> None:
     made = applier(folder)
 
     def fail() -> list[str]:
         raise _tool.ToolError("the lock is held")
 
     made.tool.notes = fail
-    with pytest.raises(_tool.LateError, match=f"^the new rules are in force{until}; .* not known: the lock is held$"):
+    with pytest.raises(_tool.LateError, match=f"^the new rules are in force{told}; .* not known: the lock is held$"):
         made.present(NEW, after)
     assert live(folder) == whole(NEW)
 
