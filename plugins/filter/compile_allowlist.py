@@ -54,9 +54,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.filter.select_rows import select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 
 def compile_allowlist(catalog: Any, vendors: Any, widest_prefix: Any = None, **options: Any) -> dict[str, Any]:

@@ -61,8 +61,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import expand_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 
 
 def expand_ports_filter(cell: Any) -> list[str]:

@@ -46,8 +46,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._protocols import expand_protocols
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
 
 
 def expand_protocols_filter(cell: Any) -> list[str]:

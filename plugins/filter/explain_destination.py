@@ -54,8 +54,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._explain import explain_destination
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.explain import explain_destination
 
 
 def explain(allowlist: Any, destination: Any, protocol: Any = "", port: Any = 0) -> list[str]:

@@ -48,8 +48,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._export import export_allowlist
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.export import export_allowlist
 
 
 def export(allowlist: Any, format: str = "json") -> str:

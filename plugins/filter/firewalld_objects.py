@@ -77,8 +77,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.firewalld import render
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld.configuration import render
 
 
 def firewalld_objects(allowlist, **options):

@@ -68,8 +68,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._quota import check_widening, fit_quotas
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import check_widening, fit_quotas
 
 
 def fit_quota(value: Any, most: Any, *, widen_at_most: Any = 0) -> list[str] | dict[str, list[str]]:

@@ -79,8 +79,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.gcp import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 
 
 def gcp_security_group_plan(allowlist, **options):

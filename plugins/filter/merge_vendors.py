@@ -70,9 +70,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ..plugin_utils._allowlist import merge_vendors as merge
-from ..plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors as merge
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
 
 
 def merge_vendors(rules, timers=(), sources=(), not_rules=()):

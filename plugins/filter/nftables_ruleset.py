@@ -67,8 +67,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 
 def nftables_ruleset(allowlist, **options):

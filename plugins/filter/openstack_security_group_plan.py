@@ -73,8 +73,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.openstack import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.openstack import plan
 
 
 def openstack_security_group_plan(allowlist, **options):

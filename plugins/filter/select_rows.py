@@ -50,8 +50,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.egress.allowlist.plugins.plugin_utils import _catalog
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import selection as _catalog
 
 
 def select_rows(catalog: Any, vendors: Any, max_age: str = "2y", today: str = "", **more: Any) -> dict[str, Any]:

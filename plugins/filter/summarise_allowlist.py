@@ -67,8 +67,8 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._summary import summarise_allowlist
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
 
 
 def summarise(allowlist: Any, selection: Any = None, backend: Any = None) -> list[str]:

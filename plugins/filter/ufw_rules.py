@@ -75,8 +75,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.ufw import render
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.ufw import render
 
 
 def ufw_rules(allowlist, **options):

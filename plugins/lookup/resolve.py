@@ -61,8 +61,8 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.egress.allowlist.plugins.plugin_utils._lookup import resolve
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plain import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.resolve import resolve
 
 
 class LookupModule(LookupBase):

@@ -26,8 +26,8 @@ import netaddr
 sys.path.insert(0, str(Path(__file__).parents[2] / ".collections"))
 
 from ansible_collections.egress.allowlist.plugins.filter.expand_ranges import expand_ranges_filter
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.destinations import expand_ranges
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 ROUNDS = 7
 

@@ -12,7 +12,6 @@ All hosts are up at once and take turns, so that a busy moment of the machine hi
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import random
@@ -28,8 +27,11 @@ from typing import Any, NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY)]
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw as ufw_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset
 
 from tests.benchmarks.flood import Datagrams, Flow, Host
 from tests.benchmarks.plot import draw
@@ -65,6 +67,7 @@ from ansible.module_utils import basic
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 import_module("ansible_collections.egress.allowlist.plugins.modules." + sys.argv[1]).main()
 """
+_RENDERERS = {"nftables": ruleset.render, "ufw": ufw_rules.render, "firewalld": configuration.render}
 _OPTIONS = {"policy": "deny", "stopped": "drop", "dns_servers": ["198.18.1.1"], "ntp_servers": ["198.18.1.1"]}
 
 
@@ -103,8 +106,7 @@ def module(space: Namespace, backend: str, native: str, filled: dict[str, Any]) 
 
 def applied(space: Namespace, backend: str, native: str, count: int, **options: Any) -> None:
     """Apply a list of this many prefixes by our backend; C{native}: the module's option that takes the native form."""
-    found = importlib.import_module(f"ansible_collections.egress.allowlist.plugins.plugin_utils._backends.{backend}")
-    module(space, backend, native, found.render(allowlist(count), **_OPTIONS, **options))
+    module(space, backend, native, _RENDERERS[backend](allowlist(count), **_OPTIONS, **options))
 
 
 def nftables(space: Namespace, count: int) -> None:

@@ -19,12 +19,12 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import parts
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plan_widen import Trees
-from ansible_collections.egress.allowlist.plugins.plugin_utils._quota import totals
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import parts
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import totals
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Trees
 
 SELECTION: list[dict[str, Any]] = [
     {"name": "kore_ai", "regions": "all"},

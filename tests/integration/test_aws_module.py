@@ -593,9 +593,12 @@ DOCUMENTS = documents_directory()
     ids=["kudo", "kore_ai and eschat", "twilio and securevideo"],
 )
 def test_what_the_documents_ask_for(account: Account, selection: list[dict[str, Any]]) -> None:
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import (
+        load_vendor_dirs,
+        select_rows,
+    )
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
     assert DOCUMENTS
     vendors = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._gcp_vpc import Vpc
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.gcp import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

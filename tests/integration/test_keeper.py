@@ -18,7 +18,7 @@ from tests.support.zone import Zone
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KEEPER = f"/usr/bin/python3 {REPOSITORY}/plugins/module_utils/_names_keeper.py"
+KEEPER = f"/usr/bin/python3 {REPOSITORY}/plugins/module_utils/_names/keeper.py"
 TABLE, SPECIAL = "inet egress_allowlist", ["10.0.0.0/8", "fc00::/7"]
 STATE = "/var/lib/egress-allowlist/names-{}.json"
 LEASE, MOST = 4000, 4  # seconds, addresses

@@ -138,8 +138,8 @@ def in_process(aws: StrictAws, *, quick: bool = True) -> Iterator[Run]:
 
 def allowlist_of(rules: Iterable[tuple[str, str, str]], service: str = "calls") -> dict[str, Any]:
     """Return the allowlist of rules in a vendor's words: protocol, ports, destination."""
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
     rows = [
         {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
@@ -151,7 +151,7 @@ def allowlist_of(rules: Iterable[tuple[str, str, str]], service: str = "calls") 
 
 def planned(allowlist: Any, **options: Any) -> dict[str, Any]:
     """Return the plan of an allowlist, or of rules in a vendor's words, as it arrives at the module."""
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.aws import plan
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.aws import plan
 
     found = allowlist if isinstance(allowlist, dict) else allowlist_of(allowlist)
     return json.loads(json.dumps(plan(found, **options)))

@@ -15,9 +15,9 @@ from unittest.mock import patch
 
 from ansible.module_utils import basic
 from ansible_collections.egress.allowlist.plugins.modules import azure_security_group
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.azure import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.azure import plan
 
 from tests.support.azure_cloud import CLIENT, GROUP, RESOURCE_GROUP, SECRET, SUBSCRIPTION, TENANT, AzureCloud
 from tests.support.tls_proxy import TlsProxy

@@ -22,9 +22,9 @@ from typing import Any
 from unittest import mock
 
 from ansible.module_utils import basic
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.gcp import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 
 from tests.support.gcp_cloud import API, NETWORK, PROJECT, TOKEN, Cloud
 from tests.support.tls_proxy import TlsProxy

@@ -10,7 +10,7 @@ import itertools
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._addresses import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
     collapse,
     format_address,
     format_prefix,

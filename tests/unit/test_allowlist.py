@@ -10,8 +10,8 @@ import hashlib
 import json
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils import _allowlist
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge as _allowlist
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import (
     format_ports,
     merge_vendors,
     parse_ports,

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.aws import described, plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.aws import described, plan
 
 
 def rule(destination: str = "192.0.2.0/28", ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:

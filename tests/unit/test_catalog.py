@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import check_definition
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import (
     add_vendors,
     load_vendor_dirs,
     parse_age,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._definition import check_definition
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 ROLE = Path(__file__).parents[2] / "roles" / "catalog"
 SHIPPED = ROLE / "vars" / "vendors"

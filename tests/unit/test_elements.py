@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._elements import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

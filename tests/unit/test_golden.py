@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends import firewalld, nftables, ufw
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration as firewalld
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset as nftables
 
 VENDORS = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
 GOLDEN = Path(__file__).with_name("golden")

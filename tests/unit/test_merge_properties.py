@@ -16,7 +16,7 @@ import os
 import socket
 from itertools import combinations, pairwise
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

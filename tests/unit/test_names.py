@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils import _names
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import domains as _names
 
 ACME = ("acme", "calls")
 NOTHING_SPECIAL = {4: ["1.1.1.1", "11.0.0.0", "100.128.0.0", "172.32.0.0", "192.0.1.0", "192.167.255.255",

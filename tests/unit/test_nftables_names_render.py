@@ -12,8 +12,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 from tests.unit.test_nftables_render import FORWARD, KNOWN, MANAGED, OUTPUT, V4, bodies, rule, timer
 

@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 V4 = "192.0.2.0/28"
 

@@ -13,8 +13,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends.nftables import render
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
 LOOKUP = "udp dport 3478 counter name ip daddr map @allowed4_udp_3478 accept"

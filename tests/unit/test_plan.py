@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._backends._choices import allow_rules
-from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import (
     DoesNotFit,
     Fitted,
     Part,
@@ -26,6 +25,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._plan import (
     fit,
     parts,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

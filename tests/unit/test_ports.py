@@ -9,7 +9,7 @@ import itertools
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ports import expand_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._protocols import expand_protocols
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
 
 # Every distinct cell of the vendors' documents.
 PRINTED = [

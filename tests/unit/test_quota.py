@@ -9,8 +9,8 @@ import ipaddress
 import itertools
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils import _quota
-from ansible_collections.egress.allowlist.plugins.plugin_utils._quota import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import prefix_tree as _quota
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import (
     Fitted,
     check_widening,
     cover,

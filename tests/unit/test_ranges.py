@@ -9,7 +9,7 @@ import ipaddress
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ranges import expand_ranges
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.destinations import expand_ranges
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils import _lookup
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import resolve as _lookup
 
 from tests.support.waiting import PATIENCE
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 ROW = {"vendor": "kudo", "service": "media", "row": 12, "destination": "192.0.2.0/24", "ports": "443"}
 

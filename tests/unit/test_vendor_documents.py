@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import load_vendor_dirs, select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._rules import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Destination, Oracle, documents_directory
 

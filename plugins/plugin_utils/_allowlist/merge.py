@@ -1,0 +1,153 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Merge the rules of all vendors into one allowlist of disjoint groups.
+
+Each destination that is written in the rules gets the set of its services, one sweep over the addresses
+finds what each piece of the address space may use, and pieces of equal services make a group. Names cannot be
+compared like addresses, because tools differ in what C{*.example.com} matches: each is kept by its exact text.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, collapse, prefixes
+
+from .intervals import sweep
+from .provenance import PROTOCOLS, Book, Service, Services, Side, canonical_json, format_ports, parse_ports
+
+__all__ = ["format_ports", "merge_vendors", "parse_ports", "sweep"]
+_TIMER = {"vendor", "services", "protocol", "seconds"}
+
+
+def merge_vendors(
+    rules: Iterable[Any],
+    *,
+    timers: Iterable[Mapping[str, Any]] = (),
+    sources: Iterable[Mapping[str, Any]] = (),
+    not_rules: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return the allowlist of C{rules}; the same to the byte in whatever order they come.
+
+    rules: dicts as expand_rows gives them, or lists of such dicts (one for each vendor). Needed keys:
+    vendor, service, protocol, ports, destination; row, requirement, source, date and direction are kept
+    in the provenance when they are there.
+    timers, sources, not_rules: carried along, sorted, equal ones once.
+
+    Returns groups, inbound, provenance, timers, sources, not_rules and digest: the SHA-256 of
+    C{json.dumps({groups, inbound, provenance, timers}, sort_keys=True, separators=(",", ":"))}.
+    Raises ValueError that names vendor, service and row of the rule that cannot be read.
+    """
+    with _no_collector():
+        book = Book()
+        for number, rule in enumerate(_flat(rules), 1):
+            book.add(rule, number)
+        groups, inbound = _groups(book.outbound), _groups(book.inbound)
+        carried = _ordered(timers)
+        for timer in carried:
+            if not timer.keys() >= _TIMER:
+                raise ValueError(f"timer {timer}: it needs {', '.join(sorted(_TIMER))}")
+        digest = sha256(f'{{"groups":{canonical_json(groups)},"inbound":{canonical_json(inbound)}'.encode())
+        digest.update(b',"provenance":[')
+        provenance: list[dict[str, Any]] = []
+        for entry, text in book.provenance():
+            digest.update(f",{text}".encode() if provenance else text.encode())
+            provenance.append(entry)
+        digest.update(f'],"timers":{canonical_json(carried)}}}'.encode())
+    return {
+        "groups": groups,
+        "inbound": inbound,
+        "provenance": provenance,
+        "timers": carried,
+        "sources": _ordered(sources),
+        "not_rules": _ordered(not_rules),
+        "digest": digest.hexdigest(),
+    }
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Switch the cycle collector off: nothing here makes cycles, and it would walk a million rules many times."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@dataclass(slots=True)
+class _Group:
+    """The destinations that share one list of services: ranges ascending by IP version, and names."""
+
+    ranges: dict[int, list[Range]] = field(default_factory=lambda: {4: [], 6: []})
+    names: list[str] = field(default_factory=list)
+
+
+def _groups(side: Side) -> list[dict[str, Any]]:
+    """Return the groups of one direction: disjoint destinations that share exactly one list of services."""
+    found: dict[tuple[Service, ...], _Group] = defaultdict(_Group)
+    for version, placed in side.ranges.items():
+        held: dict[Services, list[Range]] = {}
+        for first, last, services in sweep((first, last, side.services[text]) for first, last, text in placed):
+            ranges = held.get(services)
+            if ranges is None:
+                ranges = held[services] = found[_canonical(services)].ranges[version]
+            if ranges and ranges[-1][1] + 1 == first:
+                ranges[-1] = (ranges[-1][0], last)
+            else:
+                ranges.append((first, last))
+    for name in sorted(side.names):
+        found[_canonical(side.services[name])].names.append(name)
+    lists = sorted(found)
+    texts = [[f"{protocol}/{format_ports(first, last)}" for protocol, first, last in services] for services in lists]
+    return [
+        {
+            "id": name,
+            "services": text,
+            "ipv4": [prefix for span in found[services].ranges[4] for prefix in prefixes(4, *span)],
+            "ipv6": [prefix for span in found[services].ranges[6] for prefix in prefixes(6, *span)],
+            "names": found[services].names,
+        }
+        for name, text, services in zip(_ids(texts), texts, lists, strict=True)
+    ]
+
+
+def _canonical(services: Services) -> tuple[Service, ...]:
+    """Return services sorted, port ranges of a protocol that overlap or touch joined."""
+    ports = {name: [(first, last) for protocol, first, last in services if protocol == name] for name in PROTOCOLS}
+    return tuple((protocol, first, last) for protocol in PROTOCOLS for first, last in collapse(ports[protocol]))
+
+
+def _flat(rules: Any) -> Iterator[Any]:
+    """Yield the rules of a list of rules or of a list of lists of rules."""
+    if isinstance(rules, (str, Mapping)) or not isinstance(rules, Iterable):
+        raise ValueError(f"rules: expected a list of rules, or a list of such lists, not {type(rules).__name__}")
+    for item in rules:
+        if isinstance(item, (list, tuple)):
+            yield from item
+        else:
+            yield item
+
+
+def _ids(lists: list[list[str]]) -> list[str]:
+    """Return an id for each list of services, made from the list alone as long as no two agree."""
+    digests = [sha256(canonical_json(services).encode()).hexdigest() for services in lists]
+    length = 8
+    while len({digest[:length] for digest in digests}) < len(digests):
+        length += 1
+    return [f"g-{digest[:length]}" for digest in digests]
+
+
+def _ordered(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items sorted by vendor and then by all they hold, equal ones once."""
+    unique = {(str(item.get("vendor", "")), canonical_json(item)): dict(item) for item in items}
+    return [unique[key] for key in sorted(unique)]

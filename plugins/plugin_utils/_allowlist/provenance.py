@@ -1,0 +1,207 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read rules in one pass, so that a million of them need not be held twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, parse_prefix
+
+# Protocol, first and last port.
+Service = tuple[str, int, int]
+Services = frozenset[Service]
+
+PROTOCOLS = ("tcp", "udp")
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_NAME = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+# What all rules of an origin have in common, in the order in which it is read from a rule.
+_ORIGIN = ("vendor", "service", "requirement", "source", "date", "direction", "protocol", "ports")
+_REQUIRED = ("vendor", "service", "protocol", "ports")
+
+
+def parse_ports(text: str) -> Range:
+    """Return C{(first, last)} of '443' or '6000-60000'; ValueError with the reason for anything else."""
+    low, dash, high = text.partition("-")
+    for part in (low, high) if dash else (low,):
+        if not _PORT.fullmatch(part) or int(part) > 65535:
+            raise ValueError(f"ports '{text}': '{part}' is not a port from 1 to 65535; write 443 or 6000-60000")
+    first, last = int(low), int(high if dash else low)
+    if first > last:
+        raise ValueError(f"ports '{text}': {first} is larger than {last}: write the lower port first")
+    return first, last
+
+
+def format_ports(first: int, last: int) -> str:
+    """Return '443' or '6000-60000'; the inverse of parse_ports."""
+    return str(first) if first == last else f"{first}-{last}"
+
+
+@dataclass(slots=True)
+class Side:
+    """The destinations of one direction: the services of each text, and where the prefixes lie."""
+
+    services: dict[str, Services] = field(default_factory=dict)
+    ranges: dict[int, list[tuple[int, int, str]]] = field(default_factory=lambda: {4: [], 6: []})
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Origin:
+    """Rules that differ in row and destination only: C{rows} maps the row to its destinations."""
+
+    entry: dict[str, Any]
+    order: tuple[Any, ...]
+    services: Services
+    side: Side
+    rows: dict[int, list[str]] = field(default_factory=dict)
+
+
+class Book:
+    """What the rules say, gathered in one pass so that a million of them need not be held twice."""
+
+    def __init__(self) -> None:
+        self.outbound, self.inbound = Side(), Side()
+        self._origins: dict[tuple[Any, ...], _Origin] = {}
+        # Each set of services once, so that a million destinations share a few of them.
+        self._known: dict[Services, Services] = {}
+
+    def add(self, rule: Any, number: int) -> None:
+        """Enter a rule, the C{number}th of the input."""
+        if not isinstance(rule, dict):
+            raise ValueError(f"rule {number}: {rule!r} is not a dictionary; rules are what expand_rows returns")
+        get = rule.get
+        head = (
+            get("vendor"), get("service"), get("requirement"), get("source"),
+            get("date"), get("direction"), get("protocol"), get("ports"),
+        )  # fmt: skip
+        row = get("row", 0)
+        try:
+            try:
+                origin = self._origins.get(head)
+            except TypeError:
+                origin = None  # A list or a dictionary among the values: _new_origin says which.
+            if origin is None:
+                origin = self._new_origin(head)
+            if row.__class__ is not int or row < 1:
+                row = _row(rule)
+            destination = get("destination")
+            if destination.__class__ is not str:
+                destination = _text("destination", destination)
+            side = origin.side
+            services = side.services.get(destination)
+            if services is None:
+                _place(side, destination)
+                side.services[destination] = origin.services
+            elif services is not origin.services:
+                services |= origin.services
+                side.services[destination] = self._known.setdefault(services, services)
+        except ValueError as exc:
+            raise ValueError(f"{_where(rule, number)}: {exc}") from None
+        gathered = origin.rows.get(row)
+        if gathered is None:
+            origin.rows[row] = [destination]
+        else:
+            gathered.append(destination)
+
+    def _new_origin(self, head: tuple[Any, ...]) -> _Origin:
+        entry = {
+            key: _text(key, value)
+            for key, value in zip(_ORIGIN, head, strict=True)
+            if value not in (None, "") or key in _REQUIRED
+        }
+        protocol, direction = entry["protocol"], entry.get("direction")
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"protocol '{protocol}' is unknown; accepted are {' and '.join(PROTOCOLS)}")
+        if direction not in (None, "inbound"):
+            raise ValueError(f"direction '{direction}' is unknown; accepted is inbound, or none for outbound")
+        first, last = parse_ports(entry["ports"])
+        services = frozenset([(protocol, first, last)])
+        services = self._known.setdefault(services, services)
+        order = (*(entry.get(key, "") for key in _ORIGIN[:-1]), first, last, entry["ports"])
+        side = self.inbound if direction else self.outbound
+        origin = self._origins[head] = _Origin(entry, order, services, side)
+        return origin
+
+    def provenance(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yield the rules, destinations gathered that differ in nothing else, sorted; each with its canonical JSON."""
+        services = defaultdict(list)
+        for origin in sorted(self._origins.values(), key=lambda origin: origin.order):
+            services[origin.order[:2]].append(origin)
+        for origins in services.values():
+            # Put together from parts: json.dumps of a million dictionaries takes longer than all the rest.
+            parts = [_json_parts(origin.entry) for origin in origins]
+            rows = [(row, rank) for rank, origin in enumerate(origins) for row in origin.rows]
+            for row, rank in sorted(rows):
+                destinations = origins[rank].rows[row]
+                if len(destinations) > 1:
+                    destinations = sorted(set(destinations))
+                entry = origins[rank].entry.copy()
+                numbered = ""
+                if row:
+                    entry["row"] = row
+                    numbered = f'"row":{row},'
+                entry["destinations"] = destinations
+                before, between, after = parts[rank]
+                # Prefixes and names hold nothing that JSON would escape.
+                listed = '"' + '","'.join(destinations) + '"'
+                yield entry, f"{before}[{listed}]{between}{numbered}{after}"
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _json_parts(entry: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the canonical JSON of an entry: before its destinations, between them and the row, after the row."""
+    text = canonical_json({**entry, "destinations": 0, "row": 0})
+    # Inside a text JSON writes a quote as \\", so neither mark can be found in one.
+    before, dummy, text = text.partition('"destinations":0')
+    between, dummy, after = text.partition('"row":0,')
+    return before + '"destinations":', between, after
+
+
+def _text(key: str, value: Any) -> str:
+    if value is None:
+        raise ValueError(f"{key} is missing; a rule needs {', '.join(_REQUIRED)} and destination")
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} {value!r} is not a text; write it in quotes")
+    return str(value)
+
+
+def _row(rule: dict[str, Any]) -> int:
+    """Return the row's number as a plain int; 0 where the rule has none."""
+    row = rule.get("row")
+    if row is None:
+        return 0
+    if isinstance(row, bool) or not isinstance(row, int) or row < 1:
+        raise ValueError(f"row {row!r} is not a whole number from 1")
+    return int(row)
+
+
+def _place(side: Side, destination: str) -> None:
+    """Enter a destination that was not seen before as a prefix or a name."""
+    if "/" not in destination and _NAME.fullmatch(destination):
+        side.names.append(destination)
+        return
+    try:
+        version, first, last = parse_prefix(destination)
+    except ValueError as exc:
+        raise ValueError(
+            f"destination {destination!r} is neither a prefix nor a name: {exc}; "
+            "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com and *.example.com, in lower case"
+        ) from None
+    side.ranges[version].append((first, last, destination))
+
+
+def _where(rule: dict[str, Any], number: int) -> str:
+    row = rule.get("row")
+    place = f"row {row}" if row is not None else f"rule {number}"
+    return ": ".join([*(str(rule[key]) for key in ("vendor", "service") if rule.get(key) is not None), place])

@@ -1,0 +1,239 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalog: load vendor files, and select the rows that a user asks for."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .options import Choices, choose, unknown, words_of
+from .schema import REQUIREMENTS, check_definition, first_day
+
+Definition = dict[str, Any]
+
+_DAYS = {"d": 1, "mo": 365 / 12, "y": 365}
+_AGE = re.compile(r"([0-9]{1,5}) ?(d|mo|y)\Z")
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, except that a key that is there twice is an error: one of the two would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' is there twice", node.start_mark)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def load_vendor_dirs(dirs: Iterable[str | Path]) -> dict[str, Definition]:
+    """Return C{{vendor: definition}} of all C{*.yml} files in the folders, checked.
+
+    Raises ValueError for a folder that is not there, a file that is not a vendor file, and a vendor that
+    is there twice.
+    """
+    catalog: dict[str, Definition] = {}
+    for folder in map(Path, dirs):
+        if not folder.is_dir():
+            raise ValueError(f"'{folder}' is not a folder of vendor files")
+        for path in sorted(folder.glob("*.yml")):
+            vendor, definition = _load_file(path)
+            _add(catalog, vendor, definition, f"the file '{path}'")
+    return catalog
+
+
+def add_vendors(catalog: dict[str, Definition], custom: dict[str, Definition]) -> dict[str, Definition]:
+    """Return the catalog with the user's own vendors; one that is there already is refused, not replaced."""
+    catalog = dict(catalog)
+    for vendor, definition in custom.items():
+        _add(catalog, vendor, definition, "the custom vendors")
+    return catalog
+
+
+def parse_age(text: str) -> int:
+    """Return the days of C{730d}, C{24mo} or C{2y}; a year has 365 days, a month a twelfth of them."""
+    match = _AGE.match(str(text).strip())
+    if not match:
+        raise ValueError(f"age '{text}' is not an age: write it as 730d, 24mo or 2y")
+    return round(int(match[1]) * _DAYS[match[2]])
+
+
+def select_rows(
+    catalog: dict[str, Definition],
+    vendors: list[dict[str, Any]],
+    *,
+    requirements: list[str] | str = "required, recommended",
+    max_age_days: int = 730,
+    today: datetime.date,
+    stale: str = "warn",
+    all_by_default: bool = False,
+) -> dict[str, Any]:
+    """Return what the user's choice of vendors and options takes from the catalog.
+
+    C{vendors} is a list of C{{"name": vendor, option: value, ...}}; C{all_by_default} says that an C{all} in it
+    was put there because nothing was said. The result has
+
+    - C{rows}: one dict per printed row and line of traffic, cells as printed, in the order of the catalog;
+    - C{timers}: C{{"vendor", "services", "protocol", "seconds", "printed"}}, services by name;
+    - C{sources}: those that the rows come from, with C{age_days} and C{stale};
+    - C{not_rules}: what a page asks for that no rule can be made of;
+    - C{vendors}: C{{"name", "title", "options", "all", "defaults", "notes"}}, the choices that were made;
+    - C{all_by_default}: as given.
+
+    Raises ValueError that names the choices; with C{stale="fail"} also one that lists the stale sources.
+    """
+    wanted = words_of(requirements)
+    for requirement in wanted:
+        if requirement not in REQUIREMENTS:
+            raise ValueError(unknown("requirement", requirement, REQUIREMENTS))
+    if not wanted:
+        raise ValueError(f"requirements is empty: write any of {', '.join(REQUIREMENTS)}")
+    if stale not in ("warn", "fail"):
+        raise ValueError(f"stale '{stale}': write warn or fail")
+    selection: dict[str, Any] = {"rows": [], "timers": [], "sources": [], "not_rules": [], "vendors": []}
+    selection["all_by_default"] = all_by_default
+    for vendor, said in _entries(catalog, vendors):
+        definition = catalog[vendor]
+        choices = choose(vendor, definition.get("options", {}), said)
+        _select_vendor(selection, vendor, definition, choices, wanted)
+    for source in selection["sources"]:
+        source["age_days"] = (today - first_day(source["date"])).days
+        source["stale"] = source["age_days"] > max_age_days
+    if stale == "fail" and any(source["stale"] for source in selection["sources"]):
+        old = [s for s in selection["sources"] if s["stale"]]
+        listed = "; ".join(f"{s['vendor']}: '{s['title']}' of {s['date']}, {s['age_days']} days" for s in old)
+        raise ValueError(f"sources are older than {max_age_days} days: {listed}")
+    return selection
+
+
+def _load_file(path: Path) -> tuple[str, Definition]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        # Aliases of aliases make a few lines into millions of rows, and nobody could tick those against a page.
+        if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+            raise ValueError(f"'{path}' holds an alias, '*name': write out what it stands for")
+        content = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as exc:
+        raise ValueError(f"'{path}' cannot be read: {exc}") from None
+    if not isinstance(content, dict) or len(content) != 1 or not str(*content).startswith("catalog_"):
+        raise ValueError(f"'{path}' must hold one key, catalog_<vendor>, and the vendor's definition under it")
+    return next((str(key).removeprefix("catalog_"), definition) for key, definition in content.items())
+
+
+def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, origin: str) -> None:
+    if vendor in catalog:
+        raise ValueError(f"{vendor}: {origin} would replace a vendor that is there already: give yours another name")
+    try:
+        check_definition(vendor, definition)
+    except RecursionError:
+        raise ValueError(f"{vendor}: {origin} nests its entries deeper than any vendor file") from None
+    catalog[vendor] = definition
+
+
+def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each vendor's name and the options that the user said; known and once each."""
+    if not isinstance(vendors, list) or not vendors:
+        raise ValueError(f"vendors must be a list of entries with a name, not empty; known are {', '.join(catalog)}")
+    seen = set()
+    for number, entry in enumerate(vendors, 1):
+        if not isinstance(entry, dict) or "name" not in entry:
+            raise ValueError(f"vendors: entry {number} is not a dictionary with a name; known are {', '.join(catalog)}")
+        vendor = entry["name"]
+        if not isinstance(vendor, str) or vendor not in catalog:
+            raise ValueError(unknown("vendor", vendor, catalog))
+        if vendor in seen:
+            raise ValueError(f"{vendor}: is chosen twice: write one entry with all that you want of it")
+        seen.add(vendor)
+        yield vendor, {option: value for option, value in entry.items() if option != "name"}
+
+
+def _select_vendor(
+    selection: dict[str, Any], vendor: str, definition: Definition, choices: Choices, wanted: list[str]
+) -> None:
+    """Add what one vendor contributes to the selection."""
+    sources = {source["id"]: source for source in definition["sources"]}
+    used: set[str] = set()
+    rows: list[dict[str, Any]] = []
+    notes: list[dict[str, str]] = []
+    for service in definition["services"]:
+        chosen = [row for row in _service_rows(vendor, service, choices) if row["requirement"] in wanted]
+        if chosen:
+            used.update(row["source"] for row in chosen)
+            used.update([service["traffic_source"]] if "traffic_source" in service else [])
+            notes.extend([{"service": service["name"], "note": service["note"]}] if "note" in service else [])
+        rows.extend(chosen)
+    for row in rows:
+        source = sources[row["source"]]
+        row.update(source=source["title"], date=source["date"])
+    selection["rows"].extend(rows)
+    selection["sources"].extend(
+        {"vendor": vendor, **source} for source in definition["sources"] if source["id"] in used
+    )
+    present = list(dict.fromkeys(row["service"] for row in rows))
+    for timer in definition.get("timers", []):
+        services = [name for name in present if name in timer.get("services", present)]
+        if services and _applies(timer, choices):
+            kept = {key: timer[key] for key in ("protocol", "seconds", "printed")}
+            selection["timers"].append({"vendor": vendor, "services": services, **kept})
+    for entry in definition.get("not_rules", []):
+        if _applies(entry, choices):
+            named = {"source": sources[entry["source"]]["title"]} if "source" in entry else {}
+            kept = {key: entry[key] for key in ("title", "printed", "why")}
+            selection["not_rules"].append({"vendor": vendor, **kept, **named})
+    selection["vendors"].append(
+        {
+            "name": vendor,
+            "title": definition["title"],
+            "options": choices.values,
+            "all": choices.all,
+            "defaults": choices.defaults,
+            "notes": notes,
+        }
+    )
+
+
+def _service_rows(vendor: str, service: dict[str, Any], choices: Choices) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a service that its options switch on; C{source} is still the source's id."""
+    if not _applies(service, choices):
+        return
+    inbound = choices.values.get(service.get("inbound_option", ""), False)
+    for number, row in enumerate(service["rows"], 1):
+        if not _applies(row, choices):
+            continue
+        for traffic in service.get("traffic", [row]):
+            cells = {**row, **traffic}
+            stated = [part["requirement"] for part in (service, row, traffic) if "requirement" in part]
+            selected = {
+                "vendor": vendor,
+                "service": service["name"],
+                "row": number,
+                "title": service["title"],
+                "destination": row["destination"],
+                "protocol": cells.get("protocol", ""),
+                "ports": choices.values[row["ports_option"]] if "ports_option" in row else cells.get("ports", ""),
+                "requirement": max(stated, key=REQUIREMENTS.index, default=REQUIREMENTS[0]),
+                "source": row.get("source", service["source"]),
+            }
+            selected.update({key: cells[key] for key in ("label", "wide_because") if key in cells})
+            yield selected
+            if inbound:
+                # A page that asks for inbound rules recommends them at most: conntrack lets answers in.
+                weakest = max(selected["requirement"], "recommended", key=REQUIREMENTS.index)
+                yield {**selected, "direction": "inbound", "requirement": weakest}
+
+
+def _applies(entry: dict[str, Any], choices: Choices) -> bool:
+    """Whether all options that an entry's C{when} names have one of the values that it wants."""
+    for option, values in entry.get("when", {}).items():
+        value = choices.values[option]
+        if not any(wanted in values for wanted in (value if isinstance(value, list) else [value])):
+            return False
+    return True

@@ -1,0 +1,293 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One destination as vendors print it: a prefix, an address, a range, a name, or a URL of a host alone.
+
+The reasons of errors follow the quoted destination: C{'192.0.2.0/33' is not a prefix: ...}.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import takewhile
+from socket import AF_INET, inet_ntop
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
+    BITS,
+    length_of,
+    mask_length,
+    parse_address,
+    parse_prefix,
+)
+
+from .neighbours import OCTET, QUAD, check_hyphens
+from .text import quoted, readable
+
+# C{(version, first, last)}, both inside, or a name.
+Destination = tuple[int, int, int] | str
+
+# A host whose last label is a number is an address or nothing: no top-level domain is one.
+_NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
+_ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
+_QUAD = re.compile(QUAD, re.ASCII)
+_LENGTH = re.compile(rf"[0-9]+|{QUAD}", re.ASCII)
+_OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
+# Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
+_NO_TOP = re.compile(
+    r"(?!xn--|(?:lan|local|internal|corp|home|intranet|intra)[0-9]+\Z)"
+    r"(?:[a-z]|.*[0-9-].*|json|pdf|html?|php|txt|csv|xml|xlsx?|docx?)",
+    re.ASCII,
+)
+# Parts of labels that stand for what a reader puts in: C{REGION}, C{sipXX}, C{sipN}.
+_PLACEHOLDER = re.compile(
+    r"[A-Z0-9]*(?:ACCOUNT|CLUSTER|COMPANY|COUNTRY|CUSTOMER|DOMAIN|INSTANCE|NAME|REGION|SITE|TENANT|XX|YOUR)[A-Z0-9]*"
+    r"|[a-z0-9]*(?:X+|N+)",
+    re.ASCII,
+)
+_GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+_MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
+_EUI64 = re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
+_LETTERS = ("Ll", "Lu", "Lt", "Lo", "Lm", "Mn", "Mc", "Nd")
+_NAMES = "accepted are names like live.example.com, with '*.' only in front"
+_URLS = "accepted are URLs of a host alone, like https://live.example.com/"
+
+
+def parse_destination(word: str, *, broadcast: bool = False) -> Destination:
+    """Return what a word stands for; a range has an en dash, or a hyphen without spaces.
+
+    C{broadcast} admits 255.255.255.255. Raises ValueError with a reason that follows the quoted word.
+    """
+    destination = _parse(word)
+    if not isinstance(destination, str):
+        _check_reached(*destination, broadcast)
+    return destination
+
+
+def _parse(word: str) -> Destination:
+    if word[0] in "([{<\"'`" or (word[-1] in ")]}>\"'`" and "://[" not in word):
+        raise ValueError("stands in brackets or quotes: write it without them")
+    if "://" in word:
+        return _parse_url(word)
+    if "–" in word:
+        return _parse_range(word.split("–"))
+    if "-" in word and _ADDRESS_LETTERS.fullmatch(word) and not _has_name_end(word):
+        return _parse_range(word.split("-"))
+    return _parse_host(word)
+
+
+def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
+    """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
+    size = last - first + 1
+    wide = size > 1 << BITS[version] - 4 and not size & (size - 1) and not first & (size - 1)
+    if version == 6:
+        inverse = first ^ (1 << 128) - 1
+        if first == last and first >> 120 == 0xFF and not inverse & (inverse + 1):
+            raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
+        if first == last and not first & (first + 1):
+            raise ValueError("is not a destination: no other host has this address; any address is ::/0")
+        if first >> 64 == 0 and not wide:
+            raise ValueError(
+                "is not a destination: no host has an address in ::/64; it holds all of IPv4 written as IPv6, and any "
+                "address is ::/0"
+            )
+        return
+    if wide or (broadcast and first == last == 0xFFFFFFFF):
+        return
+    if first >> 24 == 0 or last >> 28 == 0xF:
+        where = "in 0.0.0.0/8" if first >> 24 == 0 else "from 240.0.0.0 up"
+        hint = "any address is 0.0.0.0/0"
+        if first == last and (length := length_of(first)):
+            hint = f"a mask is written as the length of its prefix: '/{length}' behind the address"
+        raise ValueError(f"is not a destination: no host has an address {where}; {hint}")
+
+
+def _has_name_end(word: str) -> bool:
+    """Tell names of address letters (C{fe-ed.de}) from ranges (C{192.0.2.4-192.0.2.9}, also C{192.0.2.0-255})."""
+    return word.rstrip(".").rpartition(".")[2].isalpha()
+
+
+def _parse_host(word: str) -> Destination:
+    """Return a prefix, an address or a name."""
+    host = word.partition("/")[0]
+    if host.count(":") > 1 or _NUMERIC_END.fullmatch(host):
+        return _parse_prefix(word)
+    name, colon, port = host.partition(":")
+    if colon and port.isdigit():
+        here = [f"'{way}' here and {port[:20]}" for way in readable([name], parse_destination)]
+        way = here[0] if here else "a name or an address here, and ports"
+        raise ValueError(f"has a port: write {way} in the ports cell")
+    if colon:
+        raise ValueError("is not a destination: what stands before a colon is a label; move it out of the cell")
+    parsed = parse_name(word)
+    _check_capitals(word, parsed)
+    return parsed
+
+
+def _check_capitals(word: str, name: str) -> None:
+    """Refuse a part in capitals of a name that is not: C{turn.REGION.example.com} wants the region put in."""
+    if word.islower() or word.isupper():
+        return
+    for part in re.split(r"[.-]", word):
+        if _PLACEHOLDER.fullmatch(part):
+            raise ValueError(
+                f"can be read in two ways: '{part}' can be a placeholder: write '{name}' if it is the name, else the "
+                "names or the addresses that are meant"
+            )
+
+
+def _parse_prefix(word: str) -> Destination:
+    if "%" in word:
+        raise ValueError("has a zone ('%...'), which means something on one machine only: write the address without it")
+    address, _slash, mask = word.partition("/")
+    _check_card(address)
+    try:
+        if ":" not in address and _QUAD.fullmatch(mask):
+            word = f"{address}/{mask_length(mask)}"
+        version, first, last = parse_prefix(word)
+    except ValueError as exc:
+        kind = "a prefix" if "/" in word and not str(exc).startswith(("octet", "'")) else "an address"
+        raise ValueError(f"is not {kind}: {exc}") from None
+    _check_mapped(version, first)
+    return version, first, last
+
+
+def _check_card(address: str) -> None:
+    """Refuse what may be the address of a network card."""
+    if _EUI64.fullmatch(address):
+        full = ":".join(f"00{group}" for group in address.lower().split(":"))
+        ways = [f"'{way}'" for way in readable([full], parse_destination)]
+        raise ValueError(
+            "can be read in two ways: eight pairs of digits are the address of a network card (EUI-64), which is no "
+            f"destination: write {ways[0] if ways else 'the IPv6 address in full'} if it is an IPv6 address"
+        )
+
+
+def _parse_range(ends: list[str]) -> Destination:
+    if len(ends) != 2 or not all(ends):
+        raise ValueError("is not a range: it needs one address on either side of one dash")
+    if any("/" in end for end in ends):
+        raise ValueError("is not a range: its ends are addresses, without prefix length")
+    parsed = []
+    for end in ends:
+        _check_card(end)
+        try:
+            version, address = parse_address(end)
+        except ValueError as exc:
+            hint = "" if ":" in end or not end[-1].isalpha() else "; names have no ranges: write each by itself"
+            whole = f"{ends[0]}-{ends[0].rpartition('.')[0]}.{ends[1]}" if ends[1].isdigit() else ""
+            for way in readable([whole], parse_destination):
+                hint = f"; write '{way}' if that is meant"
+            raise ValueError(f"is not a range of whole addresses: {exc}{hint}") from None
+        _check_mapped(version, address)
+        parsed.append((version, address))
+    (low_version, low), (high_version, high) = parsed
+    if low_version != high_version:
+        raise ValueError("is not a range: one end is IPv4, the other IPv6")
+    if low > high:
+        raise ValueError(f"is not a range: {ends[0]} is larger than {ends[1]}; write the lower address first")
+    return low_version, low, high
+
+
+def _check_mapped(version: int, address: int) -> None:
+    """Refuse C{::ffff:a.b.c.d}: no packet bears it."""
+    if version == 6 and address >> 32 == _MAPPED:
+        ipv4 = inet_ntop(AF_INET, (address & 0xFFFFFFFF).to_bytes(4, "big"))
+        ways = readable([ipv4], parse_destination)
+        way = f"{ways[0]}, with an IPv4 prefix length if it has one" if ways else "the IPv4 address or prefix"
+        raise ValueError(f"is IPv4 written as IPv6: write {way}")
+
+
+def _parse_url(word: str) -> Destination:
+    """Return the name or address of a URL that has nothing but a host."""
+    scheme, _slashes, rest = word.partition("://")
+    if scheme.lower() not in ("http", "https", "ws", "wss"):
+        raise ValueError(f"has the scheme {quoted(scheme)}: known are http, https, ws and wss; {_URLS}")
+    host = rest.removesuffix("/")
+    if not host:
+        raise ValueError(f"is a URL without a host: {_URLS}")
+    if "[" in host or "]" in host:
+        raise ValueError("is a URL with brackets: write the IPv6 address alone")
+    address = re.split(r"[/?#]", host)[0]
+    if readable([address], parse_address) and ":" in address:
+        raise ValueError("is a URL with an IPv6 address, which would stand in brackets: write the address alone")
+    if readable([address], parse_address) and _LENGTH.fullmatch(host.partition("/")[2]):
+        ways = [f"'{way}' if the prefix" for way in readable([host], parse_destination)] or ["the address alone if it"]
+        raise ValueError(f"is a URL with a path or a prefix length: write {ways[0]} is meant")
+    for mark, part in (("@", "a user"), ("?", "a query"), ("#", "a fragment"), ("/", "a path"), (":", "a port")):
+        if mark in host:
+            name = re.split(r"[/?#:]", host.rpartition("@")[2])[0]
+            port = ", and the port in the ports cell" if mark == ":" else ""
+            way = f"'{name}'" if readable([name], parse_destination) else "the name or the address alone"
+            raise ValueError(f"is a URL with {part}, which a packet filter does not see: write {way}{port}")
+    return _parse_host(host)
+
+
+def parse_name(text: str) -> str:
+    """Return a name or C{*.} name in lower case, without the trailing dot.
+
+    Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
+    Raises ValueError with a reason that follows the quoted name.
+    """
+    name = text.lower().removesuffix(".") if text.isascii() else text
+    if name == "any":
+        raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0, and in wide_because why it must be so")
+    if not name.isascii():
+        for character in name:
+            if not character.isascii() and unicodedata.category(character) not in _LETTERS:
+                raise ValueError(
+                    f"is not a destination: '{character}' (U+{ord(character):04X}) is no letter of a name: remove it; "
+                    "what a mark refers to belongs in a note"
+                )
+        raise ValueError("is not a name: letters beyond ASCII are written in their xn-- form")
+    _check_octets(name)
+    if "/" in name:
+        raise ValueError(f"is not a name: a name has no path and no prefix length; {_NAMES}")
+    if "_" in name:
+        raise ValueError("is not a name: no host has an underscore in its name")
+    if name[:1] == "." != name[1:2] and len(readable([name[1:], f"*{name}"], parse_destination)) == 2:
+        raise ValueError(f"is not a name: write '{name[1:]}', or '*{name}' for all names below it")
+    labels = name.removeprefix("*.").split(".")
+    if any("*" in label for label in labels):
+        raise ValueError(f"is not a name: '*' may only be the whole first label; {_NAMES}")
+    if len(labels) < 2:
+        behind = " after '*.'" if name.startswith("*.") else ""
+        raise ValueError(f"is not a name: it needs at least two labels{behind}; {_NAMES}")
+    if len(name) > 253:
+        raise ValueError(f"is not a name: it has {len(name)} characters, more than 253")
+    for label in labels:
+        if not label:
+            raise ValueError(f"is not a name: a label between the dots is empty; {_NAMES}")
+        if len(label) > 63:
+            raise ValueError(f"is not a name: the label {quoted(label)} has {len(label)} characters, more than 63")
+        if not _LABEL.fullmatch(label):
+            raise ValueError(f"is not a name: the label '{label}' is not letters, digits and inner hyphens; {_NAMES}")
+    check_hyphens(name, parse_destination)
+    if _NO_TOP.fullmatch(labels[-1]):
+        begins = "begins with a digit" if labels[-1][0].isdigit() else "is not one that names end in"
+        raise ValueError(f"is not a name: its last label '{labels[-1]}' {begins}; {_NAMES}")
+    return name
+
+
+def _check_octets(name: str) -> None:
+    """Refuse what looks like an address with an octet left open or mistyped: C{192.0.2.x}, C{192.0.2.1O}."""
+    if _GLUED.match(name):
+        raise ValueError("is not a name: it begins with an address: write the address and the name by themselves")
+    host, slash, suffix = name.partition("/")
+    labels = host.removeprefix("*.").split(".")
+    parts = [part for label in labels for part in label.split("-")]
+    numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
+    # Single letters alone look like octets only where there are four: a.b.c.d.
+    octets = all(map(OCTET.fullmatch, parts)) and (len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts))
+    if len(labels) < 2 or not (numbers or octets):
+        return
+    ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
+    known = list(takewhile(str.isdigit, labels[:3]))
+    network, length = ".".join([*known, "0", "0", "0"][:4]), 8 * len(known)
+    rest = labels[len(known) :]
+    fits = not slash or suffix == str(length)
+    whole = len(labels) == 4 and known and fits and all(map(_OPEN.fullmatch, rest))
+    if whole and readable([f"{network}/{length}"], parse_destination):
+        ways = f"'{network}/{length}' for all of these addresses, or the one or the range that is meant"
+    raise ValueError(f"is not a name but looks like an address with a part left open or mistyped: write {ways}")

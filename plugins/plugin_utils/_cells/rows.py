@@ -1,0 +1,148 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows, as the vendor printed them, become rules: one protocol, one port range, one destination."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .destinations import expand_ranges
+from .ports import expand_ports, remark_of
+from .protocols import check_agreement, expand_protocols
+from .text import quoted
+
+WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
+
+_REQUIREMENTS = ("required", "recommended", "optional")
+_CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
+_ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
+_COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction"})
+
+
+def expand_rows(
+    rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] | None = None, broadcast: bool = False
+) -> list[dict[str, Any]]:
+    """Return the rules of all rows, in the order of the rows; inside a row by protocol, ports, destination.
+
+    A row needs C{vendor}, C{service}, C{destination} and C{ports}; C{row} is its position from 1 if absent. A rule
+    is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and C{direction: inbound}
+    on inbound ones.
+    C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
+    C{broadcast} admits 255.255.255.255 as a destination.
+    Raises ValueError with vendor, service, row, cell, reason and what is accepted.
+    """
+    if not isinstance(rows, list):
+        raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
+    widest = _widest({} if widest_prefix is None else widest_prefix)
+    protocols = _remembered(expand_protocols)
+    ports = _remembered(expand_ports)
+    rules: list[dict[str, Any]] = []
+    for position, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ValueError(f"row {position}: a row is a dictionary of columns, not {row!r}")
+        common = _common(row, position)
+        try:
+            _check_columns(row)
+            destinations = expand_ranges(row["destination"], broadcast=broadcast)
+            if not (row.get("wide_because") or "").strip():
+                _check_width(destinations, row["destination"], widest)
+            transports = protocols(row.get("protocol"))
+            services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
+            if remark := remark_of(row["ports"]):
+                printed = bool((row.get("protocol") or "").strip())
+                check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
+        except ValueError as exc:
+            raise ValueError(f"{common['vendor']}: {common['service']}: row {common['row']}: {exc}") from None
+        for protocol, port in services:
+            for destination in destinations:
+                rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
+    return rules
+
+
+def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """Return the parser with a memory: a table has many rows and few different cells."""
+    known: dict[Any, list[str]] = {}
+
+    def remembered(cell: Any) -> list[str]:
+        key = (type(cell), cell) if isinstance(cell, (str, int)) else None
+        if key is None:
+            return parse(cell)
+        if key not in known:
+            known[key] = parse(cell)
+        return known[key]
+
+    return remembered
+
+
+def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
+    """Return what all rules of a row have in common."""
+    known = ""
+    for column in ("vendor", "service"):
+        text = row.get(column)
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            where = f"{known}row {row.get('row', position)}"
+            raise ValueError(f"{where}: {column} {text!r} is not a name: every row says its {column}")
+        known += f"{text}: "
+    number = row.get("row", position)
+    if number.__class__ is not int or number < 1:
+        raise ValueError(f"{row['vendor']}: {row['service']}: row {number!r} is not a number from 1")
+    common = {
+        "vendor": row["vendor"],
+        "service": row["service"],
+        "row": number,
+        "requirement": row.get("requirement", "required"),
+        "source": row.get("source") or "",
+        "date": row.get("date") or "",
+    }
+    if row.get("direction") == "inbound":
+        common["direction"] = "inbound"
+    return common
+
+
+def _check_columns(row: dict[str, Any]) -> None:
+    """Raise ValueError for a column that is unknown, missing, or asks for what a rule cannot say."""
+    if not _COLUMNS.issuperset(row):
+        unknown = row.keys() - _COLUMNS
+        raise ValueError(f"unknown column '{sorted(unknown, key=str)[0]}'; known are {', '.join(sorted(_COLUMNS))}")
+    for column in ("destination", "ports"):
+        if row.get(column) is None:
+            raise ValueError(f"the column '{column}' is missing: it needs a value")
+    if row["destination"] in ([], ()):
+        raise ValueError("destination is an empty list: it needs a value")
+    for column in ("source_ip", "source_port"):
+        cell = row.get(column)
+        if cell is not None and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
+            raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
+    for column in ("source", "date", "wide_because"):
+        text = row.get(column) or ""
+        if not isinstance(text, str) or not text.isprintable():
+            raise ValueError(f"{column} {text!r} is not one line of text")
+    if row.get("requirement", "required") not in _REQUIREMENTS:
+        raise ValueError(f"requirement {row['requirement']!r} is unknown: accepted are {', '.join(_REQUIREMENTS)}")
+    if row.get("direction", "outbound") not in ("inbound", "outbound"):
+        raise ValueError(f"direction {row['direction']!r} is unknown: accepted are outbound and inbound")
+
+
+def _widest(given: Mapping[str, int]) -> dict[str, int]:
+    """Return the shortest prefix lengths that need no reason, checked."""
+    if not isinstance(given, Mapping) or given.keys() - WIDEST_PREFIX.keys():
+        raise ValueError(f"widest_prefix {given!r} is not understood: write {WIDEST_PREFIX}")
+    widest = {**WIDEST_PREFIX, **given}
+    for family, bits in (("ipv4", 32), ("ipv6", 128)):
+        if widest[family].__class__ is not int or not 0 <= widest[family] <= bits:
+            raise ValueError(f"widest_prefix: {family} {widest[family]!r} is not a number from 0 to {bits}")
+    return widest
+
+
+def _check_width(destinations: list[str], cell: Any, widest: dict[str, int]) -> None:
+    """Raise ValueError if a prefix is wider than the widest that needs no reason."""
+    for destination in destinations:
+        address, slash, length = destination.partition("/")
+        if slash and int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
+            made = "" if cell == destination else f" gives {destination}, which"
+            raise ValueError(
+                f"destination {quoted(str(cell))}{made} is wider than /{limit} (widest_prefix): "
+                "if it must be so, say why in the row's wide_because"
+            )

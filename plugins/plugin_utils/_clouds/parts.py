@@ -1,0 +1,130 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An allowlist cut into parts, as clouds count them: one list of services, one IP version, many prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
+    Range,
+    collapse,
+    is_address,
+    parse_prefix,
+    prefixes,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one list of services may reach, in one IP version.
+
+    services: C{(protocol, first_port, last_port)}, sorted, both ports inside.
+    prefixes: minimal, ascending, disjoint, each with the sorted labels C{"kudo: media"} of all who ask for any of it.
+    """
+
+    services: tuple[Service, ...]
+    version: int
+    prefixes: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Services that somebody asks for, and for each of them who does."""
+
+    services: tuple[Service, ...]
+    labels: dict[Service, tuple[str, ...]]
+    everybody: tuple[str, ...]
+
+
+def parts(
+    allowlist: Mapping[str, Any],
+    *,
+    addresses: Mapping[str, Sequence[str]] | None = None,
+    allow: Iterable[Mapping[str, Any]] = (),
+    single: bool = False,
+) -> list[Part]:
+    """Return the parts of an allowlist by version and services; what vendors send inbound is left out.
+
+    single: a part for each service (a protocol with a port range), else one for each list of services.
+    addresses: what names resolve to, C{{name: [addresses]}}; they count as destinations of who asked for the name.
+    allow: the user's own rules, as C{allow_rules} returns them.
+    """
+    resolved = addresses or {}
+    bits: dict[tuple[str, int, int, str], int] = {}
+    masks: dict[int, dict[Range, int]] = {4: {}, 6: {}}
+    for entry, destinations in _entries(allowlist, resolved, allow):
+        key = (entry["protocol"], *parse_ports(entry["ports"]), f"{entry['vendor']}: {entry['service']}")
+        bit = bits.setdefault(key, 1 << len(bits))
+        for destination in destinations:
+            version, first, last = parse_prefix(destination)
+            known = masks[version]
+            known[first, last] = known.get((first, last), 0) | bit
+    keys = list(bits)
+    found: list[Part] = []
+    for version, known in masks.items():
+        asked: dict[int, _Asked] = {}
+        placed: dict[tuple[Service, ...], list[tuple[int, int, tuple[str, ...]]]] = {}
+        for first, last, mask in sweep((first, last, mask) for (first, last), mask in known.items()):
+            if mask not in asked:
+                asked[mask] = _asked([key for number, key in enumerate(keys) if mask >> number & 1])
+            one = asked[mask]
+            if single:
+                for service in one.services:
+                    placed.setdefault((service,), []).append((first, last, one.labels[service]))
+            else:
+                placed.setdefault(one.services, []).append((first, last, one.everybody))
+        found += [Part(services, version, labelled(version, placed[services])) for services in sorted(placed)]
+    return found
+
+
+def _entries(
+    allowlist: Mapping[str, Any], resolved: Mapping[str, Sequence[str]], allow: Iterable[Mapping[str, Any]]
+) -> Iterable[tuple[Mapping[str, Any], list[str]]]:
+    """Yield who asks for what, with the prefixes that this is."""
+    for entry in allowlist["provenance"]:
+        if entry.get("direction") == "inbound":
+            continue
+        listed: list[str] = []
+        for destination in entry["destinations"]:
+            listed += [destination] if is_address(destination) else resolved.get(destination, ())
+        yield entry, listed
+    for rule in allow:
+        yield rule, [rule["destination"]]
+
+
+def _asked(keys: list[tuple[str, int, int, str]]) -> _Asked:
+    """Return the services of C{(protocol, first, last, label)}, those joined that overlap or touch."""
+    services = tuple(
+        (protocol, first, last)
+        for protocol in sorted({key[0] for key in keys})
+        for first, last in collapse((key[1], key[2]) for key in keys if key[0] == protocol)
+    )
+    labels = {
+        service: tuple(sorted({key[3] for key in keys if key[0] == service[0] and service[1] <= key[1] <= service[2]}))
+        for service in services
+    }
+    return _Asked(services, labels, tuple(sorted({key[3] for key in keys})))
+
+
+def labelled(version: int, pieces: list[tuple[int, int, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Return the minimal prefixes of ascending disjoint pieces, each with the labels of all pieces in it."""
+    found: dict[str, tuple[str, ...]] = {}
+    at = 0
+    for first, last in collapse(piece[:2] for piece in pieces):
+        for prefix in prefixes(version, first, last):
+            end = parse_prefix(prefix)[2]
+            labels: set[str] | tuple[str, ...] = pieces[at][2]
+            # A piece may end behind this prefix: the next one then begins inside it.
+            while pieces[at][1] < end:
+                at += 1
+                labels = {*labels, *pieces[at][2]}
+            found[prefix] = labels if isinstance(labels, tuple) else tuple(sorted(labels))
+            if pieces[at][1] == end and at + 1 < len(pieces):
+                at += 1
+    return found

@@ -1,0 +1,171 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The blocks that an nftables table is made of: sets, maps, counters and conntrack timeouts, as text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import by_version, check_labels
+
+IP = {4: "ip", 6: "ip6"}
+_LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
+_LONGEST_COMMENT = 120  # nft admits 128 bytes
+_LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
+
+
+def check(allowlist: dict) -> None:
+    """Raise ValueError for what cannot be written into a ruleset."""
+    check_labels(allowlist, "a counter's name")
+    for timer in allowlist["timers"]:
+        if timer["seconds"].__class__ is not int or not 1 <= timer["seconds"] <= _LONGEST_TIMER:
+            raise ValueError(
+                f"{timer['vendor']}: timer: seconds {timer['seconds']!r} is not a number from 1 to {_LONGEST_TIMER}"
+            )
+
+
+def block(head: str, lines: Iterable[str]) -> str:
+    """Return C{head { lines }}, indented as nft prints it inside a table."""
+    return f"\t{head} {{\n" + "".join(f"\t\t{line}\n" for line in lines) + "\t}\n"
+
+
+def members(keyword: str, name: str, kind: str, keys: list[str], interval: bool = True) -> str:
+    """Declare a set or a map (C{keyword}) of type C{kind} with its elements."""
+    lines = [f"type {kind}"] + (["flags interval"] if interval else [])
+    if keys:
+        lines.append("elements = {\n\t\t\t" + ",\n\t\t\t".join(keys) + " }")
+    return block(f"{keyword} {name}", lines)
+
+
+def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> dict[int, str]:
+    """Return the set C{name4} or C{name6} of each IP version that the user named addresses of.
+
+    Raises ValueError that names the user's variable.
+    """
+    return {
+        version: members("set", f"{name}{version}", f"ipv{version}_addr", found)
+        for version, found in by_version(addresses, variable).items()
+    }
+
+
+def counter_name(labels: tuple[str, ...]) -> str:
+    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot, a long one cut with a digest."""
+    name = ".".join(labels)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 9]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def counter_block(name: str, labels: tuple[str, ...]) -> str:
+    """Declare the counter of C{('kudo/media', 'zoom/meetings')}."""
+    return block(f"counter {name}", [f'comment "{", ".join(labels).replace("/", ": ")[:_LONGEST_COMMENT]}"'])
+
+
+def allowed_blocks(
+    entries: list[dict], versions: tuple[int, ...], direction: str, owned: str, learning: bool = False
+) -> tuple[list[str], list[str]]:
+    """Return what opens one direction (to, from): the counters and maps of the vendor services, and the rules.
+
+    Each IP version, protocol and port range has a rule and a map of its own, from prefixes to the counters of who asked
+    for them. Such a map is a tree in the kernel. A single map of address, protocol and port would be an array of
+    bitmaps: with 100,000 prefixes each lookup takes 8 microseconds.
+    learning: dnsmasq adds to sets of this table. With each address that it adds libnftables has the kernel list every
+    such tree, with 8,000 prefixes for 13 ms, but no map of more than one field: so the protocol is a second one.
+    """
+    counters: dict[str, tuple[str, ...]] = {}
+    maps: dict[tuple, list[str]] = {}
+    for version in versions:
+        for element in elements(entries, version, lambda entry: f"{entry['vendor']}/{entry['service']}"):
+            counter = owned + counter_name(element.labels)
+            counters[counter] = element.labels
+            key = (version, element.protocol, element.first_port, element.last_port, element.ports)
+            field = f" . {element.protocol}" if learning else ""
+            maps.setdefault(key, []).append(f'{element.prefix}{field} : "{counter}"')
+    blocks = [counter_block(counter, labels) for counter, labels in sorted(counters.items())]
+    rules = []
+    word, address = {"to": ("allowed", "daddr"), "from": ("inbound", "saddr")}[direction]
+    kind, second = (" . inet_proto", " . meta l4proto") if learning else ("", "")
+    for (version, protocol, _first, _last, ports), keys in sorted(maps.items()):
+        name = f"{owned}{word}{version}_{protocol}_{ports}"
+        blocks.append(members("map", name, f"ipv{version}_addr{kind} : counter", keys))
+        rules.append(f"{protocol} dport {ports} counter name {IP[version]} {address}{second} map @{name} accept")
+    return blocks, rules
+
+
+def named_blocks(
+    allowlist: dict, services: Iterable[tuple[str, tuple]]
+) -> tuple[list[str], Callable[[str, tuple], str]]:
+    """Return the counters and timers that services of names need, and what ends a rule for one of them.
+
+    services: C{(protocol, labels)}, labels C{(("kudo", "names"), ...)}.
+    """
+    seconds = _timer_seconds(allowlist)
+
+    def told(protocol: str, labels: tuple) -> tuple[tuple[str, ...], int]:
+        words = tuple(sorted(f"{vendor}/{service}" for vendor, service in labels))
+        return words, max(seconds.get((*label, protocol), 0) for label in labels)
+
+    def end(protocol: str, labels: tuple) -> str:
+        words, timeout = told(protocol, labels)
+        timer = f'ct timeout set "{protocol}_{timeout}" ' if timeout else ""
+        return f'{timer}counter name "{counter_name(words)}" accept'
+
+    counters, timers = set(), set()
+    for protocol, labels in services:
+        words, timeout = told(protocol, labels)
+        counters.add(counter_block(counter_name(words), words))
+        timers.update([_timer_block(f"{protocol}_{timeout}", protocol, timeout, (4, 6))] if timeout else [])
+    return [*sorted(timers), *sorted(counters)], end
+
+
+def timer_blocks(allowlist: dict, versions: tuple[int, ...], owned: str) -> tuple[list[str], list[str]]:
+    """Return the C{ct timeout} objects that vendors ask for with the sets of whom they apply to, and the rules.
+
+    Where two vendors ask for the same destination and service, the longer time holds.
+    """
+    seconds = _timer_seconds(allowlist)
+
+    def wanted(entry: dict) -> int | None:
+        return seconds.get((entry["vendor"], entry["service"], entry["protocol"]))
+
+    found: dict[tuple[str, int], dict[int, list[str]]] = {}
+    for version in versions:
+        # The few who have a wish are few prefixes: one set of address, protocol and port serves them all.
+        for element in elements(allowlist["provenance"], version, wanted):
+            keys = found.setdefault((element.protocol, max(element.labels)), {})
+            keys.setdefault(version, []).append(_key(element))
+    blocks, rules = [], []
+    for (protocol, timeout), keys in sorted(found.items()):
+        name = f"{owned}{protocol}_{timeout}"
+        blocks.append(_timer_block(name, protocol, timeout, versions))
+        for version, keys_of_version in sorted(keys.items()):
+            blocks.append(members("set", f"{name}_v{version}", _key_type(version), keys_of_version))
+            rules.append(f'{IP[version]} daddr . meta l4proto . th dport @{name}_v{version} ct timeout set "{name}"')
+    return blocks, rules
+
+
+def _timer_seconds(allowlist: dict) -> dict[tuple[str, str, str], int]:
+    """Return the seconds that are asked for by vendor, service and protocol."""
+    seconds: dict[tuple[str, str, str], int] = {}
+    for timer in allowlist["timers"]:
+        for service in timer["services"]:
+            key = (timer["vendor"], service, timer["protocol"])
+            seconds[key] = max(seconds.get(key, 0), timer["seconds"])
+    return seconds
+
+
+def _timer_block(name: str, protocol: str, timeout: int, versions: tuple[int, ...]) -> str:
+    states = {"tcp": "established : {0}", "udp": "unreplied : {0}, replied : {0}"}[protocol].format(timeout)
+    family = "inet" if len(versions) == 2 else IP[versions[0]]
+    return block(f"ct timeout {name}", [f"protocol {protocol}", f"l3proto {family}", f"policy = {{ {states} }}"])
+
+
+def _key(element: Element) -> str:
+    return f"{element.prefix} . {element.protocol} . {element.ports}"
+
+
+def _key_type(version: int) -> str:
+    return f"ipv{version}_addr . inet_proto . inet_service"

@@ -1,0 +1,65 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why something is open: the rows that asked for it, from the provenance of an allowlist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.endpoints import parse_name
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
+
+
+def explain_destination(allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int = 0) -> list[str]:
+    """Return a line for each row that opens something to a destination, none where nothing does.
+
+    destination: an address, a prefix (every part of it that is open counts) or a name, which a wildcard matches too.
+    protocol: tcp, udp or '' for both. port: 1-65535, or 0 for all.
+    Raises ValueError for a destination, protocol or port that is none.
+    """
+    if protocol not in ("", "tcp", "udp"):
+        raise ValueError(f"protocol '{protocol}' is not accepted: choose tcp, udp or nothing for both")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port {port} is not accepted: write 1 to 65535, or 0 for all")
+    try:
+        wanted = parse_prefix(destination) if is_address(destination) else parse_name(destination)
+    except ValueError as exc:
+        raise ValueError(f"destination '{destination}': {exc}") from None
+    return [
+        line
+        for entry in allowlist["provenance"]
+        if protocol in ("", entry["protocol"]) and (not port or _within(port, entry["ports"]))
+        for line in _lines(entry, wanted)
+    ]
+
+
+def _lines(entry: Mapping[str, Any], wanted: tuple[int, int, int] | str) -> Iterator[str]:
+    """Yield what a gathered entry of the provenance opens to an address range or a name."""
+    for opened in entry["destinations"]:
+        if _matches(opened, wanted) if isinstance(wanted, str) else _overlaps(opened, *wanted):
+            direction = "from" if entry.get("direction") == "inbound" else "to"
+            document = ", ".join(filter(None, (entry.get("source"), entry.get("date"))))
+            yield (
+                f"{entry['protocol']}/{entry['ports']} {direction} {opened}  {entry['vendor']}: {entry['service']}: "
+                f"row {entry.get('row', '?')} of {document or 'no document'} ({entry.get('requirement', 'required')})"
+            )
+
+
+def _within(port: int, ports: str) -> bool:
+    first, last = parse_ports(ports)
+    return first <= port <= last
+
+
+def _overlaps(opened: str, version: int, low: int, high: int) -> bool:
+    if not is_address(opened):
+        return False
+    family, first, last = parse_prefix(opened)
+    return family == version and first <= high and low <= last
+
+
+def _matches(opened: str, name: str) -> bool:
+    """Tell whether a name is the printed one or below a printed wildcard."""
+    return opened == name or (opened.startswith("*.") and name.endswith(opened[1:]))

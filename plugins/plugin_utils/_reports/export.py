@@ -1,0 +1,117 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The allowlist as a file: for other tools, for a spreadsheet, for a person, for a shell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import unknown
+
+_COLUMNS = (
+    "protocol", "ports", "destination", "direction", "vendor", "service", "row", "requirement", "source", "date",
+)  # fmt: skip
+_TABLE = ("| Destination | Open | Source |", "| --- | --- | --- |")
+# What makes a spreadsheet take a cell for a formula, full-width forms included.
+_FORMULA = tuple("=+-@＝＋－＠")
+# What Markdown or HTML would take for markup in a cell of a table.
+_MARKUP = {ord(character): f"\\{character}" for character in r"\`*_[]<>|~&#$"} | dict.fromkeys(map(ord, "\r\n\t"), " ")
+
+
+def export_allowlist(allowlist: Mapping[str, Any], form: str = "json") -> str:
+    """Return the text of an export, ending in a newline.
+
+    - C{json}: C{{"rules": [...], "allowlist": {...}}}, the rules before merging, the allowlist after it;
+    - C{csv}: the rules, a line each, after a line of column names;
+    - C{markdown}: the rules as tables, by vendor and service;
+    - C{text}: the merged allowlist, a line for each service and destination: C{tcp/443 192.0.2.0/24}.
+
+    Raises ValueError for any other form.
+    """
+    if form not in _FORMS:
+        raise ValueError(unknown("format", form, _FORMS))
+    return _FORMS[form](_rules(allowlist), allowlist)
+
+
+def _rules(allowlist: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rules before merging, in the order of the vendor's rows: the provenance is exactly these, gathered."""
+    rules = [
+        {**{key: entry[key] for key in _COLUMNS if key in entry}, "destination": destination}
+        for entry in allowlist["provenance"]
+        for destination in entry["destinations"]
+    ]
+    return sorted(rules, key=lambda rule: (rule["vendor"], rule["service"], rule.get("row", 0), rule["protocol"]))
+
+
+def _json(rules: list[dict[str, Any]], allowlist: Mapping[str, Any]) -> str:
+    """The age of a source is left out: an export of tomorrow is to be the same file."""
+    sources = [{key: source[key] for key in source if key != "age_days"} for source in allowlist["sources"]]
+    return json.dumps({"rules": rules, "allowlist": {**allowlist, "sources": sources}}, indent=2) + "\n"
+
+
+def _csv(rules: list[dict[str, Any]], _allowlist: Mapping[str, Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for rule in rules:
+        writer.writerow([_spreadsheet_cell(str(rule.get(column, ""))) for column in _COLUMNS])
+    return text.getvalue()
+
+
+def _spreadsheet_cell(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe in front makes it text."""
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _markdown(rules: list[dict[str, Any]], _allowlist: Mapping[str, Any]) -> str:
+    vendors: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for rule in rules:
+        vendors[rule["vendor"]][rule["service"]].append(rule)
+    lines = ["# Allowlist"]
+    for vendor, services in vendors.items():
+        lines += ["", f"## {_markdown_cell(vendor)}"]
+        for service, found in services.items():
+            lines += ["", f"### {_markdown_cell(service)}", "", *_TABLE]
+            lines += _markdown_rows(found)
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_rows(rules: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each destination and document, with all that is open to it."""
+    opened: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+    for rule in rules:
+        ports = " ".join(filter(None, (rule.get("direction"), f"{rule['protocol']}/{rule['ports']}")))
+        requirement = rule.get("requirement", "required")
+        text = ports if requirement == "required" else f"{ports} ({requirement})"
+        opened[rule["destination"], rule.get("source", ""), rule.get("date", "")][text] = None
+    for (destination, *document), texts in opened.items():
+        cells = (destination, ", ".join(texts), ", ".join(filter(None, document)))
+        yield f"| {' | '.join(map(_markdown_cell, cells))} |"
+
+
+def _markdown_cell(text: str) -> str:
+    return text.translate(_MARKUP)
+
+
+def _text(_rules: list[dict[str, Any]], allowlist: Mapping[str, Any]) -> str:
+    lines = []
+    for key, lead in (("groups", ""), ("inbound", "inbound ")):
+        for group in allowlist[key]:
+            for service in group["services"]:
+                destinations = (*group["ipv4"], *group["ipv6"], *group["names"])
+                lines += [f"{lead}{service} {destination}\n" for destination in destinations]
+    return "".join(lines)
+
+
+_FORMS: dict[str, Callable[[list[dict[str, Any]], Mapping[str, Any]], str]] = {
+    "json": _json,
+    "csv": _csv,
+    "markdown": _markdown,
+    "text": _text,
+}

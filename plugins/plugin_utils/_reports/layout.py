@@ -1,0 +1,120 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the summary is laid out: counts, ports, tables and wrapped lines, at most 100 characters wide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
+    collapse,
+    is_address,
+    parse_prefix,
+    prefixes,
+)
+
+WIDTH = 100
+
+
+@dataclass
+class Reach:
+    """Where something leads: prefixes by family, and names."""
+
+    ranges: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: {4: [], 6: []})
+    names: set[str] = field(default_factory=set)
+
+    def add(self, destination: str) -> None:
+        if is_address(destination):
+            version, first, last = parse_prefix(destination)
+            self.ranges[version].append((first, last))
+        else:
+            self.names.add(destination)
+
+    def __str__(self) -> str:
+        """Return the counts: addresses and minimal prefixes for IPv4, prefixes for IPv6, names."""
+        parts = []
+        if ipv4 := collapse(self.ranges[4]):
+            addresses = sum(last - first + 1 for first, last in ipv4)
+            number = sum(len(prefixes(4, *pair)) for pair in ipv4)
+            parts.append(count(addresses, "address", "addresses"))
+            if number < addresses:
+                parts[-1] += f" in {count(number, 'prefix', 'prefixes')}"
+        if ipv6 := collapse(self.ranges[6]):
+            number = sum(len(prefixes(6, *pair)) for pair in ipv6)
+            parts.append(count(number, "IPv6 prefix", "IPv6 prefixes"))
+        if self.names:
+            parts.append(count(len(self.names), "name", "names"))
+        return ", ".join(parts)
+
+
+def format_services(ports: Iterable[tuple[str, str]]) -> str:
+    """Return 'tcp/443,5349 udp/3478,10000-60000', joined where they touch or overlap."""
+    texts = []
+    for protocol in ("tcp", "udp"):
+        ranges = []
+        for name, text in ports:
+            if name == protocol:
+                low, _dash, high = text.partition("-")
+                ranges.append((int(low), int(high or low)))
+        if ranges:
+            joined = (str(low) if low == high else f"{low}-{high}" for low, high in collapse(ranges))
+            texts.append(f"{protocol}/{','.join(joined)}")
+    return " ".join(texts)
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield rows as aligned columns; a cell that is too long goes on below; a first cell is not repeated."""
+    rows = list(rows)
+    if not rows:
+        return
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    rows = list(zip(*columns, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    # Columns share the width: nobody gets more than the longest cell, the widest gives first.
+    while sum(widths) + 2 * len(widths) > WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    above = ""
+    for first, *others in rows:
+        texts = ("" if first == above else first, *others)
+        cells = [_lines(text, width) for text, width in zip(texts, widths, strict=True)]
+        above = first
+        for number in range(max(map(len, cells))):
+            parts = [cell[number] if number < len(cell) else "" for cell in cells]
+            yield ("  " + "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))).rstrip()
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """Return a cell as lines that fit, broken after a space or comma where it has any."""
+    lines = [""]
+    for word in re.split("(?<=[ ,])", text):
+        for piece in wrap(word, width, drop_whitespace=False) or [""]:
+            if len(lines[-1] + piece.rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
+    return lines
+
+
+def section(title: str, lines: Iterable[str]) -> list[str]:
+    """Return a titled section, or nothing where it would be empty."""
+    found = list(lines)
+    return ["", title, *found] if found else []
+
+
+def wrapped(text: str, lead: str) -> list[str]:
+    """Return a text as lines, each after C{lead}, those that follow two further in."""
+    return wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * (len(lead) + 2))
+
+
+def verdict(verdicts: Mapping[str, str], backend: Mapping[str, Any]) -> str:
+    """Return what the backend's policy does, without the counting where the backend cannot count."""
+    text = verdicts.get(backend.get("policy", ""), verdicts["unmanaged"])
+    return text if backend.get("counts", True) else text.replace("counted and logged", "logged")
+
+
+def count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
