@@ -130,8 +130,8 @@ calls:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.aws.call import Call
 
 
 def main():

@@ -148,7 +148,10 @@ calls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _azure, _azure_apply, _azure_rules, _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api as _azure
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import apply as _azure_apply
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import rules as _azure_rules
 
 _PLANNED = {"rules", "stops", "priorities", "limits", "policy", "widened", "notes"}
 

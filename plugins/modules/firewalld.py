@@ -107,9 +107,9 @@ notes:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalld import Firewalld, own_files
-from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.tool import Firewalld, own_files
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
 
 
 def main():

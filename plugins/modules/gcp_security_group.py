@@ -146,8 +146,9 @@ calls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _cloud, _gcp
-from ansible_collections.egress.allowlist.plugins.module_utils._gcp_run import run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api as _gcp
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.call import run
 
 
 def main():

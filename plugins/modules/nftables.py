@@ -94,10 +94,10 @@ notes:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._nft import Nft
-from ansible_collections.egress.allowlist.plugins.module_utils._nft_apply import Applier
-from ansible_collections.egress.allowlist.plugins.module_utils._nft_boot import own_files
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.apply import Applier
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.boot import own_files
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.transactions import Nft
 
 
 def main():

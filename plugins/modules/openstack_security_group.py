@@ -144,15 +144,15 @@ calls:
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack import (
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.api import (
     CONNECTION,
     ApiError,
     Neutron,
     connect,
     unmask,
 )
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack_run import Run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.call import Run
 
 try:
     import openstack

@@ -100,9 +100,9 @@ notes:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils._module import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import Applier
-from ansible_collections.egress.allowlist.plugins.module_utils._ufw import Ufw
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.tool import Ufw
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
 
 
 def main():

@@ -13,9 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _azure
-from ansible_collections.egress.allowlist.plugins.module_utils._azure_rules import whose
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api as _azure
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.rules import whose
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
 
 from tests.support.azure_cloud import API, GROUP_ID, SUBSCRIPTION, AzureCloud, foreign
 from tests.support.azure_contract import opened

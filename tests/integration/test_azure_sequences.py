@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._azure_rules import whose
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.rules import whose
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 

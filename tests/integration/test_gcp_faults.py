@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _gcp
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api as _gcp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._gcp_vpc import Vpc
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.vpc import Vpc
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_placing import DEFAULTS, place
-from ansible_collections.egress.allowlist.plugins.module_utils._aws_steps import steps
-from ansible_collections.egress.allowlist.plugins.module_utils._cloud import Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.aws.order import steps
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.aws.placement import DEFAULTS, place
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.egress.allowlist.plugins.doc_fragments.cloud import ModuleDocFragment
-from ansible_collections.egress.allowlist.plugins.module_utils import _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
 
 REPOSITORY = Path(__file__).parents[2]
 CLOUDS = ("aws", "azure", "gcp", "openstack")

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
 
 from tests.support.waiting import PATIENCE, until
 

@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalld_text import (
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.objects import (
     differences,
     is_ours,
     parse,

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._gcp_rules import (
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.rules import (
     Rule,
     desired,
     lines,

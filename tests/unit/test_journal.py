@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import journal as _journal
 
 OLD = {
     "rules": "*filter\n### it's $HOME `id` \\ 'END'\nEND\nCOMMIT\n",

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _names_keeper as keeper
+from ansible_collections.egress.allowlist.plugins.module_utils._names import keeper
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _module
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import call as _module
 
 CALL = cast(_module.Call, SimpleNamespace(module=SimpleNamespace(run_command_environ_update={"LANG": "C"})))
 

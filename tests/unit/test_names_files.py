@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _dnsmasq, _names, _names_units, _resolver
-from ansible_collections.egress.allowlist.plugins.module_utils._tool import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._names import dnsmasq as _dnsmasq
+from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
+from ansible_collections.egress.allowlist.plugins.module_utils._names import resolv_conf as _resolver
+from ansible_collections.egress.allowlist.plugins.module_utils._names import units as _names_units
 
 LEARNED = "learned by dnsmasq"
 CAPS = ["nftset=/a.example/4#inet#t#s", "max-cache-ttl=470", "max-ttl=470"]

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _nft, _nft_text
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import listing as _nft_text
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import transactions as _nft
 
 # nft 1.0.6 of Debian 12, where the package netbase is installed.
 NAMES = """\

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _nft_text as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import listing as texts
 
 # As nft 1.0.6 lists it.
 LISTING = """table inet egress_allowlist {

@@ -9,8 +9,8 @@ import ipaddress
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack import unmask
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack_rules import (
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.api import unmask
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.rules import (
     Wanted,
     default_key,
     in_words,

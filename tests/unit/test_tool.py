@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _commit, _journal, _tool
+from ansible_collections.egress.allowlist.plugins.module_utils._host import applier as _tool
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import journal as _journal
 
 from tests.support.waiting import until
 

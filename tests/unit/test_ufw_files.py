@@ -10,8 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_kernel as kernel
-from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_rules as rules
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import kernel, rules
 
 # As ufw writes it, with rules of the user's.
 FILE = """*filter

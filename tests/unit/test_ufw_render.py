@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import version_of
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import version_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.ufw import render
 from hypothesis import given, settings

@@ -9,8 +9,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_names as names
-from ansible_collections.egress.allowlist.plugins.module_utils import _ufw_sets as sets
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import names, sets
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.ufw import render
 from hypothesis import given, settings

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.module_utils._openstack_drivers import OBEYED
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules, by_version, one_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 

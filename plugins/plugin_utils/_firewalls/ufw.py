@@ -16,7 +16,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.module_utils._ufw_rules import ANY, SERVICES, address, specs
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, SERVICES, address, specs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import (

@@ -1,0 +1,328 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of a network security group, as Azure's API writes them: whose they are, what they open, what is wanted.
+
+Nothing here talks to Azure. A rule is a dict C{{"name": ..., "properties": {...}}} as the API returns and takes it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,29}")  # a rule's name begins with it, and no dot ends it early
+ANY = "*"
+TAG = "egress.allowlist"  # on a group that was made here: under which name
+_MOST = 140  # letters of a description
+_STOP = "stop"
+_EVERYWHERE = {ANY, "0.0.0.0/0", "::/0", "internet"}
+_STOPPED = {"everything": ANY, "internet": "Internet"}
+_READ_ONLY = ("provisioningState",)
+
+
+def mark(name):
+    """Return how the descriptions of the rules begin that were made under a name."""
+    return f"[egress.allowlist {name}]"
+
+
+def whose(rule):
+    """Return the name under which a rule was made here, or None: both its name and its description must say so."""
+    found = re.match(r"\[egress\.allowlist ([^\]]+)\]", properties(rule).get("description") or "")
+    named = found and outbound(rule) and rule["name"].startswith(found.group(1) + ".")
+    return found.group(1) if named else None
+
+
+def properties(rule):
+    """Return a rule's properties."""
+    return rule.get("properties") or {}
+
+
+def outbound(rule):
+    """Tell whether a rule is for what leaves."""
+    return properties(rule).get("direction", "").lower() == "outbound"
+
+
+def denies(rule):
+    """Tell whether a rule stops what it matches."""
+    return properties(rule).get("access", "").lower() == "deny"
+
+
+def priority(rule):
+    """Return a rule's priority: the lowest number comes first."""
+    return properties(rule)["priority"]
+
+
+def several(rule, one, many):
+    """Return the values of a property that has a form for one value and a form for many."""
+    found = properties(rule)
+    single = found.get(one)
+    return ([single] if single else []) + list(found.get(many) or [])
+
+
+def destinations(rule):
+    """Return a rule's destination prefixes, in the shortest form."""
+    return [_prefix(text) for text in several(rule, "destinationAddressPrefix", "destinationAddressPrefixes")]
+
+
+def _prefix(text):
+    try:
+        return _cloud.canonical(text)
+    except ValueError:
+        return text
+
+
+def _canonical(rule):
+    """Return all that a rule says, whatever form and order it is written in."""
+    found = properties(rule)
+    groups = [
+        frozenset(group.get("id", "").lower() for group in found.get(key) or [])
+        for key in ("sourceApplicationSecurityGroups", "destinationApplicationSecurityGroups")
+    ]
+    return (
+        found.get("protocol", "").lower(),
+        found.get("access", "").lower(),
+        found.get("priority"),
+        found.get("description"),
+        frozenset(destinations(rule)),
+        frozenset(several(rule, "destinationPortRange", "destinationPortRanges")),
+        frozenset(several(rule, "sourceAddressPrefix", "sourceAddressPrefixes")),
+        frozenset(several(rule, "sourcePortRange", "sourcePortRanges")),
+        groups,
+    )
+
+
+def wanted(plan, name, rules):
+    """Return the rules of a plan with their priorities; C{rules}: all that the group has.
+
+    A rule that says the same as the one that is there is that one, so that what is right is not written anew.
+    Raises Refused.
+    """
+    ours = {rule["name"]: rule for rule in rules if whose(rule) == name}
+    others = [rule for rule in rules if rule["name"] not in ours]
+    made = [_allowing(entry, name) for entry in plan["rules"]]
+    stops = [_stopping(plan["stops"], name)] if plan["stops"] else []
+    names = {rule["name"].lower() for rule in others}
+    for rule in made + stops:
+        if rule["name"].lower() in names:
+            raise _cloud.Refused(
+                "rule '{}' has a name of ours, but not our description '{} ...': it is left alone. Rename it, or "
+                "choose another name than '{}'".format(rule["name"], mark(name), name)
+            )
+    first, last = plan["priorities"]
+    free = _free(others, name, first, last)
+    beside = [rule for rule in others if outbound(rule) and first <= priority(rule) <= last]
+    # What stops everything under another name stays behind our rules, and our stop behind the rules of other names.
+    before = min([last + 1] + [priority(rule) for rule in beside if denies(rule)])
+    behind = max([0] + [priority(rule) for rule in beside if not denies(rule)])
+    if not (_place(made, stops, ours, free, before, behind) or _place(made, stops, {}, free, before, behind)):
+        band, ways = f"priorities {first}-{last}", ["choose a wider range of priorities"]
+        room = len([number for number in free if number < before])
+        if len(made) < room:
+            raise _cloud.Refused(f"{band}: none is free behind {behind}, which another name uses: {ways[0]}")
+        text = f"{band}, {last - first + 1 - room} of them taken"
+        raise _cloud.Refused(_cloud.over(text, len(made + stops), room, ways))
+    return [_kept(rule, ours.get(rule["name"])) for rule in made + stops]
+
+
+def _place(made, stops, ours, free, before, behind):
+    """Give each rule a priority, the one that it has where it can stay; return whether there were enough.
+
+    New rules take the lowest that are free, and what stops all else takes the highest.
+    """
+    allowed = [number for number in sorted(free) if number < before]
+    taken = {}
+    for rule in made:
+        old = ours.get(rule["name"])
+        if old and priority(old) in allowed and not denies(old):
+            taken[priority(old)] = rule
+    placed = {rule["name"] for rule in taken.values()}
+    fresh = [rule for rule in made if rule["name"] not in placed]
+    spare = [number for number in allowed if number not in taken]
+    if len(spare) < len(fresh):
+        return False
+    for rule in fresh:
+        taken[spare.pop(0)] = rule
+    for stop in stops:
+        spare = [number for number in free if number > max([behind, *taken])]
+        if not spare:
+            return False
+        old = ours.get(stop["name"])
+        taken[priority(old) if old and priority(old) in spare else max(spare)] = stop
+    for number, rule in taken.items():
+        rule["properties"]["priority"] = number
+    return True
+
+
+def _free(others, name, first, last):
+    """Return the priorities that we may have; raises Refused where a foreign rule has one of our range."""
+    inside = [rule for rule in others if outbound(rule) and first <= priority(rule) <= last]
+    foreign = [rule for rule in inside if not whose(rule)]
+    if foreign:
+        rule = min(foreign, key=priority)
+        raise _cloud.Refused(
+            "rule '{}' has the priority {} and is not ours: the priorities {}-{} are reserved for '{}'. Give it "
+            "another priority, or choose another range".format(rule["name"], priority(rule), first, last, name)
+        )
+    return set(range(first, last + 1)) - {priority(rule) for rule in inside}
+
+
+def _kept(rule, old):
+    """Return the old rule where it says the same, so that what is right is not written anew."""
+    return old if old and _canonical(old) == _canonical(rule) else rule
+
+
+def _allowing(entry, name):
+    text = "{} {}".format(mark(name), ", ".join(entry["asked"]))
+    return {
+        "name": "{}.{}".format(name, entry["id"]),
+        "properties": {
+            "description": text if len(text) <= _MOST else text[: _MOST - 3] + "...",
+            "protocol": entry["protocol"].capitalize(),
+            "sourceAddressPrefix": ANY,
+            "sourcePortRange": ANY,
+            "destinationAddressPrefixes": list(entry["destinations"]),
+            "destinationPortRanges": list(entry["ports"]),
+            "access": "Allow",
+            "direction": "Outbound",
+        },
+    }
+
+
+def _stopping(what, name):
+    return {
+        "name": f"{name}.{_STOP}",
+        "properties": {
+            "description": f"{mark(name)} stops all else",
+            "protocol": ANY,
+            "sourceAddressPrefix": ANY,
+            "sourcePortRange": ANY,
+            "destinationAddressPrefix": _STOPPED[what],
+            "destinationPortRange": ANY,
+            "access": "Deny",
+            "direction": "Outbound",
+        },
+    }
+
+
+def lets_all_out(rules):
+    """Tell whether Azure's default rule for the Internet is still reached: no rule stops everything before it."""
+    return not any(
+        outbound(rule)
+        and denies(rule)
+        and properties(rule).get("protocol") == ANY
+        and {text.lower() for text in destinations(rule)} & _EVERYWHERE
+        and ANY in several(rule, "destinationPortRange", "destinationPortRanges")
+        and ANY in several(rule, "sourceAddressPrefix", "sourceAddressPrefixes")
+        for rule in rules
+    )
+
+
+def lines(rules, plan, name, changed):
+    """Return what our rules do, in words; C{changed}: names of rules whose settings are shown too."""
+    asked = {
+        ("{}.{}".format(name, entry["id"]), destination): who
+        for entry in (plan or {}).get("rules", [])
+        for destination, who in entry["destinations"].items()
+    }
+    found = []
+    for rule in rules:
+        if whose(rule) != name:
+            continue
+        found += _opened(rule, asked, name)
+        if rule["name"] in changed:
+            text = "rule {}: priority {}, {}"
+            found.append(text.format(rule["name"], priority(rule), properties(rule).get("description")))
+    return found + ([_cloud.EVERYTHING] if lets_all_out(rules) else [])
+
+
+def _opened(rule, asked, name):
+    """Return the lines of one rule: one for each destination and range of ports."""
+    who = (properties(rule).get("description") or "")[len(mark(name)) :].strip()
+    protocol = properties(rule).get("protocol", ANY).lower()
+    protocol = "all" if protocol == ANY else protocol
+    sources = several(rule, "sourceAddressPrefix", "sourceAddressPrefixes")
+    only = "" if ANY in sources else "only from {}, ".format(", ".join(sources))
+    if denies(rule):
+        return [f"stopped, {only}{protocol} to {_where(text)}" for text in destinations(rule)]
+    found = []
+    for destination in destinations(rule):
+        label = only + asked.get((rule["name"], destination), who)
+        for ports in several(rule, "destinationPortRange", "destinationPortRanges"):
+            first, _dash, last = ports.partition("-")
+            pair = (None, None) if ports == ANY else (first, last or first)
+            found.append(_cloud.line(protocol, pair[0], pair[1], destination, label))
+    return found
+
+
+def _where(text):
+    return {ANY: "everywhere", "internet": "the Internet"}.get(text.lower(), text)
+
+
+def changed_settings(before, after):
+    """Return the names of rules that stand in both, and differ in what their lines do not tell."""
+    old = {rule["name"]: rule for rule in before}
+    return {
+        rule["name"]
+        for rule in after
+        if rule["name"] in old
+        and [priority(rule), properties(rule).get("description")]
+        != [priority(old[rule["name"]]), properties(old[rule["name"]]).get("description")]
+    }
+
+
+def notes(rules, name, plan):
+    """Return what a person should know of the rules of others, beside ours."""
+    ours = [rule for rule in rules if whose(rule) == name]
+    if not ours:
+        return []
+    found = []
+    others = sorted((rule for rule in rules if outbound(rule) and not whose(rule)), key=priority)
+    if others:
+        found.append("rules of others stay as they are: {}".format(_some([rule["name"] for rule in others])))
+    stop = [rule for rule in ours if denies(rule)]
+    last = max(priority(rule) for rule in ours)
+    first = [rule["name"] for rule in others if denies(rule) and priority(rule) < last]
+    if first:
+        found.append(f"these rules of others come first, and may stop what ours allow: {_some(first)}")
+    late = [rule["name"] for rule in others if stop and not denies(rule) and priority(rule) > last]
+    if late:
+        found.append(f"these rules of others come behind the stop, and open nothing more: {_some(late)}")
+    if plan["policy"] == "unmanaged" and lets_all_out(rules):
+        found.append(_cloud.restricts_nothing("Azure's default rule AllowInternetOutBound (65001)"))
+    return found
+
+
+def _some(names):
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def units(before, after, limits):
+    """Return the account of a group's quotas, all rules counted, and raise Refused where one is exceeded."""
+    counted = [
+        ("rules in the network security group", len, limits["rules"]),
+        ("destination addresses in the network security group", _count_addresses, limits["addresses"]),
+        ("destination ports in the network security group", _count_ports, limits["addresses"]),
+    ]
+    found = [_cloud.unit(quota, count(before), count(after), limit) for quota, count, limit in counted]
+    for one in found:
+        # A group that is over a limit already may become smaller.
+        if one["after"] > one["limit"] and one["after"] > one["before"]:
+            ways = ["put the vendors into another network security group, for another subnet or interface"]
+            raise _cloud.Refused(_cloud.over(one["quota"], one["after"], one["limit"], ways))
+    return found
+
+
+def _count_addresses(rules):
+    return sum(max(1, len(destinations(rule))) for rule in rules)
+
+
+def _count_ports(rules):
+    return sum(max(1, len(several(rule, "destinationPortRange", "destinationPortRanges"))) for rule in rules)
+
+
+def written(rule):
+    """Return a rule as it is sent: as it was read, without what only Azure writes."""
+    found = {key: value for key, value in properties(rule).items() if key not in _READ_ONLY}
+    return {"name": rule["name"], "properties": found}

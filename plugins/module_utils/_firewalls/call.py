@@ -1,0 +1,163 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules of all host backends have in common: their options, and how a call goes and ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
+
+from . import managers as _host
+
+_FOLDERS = ["/usr/sbin", "/sbin"]
+
+
+class Call:
+    """One call of the module of C{backend}; C{native}: its option with the native form, C{more}: options of its own."""
+
+    def __init__(self, backend, native, **more):
+        self._backend, self._native = backend, native
+        self.module = AnsibleModule(
+            argument_spec={
+                "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
+                native: {"type": "dict"},
+                "token": {"type": "str", "no_log": False},
+                "revert_after": {"type": "int", "default": 60},
+                "missing_ok": {"type": "bool", "default": False},
+                **more,
+            },
+            required_if=[("state", "present", [native]), ("state", "confirmed", ["token"])],
+            supports_check_mode=True,
+        )
+        # What tools say is read, and shown as an error: in one language.
+        self.module.run_command_environ_update = {"LANG": "C", "LC_ALL": "C", "LANGUAGE": "C"}
+        self.params = self.module.params
+        self._names = _names.Names(backend, self.find, self.run)
+
+    def run(self, command, text=None):
+        """Run a command with a text as its input; returns C{(status, output, errors)}."""
+        if text is None:
+            return self.module.run_command(command, expand_user_and_vars=False, handle_exceptions=False)
+        # run_command loses status and errors of a command that ends before it has read its input.
+        done = subprocess.run(  # pylint: disable=E5103
+            command,
+            input=text + "\n",
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env={**os.environ, **self.module.run_command_environ_update},
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def find(self, command, needed=True):
+        """Return the path of a command, None where there is none; raises ToolError for one that is needed."""
+        path = self.module.get_bin_path(command, opt_dirs=_FOLDERS)
+        if needed and not path:
+            raise ToolError(f"{command} is not installed")
+        return path
+
+    def end(self, commands, applier, ours=tuple):
+        """Do what is asked for and end the module.
+
+        C{commands}: C{{command: package}} of what must be there; C{applier}: a function that returns what has
+        C{present(native, seconds)}, C{confirmed(token)} and C{absent()}; C{ours}: one that returns the paths of our
+        files, which nobody can remove where a command is missing.
+        """
+        params, fail = self.params, self.module.fail_json
+        if params["revert_after"] < 0:
+            fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
+        result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+        commands = {**commands, **_names.commands(self._backend, self._wanted())}
+        made = None
+        try:
+            missing = _names.missing(self.find, self.run, commands)
+            if missing:
+                self._end_without(missing[0], commands[missing[0]], ours(), result)
+            if os.geteuid() != 0:
+                fail(msg=f"{self._backend} needs root rights: use become", **result)
+            made = applier()
+            result.update(self._do(made))
+        except LateError as error:
+            fail(msg=str(error), **result)
+        except ToolError as error:
+            if params["state"] == "confirmed" and made and made.revert.pending():
+                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
+            fail(msg=f"{error}; the rules are the old ones", **result)
+        except OSError as error:
+            if params["state"] == "confirmed":
+                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
+            fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
+        if self.module._diff and result["differences"]:
+            result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
+        self.module.exit_json(**result)
+
+    def _end_without(self, command, package, ours, result):
+        """End the module where a command is missing: say so where nothing needs it or the caller installs it."""
+        absent = self.params["state"] == "absent"
+        if absent and ours:
+            told = f"{command} is not installed, and what is ours is still there ({', '.join(ours)})"
+            self.module.fail_json(msg=f"{told}: install the package {package}, and run this again", **result)
+        if absent or self.params["missing_ok"]:
+            self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
+        remedy = f"install the package {package}, or set {self._backend}_install to true"
+        self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
+
+    def _wanted(self):
+        """Return what is wanted of names."""
+        return (self.params[self._native] or {}).get("names") or {}
+
+    def _do(self, applier):
+        names, check = self._names, self.module.check_mode
+        if self.params["state"] == "present":
+            self._refuse_others()
+            return self._present(applier, names, self._wanted())
+        if self.params["state"] == "confirmed":
+            result = applier.confirmed(self.params["token"])
+            if not check:
+                names.confirmed(self.params["token"])
+        else:
+            lines = names.differences({})  # first: what fails here has removed nothing
+            result = applier.absent()
+            if not check:
+                names.remove(lines)
+            result["differences"] = [*result.get("differences", []), *lines]
+            result["changed"] = bool(result["differences"])
+        return {**result, "notes": [*result.get("notes", []), *names.notes]}
+
+    def _present(self, applier, names, wanted):
+        """Apply the rules, and what names need: at once, or when the rules are confirmed."""
+        names.check(wanted)
+        lines = names.differences(wanted)
+        result = applier.present(self.params[self._native], self.params["revert_after"])
+        rules = result.get("changed", False)
+        told = result.get("differences", [])
+        # Both may say the same of names, and who said anything need not say that files are another.
+        more = [line for line in lines if not told or line != _names.ANEW]
+        result.update(changed=rules or bool(lines), differences=list(dict.fromkeys([*told, *more])))
+        if not self.module.check_mode:
+            if result.get("armed"):
+                names.stage(wanted, result["token"])
+            else:
+                names.unstage()
+                if lines or (rules and wanted):
+                    names.apply(wanted)
+        notes = [*result.get("notes", []), *_names.standing_notes(self._backend, wanted), *names.notes]
+        return {**result, "notes": notes}
+
+    def _refuse_others(self):
+        # A module without this option has a table of its own, beside which others may work.
+        alone = "beside_others" in self.params and not self.params["beside_others"]
+        others = _host.other_managers(self._backend, self.run) if alone else []
+        if others:
+            raise ToolError(
+                "another firewall manager is at work on this host: {}; stop it, or set {}_beside_others to true".format(
+                    ", ".join(others), self._backend
+                )
+            )

@@ -1,0 +1,298 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is special about firewalld, for the applier of files: its files, what it runs, its reload."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from xml.sax.saxutils import escape
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import servers as _servers
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
+
+from . import objects as words
+from . import probe as _firewalld_probe
+from . import rollback as _firewalld_back
+
+PREFIX = "egress-"
+_OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
+_ZONED = (2, 0)  # the first whose policies say nothing to packets between two interfaces that are in no zone
+_KINDS = ("ipsets", "services", "policies")  # in the order in which they need each other
+_CONFIGURED = (  # of firewalld.conf: setting, what we cannot work with, what we can, why
+    ("FirewallBackend", "iptables", "nftables", ""),
+    ("FlushAllOnReload", "no", "yes", ", with which a reload keeps addresses that left a set"),
+)
+_ASKED = "Who may be asked."
+_KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
+_MOST = 5  # lines of what a reload would lose
+# As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
+_RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=900)"
+_ANSWERS, _LOADS = 180, 960  # seconds until firewalld has answered, and reloaded
+# A reload empties the sets of what was learned of names.
+_REFILL, _LEARNS = [_names.KEEPER, "refill", "firewalld"], _names.HOME + "/names-firewalld.json"
+
+
+class Firewalld:
+    """firewalld on this host. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}."""
+
+    name, home, unit = "firewalld", "/etc/firewalld", "firewalld.service"
+
+    def __init__(self, find, run, lose_runtime=False):
+        self._command, self._offline, self._run = find("firewall-cmd"), find("firewall-offline-cmd"), run
+        self._find = find
+        self._lose_runtime = lose_runtime
+        self._seen = None
+        self._notes, self._forwards, self._made = [], False, {}
+
+    # What the applier asks for.
+
+    def files(self, native):
+        """Return all files that are wanted, C{{path: text}}, and None for those of ours that go."""
+        own = own_files()
+        if not native:
+            return dict.fromkeys(own)
+        self._able(native.get("names"))
+        self._notes = list(native["notes"])
+        self._forwards = "policies/egress-allow-gw.xml" in native["files"]
+        files = {}
+        self._made = self._completed(native)
+        for name, text in self._made.items():
+            path = os.path.join(self.home, name)
+            there = _commit.read(path, missing=None)
+            if there is not None and path not in own:
+                raise ToolError(f"{path} is not ours, and we need this name: rename yours")
+            kind = name.partition("/")[0]
+            # What firewalld wrote anew without another meaning stays.
+            same = there is not None and words.parse(kind, there) == words.parse(kind, text)
+            files[path] = there if same else text
+        files.update(dict.fromkeys(path for path in own if path not in files and not self._kept(path, files)))
+        return files
+
+    def completed(self, native):
+        """Return the native form with the servers that only this host knows."""
+        return native and {**native, "files": self._made, "discover": []}
+
+    def seen(self):
+        """Return C{{chain: lines}} of the kernel's that follow from our objects: D-Bus tells nothing of them."""
+        return self._look()["kernel"] or {}
+
+    def differences(self, files):
+        """Return in words how the files differ from those that are there, and what runs from these."""
+        wanted = self._objects(files)
+        lines = words.differences(self._objects({path: _commit.read(path, missing=None) for path in files}), wanted)
+        if self.running():
+            lines += words.differences(self._runs(wanted), wanted)
+            if wanted and self._look()["kernel"] is None:
+                lines.append("~ firewalld: its rules are gone from the kernel since, loaded again")
+        return list(dict.fromkeys(lines))
+
+    def check(self, files):
+        """Raise ToolError where firewalld would refuse the files, or a reload lose what others changed as it runs."""
+        with tempfile.TemporaryDirectory(prefix="egress-allowlist-") as folder:
+            self._copy(folder, files)
+            status, output, errors = self._run([self._offline, "--system-config=" + folder, "--check-config"])
+            if status:
+                raise ToolError("firewalld refuses its configuration: " + (errors.strip() or output.strip()))
+            lost = self._look(lost=folder)["lost"] if self.running() and not self._lose_runtime else []
+        if lost:
+            shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+            raise ToolError(
+                f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
+                "'firewall-cmd --runtime-to-permanent', or set firewalld_lose_runtime to true"
+            )
+
+    def running(self):
+        """True where firewalld runs; raises ToolError where its rules are in force without it."""
+        look = self._look()
+        if not look["state"] and look["kernel"] is not None:
+            raise ToolError("firewalld does not run, and its rules are still in force: start it")
+        return bool(look["state"])
+
+    def load(self, files):
+        """Reload, and see that what runs is then what is in the files."""
+        self._seen = None
+        if not self.running():
+            return
+        status, dummy, errors = self._bounded(_LOADS, _RELOAD)
+        if status and self._look()["kernel"] is None:  # its reload removes rules first, also those that are gone
+            status, dummy, errors = self._bounded(_LOADS, _RELOAD)
+        self._seen = None
+        if status:
+            raise ToolError("firewalld cannot load its configuration: " + _last(errors))
+        state = self._look()["state"]
+        if state != "RUNNING":
+            raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
+        self._refill()
+        own = self._objects({path: _commit.read(path) for path in own_files() if path.endswith(".xml")})
+        if words.differences(self._runs(own), own):
+            raise ToolError("after the reload firewalld does not run what is in its files")
+
+    def prepare(self, folder):
+        """Return the shell command that makes a running firewalld follow its files."""
+        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _source(_firewalld_back)]))
+        refill = "! [ -e {} ] || {} || :".format(_LEARNS, " ".join(_REFILL))
+        return f"{{ {reload} && {{ {refill}; }}; }}"
+
+    def notes(self):
+        """Return what a person should know."""
+        if not self.running():
+            return [*self._notes, "firewalld is not running: nothing is filtered until it starts"]
+        if self._forwards and not self._look()["zoned"] and _version(self._look()["version"]) >= _ZONED:
+            return [
+                *self._notes,
+                "no zone has an interface or a source: firewalld decides on what is forwarded without its policies",
+            ]
+        return self._notes
+
+    # How it is done.
+
+    def _refill(self):
+        """Have what was learned of names open again at once; the keeper's timer would do it a little later."""
+        if os.path.exists(_LEARNS):
+            status, dummy, errors = self._run(_REFILL)
+            if status:
+                self._notes.append("what was learned of names is not open again yet: " + _last(errors))
+
+    def _able(self, names):
+        """Raise ToolError for a firewalld that cannot do what we need; C{names}: whether the host fills sets."""
+        version = self._look()["version"]
+        if _version(version) < _OLDEST:
+            raise ToolError(
+                f"firewalld {version} is too old: its policies cannot name a set of destinations; 1.0 or newer can"
+            )
+        config = _commit.read(os.path.join(self.home, "firewalld.conf"))
+        found = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S+)", config, re.MULTILINE))
+        for name, wrong, right, why in _CONFIGURED:
+            if found.get(name, "").lower() == wrong:
+                raise ToolError(f"{self.home}/firewalld.conf says {name}={found[name]}{why}: set it to {right}")
+        if names and self._look()["owner"] and found.get("NftablesTableOwner", "yes").lower() not in ("no", "false"):
+            raise ToolError(
+                f"{self.home}/firewalld.conf does not say NftablesTableOwner=no, and so nobody but firewalld may put "
+                "addresses into its sets: set it to no, or firewalld_names to report"
+            )
+
+    def _look(self, lost=""):
+        """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""
+        if self._seen is None or lost:
+            wanted = json.dumps({"prefix": PREFIX, "mark": words.MARK, "lost": lost})
+            status, output, errors = self._bounded(_ANSWERS, _source(_firewalld_probe), wanted)
+            if status:
+                raise ToolError("firewalld cannot be asked: " + _last(errors))
+            seen = json.loads(output)
+            if not seen["state"] and _firewalld_back.alive():
+                raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
+            self._seen = seen
+        return self._seen
+
+    def _bounded(self, seconds, source, text=None):
+        """Run a program with firewalld's Python, which must end in time; returns C{(status, output, errors)}."""
+        timeout = self._find("timeout", needed=False)
+        command = [*([timeout, str(seconds)] if timeout else []), *self._python(), "-c", source]
+        status, output, errors = self._run(command, text)
+        return status, output, f"no answer in {seconds} seconds" if timeout and status == 124 else errors
+
+    def _python(self):
+        """Return the command of the Python that firewalld is written for."""
+        with open(self._command, "rb") as handle:
+            first = handle.readline().decode(errors="replace")
+        command = first[2:].split() if first.startswith("#!") else ["/usr/bin/python3"]
+        return command[: 2 if command[0].endswith("/env") else 1]
+
+    def _kept(self, path, files):
+        """True for firewalld's copy of a file that stays."""
+        return path.endswith(".old") and path[: -len(".old")] in files
+
+    def _objects(self, files):
+        """Return the objects C{{name: object}} of files."""
+        found = {}
+        for path, text in files.items():
+            if text is not None and path.endswith(".xml"):
+                name = os.path.relpath(path, self.home)[: -len(".xml")]
+                found[name] = words.parse(name.partition("/")[0], text)
+        return found
+
+    def _runs(self, wanted):
+        """Return the running objects that are ours, or that are wanted."""
+        found = {}
+        for kind in _KINDS:
+            for name, settings in self._look()[kind].items():
+                name = f"{kind}/{name}"
+                made = words.running(kind, settings)
+                if name in wanted or words.is_ours(made):
+                    found[name] = made
+        return found
+
+    def _completed(self, native):
+        """Return the wanted files with the servers that only this host knows."""
+        known = {}
+        for version in (4, 6):
+            told = _commit.read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
+            for name, addresses in _KNOWN.findall(told):
+                known[name] = addresses.split(",")
+        servers, names, notes = _servers.discover(native["discover"], known, "firewalld")
+        self._notes += notes
+        files = dict(native["files"])
+        for kind, addresses in servers.items():
+            told = (
+                "".join(f" {name} is {','.join(found)};" for name, found in sorted(names.items()))
+                if kind == "ntp"
+                else ""
+            )
+            for version in (4, 6):
+                name = f"ipsets/egress-allow-{kind}-{version}.xml"
+                entries = [address for address in addresses if (":" in address) == (version == 6)]
+                lines = "".join(f"  <entry>{address}</entry>\n" for address in entries)
+                text = files[name].replace(_ASKED, _ASKED + escape(told)).replace("</ipset>", lines + "</ipset>")
+                files[name] = text
+        return files
+
+    def _copy(self, folder, files):
+        """Make a folder in which firewalld finds its configuration as it will be."""
+        for kind in (*_KINDS, "zones", "helpers", "icmptypes"):
+            os.makedirs(os.path.join(folder, kind))
+            for path in glob.glob(os.path.join(self.home, kind, "*")):
+                if path not in files:
+                    os.symlink(path, os.path.join(folder, kind, os.path.basename(path)))
+        for path in glob.glob(os.path.join(self.home, "*")):
+            if os.path.isfile(path):
+                shutil.copy(path, folder)
+        for path, text in files.items():
+            if text is not None:
+                with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
+                    handle.write(text)
+
+
+def own_files():
+    """Return the paths of our files, also of what firewalld keeps of them when it rewrites or removes one."""
+    found = []
+    for kind in _KINDS:
+        for path in sorted(glob.glob(os.path.join(Firewalld.home, kind, PREFIX + "*.xml*"))):
+            # By its text: one that somebody broke is ours still.
+            if path.endswith((".xml", ".xml.old")) and "<description>" + words.MARK in _commit.read(path):
+                found.append(path)
+    return found
+
+
+def _source(module):
+    """Return the text of one of our files, which Ansible may have brought to the host in an archive."""
+    return module.__loader__.get_source(module.__name__)
+
+
+def _version(text):
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+def _last(errors):
+    """Return what a traceback is about."""
+    lines = [line for line in errors.splitlines() if line.strip() and line[0] not in " \t"]
+    told = [line.partition("Exception: ")[2] or line for line in lines if "Exception: " in line] or lines[-1:]
+    return (told or ["no reason given"])[0][:500]

@@ -1,0 +1,195 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What loads the confirmed rules: a unit of our own at boot, and a drop-in of nftables.service.
+
+The distribution's nftables.service flushes every table when it starts, reloads and stops, ours too; the drop-in loads
+ours again. That unit and the file that it loads are otherwise left alone: neither enabled, started, edited nor read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
+
+from .transactions import COMMENT, NftError
+
+FOLDER = "/etc/egress-allowlist"
+FILE = os.path.join(FOLDER, "nftables.nft")
+LOADER = os.path.join(FOLDER, "load-nftables")
+UNIT = "egress-allowlist-nftables.service"
+_UNIT_FILE = os.path.join("/etc/systemd/system", UNIT)
+_FLUSHES = "nftables.service"
+_DROP_IN = os.path.join("/etc/systemd/system", _FLUSHES + ".d", "egress-allowlist.conf")
+_EARLIER = (_FLUSHES, "ufw.service", "firewalld.service")
+_WHEN = {"ExecStartPost": "start", "ExecReload": "reload", "ExecStopPost": "stop"}
+# In a table of the user's the jump of an earlier load is removed in the same transaction.
+_LOADER = """#!/bin/sh
+# made by egress.allowlist: loads the confirmed rules
+nft={nft} file={file}
+into=$(sed -n 's/^# into: //p' "$file") || exit
+[ -n "$into" ] || exec "$nft" -f "$file"
+# shellcheck disable=SC2086  # family, table and perhaps chain
+set -- $into
+kind=table
+[ $# = 2 ] || kind=chain
+listing=$("$nft" -a list "$kind" "$@") || {{
+    echo "egress.allowlist: $kind $into is not there: the allowlist is not loaded" >&2
+    exit 1
+}}
+{{
+    [ "$kind" = table ] || printf '%s\\n' "$listing" |
+        sed -n "s/.*comment \\"{comment}\\" # handle \\([0-9]*\\)\\$/delete rule $into handle \\1/p"
+    cat "$file"
+}} | "$nft" -f -
+"""
+_UNIT = """# made by egress.allowlist
+[Unit]
+Description=Egress allowlist for nftables (egress.allowlist)
+DefaultDependencies=no
+After={earlier}
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh {loader}
+
+[Install]
+WantedBy=multi-user.target
+"""
+_DROP_INS = "# made by egress.allowlist: {} flushes all tables, this loads the allowlist again\n[Service]\n"
+
+
+class Boot:
+    """The files and the unit on one host; C{run} takes a command and returns C{(status, output, errors)}."""
+
+    def __init__(self, nft, run):
+        self._run = run
+        loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT))
+        drop_in = _DROP_INS.format(_FLUSHES) + "".join(f"{name}=-/bin/sh {LOADER}\n" for name in _WHEN)
+        self._files = {LOADER: loader}
+        if _commit.systemd_runs():
+            self._files[_UNIT_FILE] = _UNIT.format(earlier=" ".join(_EARLIER), loader=LOADER)
+            self._files[_DROP_IN] = drop_in
+            # A link is how an administrator masks a unit or a drop-in: that stays.
+            self._files = {path: text for path, text in self._files.items() if not os.path.islink(path)}
+
+    @property
+    def paths(self):
+        """The files that C{install} writes."""
+        return list(self._files)
+
+    def differences(self):
+        """Return in words what C{install} would change; raises NftError where systemd does not answer."""
+        states, wrong = self._states(), self._wrong()
+        if wrong == list(self._files) and not any(map(os.path.lexists, [FILE, *wrong])):
+            return [f"+ {UNIT}, which loads the rules at boot"] if _UNIT_FILE in wrong else []
+        lines = [f"~ {path}: {'changed' if os.path.exists(path) else 'removed'} on the host since" for path in wrong]
+        if _UNIT_FILE in self._files and not _enabled(states) and _UNIT_FILE not in wrong:
+            lines.append(f"~ {UNIT}: {_state(states)} on the host since")
+        return [f"{line}, set back" for line in lines]
+
+    def install(self):
+        """Write the files and enable the unit; it is not started, for the rules are loaded already."""
+        managed = _UNIT_FILE in self._files
+        if self._wrong() or (managed and not _enabled(self._states())):
+            _commit.write_all(self._files, mode=0o644)
+            if managed:
+                self._systemctl("daemon-reload")
+                self._systemctl("enable", UNIT)
+
+    def remains(self):
+        """Return those of our files that are there, whether systemd runs or not; raises NftError as C{differences}."""
+        self._states()
+        return own_files()
+
+    def remove(self):
+        """Disable the unit and remove what C{remains}; raises NftError as C{differences}."""
+        states, found = self._states(), own_files()
+        if _UNIT_FILE in found and states:
+            self._systemctl("disable", "--now", UNIT)
+            if states[UNIT]["ActiveState"] == "failed":
+                self._systemctl("reset-failed", UNIT)
+        _commit.remove(*found, FOLDER, os.path.dirname(_DROP_IN))
+        if states and {_UNIT_FILE, _DROP_IN} & set(found):
+            self._systemctl("daemon-reload")
+
+    def notes(self, place, applied=True):
+        """Say what a reboot brings, from the state of the units; C{applied}: false where that is only foretold.
+
+        Raises LateError where systemd does not answer any more.
+        """
+        if not _commit.systemd_runs():
+            return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {FILE})"]
+        try:
+            states = self._states()
+        except NftError as error:
+            raise LateError(f"the rules are in force, but what loads them at boot is not known: {error}") from error
+        foretold = not applied and _UNIT_FILE in self._files
+        if not (_enabled(states) or foretold):
+            flushes = states[_FLUSHES]
+            if flushes["UnitFileState"] == "enabled" and LOADER in flushes.get("ExecStartPost", ""):
+                return [f"{_FLUSHES} loads the rules at boot, from {FILE}: {UNIT} is {_state(states)}"]
+            return [f"nothing loads the rules at boot: {UNIT} is {_state(states)}"]
+        text = f"{UNIT} loads the rules at boot, from {FILE}"
+        earlier = [unit for unit in _EARLIER if states[unit]["UnitFileState"] == "enabled"]
+        text += f", after {' and '.join(earlier)}" if earlier else ""
+        text += f"; it fails if table {place} is not there by then" if place.owned else ""
+        notes = [text]
+        if states[UNIT]["ActiveState"] == "failed":
+            notes.append(f"{UNIT} failed when it last ran: journalctl -u {UNIT} says why")
+        if applied and states[_FLUSHES]["LoadState"] == "loaded":
+            lost = [word for name, word in _WHEN.items() if LOADER not in states[_FLUSHES].get(name, "")]
+            if lost:
+                words = f"{' and '.join(lost)} of {_FLUSHES}"
+                notes.append(f"{words} takes the rules away until the next run: {_DROP_IN} is overridden")
+        return notes
+
+    def _wrong(self):
+        return [path for path, text in self._files.items() if _commit.read(path, missing=None) != text]
+
+    def _states(self):
+        """Return C{{unit: {property: value}}} of what matters at boot, {} where no systemd runs."""
+        if not _commit.systemd_runs():
+            return {}
+        wanted = ("Id", "LoadState", "UnitFileState", "ActiveState", *_WHEN)
+        output = self._systemctl("show", f"--property={','.join(wanted)}", UNIT, *_EARLIER)
+        states = {}
+        for block in output.split("\n\n"):
+            values = {}
+            for line in block.splitlines():
+                name, dummy, value = line.partition("=")
+                values[name] = values.get(name, "") + value
+            states[values.get("Id", "")] = values
+        for unit in (UNIT, *_EARLIER):
+            if not {"LoadState", "UnitFileState", "ActiveState"} <= set(states.get(unit, {})):
+                raise NftError(f"systemctl show does not tell the state of {unit}: {output.strip()[:200]}")
+        return states
+
+    def _systemctl(self, *words):
+        status, output, errors = self._run(["systemctl", *words])
+        if status:
+            raise NftError(f"systemctl {words[0]} failed: {errors.strip() or f'it ended with status {status}'}")
+        return output
+
+
+def own_files():
+    """Return those of our files that are there."""
+    paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN)
+    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
+
+
+def _enabled(states):
+    return not states or states[UNIT]["UnitFileState"] == "enabled"
+
+
+def _state(states):
+    return states[UNIT]["UnitFileState"] or states[UNIT]["LoadState"]

@@ -1,0 +1,301 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is special about ufw, for the applier of files: its files, its rules in the kernel, its lock.
+
+The files are read and written here, and not by ufw's own library: that belongs to one interpreter of one
+version, rewrites a file for each rule and loads as it goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import shlex
+import sys
+import time
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import servers as _servers
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+
+from . import kernel, rules, sets
+from .live import Live
+
+_CONFIG = "/etc/ufw/ufw.conf"
+_MOST = 5  # of the user's rules that a note names
+_LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
+_SET_BACK = "changed on the host since, set back"
+# Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
+_GUARD = """import fcntl, os, sys, time
+lock = open(sys.argv[1], "w")
+os.set_inheritable(lock.fileno(), True)
+for n in range(50):
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+    except OSError:
+        time.sleep(0.1)
+os.execv("/bin/sh", ["sh", "-c", sys.argv[2]])
+"""
+
+
+class Ufw:
+    """ufw on this host. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}."""
+
+    name, home, unit = "ufw", "/etc/ufw", "ufw.service"
+
+    def __init__(self, find, run):
+        self.live = Live(find, run)
+        self._find = find
+        self._notes, self._openers = [], []
+        self._native, self._made = None, []  # the native form, and its rules with those for this host's servers
+        self._mode = None  # of after.init: with and without our line
+
+    # What the applier asks for.
+
+    def files(self, native):
+        """Return the files C{{path: text}} with what is wanted of us in them, nothing of ours without a native form."""
+        self._native, self._notes, self._openers = native, list(native["notes"]) if native else [], []
+        files = {path: _commit.read(path, missing=None) for path in [*kernel.FILES.values(), kernel.DEFAULTS]}
+        missing = sorted(path for path, text in files.items() if text is None)
+        if missing and native:
+            raise ToolError(f"{missing[0]} is missing: put ufw's own back ('ufw reset' does)")
+        files = {path: text for path, text in files.items() if text is not None}
+        before = kernel.policies(files.get(kernel.DEFAULTS, ""))
+        self._made = wanted = self._wanted(native, files) if native else []
+        chained = sets.texts(native, self._versions())
+        try:
+            for version, path in kernel.FILES.items():
+                if path in files:
+                    files[path] = self._rules(path, version, files[path], wanted, chained)
+            if kernel.DEFAULTS in files:
+                files[kernel.DEFAULTS] = kernel.with_policies(
+                    files[kernel.DEFAULTS], native["defaults"] if native else {}
+                )
+            files.update(self._beside(chained))
+        except ValueError as error:
+            raise ToolError(str(error)) from error
+        defaults = kernel.policies(files.get(kernel.DEFAULTS, ""))
+        if defaults != before:
+            for path in kernel.FILES.values():
+                if path in files:
+                    files[path] = kernel.with_logging(files[path], defaults, self._config("LOGLEVEL"))
+        return files
+
+    def differences(self, files):
+        """Return in words how the files differ from those that are there, and the kernel from these."""
+        lines = rules.difference(_opened(_commit.read), _opened(self._reader(files)))
+        if not lines and any(
+            _moved(_commit.read(path), files[path]) for path in kernel.FILES.values() if path in files
+        ):
+            lines.append("~ our rules in their order")
+        was, will = (bool(sets.contents(read(sets.SETS))) for read in (_commit.read, self._reader(files)))
+        lines += ["~ our rules look into sets: {}".format("yes" if will else "no")] if was != will else []
+        before, after = kernel.policies(_commit.read(kernel.DEFAULTS)), kernel.policies(files.get(kernel.DEFAULTS, ""))
+        for chain, word in kernel.CHAINS.items():
+            was, will = (kernel.WORDS.get(found.get(chain), found.get(chain)) for found in (before, after))
+            lines += [f"~ default {word} policy: {was} -> {will}"] if was != will else []
+        lines += self._aside(files)
+        if self.running():
+            lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(_commit.read, self._versions())]
+        return list(dict.fromkeys(lines))
+
+    def completed(self, native):
+        """Return the native form with the servers that only this host knows."""
+        return native and {**native, "rules": self._made, "discover": []}
+
+    def seen(self):
+        """Return C{{chain: lines}} of the kernel's, where C{differences} cannot compare it with the files."""
+        return self.live.seen(self._versions())
+
+    def check(self, files):
+        """Raise ToolError where iptables does not take the rules."""
+        self.live.check(self._reader(files), self._versions())
+
+    def running(self):
+        """True where ufw is enabled and its chains are in the kernel."""
+        return self._config("ENABLED") == "yes" and self.live.there()
+
+    def load(self, files):
+        """Load what is in the files now."""
+        if os.path.exists(sets.HOOK) and self._mode:
+            os.chmod(sets.HOOK, self._mode[0 if sets.marked(_commit.read(sets.HOOK)) else 1])
+        if self.running():
+            self.live.load(_commit.read, self._versions())
+        else:
+            self.live.tidy(_commit.read)
+
+    def prepare(self, folder):
+        """Return the shell command that loads what is in the files then."""
+        return "/bin/sh -c " + shlex.quote(kernel.SCRIPT)
+
+    def guarded(self, command):
+        """Return a shell command that runs another one while ufw itself keeps still."""
+        python, guard, lock, quoted = map(shlex.quote, (sys.executable, _GUARD, _LOCK, command))
+        return (
+            f"if {python} -c 'import fcntl' 2>/dev/null; then {python} -c {guard} {lock} {quoted}; else {command}; fi"
+        )
+
+    @contextlib.contextmanager
+    def locked(self, seconds=30):
+        """Hold ufw's own lock, while no command of its own is at work.
+
+        ufw reads its rules before it takes the lock: one that waits for it would write its old list over ours.
+        """
+        deadline = time.monotonic() + seconds
+        with open(_LOCK, "w", encoding="utf-8") as handle:
+            while True:
+                with contextlib.suppress(OSError):
+                    fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if not _at_work():
+                        break
+                    fcntl.lockf(handle, fcntl.LOCK_UN)
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"another ufw command is at work since {seconds} seconds")
+                time.sleep(0.1)
+            yield
+
+    def notes(self):
+        """Return what a person should know."""
+        notes = list(dict.fromkeys(self._notes))
+        if self._openers:
+            shown = [f"'{rule}'" for rule in dict.fromkeys(self._openers)]
+            more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
+            notes.append(f"rules of yours let out more than the allowlist: {', '.join(shown[:_MOST])}{more}")
+        if self._config("ENABLED") != "yes":
+            notes.append("ufw is inactive: nothing is filtered until 'ufw enable'")
+        elif not self.live.there():
+            notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
+        if self.live.unseen:
+            notes.append(f"what runs could not be compared with ufw's files: {self.live.unseen}")
+        if self._native and 6 not in self._versions():
+            notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
+        return notes
+
+    def _rules(self, path, version, text, wanted, chained):
+        """Return one file of rules with what is wanted of us in it."""
+        try:
+            parts = rules.parse(text)
+        except ValueError as error:
+            raise ValueError(f"{path} {error}") from error
+        on = version in self._versions()
+        mine = [rule for rule in wanted if on and rules.version_of(rules.split(rule)[0]) == version]
+        stops = self._native["stops"] if self._native and on and not chained else []
+        stops = [rule for rule in stops if rules.version_of(rules.split(rule)[0]) == version]
+        made = rules.compose(parts, mine, stops, bool(self._native) and self._native["place"] == "first")
+        more = {spec: label for spec, label in sets.entries(chained).items() if rules.version_of(spec) == version}
+        self._notes += rules.stoppers(rules.parse(made).blocks, more)
+        self._openers += rules.openers(parts.blocks, self._stopped_ways())
+        return made
+
+    def _stopped_ways(self):
+        """Return on which ways (C{out}, C{route}) all else is to be stopped."""
+        if not self._native:
+            return set()
+        ways = {{"OUTPUT": "out", "FORWARD": "route"}[chain] for chain in self._native["defaults"]}
+        return ways | ({"route"} if self._native["stops"] else set())
+
+    def _beside(self, chained):
+        """Return the files that hold the sets, and after.init, which calls them."""
+        paths = [sets.SETS, sets.INIT, *sets.CHAINS.values()]
+        files = {path: chained.get(path) for path in paths if path in chained or os.path.lexists(path)}
+        text = _commit.read(sets.HOOK, missing=None)
+        if text is None:
+            if chained:
+                raise ValueError(f"{sets.HOOK} is missing: copy {sets.TEMPLATE} there")
+            return files
+        mode = os.stat(sets.HOOK).st_mode & 0o7777
+        if chained and not sets.marked(text) and not mode & 0o111 and text != _commit.read(sets.TEMPLATE):
+            raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or {sets.WITHOUT}")
+        try:
+            made = sets.hooked(text, mode, bool(chained))
+        except ValueError as error:
+            raise ValueError(f"{sets.HOOK} {error}") from error
+        self._mode = (mode | 0o100, sets.mode_before(text, mode))
+        return {**files, sets.HOOK: made} if chained or made != text else files
+
+    def _aside(self, files):
+        """Return what differs of the files that only carry the sets."""
+        ours, hook = sets.marked(_commit.read(sets.HOOK)), files.get(sets.HOOK)
+        lines = [f"~ {sets.INIT}: {_SET_BACK}"] if ours and _changed(files, sets.INIT) else []
+        if hook and sets.marked(hook) and (_changed(files, sets.HOOK) or not os.access(sets.HOOK, os.X_OK)):
+            lines.append(f"+ line in {sets.HOOK}")
+        return lines
+
+    def _wanted(self, native, files):
+        """Return the rules, with those for the servers that only this host knows."""
+        if not native["discover"]:
+            return native["rules"]
+        servers, names, notes = _servers.discover(native["discover"], _known(files), "ufw")
+        self._notes += notes
+        named = {place: name for name, places in names.items() for place in places}
+        found = []
+        for service, addresses in servers.items():
+            protocol, ports, label = rules.SERVICES[service]
+            for server in addresses:
+                label_of = f"{label} {named[server]}" if service == "ntp" and server in named else label
+                made = rules.specs(native["roads"], rules.version_of(server), protocol, ports, server)
+                found += [f"{spec} # {label_of}" for spec in made]
+        return list(dict.fromkeys([*native["rules"], *found]))
+
+    def _versions(self):
+        """Return the IP versions that ufw filters: not 6 where it is switched off."""
+        text = _commit.read(kernel.DEFAULTS)
+        on = re.search(r"^IPV6=[\"']?yes\b", text, re.MULTILINE | re.IGNORECASE)
+        return (4, 6) if on and os.path.exists("/proc/sys/net/ipv6") else (4,)
+
+    def _config(self, key):
+        found = re.search(rf"^{key}=[\"']?([\w-]+)", _commit.read(_CONFIG), re.MULTILINE)
+        return found.group(1).lower() if found else ""
+
+    def _reader(self, files):
+        """Return what reads a file as it will be."""
+        return lambda path: (files[path] or "") if path in files else _commit.read(path)
+
+
+def _at_work():
+    """True while a command of ufw's runs."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as handle:
+            if any(word.endswith(b"bin/ufw") for word in handle.read().split(b"\0")[:4]):
+                return True
+    return False
+
+
+def _opened(read):
+    """Return C{{tuple: label}} of all that is ours in the files."""
+    found = {}
+    for path in kernel.FILES.values():
+        text = read(path)
+        found.update(rules.opened(rules.parse(text)) if text else {})
+    return {**found, **sets.entries({path: read(path) for path in (sets.SETS, *sets.CHAINS.values())})}
+
+
+def _moved(was, will):
+    """True where two files have the same rules of ours, and not in the same places."""
+    old, new = (rules.parse(text) if text else rules.Rules("", [], "") for text in (was, will))
+    return rules.opened(old) == rules.opened(new) and [*map(_spec, old.blocks)] != [*map(_spec, new.blocks)]
+
+
+def _spec(entry):
+    return entry.spec
+
+
+def _changed(files, path):
+    """True where a file is to become another one."""
+    return bool(files.get(path)) and files[path] != _commit.read(path)
+
+
+def _known(files):
+    """Return C{{name: addresses}} of the time servers that the rules of the last run name."""
+    known = {}
+    for path in kernel.FILES.values():
+        for entry in rules.parse(files[path]).blocks:
+            label, dummy, name = entry.label.rpartition(" ")
+            if label == rules.SERVICES["ntp"][2]:
+                known.setdefault(name, set()).add(entry.spec.split()[3])
+    return {name: sorted(addresses) for name, addresses in known.items()}

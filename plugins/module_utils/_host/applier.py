@@ -1,0 +1,226 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the files of a firewall's own tool to what is wanted, and the kernel after them, with a way back.
+
+The order: check, arm the way back, write down how the files were, write them, load. Until it is confirmed, a reboot,
+the armed way back and a failure all put the files back as they were; removing that one journal confirms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+
+from . import files as _commit
+from . import journal as _journal
+
+_FOLDER = "/run/egress-allowlist"
+_TAKEN_OVER = "this run took over from a way back that nobody's confirmation had stopped and that was hindered by: "
+_MOST = 5  # differences that an error names
+
+
+class ToolError(Exception):
+    """The tool refuses something, or is not in a state to work with; its message is for the user."""
+
+
+class LateError(ToolError):
+    """Something failed when rules had changed already; the message says whole which are in force."""
+
+
+class Applier:
+    """One run on one host.
+
+    C{tool} is what knows the firewall. It has C{name}, C{home} (the folder of its files), C{unit} (the service that
+    reads them at boot) and
+
+      - C{files(native)}: all files that are wanted, C{{path: text, None for one that goes}}, made from those that are
+        there; without a native form: what is left when all of ours is gone;
+      - C{differences(files)}: what differs from what is there and from what runs, in words;
+      - C{check(files)}: raises ToolError where the tool would refuse them;
+      - C{running()}: whether rules are in force that follow the files; raises ToolError where that cannot be found out;
+      - C{completed(native)}: the native form with what only this host knows, as C{files} took it;
+      - C{seen()}: what the kernel has of ours, C{{name: lines}}, as far as C{differences} could not compare it;
+      - C{load(files)}: makes the running rules follow the files, which are written by then;
+      - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
+        that makes the running rules follow the files, once these are put back;
+      - C{notes()}: what a person should know, once the files are wanted;
+      - where the tool has a lock of its own, C{locked()}, a context that holds it, and C{guarded(command)}, a shell
+        command that runs another one under it.
+    """
+
+    def __init__(self, tool, run, check_mode):
+        self.tool, self._run, self.check_mode = tool, run, check_mode
+        candidate = os.path.join(tool.home, ".egress_allowlist.unconfirmed")
+        self.revert = _commit.Revert(tool.name, _FOLDER, candidate, run)
+        self.journal = _journal.Journal(candidate, self.revert.rollback, tool.unit)
+        self._confirmed = os.path.join(_FOLDER, tool.name + ".confirmed")
+
+    def present(self, native, revert_after):
+        """Apply the native form; returns what the module returns."""
+        with self._locked():
+            hindrance = self.revert.hindrance()
+            result = self._apply(native, revert_after if self.tool.running() else 0)
+            if hindrance and not self.check_mode:
+                result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
+            return result
+
+    def absent(self):
+        """Remove all that is ours; nothing has to be confirmed."""
+        with self._locked():
+            result = self._apply(None, 0)
+            if not self.check_mode:
+                _commit.remove(self._confirmed, self.revert.lock, self.revert.folder)
+            return result
+
+    def confirmed(self, token):
+        """Keep what was applied."""
+        with self._locked(heal=False):
+            boot = self._boot()
+            if self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token:
+                self._compare()
+                if not self.check_mode:
+                    self._confirm(token)
+            elif _commit.read(self._confirmed) != token:
+                raise LateError(_commit.GONE_BACK)
+            return {"notes": [*self.tool.notes(), *boot]}
+
+    def _boot(self):
+        """Say what a reboot brings, as the tool's service is; raises OSError where systemd does not answer."""
+        if not _commit.systemd_runs():
+            return []
+        unit, state = self.tool.unit, _commit.unit_state(self._run, self.tool.unit, "UnitFileState")
+        if state == "enabled":
+            return [f"{unit} loads the rules at boot, from {self.tool.home}"] if self.tool.running() else []
+        return [f"nothing loads the rules at boot: {unit} is {state or 'not there'}"]
+
+    def _compare(self):
+        """Raise ToolError where what is there and what runs is not what was applied."""
+        hindrance = self.revert.hindrance()
+        if hindrance:
+            raise LateError(_commit.GOES_BACK + hindrance)
+        if not self.tool.running():
+            raise ToolError(f"{self.tool.name} does not run any more")
+        applied = json.loads(_commit.read(self.revert.rollback))
+        files = self.tool.files(applied["native"])
+        lines, seen = self.tool.differences(files), self.tool.seen()
+        lines += [f"~ {name}: changed" for name in sorted({*seen, *applied["seen"]}) if _differ(name, seen, applied)]
+        lines = lines or [f"~ {path}: changed" for path, text in files.items() if text != _read(path)]
+        if lines:
+            more = f" and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
+            raise ToolError(f"what runs is not what was applied: {'; '.join(lines[:_MOST])}{more}")
+
+    def _apply(self, native, revert_after):
+        boot = self._boot() if native else []
+        files = self.tool.files(native)
+        differences = self.tool.differences(files)
+        before = {path: _read(path) for path in files}
+        changed = {path: text for path, text in files.items() if text != before[path]}
+        if not changed and not differences and not self.revert.pending():
+            return {"notes": [*self.tool.notes(), *boot]}
+        self.tool.check(files)
+        result = {"changed": True, "differences": differences or ["~ the same rules, written anew"]}
+        if not self.check_mode:
+            token = self._change(native, changed, before, revert_after)
+            result.update(armed=revert_after > 0, token=token)
+        try:
+            result["notes"] = [*self.tool.notes(), *boot]
+        except (OSError, ToolError) as error:
+            if self.check_mode:
+                raise
+            until = ", until the host goes back by itself" if revert_after else ""
+            raise LateError(
+                f"the new rules are in force{until}; what else there is to say is not known: {error}"
+            ) from error
+        return result
+
+    def _change(self, native, changed, before, revert_after):
+        """Write the files that change, with a way back; returns the token that confirms."""
+        token, former = secrets.token_hex(8), [_commit.read(path) for path in self._waiting()]
+        wrote, back = False, ""
+        try:
+            back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)} && {self.journal.undone()}"
+            back = getattr(self.tool, "guarded", str)(back)
+            applied = {"native": self.tool.completed(native), "seen": {}}
+            _commit.write(self.revert.rollback, json.dumps(applied))
+            if revert_after:
+                self.revert.start(back, revert_after, token)
+            self.journal.open(changed, token)
+            wrote = True
+            _commit.write_all(changed, mode=0o640)
+            self.tool.load(changed)
+            if revert_after:
+                _commit.write(self.revert.rollback, json.dumps({**applied, "seen": self.tool.seen()}))
+            else:
+                self._confirm(token)
+        except (OSError, ToolError) as error:
+            try:
+                self._undo({path: before[path] for path in changed} if wrote else {}, former)
+            except (OSError, ToolError) as hindrance:
+                raise LateError(self.revert.hurry(back, token, error, hindrance)) from error
+            raise
+        self.revert.stop(but=token)
+        return token
+
+    def _waiting(self):
+        """Return the files of a change that waits, the one that decides last."""
+        return self.revert.rollback, self.revert.candidate
+
+    def _undo(self, before, former):
+        """Leave things as they were before a change that failed; C{former}: the files of an older one that waits."""
+        if before:
+            _commit.write_all(before, mode=0o640)
+            self.tool.load(before)
+        if former[-1]:
+            for path, text in zip(self._waiting(), former):  # noqa: B905 # Python 3.8 knows no strict
+                _commit.write(path, text)
+            self.revert.stop(but=_token(former[-1]))
+        else:
+            self.journal.close()
+            self.revert.forget()
+
+    def _confirm(self, token):
+        """One removal decides: from here on the files are the confirmed ones, now and at the next boot."""
+        _commit.write(self._confirmed, token)
+        self.journal.close()
+        self.revert.forget()
+
+    @contextlib.contextmanager
+    def _locked(self, heal=True):
+        if self.check_mode:
+            yield
+            return
+        with _commit.locked(self.revert.lock), getattr(self.tool, "locked", contextlib.nullcontext)():
+            if heal:
+                self._heal()
+            yield
+
+    def _heal(self):
+        """Tidy after a run that was killed, and put back what a reboot should have put back."""
+        self.revert.sweep(self._confirmed, *self.journal.former())
+        if os.path.exists(self.revert.candidate) and not self.revert.pending():
+            status, dummy, errors = self._run(["/bin/sh", "-c", self.journal.undo()])
+            if status:
+                raise LateError("a change that was not confirmed cannot be taken back: " + errors.strip())
+            if self.tool.running():
+                self.tool.load({})
+            _commit.remove(self.revert.candidate)
+        if not os.path.exists(self.revert.candidate):
+            self.journal.tidy()
+            self.revert.forget()
+
+
+def _read(path):
+    return _commit.read(path, missing=None)
+
+
+def _differ(name, seen, applied):
+    return seen.get(name) != applied["seen"].get(name)
+
+
+def _token(text):
+    found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
+    return found.group(1) if found else ""

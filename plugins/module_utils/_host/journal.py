@@ -1,0 +1,142 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several files changed as one, for tools that read their rules from more than one file at boot.
+
+Before the first file changes, one shell script is on the disk that puts all of them back: the candidate. While
+it is there, the change is not confirmed; removing it confirms. A machine that boots meanwhile runs the
+script before the tool's service reads its files, by a drop-in of that service that comes and goes with the candidate.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shlex
+
+from . import files as _commit
+
+_HEAD = """#!/bin/sh
+# egress.allowlist: puts the files back as they were before a change that is not confirmed
+# token: {token}
+# A service that is merely started again changes nothing: the change still waits then.
+if [ "$1" = boot ] && [ -e {mark} ]; then exit 0; fi
+unhook() {{
+    rm -f {hook}
+    rmdir {hooks} 2>/dev/null
+}}
+if [ "$1" = done ]; then unhook; exit 0; fi
+# aside FILE DIGEST DIGEST: what is neither the old nor the new file, somebody wrote since: it is kept beside it.
+aside() {{
+    [ -e "$1" ] || return 0
+    is=$(sha256sum <"$1")
+    case "${{is%% *}}" in "$2" | "$3") ;; *) cp -p "$1" "$1.before-revert" ;; esac
+}}
+# back FILE TEMPORARY OWNER MODE NEW OLD
+back() {{
+    aside "$1" "$5" "$6"
+    base64 -d >"$2" && chown "$3" "$2" && chmod "$4" "$2" && mv -f "$2" "$1" || failed=1
+}}
+failed=
+"""
+_FORMER = "# former: "  # with path, owner and mode as JSON; no owner where there was no file
+_BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
+_TAIL = """sync
+[ -z "$failed" ] || exit 1
+if [ "$1" = boot ]; then unhook; rm -f {candidate}; fi
+"""
+_GONE = "aside {0} {1} -; rm -f {0} {2}\n"
+# Some units start before the file systems can be written to.
+_DROP_IN = """# egress.allowlist: there only while a change of its rules waits for its confirmation
+[Unit]
+After=local-fs.target systemd-remount-fs.service
+[Service]
+ExecStartPre=-/bin/sh {} boot
+"""
+_UNITS = "/etc/systemd/system"
+
+
+class Journal:
+    """What puts the files of one tool back.
+
+    C{candidate}: where the script is; C{mark}: a file that a boot empties and that is there while the change waits;
+    C{unit}: the service that reads the files at boot.
+    """
+
+    def __init__(self, candidate, mark, unit):
+        self.candidate, self._mark = candidate, mark
+        self._hook = os.path.join(_UNITS, unit + ".d", "egress-allowlist.conf")
+
+    def open(self, files, token):
+        """Write down how the files C{{path: wanted text, None for one that goes}} are now, before they change.
+
+        What an older journal says that is still open is kept: the way back leads to what was confirmed last.
+        """
+        former = self.former()
+        for path in files:
+            former.setdefault(path, _state(path))
+        names = {"mark": self._mark, "candidate": self.candidate, "hook": self._hook}
+        names["hooks"] = os.path.dirname(self._hook)
+        quoted = {name: shlex.quote(path) for name, path in names.items()}
+        parts = [_HEAD.format(token=token, **quoted)]
+        for path, state in sorted(former.items()):
+            new = files[path] if path in files else _commit.read(path, missing=None)
+            parts.append(_undo(path, state, new))
+        if os.path.isdir(_UNITS):
+            _commit.write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644)
+        _commit.write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))
+
+    def former(self):
+        """Return C{{path: (text, owner, mode)}} of an open journal, None for a file that was not there."""
+        found = {}
+        for block in _commit.read(self.candidate).split("\n" + _FORMER)[1:]:
+            head, dummy, rest = block.partition("\n")
+            path, owner, mode = json.loads(head)
+            encoded = f"{rest}\n".partition("<<'END'")[2].partition("\nEND\n")[0]
+            found[path] = (base64.b64decode(encoded).decode(), owner, mode) if owner else None
+        return found
+
+    def undo(self):
+        """Return the shell command that puts the files back; the next boot does so too, until C{undone}."""
+        return f"/bin/sh {shlex.quote(self.candidate)} now"
+
+    def undone(self):
+        """Return the shell command for when the files are back and the running rules follow them."""
+        return f"/bin/sh {shlex.quote(self.candidate)} done"
+
+    def close(self):
+        """Confirm: from here on the files are the confirmed ones. The candidate goes first, it decides."""
+        if os.path.lexists(self.candidate):
+            _commit.remove(self.candidate)
+            _commit.sync_folder(os.path.dirname(self.candidate))
+        self.tidy()
+
+    def tidy(self):
+        """Remove the drop-in, and what a killed run was writing of it; nothing where there is none."""
+        _commit.remove(self._hook, _commit.temporary_of(self._hook), os.path.dirname(self._hook))
+
+
+def _state(path):
+    text = _commit.read(path, missing=None)
+    if text is None:
+        return None
+    status = os.stat(path)
+    return text, f"{status.st_uid}:{status.st_gid}", format(status.st_mode & 0o7777, "o")
+
+
+def _undo(path, state, new):
+    """Return the lines that put one file back; C{new}: what it is to become, None where it goes."""
+    name = shlex.quote(os.path.realpath(path))
+    temporary = shlex.quote(_commit.temporary_of(path))
+    if state is None:
+        return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new), temporary)
+    text, owner, mode = state
+    encoded = base64.encodebytes(text.encode()).decode()
+    head = _FORMER + json.dumps([path, owner, mode]) + "\n"
+    return head + _BACK.format(name, temporary, owner, mode, _digest(new), _digest(text), encoded)
+
+
+def _digest(text):
+    return "-" if text is None else hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,296 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What learning the addresses of names needs on the host beside the rules: a keeper with its timer, and dnsmasq.
+
+None of it is touched by a change of the rules that nobody confirmed: such a change leaves word of what is wanted, and
+who confirms it applies that.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import sys
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+
+from . import dnsmasq as _dnsmasq
+from . import keeper as _names_keeper
+from . import resolv_conf as _resolver
+from . import units as _names_units
+
+KEEPER = "/usr/local/sbin/egress-allowlist-names"
+HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
+RUN = "/run/egress-allowlist"
+_SET_BACK = "on the host since, set back"
+ANEW = "~ names: written anew"
+_HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
+_WORDS = {"mode": "names", "lease": "names lease", "refresh": "names refresh", "most": "names max addresses"}
+
+
+class Names:
+    """The names of one backend on one host. C{wanted}: the key C{names} of the native form, {} for none.
+
+    C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
+    """
+
+    def __init__(self, backend, find, run):
+        self.backend, self._find, self._run = backend, find, run
+        self.dnsmasq = _dnsmasq.Dnsmasq(find, run)
+        self.notes = []
+        self._config = f"{HOME}/names-{backend}.json"
+        self._staged = f"{RUN}/{backend}.names"
+        self._timer = f"egress-allowlist-names-{backend}.timer"
+        self._service = {}  # of dnsmasq, as it was before us
+
+    def check(self, wanted):
+        """Raise ToolError where the host cannot do what is wanted."""
+        if wanted.get("mode") != "dnsmasq":
+            return
+        if self._taken():
+            raise ToolError(
+                f"names: dnsmasq learns for another backend already ({self._taken()}): remove that one first"
+            )
+        if wanted["resolv_conf"] or not wanted["gateway"]:
+            _resolver.check(wanted["resolv_conf"])
+        self.dnsmasq.check(wanted, self._files(wanted)[_dnsmasq.DROP_IN])
+
+    def differences(self, wanted):
+        """Return in words what applying would change."""
+        former = self._former()
+        lines, other = _in_words(former, wanted), False
+        for path, text in self._files(wanted).items():
+            now = _commit.read(path, missing=None)
+            if now == text:
+                continue
+            made = former.get("made", {}).get(path)
+            if text is not None and made and (now is None or _digest(now) != made):
+                lines.append("~ names: {}: {} {}".format(path, "removed" if now is None else "changed", _SET_BACK))
+            other = True
+        text, former_text = self._resolver(wanted)
+        if text != _commit.read(_resolver.PATH):
+            how = "names this host's dnsmasq" if former_text is not None else "as it was before"
+            lines.append(f"~ names: {_resolver.PATH}: {how}")
+        if wanted and former:
+            lines += self._stopped(wanted)
+        return lines or ([ANEW] if other else [])
+
+    def stage(self, wanted, token):
+        """Leave word of what is wanted for C{confirmed}, until a boot."""
+        if wanted or os.path.exists(self._config):
+            try:
+                _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
+            except OSError as error:
+                raise LateError(_commit.NOT_CONFIRMED.format(error)) from error
+        else:
+            self.unstage()
+
+    def unstage(self):
+        """Forget what was wanted of a change that was not confirmed."""
+        _commit.remove(self._staged)
+
+    def confirmed(self, token):
+        """Apply what waited for this confirmation, if anything did."""
+        staged = _parsed(self._staged)
+        if staged.get("token") == token:
+            self.apply(staged["wanted"])
+            self.unstage()
+
+    def apply(self, wanted):
+        """Bring the host to what is wanted; raises LateError."""
+        try:
+            with _commit.locked(f"{RUN}/{self.backend}.lock"):
+                self._apply(wanted)
+        except (ToolError, OSError) as error:
+            raise LateError(f"the rules are as wanted, but what names need is not: {error}") from error
+        self.notes += self.dnsmasq.notes
+
+    def remove(self, lines):
+        """Remove all that is ours; C{lines}: what C{differences} says of that."""
+        self.unstage()
+        if lines or os.path.exists(self._config):
+            self.apply({})
+        _commit.remove(f"{RUN}/{self.backend}.lock", RUN)
+
+    def _apply(self, wanted):
+        former = self._former()
+        if wanted.get("mode") == "dnsmasq" and not former.get("service"):
+            self._service = {"boot": self.dnsmasq.service(), "running": self.dnsmasq.running()}
+        files = self._files(wanted)
+        leaves, drop_in = _dnsmasq.DROP_IN in files, files.pop(_dnsmasq.DROP_IN, None)
+        text, former_text = self._resolver(wanted)
+        if former_text is None and not self._taken():
+            self._write_resolver(text, None)
+        if wanted.get("mode") == "dnsmasq":
+            self.dnsmasq.put(drop_in, alone=former_text is not None)
+            if self.dnsmasq.service() == "disabled":
+                self.dnsmasq.service("enable")
+        elif leaves:
+            self._leave(former)
+        if former_text is not None:
+            self._write_resolver(text, former_text)
+        if not wanted and _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "UnitFileState"):
+            self._systemctl("disable", "--now", self._timer)
+        if former.get("ruleset", "") != wanted.get("ruleset", ""):
+            self._replace(former, wanted)
+        changed = {path: text for path, text in files.items() if text != _commit.read(path, missing=None)}
+        _commit.write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755)
+        _commit.write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644)
+        if changed:
+            self._systemctl("daemon-reload")
+        if not wanted:
+            _commit.remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
+            return
+        if changed or self._stopped(wanted):
+            self._systemctl("enable", self._timer)
+            self._systemctl("restart", self._timer)
+        self._keep()
+
+    def _files(self, wanted):
+        """Return C{{path: text, None for one that goes}} but for /etc/resolv.conf; the configuration comes last."""
+        files = {KEEPER: _keeper() if wanted or self._others() else None}
+        if wanted.get("mode") == "dnsmasq":
+            servers = _resolver.wanted(wanted["resolv_conf"])[2]
+            files[_dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
+        elif os.path.exists(_dnsmasq.DROP_IN) and not self._taken():
+            files[_dnsmasq.DROP_IN] = None
+        for path, text in _names_units.units(self.backend, KEEPER, wanted.get("refresh")).items():
+            files[path] = text if wanted and _commit.systemd_runs() else None
+        made = {path: _digest(text) for path, text in files.items() if text is not None}
+        config = {**wanted, "made": made, "service": self._service or self._former().get("service", {})}
+        files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
+        return files
+
+    def _former(self):
+        """Return the configuration of the last run, {} where there is none, or none that is whole."""
+        found = _parsed(self._config)
+        return found if {"table", "domains", *_WORDS} <= set(found) else {}
+
+    def _others(self):
+        """Return where other backends have theirs."""
+        return [path for path in glob.glob(f"{HOME}/names-*.json") if path != self._config]
+
+    def _taken(self):
+        """Return where another backend has its configuration, if dnsmasq works for that one; '' if not."""
+        return next((path for path in self._others() if _parsed(path).get("mode") == "dnsmasq"), "")
+
+    def _resolver(self, wanted):
+        """Return C{(text, former text)} of /etc/resolv.conf, which is ours only where dnsmasq is."""
+        if self._taken():
+            return _commit.read(_resolver.PATH), None
+        return _resolver.wanted(bool(wanted.get("resolv_conf")))[:2]
+
+    def _stopped(self, wanted):
+        """Return in words what should run and does not."""
+        lines = []
+        if _commit.systemd_runs():
+            states = [_commit.unit_state(self._run, self._timer, name) for name in ("UnitFileState", "ActiveState")]
+            if states != ["enabled", "active"]:
+                lines.append(f"~ names: {self._timer}: stopped {_SET_BACK}")
+        if wanted["mode"] == "dnsmasq" and self.dnsmasq.starter() and not self.dnsmasq.running():
+            lines.append(f"~ names: dnsmasq: stopped {_SET_BACK}")
+        return lines
+
+    def _leave(self, former):
+        """Let dnsmasq go on without us, as it was before."""
+        if not self._find("dnsmasq", needed=False):
+            _commit.remove(_dnsmasq.DROP_IN)
+            return
+        service = former.get("service", {})
+        if service.get("boot") == "disabled":
+            self.dnsmasq.service("disable")
+        self.dnsmasq.put(None, runs=service.get("running", True))
+
+    def _replace(self, former, wanted):
+        """Load another table of ours beside firewalld's; what was learned comes back from the keeper's state."""
+        table = (wanted if wanted.get("ruleset") else former)["table"]
+        if former.get("ruleset") and os.path.exists(KEEPER):
+            status, dummy, errors = self._run([sys.executable, KEEPER, "run", self.backend])
+            if status:
+                self.notes.append("what was learned of names last may be lost: " + errors.strip()[-500:])
+        text = f"table {table}\ndelete table {table}\n" + wanted.get("ruleset", "")
+        status, dummy, errors = self._run([self._find("nft"), "-f", "-"], text)
+        if status:
+            raise ToolError("nft refused: " + errors.strip())
+
+    def _write_resolver(self, text, former):
+        """Write /etc/resolv.conf; C{former}: what is put back later, None where nothing is."""
+        if former is not None and former != _commit.read(_resolver.FORMER, missing=None):
+            _commit.write(_resolver.FORMER, former)
+        if text != _commit.read(_resolver.PATH):
+            _resolver.write(text)
+        if former is None:
+            _commit.remove(_resolver.FORMER)
+
+    def _keep(self):
+        """Run the keeper once, so that what is known already is open when the play ends."""
+        status, output, errors = self._run([sys.executable, KEEPER, "run", self.backend])
+        told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
+        self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
+
+    def _systemctl(self, *arguments):
+        """Have systemd do something, where it runs; raises ToolError where it fails."""
+        status, dummy, errors = self._run(["systemctl", *arguments]) if _commit.systemd_runs() else (0, "", "")
+        if status:
+            raise ToolError("systemctl {}: {}".format(" ".join(arguments), errors.strip() or f"status {status}"))
+
+
+def missing(find, run, names):
+    """Return which of these commands are missing; dnsmasq is where only its program is, and not its service."""
+    found = [name for name in names if not find(name, needed=False)]
+    if "dnsmasq" in names and not found and _commit.systemd_runs():
+        found += ["dnsmasq"] if _commit.unit_state(run, "dnsmasq.service", "LoadState") == "not-found" else []
+    return found
+
+
+def commands(backend, wanted):
+    """Return C{{command: package}} of what names need besides the backend's own."""
+    if wanted.get("mode") == "dnsmasq":
+        return {"dnsmasq": "dnsmasq"}
+    return {"ipset": "ipset"} if wanted and backend == "ufw" else {}
+
+
+def standing_notes(backend, wanted):
+    """Return what a person should know of names on this host each time."""
+    if not wanted or _commit.systemd_runs():
+        return []
+    every = f"let '{KEEPER} run {backend}' run every {wanted['refresh']} seconds"
+    return [f"nothing keeps names open: no systemd runs here; {every}"]
+
+
+def _in_words(former, wanted):
+    """Return the differences of two configurations, {} for none."""
+    before, after = (
+        {pattern for domain in each.get("domains", {}).values() for pattern in domain["patterns"]}
+        for each in (former, wanted)
+    )
+    lines = ["+ name {}  {}".format(pattern, _HOW[wanted["mode"]]) for pattern in sorted(after - before)]
+    lines += ["- name {}  {}".format(pattern, _HOW[former["mode"]]) for pattern in sorted(before - after)]
+    for key, word in _WORDS.items():
+        if former and wanted and former[key] != wanted[key]:
+            lines.append(f"~ {word}: {former[key]} -> {wanted[key]}")
+    return lines
+
+
+def _keeper():
+    """Return the keeper's text; it is part of what Ansible brings to the host, in an archive or not."""
+    usual = "/usr/bin/python3"
+    python = usual if os.path.realpath(usual) == os.path.realpath(sys.executable) else sys.executable
+    return f"#!{python}\n" + _names_keeper.__loader__.get_source(_names_keeper.__name__)
+
+
+def _parsed(path):
+    """Return a file of ours, {} where it is none."""
+    try:
+        found = json.loads(_commit.read(path))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
