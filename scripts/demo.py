@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 
-PLAYBOOK = [".venv/bin/ansible-playbook", "playbooks/apply-kudo.yml", "-e", "nftables_policy=deny"]
-ACCEPTED = ["-e", "nftables_names=report"]
+PLAYBOOK = [".venv/bin/ansible-playbook", "playbooks/apply-kudo.yml", "-e", "nftables_egress_policy=deny"]
+ACCEPTED = ["-e", "nftables_egress_names=report"]
 PACKETS = [  # protocol, address, port, what it is
     ("tcp", "44.194.123.245", 443, "KUDO's server in the USA"),
     ("udp", "3.25.48.193", 3478, "KUDO's media"),

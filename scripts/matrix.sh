@@ -37,7 +37,7 @@ apply_twice() {
     # shellcheck disable=SC2016  # $1 is for the shell inside
     tests/support/sandbox -- sh -euc '
         export PATH="$1/bin:$PATH"
-        apply() { ansible-playbook playbooks/apply-kudo.yml -e nftables_policy=deny -e nftables_names=report; }
+        apply() { ansible-playbook playbooks/apply-kudo.yml -e nftables_egress_policy=deny -e nftables_egress_names=report; }
         apply
         apply | tee /run/second
         grep -q "changed=0 " /run/second

@@ -87,7 +87,7 @@ def readme(role: Path) -> str:
     spec = _spec(role)
     paragraphs = _markdown(spec["description"])
     needs = [paragraph for paragraph in paragraphs if paragraph.startswith("Needs ")]
-    page = f"docs/{role.name.removesuffix('_security_group')}.md"
+    page = f"docs/{role.name}.md"
     links = [f"More: [{page}](../../{page}), and the comments in [defaults/main.yml](defaults/main.yml)."]
     if role.name != "catalog":
         links.append("What is allowed: [variables of egress.allowlist.catalog](../catalog/README.md#variables).")

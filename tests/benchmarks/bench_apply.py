@@ -52,7 +52,9 @@ def measure(rounds: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         empty, ruleset = Path(folder, "empty.yml"), Path(folder, "ruleset.nft")
         empty.write_text(EMPTY, "utf-8")
-        said = json.dumps({"catalog_vendors": VENDORS, "nftables_policy": "deny", "nftables_names": "report"})
+        said = json.dumps(
+            {"catalog_vendors": VENDORS, "nftables_egress_policy": "deny", "nftables_egress_names": "report"}
+        )
         apply = [playbook, "playbooks/apply.yml", "-e", said]
         for number in range(rounds + 1):
             subprocess.run(["nft", "flush", "ruleset"], check=True)

@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=50_000, help="how many, each way and delay")
     parser.add_argument("--pool", type=int, default=65_000, help="how many addresses they have together")
     parser.add_argument("--prefixes", type=int, default=2000, help="in the allowlist beside the names")
-    parser.add_argument("--most", type=int, default=65_536, help="nftables_names_max_addresses")
+    parser.add_argument("--most", type=int, default=65_536, help="nftables_egress_names_max_addresses")
     given = parser.parse_args()
     count = given.names // 10 if given.quick else given.names
     with names_world("gateway") as world, upstream(world, given.pool):

@@ -348,7 +348,7 @@ def test_rules_of_one_group(account: Account, family: Callable[[int], Rules]) ->
     version = 4 if family is v4 else 6
     with pytest.raises(ValueError, match=f"IPv{version}") as refused:
         planned(family(61), policy="deny", groups=1)
-    for word in ("61", "60", "L-0EA8095F", "aws_security_group_widen_at_most"):
+    for word in ("61", "60", "L-0EA8095F", "aws_egress_widen_at_most"):
         assert word in str(refused.value)
 
 

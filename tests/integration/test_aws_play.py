@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role aws_security_group as the page of AWS shows it, run by ansible-playbook against a strict AWS on loopback."""
+"""The role aws as the page of AWS shows it, run by ansible-playbook against a strict AWS on loopback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def example(vpc: str) -> dict[str, Any]:
     (play,) = yaml.safe_load(found)
     (role,) = play["roles"]
     assert role["vars"]["catalog_vendors"] == KUDO
-    role["vars"] |= {"aws_security_group_vpc_id": vpc, "aws_security_group_region": "us-east-1"}
+    role["vars"] |= {"aws_egress_vpc_id": vpc, "aws_egress_region": "us-east-1"}
     return play
 
 
@@ -93,7 +93,7 @@ def test_the_example_of_the_page(strict_aws: StrictAws, tmp_path: Path) -> None:
         wanted = Space.of((*found[:3], str(found[3])) for found in asked if not isinstance(found[3], str))
         assert opened(ec2, *attached()) == wanted
 
-    play["roles"][0]["vars"]["aws_security_group_state"] = "absent"
+    play["roles"][0]["vars"]["aws_egress_state"] = "absent"
     assert "changed=1 " in run(strict_aws, tmp_path, play)
     assert attached() == [closed]
     groups = {group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]}
@@ -105,14 +105,14 @@ def test_a_list_that_does_not_fit_stops_the_play(strict_aws: StrictAws, tmp_path
     strict_aws.reset()
     variables = {
         "catalog_vendors": [{"name": "securevideo", "engines": ["zoom"]}],
-        "aws_security_group_names": "report",
+        "aws_egress_names": "report",
     }
     play = example(strict_aws.client().describe_vpcs()["Vpcs"][0]["VpcId"])
-    play["roles"][0]["vars"] |= {**variables, "aws_security_group_attach": {}, "aws_security_group_groups": 5}
+    play["roles"][0]["vars"] |= {**variables, "aws_egress_attach": {}, "aws_egress_groups": 5}
     strict_aws.forget()
     with pytest.raises(AssertionError) as stopped:
         run(strict_aws, tmp_path, play)
     said = " ".join(str(stopped.value).split())
-    for word in ("1,248", "300", "no quota takes it as it is", "fewer engines", "aws_security_group_widen_at_most"):
+    for word in ("1,248", "300", "no quota takes it as it is", "fewer engines", "aws_egress_widen_at_most"):
         assert word in said
     assert strict_aws.calls == []

@@ -225,8 +225,8 @@ def test_deny_and_unmanaged(host: AzureHost) -> None:
     assert shut["differences"] == [
         "- everything to everywhere  (default rule)",
         "+ stopped, all to everywhere",
-        "+ tcp/53 to 192.0.2.53/32  azure_security_group_dns_servers: baseline",
-        "+ udp/53 to 192.0.2.53/32  azure_security_group_dns_servers: baseline",
+        "+ tcp/53 to 192.0.2.53/32  azure_egress_dns_servers: baseline",
+        "+ udp/53 to 192.0.2.53/32  azure_egress_dns_servers: baseline",
     ]
     assert not [note for note in shut["notes"] if "restricts nothing" in note]
     stop = summary(host.cloud)[f"{MINE}.stop"]

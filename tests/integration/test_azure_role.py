@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role azure_security_group as people run it: the play of docs/azure.md, and the collection's own playbooks."""
+"""The role azure as people run it: the play of docs/azure.md, and the collection's own playbooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.azure_host import AzureHost, azure
 from tests.support.systems import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "azure.md"
-PLACE = {"azure_security_group_resource_group": RESOURCE_GROUP, "azure_security_group_security_group": GROUP}
+PLACE = {"azure_egress_resource_group": RESOURCE_GROUP, "azure_egress_security_group": GROUP}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_play_of_the_page(host: AzureHost, tmp_path: Path, monkeypatch: pyte
     again = run(host, play)
     assert "changed=0 " in again.stdout, again.stdout
     assert host.writes() == []
-    gone = run(host, play, "--diff", azure_security_group_state="absent")
+    gone = run(host, play, "--diff", azure_egress_state="absent")
     assert "- network security group interpreters" in gone.stdout, gone.stdout
     assert host.cloud.snapshot() == start
     assert not host.proxy.refused
@@ -85,20 +85,20 @@ def test_the_play_of_the_page(host: AzureHost, tmp_path: Path, monkeypatch: pyte
 @pytest.mark.long
 def test_the_playbooks_of_the_collection(host: AzureHost) -> None:
     host.cloud.add()
-    common = {"apply_backend": "azure_security_group", **PLACE}
+    common = {"apply_backend": "azure", **PLACE}
     start = host.cloud.snapshot()
-    checked = run(host, "playbooks/apply-kudo.yml", "--check", "--diff", regions="usa", **common)
+    checked = run(host, "playbooks/apply-kudo.yml", "--check", "--diff", kudo_regions="usa", **common)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "+ udp/3478 to 3.25.48.192/28  kudo: media" in checked.stdout
     assert host.cloud.snapshot() == start
-    done = run(host, "playbooks/apply-kudo.yml", regions="usa", **common)
+    done = run(host, "playbooks/apply-kudo.yml", kudo_regions="usa", **common)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "this restricts nothing: Azure's default rule AllowInternetOutBound (65001)" in done.stdout
     assert "names are reported only" in done.stdout
     assert opened(host.cloud.rules(), "tcp", "192.0.2.1", 443)
-    refused = run(host, "playbooks/apply-kudo.yml", regions="usa", azure_security_group_policy="deny", **common)
+    refused = run(host, "playbooks/apply-kudo.yml", kudo_regions="usa", azure_egress_policy="deny", **common)
     assert refused.returncode == 2
-    assert "Set azure_security_group_names to report" in refused.stdout
+    assert "Set azure_egress_names to report" in refused.stdout
     removed = run(host, "playbooks/remove.yml", **common)
     assert removed.returncode == 0, removed.stdout + removed.stderr
     assert host.cloud.rules() == []

@@ -28,10 +28,7 @@ PLACE: dict[str, dict[str, str]] = {
     "gcp": {"project": "media", "network": "media"},
     "openstack": {"cloud": "media"},
 }
-NEEDED = {
-    cloud: " ".join(f"{cloud}_security_group_{name}={value}" for name, value in PLACE[cloud].items())
-    for cloud in CLOUDS
-}
+NEEDED = {cloud: " ".join(f"{cloud}_egress_{name}={value}" for name, value in PLACE[cloud].items()) for cloud in CLOUDS}
 INSTALL = {
     "aws": "ansible-galaxy collection install amazon.aws",
     "azure": "-m pip install azure-mgmt-network azure-identity",
@@ -119,13 +116,13 @@ def test_a_cloud_is_reached_from_the_controller_without_other_rights(
     """The inventory's hosts are left alone, and nobody becomes another user: that would fail here."""
     inventory = tmp_path / "inventory"
     inventory.write_text("elsewhere.example.com\n")
-    chosen = f"apply_backend={cloud}_security_group {cloud}_security_group_names=resolve {NEEDED[cloud]}"
+    chosen = f"apply_backend={cloud} {cloud}_egress_names=resolve {NEEDED[cloud]}"
     done = controller.space.run(
         [
             Path(sys.executable).with_name("ansible-playbook"),
             f"--inventory={inventory}",
             f"playbooks/{playbook}.yml",
-            f"--extra-vars=regions=usa names=hosts {chosen}",
+            f"--extra-vars=kudo_regions=usa kudo_names=hosts {chosen}",
             f"--extra-vars=ansible_become_exe=/bin/false ansible_python_interpreter={bare_python(tmp_path)}",
         ],
         cwd=systems.REPOSITORY,

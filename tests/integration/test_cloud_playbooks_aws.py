@@ -21,7 +21,7 @@ from tests.support.systems import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "clouds.md").read_text()
 PLAY = next(text for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE) if "profile:" in text)
-PLACE = "apply_backend=aws_security_group aws_security_group_name=twilio aws_security_group_profile=network"
+PLACE = "apply_backend=aws aws_egress_name=twilio aws_egress_profile=network"
 
 
 def play(aws: StrictAws, folder: Path, *arguments: str) -> str:

@@ -106,7 +106,7 @@ def test_the_first_play_of_the_page(world: World, tmp_path: Path) -> None:
     assert world.asked() == []
 
     given = {"GCP_PROJECT": PROJECT, "GCP_AUTH_KIND": "serviceaccount", **environment}
-    arguments = ["-e", "apply_backend=gcp_security_group", "-e", "gcp_security_group_network=production"]
+    arguments = ["-e", "apply_backend=gcp", "-e", "gcp_egress_network=production"]
     assert "changed=1 " in play(world, "playbooks/remove.yml", *arguments, **given)
     assert world.ours() == {}
 

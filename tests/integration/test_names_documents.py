@@ -42,11 +42,11 @@ def apply(names: NamesWorld, backend: str) -> None:
         "ansible_become": False,
         "apply_backend": backend,
         "catalog_vendors": EVERYTHING,
-        f"{backend}_policy": "deny",
-        f"{backend}_scope": names.world.scope,
-        f"{backend}_sources": SOURCES if names.world.scope == "gateway" else [],
-        f"{backend}_names": "dnsmasq",
-        f"{backend}_names_resolv_conf": names.world.scope == "host",
+        f"{backend}_egress_policy": "deny",
+        f"{backend}_egress_scope": names.world.scope,
+        f"{backend}_egress_sources": SOURCES if names.world.scope == "gateway" else [],
+        f"{backend}_egress_names": "dnsmasq",
+        f"{backend}_egress_names_resolv_conf": names.world.scope == "host",
     }
     done = play(names.world.host, "playbooks/apply.yml", "-e", json.dumps(variables))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -330,7 +330,9 @@ def test_without_dnsmasq(names: NamesWorld) -> None:
     names.host.shell("mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away")
     try:
         done = apply(names)
-        assert done["msg"] == ("dnsmasq is not installed: install the package dnsmasq, or set nftables_install to true")
+        assert done["msg"] == (
+            "dnsmasq is not installed: install the package dnsmasq, or set nftables_egress_install to true"
+        )
         ruleset = native(*ROWS, policy="deny", scope="host", names="dnsmasq", names_resolv_conf=True)
         assert names.host.module(ruleset=ruleset, missing_ok=True)["missing"] is True
     finally:

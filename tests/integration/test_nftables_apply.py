@@ -212,13 +212,16 @@ def test_listings_are_compared_by_meaning() -> None:
 
 def test_the_role_twice_and_in_check_mode(host: Host) -> None:
     assert (
-        play(host, "apply_kudo", "-e", "regions=usa", "-e", "nftables_policy=deny", "--check", "--diff").returncode == 0
+        play(
+            host, "apply_kudo", "-e", "kudo_regions=usa", "-e", "nftables_egress_policy=deny", "--check", "--diff"
+        ).returncode
+        == 0
     )
     assert host.rules() == ""
-    first = play(host, "apply_kudo", "-e", "regions=usa", "-e", "nftables_policy=deny", "--diff")
+    first = play(host, "apply_kudo", "-e", "kudo_regions=usa", "-e", "nftables_egress_policy=deny", "--diff")
     assert "+ udp/3478 to " in first.stdout
     assert "changed=0" not in first.stdout
-    second = play(host, "apply_kudo", "-e", "regions=usa", "-e", "nftables_policy=deny")
+    second = play(host, "apply_kudo", "-e", "kudo_regions=usa", "-e", "nftables_egress_policy=deny")
     assert "changed=0" in second.stdout
     assert "changed=0" not in play(host, "remove").stdout
     assert host.rules() == ""
@@ -233,7 +236,7 @@ def play(host: Host, name: str, *arguments: str) -> subprocess.CompletedProcess[
         "-e",
         "ansible_become=false",
         "-e",
-        "nftables_names=report",
+        "nftables_egress_names=report",
     ]
     done = host.space.run(
         [playbook, f"playbooks/{name}.yml", "-i", "localhost,", "-c", "local", *variables, *arguments]

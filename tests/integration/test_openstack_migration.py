@@ -87,7 +87,7 @@ def test_room_for_one_rule_more_than_at_the_end_is_enough(cloud: Cloud, spare: i
         assert f", {limit} in all: 15 needed, 14 free, 1 too many" in done["msg"]
         assert f"openstack quota set --secgroup-rules {limit + 1} " in done["msg"]
         assert "3 old rules have to stand until the new ones do: nothing is shut between" in done["msg"]
-        assert "openstack_security_group_address_groups: always" in done["msg"]
+        assert "openstack_egress_address_groups: always" in done["msg"]
         assert cloud.writes() == []
         assert len(cloud.address_groups()) == 2  # the other one is the baseline's
         return
@@ -122,11 +122,11 @@ def test_the_ways_out_of_a_quota_that_is_too_small_are_ways_out(cloud: Cloud) ->
     refused = cloud.module(plan=deny(ROWS))
     assert refused.get("failed"), refused
     assert cloud.writes() == []
-    room = int(said(r"openstack_security_group_rules: (\d+),", refused["msg"]))
+    room = int(said(r"openstack_egress_rules: (\d+),", refused["msg"]))
     with pytest.raises(ValueError, match="this does not fit") as error:
         deny(ROWS, rules=room)
-    assert "openstack_security_group_address_groups: always (3 needed then)" in str(error.value)
-    budget = int(said(r"openstack_security_group_widen_at_most: (\d+) ", str(error.value)))
+    assert "openstack_egress_address_groups: always (3 needed then)" in str(error.value)
+    budget = int(said(r"openstack_egress_widen_at_most: (\d+) ", str(error.value)))
     done = cloud.module(plan=deny(ROWS, rules=room, widen_at_most=budget))
     assert not done.get("failed"), done
     assert done["widened"]

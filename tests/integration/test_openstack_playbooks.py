@@ -81,13 +81,13 @@ def test_the_play_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
     assert "changed=0 " in second.stdout, second.stdout
     with cloud.inside():
         assert cloud.writes() == []
-    grouped = controller.play("--check", openstack_security_group_address_groups="always")
+    grouped = controller.play("--check", openstack_egress_address_groups="always")
     summary = re.sub(r'["\s,]+', " ", grouped.stdout)
     assert "+ kept as address groups" in grouped.stdout, grouped.stdout
     assert "hybrid Open vSwitch from 21.2.1 22.2.0 23.2.0 and 24.0.0 OVN from 24.2.0 25.2.0 and 26.0.0" in summary
     assert "older ones open such a rule to every destination" in summary
     assert "every destination" not in first.stdout
-    gone = controller.play(openstack_security_group_state="absent")
+    gone = controller.play(openstack_egress_state="absent")
     assert "changed=1 " in gone.stdout, gone.stdout
     with cloud.inside():
         assert cloud.as_admin().groups() == cloud.as_admin().address_groups() == []
@@ -96,8 +96,8 @@ def test_the_play_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_wrong_password_and_wrong_cloud_are_said(cloud: Cloud, tmp_path: Path) -> None:
     controller = Controller(cloud, tmp_path)
-    wrong = controller.play(openstack_security_group_cloud="wrong")
-    unknown = controller.play(openstack_security_group_cloud="elsewhere")
+    wrong = controller.play(openstack_egress_cloud="wrong")
+    unknown = controller.play(openstack_egress_cloud="elsewhere")
     assert wrong.returncode == unknown.returncode == 2
     assert "nothing was written" in wrong.stdout
     assert "forgotten" not in wrong.stdout

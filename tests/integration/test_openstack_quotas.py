@@ -44,9 +44,9 @@ def test_rules(cloud: Cloud, over: int) -> None:
         assert done.get("failed"), done
         assert f"{RULES}, {need - over} in all: 12 needed, 11 free, 1 too many" in done["msg"]
         assert f"openstack quota set --secgroup-rules {need} " in done["msg"]
-        assert "openstack_security_group_rules: 11, what there is room for" in done["msg"]
-        assert "openstack_security_group_widen_at_most" in done["msg"]
-        assert "openstack_security_group_address_groups: always" in done["msg"]
+        assert "openstack_egress_rules: 11, what there is room for" in done["msg"]
+        assert "openstack_egress_widen_at_most" in done["msg"]
+        assert "openstack_egress_address_groups: always" in done["msg"]
         assert "iptables and hybrid Open vSwitch from 21.2.1, 22.2.0, 23.2.0 and 24.0.0" in done["msg"]
         assert "OVN from 24.2.0, 25.2.0 and 26.0.0" in done["msg"]
         assert cloud.writes() == []
@@ -104,7 +104,7 @@ def test_plan_one_above_its_limit_is_refused_by_the_filter() -> None:
     assert plan(rows(98))["units"][0]["need"] == 98
     with pytest.raises(ValueError, match=r"99 needed, 98 free, 1 too many") as refused:
         plan(rows(99))
-    assert "openstack_security_group_rules" in str(refused.value)
+    assert "openstack_egress_rules" in str(refused.value)
 
 
 def test_replacing_all_where_there_is_room_for_few(cloud: Cloud) -> None:

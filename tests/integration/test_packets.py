@@ -89,7 +89,7 @@ def apply(world: World, case: Case, backend: str = "nftables", **choices: object
         "apply_backend": role,
         "catalog_vendors": list(case.vendors),
         "catalog_requirements": list(case.requirements),
-        **{f"{role}_{name}": value for name, value in options.items()},
+        **{f"{role}_egress_{name}": value for name, value in options.items()},
     }
     done = play(world.host, "playbooks/apply.yml", "-e", json.dumps(variables))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -48,7 +48,7 @@ def test_every_vendor_of_the_catalog_has_its_playbook() -> None:
 
 @pytest.mark.parametrize("vendor", longer(FEW, sorted({*VENDORS} - {*FEW})))
 def test_a_vendors_playbook_runs_without_being_told_anything(vendor: str) -> None:
-    mandatory = ["-e", "signaling_port=7400"] if vendor == "eschat" else []
+    mandatory = ["-e", "eschat_signaling_port=7400"] if vendor == "eschat" else []
     by_path = play(f"playbooks/apply-{vendor.replace('_', '-')}.yml", "--check", *mandatory)
     by_name = play(f"egress.allowlist.apply_{vendor}", "--check", *mandatory)
     for done in (by_path, by_name):
@@ -104,7 +104,11 @@ def test_explain_names_the_row(asked: str, answer: str) -> None:
 
 
 def test_the_summary_says_which_names_could_not_be_looked_up() -> None:
-    done = play("playbooks/apply-kudo.yml", "-e", "regions=usa names=hosts nftables_policy=deny nftables_names=resolve")
+    done = play(
+        "playbooks/apply-kudo.yml",
+        "-e",
+        "kudo_regions=usa kudo_names=hosts nftables_egress_policy=deny nftables_egress_names=resolve",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"- live\.kudoway\.com: DNS fails \(.*\) for IPv4: 0 addresses kept", done.stdout)
 

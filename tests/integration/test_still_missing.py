@@ -24,7 +24,7 @@ def test_a_command_that_is_missing_after_the_installation_is_an_error(backend: s
     space = Namespace(system("bookworm"))
     try:
         space.target(["sh", "-ec", f"rm $(command -v {command})"], check=True)
-        chosen = ["-e", KUDO, "-e", f"apply_backend={backend}", "-e", f"{backend}_names=report"]
+        chosen = ["-e", KUDO, "-e", f"apply_backend={backend}", "-e", f"{backend}_egress_names=report"]
         # Check mode installs nothing, and does not mind.
         tried = play(space, "playbooks/apply.yml", *chosen, "--check").returncode if backend == "nftables" else 0
         done = play(space, "playbooks/apply.yml", *chosen)

@@ -144,7 +144,7 @@ def test_the_block_stays_where_it_is_unless_it_must_be_first(host: Host) -> None
     assert noted["changed"] is False
     assert noted["notes"] == [
         "your rule 'deny out to 203.0.113.0/26' stands before ours and stops some of what they allow, "
-        "such as tcp/443 to 203.0.113.0/25  acme: calls: delete it, or set ufw_place to first"
+        "such as tcp/443 to 203.0.113.0/25  acme: calls: delete it, or set ufw_egress_place to first"
     ]
     moved = host.apply(native(*NEW, place="first"))
     assert moved["differences"] == ["~ our rules in their order"]
@@ -251,23 +251,23 @@ def test_the_role_twice_and_in_check_mode(host: Host) -> None:
             "-e",
             "apply_backend=ufw",
             "-e",
-            "regions=usa",
+            "kudo_regions=usa",
             "-e",
             "ansible_become=false",
             "-e",
-            "ufw_names=report",
+            "ufw_egress_names=report",
         ]
         done = play(host.space, f"playbooks/{name}.yml", *chosen, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     before = host.texts()
-    run("apply_kudo", "-e", "ufw_policy=deny", "--check", "--diff")
+    run("apply_kudo", "-e", "ufw_egress_policy=deny", "--check", "--diff")
     assert host.texts() == before
-    first = run("apply_kudo", "-e", "ufw_policy=deny", "--diff")
+    first = run("apply_kudo", "-e", "ufw_egress_policy=deny", "--diff")
     assert "+ udp/3478 to " in re.sub(r"tcp/443", "", first)
     assert "changed=0" not in first
     assert "kudo media (egress.allowlist)" in comments(host.status())
-    assert "changed=0" in run("apply_kudo", "-e", "ufw_policy=deny")
+    assert "changed=0" in run("apply_kudo", "-e", "ufw_egress_policy=deny")
     assert "changed=0" not in run("remove")
     assert host.texts() == before

@@ -122,7 +122,7 @@ def test_an_after_init_of_the_users(host: Host) -> None:
     host.write(HOOK, "#!/usr/bin/python3\nprint()\n")
     host.shell(f"chmod 750 {HOOK}")
     refused = host.module(rules=WANTED)
-    assert f"{HOOK} is not a shell script: set ufw_sets to false" in refused["msg"]
+    assert f"{HOOK} is not a shell script: set ufw_egress_sets to false" in refused["msg"]
     host.write(HOOK, "#!/bin/sh\ntouch /tmp/mine\n")
     host.shell(f"chmod 755 {HOOK}")
     own = host.files()

@@ -101,7 +101,7 @@ def test_it_installs_as_the_readme_tells(line: str, repository: str, tmp_path: P
     assert sorted(path.name for path in (installed / "roles").iterdir()) == ROLES
     shown = run(tmp_path, INSTALL[3])
     assert f"({installed})" in shown
-    assert "nftables_revert_after" in shown
+    assert "nftables_egress_revert_after" in shown
 
 
 def test_it_works_where_nothing_else_is(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ PLAY = """
   vars:
     catalog_vendors:
       - {{name: kudo, regions: [usa]}}
-    nftables_policy: {policy}
-    nftables_names: report
-    nftables_state: {state}
-    nftables_into: {into}
+    nftables_egress_policy: {policy}
+    nftables_egress_names: report
+    nftables_egress_state: {state}
+    nftables_egress_into: {into}
 """
 # Files, running programs and units with a name of ours.
 TRACES = """

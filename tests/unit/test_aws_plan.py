@@ -75,8 +75,8 @@ def test_both_versions_have_their_own_room() -> None:
     assert found["groups_needed"] == 1
 
 
-RULES_TO = "(L-0EA8095F) to {0}, then aws_security_group_rules_per_group: {0}"
-GROUPS_TO = "(L-2AFB9258) to {0}, then aws_security_group_groups_per_interface and aws_security_group_groups: {0}"
+RULES_TO = "(L-0EA8095F) to {0}, then aws_egress_rules_per_group: {0}"
+GROUPS_TO = "(L-2AFB9258) to {0}, then aws_egress_groups_per_interface and aws_egress_groups: {0}"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ GROUPS_TO = "(L-2AFB9258) to {0}, then aws_security_group_groups_per_interface a
     [
         (301, {}, [RULES_TO.format(61), GROUPS_TO.format(6)]),
         (301, {"policy": "unmanaged"}, [RULES_TO.format(62), GROUPS_TO.format(6)]),
-        (61, {"groups": 1}, [RULES_TO.format(61), "aws_security_group_groups: 2"]),
-        (300, {"groups": 1}, ["aws_security_group_groups: 5"]),
+        (61, {"groups": 1}, [RULES_TO.format(61), "aws_egress_groups: 2"]),
+        (300, {"groups": 1}, ["aws_egress_groups: 5"]),
         (1000, {}, [RULES_TO.format(200)]),
-        (1000, {"groups": 1}, [RULES_TO.format(200) + ", and aws_security_group_groups: 5"]),
+        (1000, {"groups": 1}, [RULES_TO.format(200) + ", and aws_egress_groups: 5"]),
         (1000, {"rules_per_group": 100}, [RULES_TO.format(200), GROUPS_TO.format(10)]),
         (
             1001,
@@ -114,7 +114,7 @@ def test_the_quotas_that_are_named_take_it(need: int, options: dict[str, Any]) -
     ways = str(refused.value).partition("Ways out: ")[2].split("; ")
     tried = 0
     for way in ways:
-        named = {name: int(number) for name, number in re.findall(r"aws_security_group_(\w+): (\d+)", way)}
+        named = {name: int(number) for name, number in re.findall(r"aws_egress_(\w+): (\d+)", way)}
         if "(L-2AFB9258)" in way:
             named["groups_per_interface"] = named["groups"]
         if named and "widen_at_most" not in named:
@@ -152,7 +152,7 @@ def test_the_product_at_its_limit_is_accepted(rules: int) -> None:
 def test_names_need_a_choice_only_where_all_else_is_stopped() -> None:
     named = [rule("media.example.com"), rule()]
     assert len(planned(*named)["rules"]) == 1
-    with pytest.raises(ValueError, match="aws_security_group_names to report"):
+    with pytest.raises(ValueError, match="aws_egress_names to report"):
         planned(*named, policy="deny")
     assert len(planned(*named, policy="deny", names="report")["rules"]) == 1
     found = planned(*named, policy="deny", names="resolve", addresses={"media.example.com": ["203.0.113.7"]})
@@ -161,7 +161,7 @@ def test_names_need_a_choice_only_where_all_else_is_stopped() -> None:
 
 def test_additions_of_the_user() -> None:
     found = planned(allow=[{"destination": "203.0.113.0/24", "ports": "5671"}])["rules"]
-    label = "aws_security_group_allow: baseline"
+    label = "aws_egress_allow: baseline"
     assert found[0] == {"protocol": "tcp", "first": 5671, "last": 5671, "cidr": "203.0.113.0/24", "label": label}
 
 

@@ -91,13 +91,13 @@ def test_deny_stops_all_else_after_the_servers() -> None:
 
 def test_the_users_own_additions_are_allowed() -> None:
     found = planned(row("192.0.2.0/28"), allow=[{"destination": "198.51.100.7", "ports": "5671"}])
-    assert found["rules"][1]["destinations"] == {"198.51.100.7/32": "azure_security_group_allow: baseline"}
+    assert found["rules"][1]["destinations"] == {"198.51.100.7/32": "azure_egress_allow: baseline"}
 
 
 def test_names_that_were_looked_up_are_opened() -> None:
     found = planned(row("media.example.com"), names="resolve", addresses={"media.example.com": ["203.0.113.9"]})
     assert rules(found) == {"tcp-ipv4-443": ["203.0.113.9/32"]}
-    with pytest.raises(ValueError, match="Set azure_security_group_names to report"):
+    with pytest.raises(ValueError, match="Set azure_egress_names to report"):
         planned(row("media.example.com"), policy="deny")
 
 
@@ -112,7 +112,7 @@ def test_the_limit_of_addresses(policy: str, most: int, more: int) -> None:
         return
     with pytest.raises(ValueError, match=f"addresses of 50 in a network security group: {most + 1} needed") as refused:
         planned(*rows, policy=policy, max_addresses=50)
-    for text in ("1 too many", "spread the vendors over several", "azure_security_group_widen_at_most"):
+    for text in ("1 too many", "spread the vendors over several", "azure_egress_widen_at_most"):
         assert text in str(refused.value)
 
 
@@ -147,7 +147,7 @@ def test_the_limit_of_rules_and_priorities(options: dict[str, Any], text: str, m
 def test_widening_is_only_what_was_allowed_and_is_listed() -> None:
     # Four hosts of which two are one address apart: the cheapest way to three prefixes opens two addresses.
     rows = [row("192.0.2.0, 192.0.2.3, 198.51.100.0, 203.0.113.0")]
-    with pytest.raises(ValueError, match="azure_security_group_widen_at_most: 2"):
+    with pytest.raises(ValueError, match="azure_egress_widen_at_most: 2"):
         planned(*rows, max_addresses=3)
     found = planned(*rows, max_addresses=3, widen_at_most=2)
     assert rules(found) == {"tcp-ipv4-443": ["192.0.2.0/30", "198.51.100.0/32", "203.0.113.0/32"]}
@@ -168,8 +168,8 @@ def test_widening_is_only_what_was_allowed_and_is_listed() -> None:
         ({"priorities": "2000"}, "priorities '2000' is not accepted"),
         ({"max_rules": 0}, "max_rules '0' is not accepted: write a number above 0"),
         ({"max_addresses": True}, "max_addresses 'True' is not accepted"),
-        ({"dns_servers": ["dns.example.com"], "policy": "deny"}, "azure_security_group_dns_servers: 'dns.example.com'"),
-        ({"allow": [{"destination": "a.example.com", "ports": "1"}]}, "azure_security_group_allow: row 1: "),
+        ({"dns_servers": ["dns.example.com"], "policy": "deny"}, "azure_egress_dns_servers: 'dns.example.com'"),
+        ({"allow": [{"destination": "a.example.com", "ports": "1"}]}, "azure_egress_allow: row 1: "),
     ],
 )
 def test_what_is_refused(options: dict[str, Any], text: str) -> None:

@@ -572,12 +572,12 @@ def test_what_is_advised_for_ports_is_read(way: str) -> None:
 
 def test_the_broadcast_address_is_for_allow_only() -> None:
     row = {"destination": "255.255.255.255", "ports": "67", "protocol": "UDP"}
-    assert [rule["destination"] for rule in allow_rules([row], "nftables_allow")] == ["255.255.255.255/32"]
+    assert [rule["destination"] for rule in allow_rules([row], "nftables_egress_allow")] == ["255.255.255.255/32"]
     for destination in ("255.255.255.254", "255.255.255.254/31", "255.255.255.0", "0.0.0.0"):
         with pytest.raises(
-            ValueError, match=re.escape(f"nftables_allow: baseline: row 1: destination '{destination}'")
+            ValueError, match=re.escape(f"nftables_egress_allow: baseline: row 1: destination '{destination}'")
         ):
-            allow_rules([{**row, "destination": destination}], "nftables_allow")
+            allow_rules([{**row, "destination": destination}], "nftables_egress_allow")
     with pytest.raises(ValueError, match=NO_HOST):
         expand_rows([{**ROW, "destination": "255.255.255.255"}])
 

@@ -124,10 +124,10 @@ def test_module_defaults_reach_all_modules_of_a_cloud() -> None:
 
 def specified(cloud: str) -> dict[str, Any]:
     """Return the options of a cloud's role by their names without the role's."""
-    role = f"{cloud}_security_group"
-    specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    specs = yaml.safe_load((REPOSITORY / "roles" / cloud / "meta" / "argument_specs.yml").read_text())
     return {
-        name.removeprefix(f"{role}_"): option for name, option in specs["argument_specs"]["main"]["options"].items()
+        name.removeprefix(f"{cloud}_egress_"): option
+        for name, option in specs["argument_specs"]["main"]["options"].items()
     }
 
 

@@ -21,12 +21,13 @@ PLUGINS = sorted(
     path.stem for kind in ("filter", "lookup", "modules") for path in (REPOSITORY / "plugins" / kind).glob("[a-z]*.py")
 )
 CLOUDS = ("aws", "azure", "gcp", "openstack")
-# The filters of the backends are called like variables of theirs.
+# What is called like a variable of a role and is none: filters, modules.
 _NO_VARIABLE = {
     "nftables_ruleset",
     "ufw_rules",
     "firewalld_objects",
-    *(f"{name}_security_group_plan" for name in CLOUDS),
+    *(f"{name}_security_group{plan}" for name in CLOUDS for plan in ("", "_plan")),
+    "aws_config",  # an option of amazon.aws
 }
 
 

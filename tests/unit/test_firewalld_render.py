@@ -249,20 +249,20 @@ ZONES = "write names of zones, or ANY alone"
         ({"policy": "count"}, "policy 'count' is not accepted: choose one of unmanaged, audit, deny"),
         ({"scope": "forward"}, "scope 'forward' is not accepted: choose one of host, gateway, both"),
         ({"stopped": "tarpit"}, "stopped 'tarpit' is not accepted: choose one of reject, drop"),
-        ({"priority": 0}, "firewalld_priority '0' is not a whole number from -32767 to -1"),
-        ({"priority": -32768}, "firewalld_priority '-32768' is not a whole number"),
+        ({"priority": 0}, "firewalld_egress_priority '0' is not a whole number from -32767 to -1"),
+        ({"priority": -32768}, "firewalld_egress_priority '-32768' is not a whole number"),
         ({"log_rate": "10/week"}, "log rate '10/week' is not a number (up to 9999)"),
         ({"log_rate": "100000/second"}, "log rate '100000/second' is not a number (up to 9999)"),
         ({"sources": ["10.0.0.0/8"]}, "sources choose among forwarded packets"),
-        ({"scope": "gateway", "sources": ["lan.example.com"]}, "firewalld_sources: 'lan.example.com' is a name"),
-        ({"dns_servers": ["dns.example.com"]}, "firewalld_dns_servers: 'dns.example.com' is a name"),
-        ({"ingress_zones": []}, f"firewalld_ingress_zones: {ZONES}"),
-        ({"ingress_zones": ["HOST"]}, f"firewalld_ingress_zones 'HOST': {ZONES}"),
-        ({"egress_zones": ["ANY", "dmz"]}, f"firewalld_egress_zones: {ZONES}"),
-        ({"egress_zones": ['"/><x']}, f"firewalld_egress_zones '\"/><x': {ZONES}"),
+        ({"scope": "gateway", "sources": ["lan.example.com"]}, "firewalld_egress_sources: 'lan.example.com' is a name"),
+        ({"dns_servers": ["dns.example.com"]}, "firewalld_egress_dns_servers: 'dns.example.com' is a name"),
+        ({"ingress_zones": []}, f"firewalld_egress_ingress_zones: {ZONES}"),
+        ({"ingress_zones": ["HOST"]}, f"firewalld_egress_ingress_zones 'HOST': {ZONES}"),
+        ({"egress_zones": ["ANY", "dmz"]}, f"firewalld_egress_egress_zones: {ZONES}"),
+        ({"egress_zones": ['"/><x']}, f"firewalld_egress_egress_zones '\"/><x': {ZONES}"),
         (
             {"allow": [{"destination": "a.example.com", "ports": "1"}]},
-            "firewalld_allow: row 1: 'a.example.com' is a name",
+            "firewalld_egress_allow: row 1: 'a.example.com' is a name",
         ),
     ],
 )
@@ -274,7 +274,7 @@ def test_refusals(options: dict[str, Any], text: str) -> None:
 def test_refused_labels_and_names() -> None:
     with pytest.raises(ValueError, match="cannot be part of a service's name"):
         made(rule(service='a"/><x'))
-    with pytest.raises(ValueError, match=r"Set firewalld_names to report .*, or use the policy audit"):
+    with pytest.raises(ValueError, match=r"Set firewalld_egress_names to report .*, or use the policy audit"):
         made(rule("*.example.com"), policy="deny")
     assert made(rule("*.example.com"), policy="deny", names="report")
 
@@ -407,10 +407,19 @@ def test_names_on_a_gateway() -> None:
     ("options", "text"),
     [
         ({"names": "ask"}, "names 'ask' is not accepted: choose one of report, resolve, dnsmasq"),
-        ({"names": "dnsmasq", "names_lease": 100}, "firewalld_names_lease '100' is too short"),
-        ({"names": "dnsmasq", "names_dns": "redirect"}, "firewalld_names_dns 'redirect' is for forwarded packets"),
-        ({"names": "resolve", "names_resolv_conf": True}, "firewalld_names_resolv_conf needs firewalld_names dnsmasq"),
-        ({"names": "dnsmasq", "names_max_addresses": 0}, "firewalld_names_max_addresses '0' is not a whole number"),
+        ({"names": "dnsmasq", "names_lease": 100}, "firewalld_egress_names_lease '100' is too short"),
+        (
+            {"names": "dnsmasq", "names_dns": "redirect"},
+            "firewalld_egress_names_dns 'redirect' is for forwarded packets",
+        ),
+        (
+            {"names": "resolve", "names_resolv_conf": True},
+            "firewalld_egress_names_resolv_conf needs firewalld_egress_names dnsmasq",
+        ),
+        (
+            {"names": "dnsmasq", "names_max_addresses": 0},
+            "firewalld_egress_names_max_addresses '0' is not a whole number",
+        ),
     ],
 )
 def test_refused_choices_about_names(options: dict[str, Any], text: str) -> None:

@@ -81,7 +81,7 @@ def test_inbound_is_left_out_and_said() -> None:
 def test_additions_of_the_user_are_allowed_too() -> None:
     found = planned(row("192.0.2.0/28"), allow=[{"destination": "198.51.100.0/24", "ports": "5671"}])
     assert ("v4", {"tcp": ["5671"]}, ["198.51.100.0/24"]) in kinds(found)
-    assert found["lists"][1]["destinations"]["198.51.100.0/24"] == ["gcp_security_group_allow: baseline"]
+    assert found["lists"][1]["destinations"]["198.51.100.0/24"] == ["gcp_egress_allow: baseline"]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_names_that_were_looked_up_are_destinations() -> None:
     ("options", "reason"),
     [
         ({"policy": "audit"}, "policy 'audit' is not accepted"),
-        ({"policy": "deny"}, "Set gcp_security_group_names to report"),
+        ({"policy": "deny"}, "Set gcp_egress_names to report"),
         ({"names": "dnsmasq"}, "choose one of report, resolve, fqdn"),
-        ({"names": "fqdn"}, "gcp_security_group_names fqdn needs gcp_security_group_firewall_policy"),
+        ({"names": "fqdn"}, "gcp_egress_names fqdn needs gcp_egress_firewall_policy"),
         ({"names": "resolve"}, "were not looked up"),
         ({"firewall_policy": "Web"}, "firewall_policy 'Web' is not the name of a network firewall policy"),
         ({"firewall_policy": "web\n"}, "is not the name of a network firewall policy"),
@@ -187,7 +187,7 @@ def test_names_that_were_looked_up_are_destinations() -> None:
         ({"firewall_policy": "web", "priority": 2147482549}, "is not a whole number from 0 to 2147482548"),
         ({"rules": 0}, "rules '0' is not a whole number from 1"),
         ({"ranges_per_rule": 5001}, "ranges_per_rule '5001' is not a whole number from 1 to 5000"),
-        ({"allow": [{"destination": "b.example.com", "ports": "1"}]}, "gcp_security_group_allow: row 1"),
+        ({"allow": [{"destination": "b.example.com", "ports": "1"}]}, "gcp_egress_allow: row 1"),
     ],
 )
 def test_what_is_refused(options: dict[str, Any], reason: str) -> None:

@@ -99,8 +99,8 @@ def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest
 def test_the_management_port_is_found_in_the_ancestors() -> None:
     """The way it is on a host: a shell of sshd's, sudo that clears the environment, the module."""
     script = (
-        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.managers import management_ports; "
-        "print(json.dumps(management_ports()))"
+        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers; "
+        "print(json.dumps(managers.management_ports()))"
     )
     plain = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
     cleared = ["env", "-i", f"PYTHONPATH={REPOSITORY}/.collections", sys.executable, "-c", script]

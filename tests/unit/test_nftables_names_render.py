@@ -189,20 +189,21 @@ def test_what_is_less_than_it_seems_is_noted(options: dict[str, Any], start: str
 @pytest.mark.parametrize("names", ["resolve", "dnsmasq"])
 def test_a_mode_that_has_nothing_to_do_says_so(names: str) -> None:
     (note,) = named(rule(), names=names)["notes"]
-    assert note.startswith(f"nftables_names {names} has nothing to do")
+    assert note.startswith(f"nftables_egress_names {names} has nothing to do")
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ({"names": "resolve", "policy": "unmanaged", "into": {"family": "inet", "table": "filter"}},
-         "names 'resolve' needs a table of its own: leave nftables_into empty, or use report"),
-        ({"names_lease": 250}, "nftables_names_lease '250' is too short: with nftables_names_refresh 60 it is at least "
-                               "251 seconds"),
-        ({"names_max_addresses": 0}, "nftables_names_max_addresses '0' is not a whole number from 1 to 65536"),
+         "names 'resolve' needs a table of its own: leave nftables_egress_into empty, or use report"),
+        ({"names_lease": 250},
+         "nftables_egress_names_lease '250' is too short: with nftables_egress_names_refresh 60 it is at least 251 seconds"),
+        ({"names_max_addresses": 0}, "nftables_egress_names_max_addresses '0' is not a whole number from 1 to 65536"),
         ({"names_dns": "refuse"},
-         "nftables_names_dns 'refuse' is for forwarded packets: use the scope gateway or both"),
-        ({"names": "report", "names_resolv_conf": True}, "nftables_names_resolv_conf needs nftables_names dnsmasq"),
+         "nftables_egress_names_dns 'refuse' is for forwarded packets: use the scope gateway or both"),
+        ({"names": "report", "names_resolv_conf": True},
+         "nftables_egress_names_resolv_conf needs nftables_egress_names dnsmasq"),
     ],
 )  # fmt: skip
 def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
@@ -211,7 +212,9 @@ def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
 
 
 def test_deny_needs_a_choice_and_any_will_do() -> None:
-    with pytest.raises(ValueError, match=r"Set nftables_names to report to accept .*, to resolve or dnsmasq to open "):
+    with pytest.raises(
+        ValueError, match=r"Set nftables_egress_names to report to accept .*, to resolve or dnsmasq to open "
+    ):
         named(names="")
     for names in ("report", "resolve", "dnsmasq"):
         named(names=names)

@@ -47,33 +47,33 @@ LABEL = "cannot be part of a counter's name: write letters, digits, '_' or '-', 
         ),
         (
             {"scope": "gateway", "sources": ["lan.example.com"]},
-            "nftables_sources: 'lan.example.com' is a name: write addresses or prefixes",
+            "nftables_egress_sources: 'lan.example.com' is a name: write addresses or prefixes",
         ),
         (
             {"dns_servers": ["192.0.2.53", "dns.example.com"]},
-            "nftables_dns_servers: 'dns.example.com' is a name: write addresses or prefixes",
+            "nftables_egress_dns_servers: 'dns.example.com' is a name: write addresses or prefixes",
         ),
         (
             {"ntp_servers": "pool.example.com"},
-            "nftables_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes",
+            "nftables_egress_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes",
         ),
         (
             {"policy": "deny", "allow": [{"destination": V4, "ports": "1"}, {"destination": "a.bc", "ports": "25"}]},
-            "nftables_allow: row 2: 'a.bc' is a name: write its addresses",
+            "nftables_egress_allow: row 2: 'a.bc' is a name: write its addresses",
         ),
         ({"policy": "deny", "into": INTO},
          "policy 'deny' needs a table of its own; in yours your chains decide: use unmanaged"),
         ({"into": INTO}, "policy 'audit' needs a table of its own; in yours your chains decide: use unmanaged"),
         ({"policy": "unmanaged", "into": {**INTO, "hook": "output"}},
-         "nftables_into has no 'hook': it takes family, table, chain and jump"),
+         "nftables_egress_into has no 'hook': it takes family, table, chain and jump"),
         ({"policy": "unmanaged", "into": {**INTO, "family": "bridge"}},
-         "nftables_into: family 'bridge' is not accepted: choose one of inet, ip, ip6"),
+         "nftables_egress_into: family 'bridge' is not accepted: choose one of inet, ip, ip6"),
         ({"policy": "unmanaged", "into": {**INTO, "jump": "no"}},
-         "nftables_into: jump 'no' is not accepted: write true or false"),
-        ({"policy": "unmanaged", "into": {"family": "inet"}}, f"nftables_into: table '' {NAME}"),
-        ({"policy": "unmanaged", "into": {"table": "filter", "jump": True}}, f"nftables_into: chain '' {NAME}"),
+         "nftables_egress_into: jump 'no' is not accepted: write true or false"),
+        ({"policy": "unmanaged", "into": {"family": "inet"}}, f"nftables_egress_into: table '' {NAME}"),
+        ({"policy": "unmanaged", "into": {"table": "filter", "jump": True}}, f"nftables_egress_into: chain '' {NAME}"),
         *(
-            ({"policy": "unmanaged", "into": {**INTO, key: value}}, f"nftables_into: {key} '{value}' {NAME}")
+            ({"policy": "unmanaged", "into": {**INTO, key: value}}, f"nftables_egress_into: {key} '{value}' {NAME}")
             for key in ("table", "chain")
             for value in ("a b", "1a", "a;", "a\n", "a{", "é", "a" * 65, 7, None)
         ),
@@ -89,7 +89,10 @@ def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
     [
         ({"scope": "both", "sources": ["10.0.0.1/8"]}, "10.0.0.1/8"),
         ({"dns_servers": ["192.0.2.256"]}, "192.0.2.256"),
-        ({"policy": "deny", "allow": [{"destination": V4, "ports": "83-80"}]}, "nftables_allow: baseline: row 1: "),
+        (
+            {"policy": "deny", "allow": [{"destination": V4, "ports": "83-80"}]},
+            "nftables_egress_allow: baseline: row 1: ",
+        ),
         ({"policy": "deny", "allow": [{"destination": V4}]}, "the column 'ports' is missing"),
         ({"policy": "deny", "allow": ["192.0.2.1"]}, "row 1: a row is a dictionary of columns"),
         ({"policy": "deny", "allow": [{"destination": V4, "ports": "1", "port": 1}]}, "unknown column 'port'"),
@@ -102,7 +105,7 @@ def test_cells_of_the_users_are_read_like_cells_of_vendors(options: dict[str, An
 
 def test_deny_does_not_shut_names_out_in_silence() -> None:
     with pytest.raises(ValueError, match=r"^policy deny would stop 2 names that a packet filter cannot enforce: "
-                       r"\*\.example\.com, a\.example\.com\. Set nftables_names to report "):  # fmt: skip
+                       r"\*\.example\.com, a\.example\.com\. Set nftables_egress_names to report "):  # fmt: skip
         made(rule("a.example.com"), rule("*.example.com"), rule(), policy="deny")
     with pytest.raises(ValueError, match=r"would stop 12 names .*: n10\.example\.com, .* and 2 more\. Set "):
         made(*(rule(f"n{number}.example.com") for number in range(10, 22)), policy="deny")

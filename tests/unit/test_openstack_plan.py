@@ -124,10 +124,10 @@ def test_the_limit_of_rules(policy: str, rules: int, fits: bool) -> None:
         return
     with pytest.raises(ValueError, match=r"5 needed, 4 free, 1 too many") as refused:
         plan(allowlist(*singles(5)), **options)
-    ways = ["rules of the project's security groups", f"openstack_security_group_rules: {rules}", "--secgroup-rules"]
+    ways = ["rules of the project's security groups", f"openstack_egress_rules: {rules}", "--secgroup-rules"]
     ways += [
-        "openstack_security_group_widen_at_most: ",
-        "openstack_security_group_address_groups: always (1 needed then)",
+        "openstack_egress_widen_at_most: ",
+        "openstack_egress_address_groups: always (1 needed then)",
     ]
     for way in (*ways, *CONDITION):
         assert way in str(refused.value)
@@ -138,10 +138,10 @@ def test_address_groups_cost_a_rule_for_each_service() -> None:
     assert plan(allowlist(*rows), rules=4, address_groups="always")["units"][0]["need"] == 2
     with pytest.raises(ValueError, match="120 needed, 2 free") as refused:
         plan(allowlist(*rows), rules=4)
-    assert "openstack_security_group_address_groups: always (2 needed then)" in str(refused.value)
+    assert "openstack_egress_address_groups: always (2 needed then)" in str(refused.value)
     with pytest.raises(ValueError, match="2 needed, 1 free") as refused:
         plan(allowlist(*rows), rules=3, address_groups="always")
-    assert "openstack_security_group_address_groups" not in str(refused.value)
+    assert "openstack_egress_address_groups" not in str(refused.value)
 
 
 def test_no_limit_is_no_limit() -> None:
@@ -155,7 +155,7 @@ def test_wider_prefixes_are_told() -> None:
     assert list(found["parts"][0]["prefixes"]) == ["192.0.2.0/30", "198.51.100.0/24"]
     assert found["widened"]
     assert all("acme: media" in line for line in found["widened"])
-    with pytest.raises(ValueError, match="openstack_security_group_widen_at_most: 2"):
+    with pytest.raises(ValueError, match="openstack_egress_widen_at_most: 2"):
         plan(allowlist(*rows), widen_at_most=1, rules=4)
 
 
@@ -175,7 +175,7 @@ def test_the_baseline_of_deny() -> None:
     servers = {"dns_servers": ["203.0.113.53", "2001:db8::53"], "ntp_servers": "203.0.113.123"}
     allow = [{"destination": "203.0.113.128/25", "ports": "5671"}]
     found = plan(allowlist(*singles(1)), policy="deny", allow=allow, **servers)  # type: ignore[arg-type]
-    extra = "tcp/5671 203.0.113.128/25 openstack_security_group_allow: baseline"
+    extra = "tcp/5671 203.0.113.128/25 openstack_egress_allow: baseline"
     assert opened(found) == {
         "tcp/53 203.0.113.53/32 baseline: DNS",
         "udp/53 203.0.113.53/32 baseline: DNS",
@@ -189,7 +189,7 @@ def test_the_baseline_of_deny() -> None:
     assert opened(plan(allowlist(*singles(1)), allow=allow, **servers)) == {extra}  # type: ignore[arg-type]
     bare = plan(allowlist(*singles(1)), policy="deny", metadata=False)
     assert opened(bare) == set()
-    assert "openstack_security_group_dns_servers" in " ".join(bare["notes"])
+    assert "openstack_egress_dns_servers" in " ".join(bare["notes"])
 
 
 def test_names_that_were_looked_up_are_destinations() -> None:
@@ -206,16 +206,16 @@ def test_names_that_were_looked_up_are_destinations() -> None:
         ({"policy": "audit"}, "cannot count what it would stop"),
         ({"policy": "strict"}, "unmanaged, deny"),
         ({"names": "dnsmasq"}, "report, resolve"),
-        ({"policy": "deny", "name": True}, "openstack_security_group_names"),
+        ({"policy": "deny", "name": True}, "openstack_egress_names"),
         ({"address_groups": "auto"}, "choose one of never, always"),
         ({"rules": -2}, "rules '-2' is not a limit"),
         ({"rules": "100"}, "rules '100' is not a limit"),
         ({"groups": True}, "groups 'True' is not a limit"),
         ({"groups": 0}, "security groups of the project: 1 needed, 0 free"),
         ({"metadata": "yes"}, "write true or false"),
-        ({"policy": "deny", "dns_servers": ["dns.example.com"]}, "openstack_security_group_dns_servers"),
-        ({"allow": [{"destination": "www.example.com", "ports": "443"}]}, "openstack_security_group_allow"),
-        ({"widen_at_most": -1}, "openstack_security_group_widen_at_most"),
+        ({"policy": "deny", "dns_servers": ["dns.example.com"]}, "openstack_egress_dns_servers"),
+        ({"allow": [{"destination": "www.example.com", "ports": "443"}]}, "openstack_egress_allow"),
+        ({"widen_at_most": -1}, "openstack_egress_widen_at_most"),
     ],
 )
 def test_what_is_refused(options: dict[str, Any], reason: str) -> None:

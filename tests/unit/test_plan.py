@@ -176,10 +176,10 @@ def test_addresses_of_names_and_own_additions_count() -> None:
         rule(("acme", "web"), "tcp", "443", "*.example.com"),
     ]
     addresses = {"api.example.com": ["192.0.2.2", "192.0.2.3", "2001:db8::1"], "other.example.com": ["192.0.2.9"]}
-    extra = allow_rules([{"destination": "192.0.2.0/31", "ports": 443}], "aws_security_group_allow")
+    extra = allow_rules([{"destination": "192.0.2.0/31", "ports": 443}], "aws_egress_allow")
     service = (("tcp", 443, 443),)
     assert parts(merge_vendors(listed), addresses=addresses, allow=extra, single=True) == [
-        Part(service, 4, {"192.0.2.0/30": ("acme: web", "aws_security_group_allow: baseline")}),
+        Part(service, 4, {"192.0.2.0/30": ("acme: web", "aws_egress_allow: baseline")}),
         Part(service, 6, {"2001:db8::1/128": ("acme: web",)}),
     ]
     assert parts(merge_vendors(listed)) == []
@@ -269,7 +269,7 @@ def test_least_extra_and_nothing_closed(listed: list[dict[str, Any]], over: int)
     for prefix, labels in ((prefix, labels) for part in fitted.parts for prefix, labels in part.prefixes.items()):
         assert labels, f"somebody asks for a part of {prefix}"
     if best:
-        with pytest.raises(DoesNotFit, match=rf"aws_security_group_widen_at_most: {best} "):
+        with pytest.raises(DoesNotFit, match=rf"aws_egress_widen_at_most: {best} "):
             fit(found, [room], widen_at_most=best - 1)
 
 
@@ -329,7 +329,7 @@ def test_joined_services(listed: list[dict[str, Any]], over: int, shuffler: rand
     shuffler.shuffle(listed)
     assert fit(parts(merge_vendors(listed), single=True), [room], widen_at_most=1 << 40, join_services=True) == joined
     if joined.extra:
-        with pytest.raises(DoesNotFit, match=rf"aws_security_group_widen_at_most: {joined.extra} "):
+        with pytest.raises(DoesNotFit, match=rf"aws_egress_widen_at_most: {joined.extra} "):
             fit(found, [room], widen_at_most=joined.extra - 1, join_services=True)
 
 
@@ -361,9 +361,7 @@ def test_joining_by_hand() -> None:
     # No further than it must.
     assert fit(found, [Room("rules", 5)], widen_at_most=2, join_services=True).extra == 1
     assert fit(found, [Room("rules", 6)], join_services=True).widened == []
-    with pytest.raises(
-        DoesNotFit, match=r"aws_security_group_join_services: true with aws_security_group_widen_at_most: 2 "
-    ):
+    with pytest.raises(DoesNotFit, match=r"aws_egress_join_services: true with aws_egress_widen_at_most: 2 "):
         fit(found, [room], widen_at_most=2)
 
 
@@ -506,11 +504,11 @@ def test_one_below_at_and_above(limit: int, need: int, extra: int) -> None:
     room = Room("rules for IPv4", limit, ways=("raise the quota 'rules' to {need}",))
     if extra:
         with pytest.raises(DoesNotFit) as refused:
-            fit(found, [room], variable="azure_security_group")
+            fit(found, [room], variable="azure_egress")
         assert str(refused.value) == (
             "this does not fit: rules for IPv4: 4 needed, 3 free, 1 too many. Ways out: raise the quota 'rules' to 4; "
             "fewer engines or regions (acme: web alone asks for 4 prefixes); a newer edition of the vendor's list; "
-            "azure_security_group_widen_at_most: 2 (addresses that nobody asked for)"
+            "azure_egress_widen_at_most: 2 (addresses that nobody asked for)"
         )
         extra = 2
     fitted = fit(found, [room], widen_at_most=extra)
@@ -592,10 +590,10 @@ def test_what_others_open_anyway_is_no_widening() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"widen_at_most": -1}, r"aws_security_group_widen_at_most '-1' is not a whole number from 0"),
-        ({"widen_at_most": "5"}, r"aws_security_group_widen_at_most '5' is not a whole number"),
-        ({"widen_at_most": True}, r"aws_security_group_widen_at_most 'True' is not a whole number"),
-        ({"join_services": "yes"}, r"aws_security_group_join_services 'yes' is not accepted: write true or false"),
+        ({"widen_at_most": -1}, r"aws_egress_widen_at_most '-1' is not a whole number from 0"),
+        ({"widen_at_most": "5"}, r"aws_egress_widen_at_most '5' is not a whole number"),
+        ({"widen_at_most": True}, r"aws_egress_widen_at_most 'True' is not a whole number"),
+        ({"join_services": "yes"}, r"aws_egress_join_services 'yes' is not accepted: write true or false"),
     ],
 )
 def test_choices_that_cannot_be(choices: dict[str, Any], message: str) -> None:
@@ -611,7 +609,7 @@ NAMED = [
     rule(("acme", "web"), "tcp", "443", "*.example.com"),
     rule(("acme", "calls"), "tcp", "5060", "192.0.2.0/24", direction="inbound"),
 ]
-CHOICES: dict[str, Any] = {"policy": "unmanaged", "names": "", "addresses": {}, "variable": "aws_security_group"}
+CHOICES: dict[str, Any] = {"policy": "unmanaged", "names": "", "addresses": {}, "variable": "aws_egress"}
 
 
 @pytest.mark.parametrize(
@@ -619,10 +617,10 @@ CHOICES: dict[str, Any] = {"policy": "unmanaged", "names": "", "addresses": {}, 
     [
         ({"policy": "audit"}, r"policy 'audit' is not accepted: a security group cannot count what it would stop"),
         ({"policy": "allow"}, r"policy 'allow' is not accepted: choose one of unmanaged, deny"),
-        ({"policy": "deny"}, r"would stop 2 names .*: \*\.example\.com, api\.example\.com\. Set aws_security_group"),
+        ({"policy": "deny"}, r"would stop 2 names .*: \*\.example\.com, api\.example\.com\. Set aws_egress"),
         ({"names": "dnsmasq"}, r"names 'dnsmasq' is not accepted: choose one of report, resolve"),
-        ({"names": "report", "addresses": {"api.example.com": []}}, r"used with aws_security_group_names resolve only"),
-        ({"names": "resolve"}, r"aws_security_group_names resolve: api\.example\.com were not looked up"),
+        ({"names": "report", "addresses": {"api.example.com": []}}, r"used with aws_egress_names resolve only"),
+        ({"names": "resolve"}, r"aws_egress_names resolve: api\.example\.com were not looked up"),
         ({"names": "resolve", "addresses": {"api.example.com": "192.0.2.1"}}, r"'192\.0\.2\.1' is not a list"),
         ({"names": "resolve", "addresses": {"api.example.com": ["192.0.2"]}}, r"'api\.example\.com': '192\.0\.2' is"),
         ({"names": "resolve", "addresses": {"api.example.com": [1]}}, r"addresses of 'api\.example\.com'"),

@@ -84,11 +84,11 @@ def test_every_role_has_what_the_argument_spec_says() -> None:
 
 
 def test_a_spec_becomes_a_readme(tmp_path: Path) -> None:
-    path = tmp_path / "do_it_security_group" / "meta" / "argument_specs.yml"
+    path = tmp_path / "do_it" / "meta" / "argument_specs.yml"
     path.parent.mkdir(parents=True)
     path.write_text(SPEC)
     text = role_readmes.readme(path.parents[1])
-    assert "# egress.allowlist.do_it_security_group\n\nDo it.\n\n" in text
+    assert "# egress.allowlist.do_it\n\nDo it.\n\n" in text
     assert r"Sets `a_fact`, see `all` of `do_it_things`, not a\*b or \<c>." in text
     assert "## Example\n\n```yaml\n- hosts: all\n```\n\n## Variables\n" in text
     assert TABLE in text

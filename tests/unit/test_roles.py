@@ -59,7 +59,9 @@ def test_options_without_default_are_required(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_variables_bear_the_role_name(role: str) -> None:
-    assert all(name.startswith(f"{role}_") for name in options(role))
+    """Where the role has the name of a tool or a cloud, other people's variables begin with it too."""
+    prefix = "catalog_" if role == "catalog" else f"{role}_egress_"
+    assert [name for name in options(role) if not name.startswith(prefix)] == []
 
 
 @pytest.mark.parametrize("role", ROLES)

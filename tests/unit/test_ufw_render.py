@@ -125,8 +125,8 @@ def test_deny_has_a_baseline_and_default_policies() -> None:
         "allow udp 546,547 ::/0 546,547 ::/0 out # baseline DHCP",
         "allow any 53 192.0.2.53 any 0.0.0.0/0 out # baseline DNS",
         "allow udp 123 2001:db8::123 any ::/0 out # baseline NTP",
-        "allow tcp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_allow",
-        "allow udp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_allow",
+        "allow tcp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_egress_allow",
+        "allow udp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_egress_allow",
     ]
     assert native["discover"] == []
     assert made(policy="deny")["discover"] == ["dns", "ntp"]
@@ -172,7 +172,7 @@ def test_who_connects_is_let_in() -> None:
 
 def test_names_need_a_choice() -> None:
     with pytest.raises(
-        ValueError, match=r"a\.example\.com\. Set ufw_names to report .*, to resolve .* policy unmanaged$"
+        ValueError, match=r"a\.example\.com\. Set ufw_egress_names to report .*, to resolve .* policy unmanaged$"
     ):
         made(rule("a.example.com"), policy="deny")
     assert made(rule("a.example.com"), policy="deny", names="report")["rules"] == made(policy="deny")["rules"][1:]
@@ -245,19 +245,19 @@ def test_names_that_are_only_reported_have_no_sets() -> None:
         ({"names": "dnsmasq"},
          "ufw cannot learn names from dnsmasq: choose report or resolve, or the backend nftables or firewalld"),
         ({"names": "resolve", "names_lease": 250, "names_refresh": 60},
-         "ufw_names_lease '250' is too short: with ufw_names_refresh 60 it is at least 251 seconds"),
+         "ufw_egress_names_lease '250' is too short: with ufw_egress_names_refresh 60 it is at least 251 seconds"),
         ({"names": "resolve", "names_max_addresses": 0},
-         "ufw_names_max_addresses '0' is not a whole number from 1 to 65536"),
+         "ufw_egress_names_max_addresses '0' is not a whole number from 1 to 65536"),
         ({"sources": ["10.0.0.0/8"]},
          "sources choose among forwarded packets: use them with the scope gateway or both"),
         ({"scope": "gateway", "sources": ["lan.example.com"]},
-         "ufw_sources: 'lan.example.com' is a name: write addresses or prefixes"),
+         "ufw_egress_sources: 'lan.example.com' is a name: write addresses or prefixes"),
         ({"dns_servers": ["dns.example.com"]},
-         "ufw_dns_servers: 'dns.example.com' is a name: write addresses or prefixes"),
+         "ufw_egress_dns_servers: 'dns.example.com' is a name: write addresses or prefixes"),
         ({"ntp_servers": "pool.example.com"},
-         "ufw_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes"),
+         "ufw_egress_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes"),
         ({"allow": [{"destination": "a.bc", "ports": "25"}]},
-         "ufw_allow: row 1: 'a.bc' is a name: write its addresses"),
+         "ufw_egress_allow: row 1: 'a.bc' is a name: write its addresses"),
     ],
 )  # fmt: skip
 def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:

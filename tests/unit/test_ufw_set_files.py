@@ -162,7 +162,9 @@ def test_our_line_in_after_init() -> None:
 
 @pytest.mark.parametrize("text", ["", "print()\n", "#!/usr/bin/python3\n", "#!/bin/shell\n", "\n#!/bin/sh\n"])
 def test_an_after_init_that_is_no_shell_script(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is not a shell script: set ufw_sets to false and ufw_names to report, or"):
+    with pytest.raises(
+        ValueError, match=r"^is not a shell script: set ufw_egress_sets to false and ufw_egress_names to report, or"
+    ):
         sets.hooked(text, 0o640, True)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers as _host
 
 
-def discover(wanted, known, backend):
+def discover(wanted, known, prefix):
     """Return C{(servers, names, notes)} for what is wanted of C{dns} and C{ntp}.
 
     C{servers}: C{{"dns": addresses, "ntp": addresses}}; C{names}: C{{name: addresses}} of the time servers that are
     configured by name. One in C{known} keeps its addresses: pools answer differently each time, and no run
-    would be the last. C{backend} is the prefix of the user's variables.
+    would be the last. C{prefix} is how the user's variables begin, C{nftables_egress}.
     """
     servers, names, notes = {}, {}, []
     if "dns" in wanted:
@@ -23,7 +23,7 @@ def discover(wanted, known, backend):
     if "ntp" in wanted:
         addresses, names, unresolved = _host.time_servers(known)
         servers["ntp"] = sorted(set(addresses).union(*names.values()))
-        remedy = f"to be sure of the clock, name servers by address in {backend}_ntp_servers"
+        remedy = f"to be sure of the clock, name servers by address in {prefix}_ntp_servers"
         notes += [f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in names]
         notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
     return servers, names, notes

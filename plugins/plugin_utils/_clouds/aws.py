@@ -17,7 +17,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
 
 from .options import Part, Room, common, fit, parts
 
-VARIABLE = "aws_security_group"
+VARIABLE = "aws_egress"
 PRODUCT = 1000  # rules a group, times groups an interface: AWS raises neither quota beyond that
 MOST_GROUPS = 16  # groups an interface, at most
 LABEL = 255 - len(" (egress.allowlist)")  # characters that a rule's description leaves to those who ask for it

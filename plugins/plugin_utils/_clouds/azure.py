@@ -19,7 +19,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
 
 from .options import Part, Room, common, fit, parts
 
-VARIABLE = "azure_security_group"
+VARIABLE = "azure_egress"
 MOST_RULES, MOST_ADDRESSES = 1000, 4000  # of one network security group
 STOPS = ("everything", "internet")
 _PRIORITIES = (100, 4096)

@@ -43,7 +43,7 @@ def fit(
     *,
     widen_at_most: int = 0,
     join_services: bool = False,
-    variable: str = "aws_security_group",
+    variable: str = "aws_egress",
 ) -> Fitted:
     """Return the parts as they fit into all rooms: exact if they can be, else with the least extra address space.
 

@@ -21,7 +21,7 @@ from .options import Part, Room, common, fit, parts
 
 NAMES = ("report", "resolve", "fqdn")
 BAND = 1000  # priorities of a firewall policy that are ours, from the chosen one on
-_VARIABLE = "gcp_security_group"
+_VARIABLE = "gcp_egress"
 _POLICY_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _MOST_RANGES = 5000  # destination ranges of a rule, by Google's limits
 _MOST_NAMES = 100  # FQDN objects of a rule of a firewall policy

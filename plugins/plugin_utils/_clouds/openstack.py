@@ -19,7 +19,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 
 from .options import DoesNotFit, Room, common, fit, parts
 
-VARIABLE = "openstack_security_group"
+VARIABLE = "openstack_egress"
 ADDRESS_GROUPS = ("never", "always")
 _METADATA = "169.254.169.254/32"  # tcp/80; instances ask it for their keys and settings when they boot
 _DEFAULT_RULES = 2  # everything to everywhere, of IPv4 and of IPv6: they stay with the policy unmanaged

@@ -32,7 +32,7 @@ def common(
 ) -> list[str]:
     """Check the choices that all clouds have, and return notes on what is not applied of the allowlist.
 
-    variable: how the user's variables begin, C{aws_security_group}. Raises ValueError that says what is accepted.
+    variable: how the user's variables begin, C{aws_egress}. Raises ValueError that says what is accepted.
     """
     if policy == "audit":
         raise ValueError(

@@ -47,11 +47,11 @@ def check_labels(allowlist: dict, where: str) -> None:
 
 
 def check_names(
-    allowlist: dict, policy: str, names: str, backend: str, instead: str, modes: Sequence[str] = MODES
+    allowlist: dict, policy: str, names: str, prefix: str, instead: str, modes: Sequence[str] = MODES
 ) -> None:
     """Stop a policy that would shut out names in silence: C{names}, one of C{modes}, says what becomes of them.
 
-    C{instead} is the policy to use otherwise.
+    C{prefix}: how the user's variables begin, C{nftables_egress}; C{instead}: the policy to use otherwise.
     """
     one_of("names", names, ("", *modes))
     wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
@@ -60,7 +60,7 @@ def check_names(
         followed = " or ".join(mode for mode in modes if mode != "report")
         raise ValueError(
             f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {shown}. "
-            f"Set {backend}_names to report to accept that (the summary lists them), to {followed} to open the "
+            f"Set {prefix}_names to report to accept that (the summary lists them), to {followed} to open the "
             f"addresses that they have, or use the policy {instead}"
         )
 

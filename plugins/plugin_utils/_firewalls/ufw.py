@@ -68,9 +68,9 @@ def render(
     one_of("stopped", stopped, STOPPED)
     one_of("place", place, PLACES)
     check_labels(allowlist, "a rule's comment")
-    check_names(allowlist, policy, names, "ufw", instead="unmanaged", modes=NAMES)
-    check_learning("ufw", names_lease, names_refresh, names_max_addresses)
-    listed = by_version(sources, "ufw_sources")
+    check_names(allowlist, policy, names, "ufw_egress", instead="unmanaged", modes=NAMES)
+    check_learning("ufw_egress", names_lease, names_refresh, names_max_addresses)
+    listed = by_version(sources, "ufw_egress_sources")
     roads = _roads(scope, listed)
     if sets.__class__ is not bool:
         raise ValueError(f"sets '{sets}' is not accepted: write true or false")
@@ -79,8 +79,11 @@ def render(
     vendors += invited
     rules = [] if sets else vendors
     lookups, named = _named(domains(allowlist, names), roads, names_lease, names_refresh, names_max_addresses)
-    servers = {"dns": by_version(dns_servers, "ufw_dns_servers"), "ntp": by_version(ntp_servers, "ufw_ntp_servers")}
-    extra = allow_rules(allow or [], "ufw_allow")
+    servers = {
+        "dns": by_version(dns_servers, "ufw_egress_dns_servers"),
+        "ntp": by_version(ntp_servers, "ufw_egress_ntp_servers"),
+    }
+    extra = allow_rules(allow or [], "ufw_egress_allow")
     if policy == "deny":
         rules += _baseline(servers, extra, roads)
     deny = policy == "deny"
@@ -245,7 +248,9 @@ def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads
                 rules += [f"{spec} # {label}" for spec in specs(roads, version, protocol, ports, server)]
     for rule in extra:
         version, ports = parse_prefix(rule["destination"])[0], rule["ports"].replace("-", ":")
-        rules += [f"{spec} # ufw_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])]
+        rules += [
+            f"{spec} # ufw_egress_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])
+        ]
     return rules
 
 

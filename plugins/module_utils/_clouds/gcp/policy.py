@@ -71,7 +71,7 @@ class Policy:
             if rule["priority"] in band and not self._is_ours(rule):
                 raise Refused(
                     "priority {} of {} is taken by the rule {}: priorities {} to {} are ours; move it, or choose "
-                    "another gcp_security_group_priority".format(
+                    "another gcp_egress_priority".format(
                         rule["priority"], self._words, rule.get("ruleName") or "without a name", band[0], band[-1]
                     )
                 )

@@ -58,7 +58,7 @@ class Vpc:
             if item["name"] in wanted and not self._is_ours(item):
                 raise Refused(
                     "the VPC firewall rule {} has the name of a rule of ours and not our mark: rename it, or choose "
-                    "another gcp_security_group_name".format(item["name"])
+                    "another gcp_egress_name".format(item["name"])
                 )
         return wanted
 

@@ -12,7 +12,7 @@ from .drivers import OBEYED
 
 RULES, GROUPS = "security_group_rule", "security_group"
 QUOTAS = {RULES: "rules of the project's security groups", GROUPS: "security groups of the project"}
-_VARIABLE = "openstack_security_group"
+_VARIABLE = "openstack_egress"
 _UNTOLD = (-1, 0)  # limit and use, where Neutron does not tell them
 
 

@@ -107,7 +107,7 @@ class Firewalld:
             shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
             raise ToolError(
                 f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
-                "'firewall-cmd --runtime-to-permanent', or set firewalld_lose_runtime to true"
+                "'firewall-cmd --runtime-to-permanent', or set firewalld_egress_lose_runtime to true"
             )
 
     def running(self):
@@ -177,7 +177,7 @@ class Firewalld:
         if names and self._look()["owner"] and found.get("NftablesTableOwner", "yes").lower() not in ("no", "false"):
             raise ToolError(
                 f"{self.home}/firewalld.conf does not say NftablesTableOwner=no, and so nobody but firewalld may put "
-                "addresses into its sets: set it to no, or firewalld_names to report"
+                "addresses into its sets: set it to no, or firewalld_egress_names to report"
             )
 
     def _look(self, lost=""):
@@ -238,7 +238,7 @@ class Firewalld:
             told = _commit.read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, notes = _servers.discover(native["discover"], known, "firewalld")
+        servers, names, notes = _servers.discover(native["discover"], known, "firewalld_egress")
         self._notes += notes
         files = dict(native["files"])
         for kind, addresses in servers.items():

@@ -160,11 +160,13 @@ class Applier:
     def _check_place(self, place, listing):
         """A table of the user's must be there; we do not make one up."""
         if place.owned and not listing:
-            raise _nft.NftError(f"nftables_into: there is no table {place} on this host")
+            raise _nft.NftError(f"nftables_egress_into: there is no table {place} on this host")
         chains = sorted(name for kind, name in texts.blocks(listing) if kind == "chain")
         if place.chain and place.chain not in chains:
             raise _nft.NftError(
-                "nftables_into: table {} has no chain '{}': it has {}".format(place, place.chain, ", ".join(chains))
+                "nftables_egress_into: table {} has no chain '{}': it has {}".format(
+                    place, place.chain, ", ".join(chains)
+                )
             )
 
     def _elsewhere(self, place, saved):

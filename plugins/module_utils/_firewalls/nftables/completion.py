@@ -19,7 +19,7 @@ def complete(native, place, saved):
         settings["management ports"] = ", ".join(elements[0][1])
     known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
     known = {name: addresses.split() for name, addresses in known.items()}
-    servers, names, told = discover(native["discover"], known, "nftables")
+    servers, names, told = discover(native["discover"], known, "nftables_egress")
     for name, addresses in servers.items():
         elements += _by_version(name, addresses)
         settings[f"{name} servers"] = ", ".join(addresses)

@@ -215,7 +215,7 @@ def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
         behind = [(ours.spec, ours.label) for ours in blocks[number:] if ours.label] + list(more.items())
         stopped = next((ours for ours in behind if _meet(entry.spec, ours[0])), None)
         if stopped:
-            remedy = "delete it" if more else "delete it, or set ufw_place to first"
+            remedy = "delete it" if more else "delete it, or set ufw_egress_place to first"
             notes.append(
                 f"your rule '{spoken(entry.spec)}' stands before ours and stops some of what they allow, "
                 f"such as {words(*stopped)}: {remedy}"

@@ -21,7 +21,7 @@ HOOK = "/etc/ufw/after.init"
 TEMPLATE = "/usr/share/ufw/after.init"
 DIRECTIONS = ("input", "output", "forward")
 SWAP = "egress_allowlist_swap"
-WITHOUT = "set ufw_sets to false and ufw_names to report"
+WITHOUT = "set ufw_egress_sets to false and ufw_egress_names to report"
 _LINE = '[ ! -e {0} ] || /bin/sh {0} "$1" # egress.allowlist: this file\'s mode was {1}\n'
 _MARKED = re.compile(
     r"^\[ ! -e \S+ \] \|\| /bin/sh \S+ \"\$1\" # egress\.allowlist: this file's mode was (\d+)\n", re.M

@@ -230,7 +230,7 @@ class Ufw:
         """Return the rules, with those for the servers that only this host knows."""
         if not native["discover"]:
             return native["rules"]
-        servers, names, notes = _servers.discover(native["discover"], _known(files), "ufw")
+        servers, names, notes = _servers.discover(native["discover"], _known(files), "ufw_egress")
         self._notes += notes
         named = {place: name for name, places in names.items() for place in places}
         found = []

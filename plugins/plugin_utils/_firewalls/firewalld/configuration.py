@@ -74,15 +74,15 @@ def render(
     rate = _check(policy, scope, sources, priority, stopped, log_rate)
     zones = (_zones("ingress_zones", ingress_zones), _zones("egress_zones", egress_zones))
     check_labels(allowlist, "a service's name")
-    check_names(allowlist, policy, names, "firewalld", instead="audit")
-    check_learning("firewalld", names_lease, names_refresh, names_max_addresses)
-    check_dns("firewalld", names, scope, names_dns, names_resolv_conf)
+    check_names(allowlist, policy, names, "firewalld_egress", instead="audit")
+    check_learning("firewalld_egress", names_lease, names_refresh, names_max_addresses)
+    check_dns("firewalld_egress", names, scope, names_dns, names_resolv_conf)
     found = domains(allowlist, names)
     choices = Choices(
         policy,
         stopped,
         rate,
-        allow_rules(allow or [], "firewalld_allow"),
+        allow_rules(allow or [], "firewalld_egress_allow"),
         named(found, allowlist["provenance"]),
         guarded=policy == "deny" and names == "dnsmasq",
     )
@@ -92,7 +92,7 @@ def render(
     for block in [*opened, *invited]:
         files.update(files_of(block))
     files.update(choices.learned.files(names_lease, names_max_addresses, choices.guarded))
-    listed = by_version(sources, "firewalld_sources")
+    listed = by_version(sources, "firewalld_egress_sources")
     for version, prefixes in listed.items():
         files[f"ipsets/{OWN}sources-{version}.xml"] = ipset("sources", "Whose packets are filtered.", version, prefixes)
     servers = {"dns": dns_servers, "ntp": ntp_servers}
@@ -111,7 +111,7 @@ def render(
         "discover": [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses],
         "notes": [
             *_notes(policy, scope, sorted(listed) if sources else [4, 6]),
-            *names_notes("firewalld", names, scope, bool(found), names_dns),
+            *names_notes("firewalld_egress", names, scope, bool(found), names_dns),
         ],
         "names": host_side(
             names,
@@ -131,7 +131,7 @@ def render(
                 scope=scope,
                 dns=dns,
                 sources=sources,
-                variable="firewalld_sources",
+                variable="firewalld_egress_sources",
             ),
         ),
     }
@@ -142,7 +142,7 @@ def _check(policy: str, scope: str, sources: Sequence[str] | str, priority: int,
     one_of("policy", policy, POLICIES)
     check_scope(scope, sources)
     if priority.__class__ is not int or not FIRST < priority < 0:
-        raise ValueError(f"firewalld_priority '{priority}' is not a whole number from {FIRST + 1} to -1")
+        raise ValueError(f"firewalld_egress_priority '{priority}' is not a whole number from {FIRST + 1} to -1")
     one_of("stopped", stopped, STOPPED)
     rate = _RATE.fullmatch(str(log_rate))
     if not rate:
@@ -157,7 +157,7 @@ def _zones(name: str, zones: Sequence[str]) -> list[str]:
     wrong = [zone for zone in found if not isinstance(zone, str) or not _ZONE.fullmatch(zone) or zone == "HOST"]
     if wrong or not found or ("ANY" in found and len(found) > 1):
         shown = f" '{wrong[0]}'" if wrong else ""
-        raise ValueError(f"firewalld_{name}{shown}: write names of zones, or ANY alone")
+        raise ValueError(f"firewalld_egress_{name}{shown}: write names of zones, or ANY alone")
     return found
 
 
@@ -177,7 +177,7 @@ def _server_sets(servers: dict[str, Sequence[str] | str]) -> dict[str, str]:
     """Return the sets of name and time servers; empty ones for the host to fill."""
     files = {}
     for name, addresses in servers.items():
-        found = by_version(addresses, f"firewalld_{name}_servers")
+        found = by_version(addresses, f"firewalld_egress_{name}_servers")
         for version in (4, 6):
             text = ipset(_SERVERS[name], "Who may be asked.", version, found.get(version, []))
             files[f"ipsets/{OWN}{name}-{version}.xml"] = text
@@ -218,7 +218,7 @@ def _notes(policy: str, scope: str, filtered: list[int]) -> list[str]:
     notes = []
     if policy == "audit":
         notes.append(
-            "firewalld cannot count: audit only logs what deny would stop, no more often than firewalld_log_rate"
+            "firewalld cannot count: audit only logs what deny would stop, no more often than firewalld_egress_log_rate"
         )
     if scope != "host":
         notes += unfiltered(filtered)

@@ -89,12 +89,12 @@ def render(
     servers = {"dns": dns_servers, "ntp": ntp_servers}
     place = _place(into, policy, names)
     check(allowlist)
-    check_names(allowlist, policy, names, "nftables", instead="audit")
-    check_learning("nftables", names_lease, names_refresh, names_max_addresses)
-    check_dns("nftables", names, scope, names_dns, names_resolv_conf)
+    check_names(allowlist, policy, names, "nftables_egress", instead="audit")
+    check_learning("nftables_egress", names_lease, names_refresh, names_max_addresses)
+    check_dns("nftables_egress", names, scope, names_dns, names_resolv_conf)
     found = domains(allowlist, names)
     versions, owned, learning = VERSIONS[place["family"]], place["owned"], bool(found) and names == "dnsmasq"
-    source_sets = address_sets(f"{owned}sources", sources, "nftables_sources")
+    source_sets = address_sets(f"{owned}sources", sources, "nftables_egress_sources")
     guests = bool(allowlist["inbound"]) and (bool(into) or scope != "host")
     blocks, opened, invited = _addresses(allowlist, versions, owned, learning, guests)
     blocks += [text for version, text in sorted(source_sets.items()) if version in versions]
@@ -126,7 +126,7 @@ def render(
         "discover": discover,
         "notes": [
             *_notes(policy, scope, bool(into), filtered, bool(allowlist["inbound"])),
-            *names_notes("nftables", names, scope, bool(found), names_dns),
+            *names_notes("nftables_egress", names, scope, bool(found), names_dns),
         ],
         "settings": {name: value for name, value in settings.items() if value},
         # Once each: what is asked for in both directions has one counter.
@@ -169,7 +169,7 @@ def _notes(policy: str, scope: str, into: bool, filtered: list[int], inbound: bo
     notes = []
     if policy == "unmanaged" and not into:
         notes.append(
-            "unmanaged in a table of its own only counts: what another table stops stays stopped (nftables_into)"
+            "unmanaged in a table of its own only counts: what another table stops stays stopped (nftables_egress_into)"
         )
     if scope != "host":
         notes += unfiltered(filtered)
@@ -185,18 +185,18 @@ def _place(into: dict | None, policy: str, names: str) -> dict:
     place = {**OWN_PLACE, "table": "", "owned": "egress_allowlist_", **into}
     unknown = sorted(set(into) - {"family", "table", "chain", "jump"})
     if unknown:
-        raise ValueError(f"nftables_into has no '{unknown[0]}': it takes family, table, chain and jump")
+        raise ValueError(f"nftables_egress_into has no '{unknown[0]}': it takes family, table, chain and jump")
     if policy != "unmanaged":
         raise ValueError(f"policy '{policy}' needs a table of its own; in yours your chains decide: use unmanaged")
     if names in ENFORCED:
-        raise ValueError(f"names '{names}' needs a table of its own: leave nftables_into empty, or use report")
+        raise ValueError(f"names '{names}' needs a table of its own: leave nftables_egress_into empty, or use report")
     if not isinstance(place["jump"], bool):
-        raise ValueError(f"nftables_into: jump '{place['jump']}' is not accepted: write true or false")
-    one_of("nftables_into: family", place["family"], tuple(VERSIONS))
+        raise ValueError(f"nftables_egress_into: jump '{place['jump']}' is not accepted: write true or false")
+    one_of("nftables_egress_into: family", place["family"], tuple(VERSIONS))
     for key in ("table", "chain") if place["jump"] or place["chain"] else ("table",):
         if not isinstance(place[key], str) or not _IDENTIFIER.fullmatch(place[key]):
             raise ValueError(
-                f"nftables_into: {key} '{place[key]}' is not a name: write letters, digits, '_', '.' or '-', "
+                f"nftables_egress_into: {key} '{place[key]}' is not a name: write letters, digits, '_', '.' or '-', "
                 "a letter first"
             )
     return place
@@ -219,7 +219,7 @@ def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict]) -> lis
     """Return the sets of servers (empty ones for the host to fill) and the chain of what is always allowed."""
     blocks = []
     for name, addresses in servers.items():
-        found = address_sets(name, addresses, f"nftables_{name}_servers")
+        found = address_sets(name, addresses, f"nftables_egress_{name}_servers")
         for version in (4, 6):
             empty = members("set", f"{name}{version}", f"ipv{version}_addr", [], interval=False)
             blocks.append(found.get(version, empty))
@@ -268,7 +268,7 @@ def _base_chains(
 def _allow_rules(allow: list[dict]) -> list[str]:
     """Return the user's own additions to the baseline as rules."""
     rules = []
-    for rule in allow_rules(allow, "nftables_allow"):
+    for rule in allow_rules(allow, "nftables_egress_allow"):
         ip = IP[parse_prefix(rule["destination"])[0]]
         rules.append(f"{ip} daddr {rule['destination']} {rule['protocol']} dport {rule['ports']} accept")
     return rules
