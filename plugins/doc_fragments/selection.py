@@ -12,9 +12,11 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   vendors:
-    description: The chosen vendors, each with its C(name) and the options that its vendor file offers.
-    type: list
-    elements: dict
+    description:
+      - The chosen vendors, a list. A vendor is its name, or an entry with its C(name) and the options that its vendor
+        file offers.
+      - One vendor needs no list.
+    type: raw
     required: true
   requirements:
     description: Which rows to take, any of V(required), V(recommended), V(optional).

@@ -19,7 +19,8 @@ options:
   _terms:
     description:
       - Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>), or lists of such folders.
-      - Relative ones are taken from the playbook's folder.
+      - Relative ones are taken from the play's folder. For the playbooks of this collection that is the folder of
+        the playbook on the command line which imports them, or the current one.
     type: list
     elements: raw
     default: []
@@ -51,30 +52,24 @@ _raw:
         title: KUDO
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import add_vendors, load_vendor_dirs
-
-_SHIPPED = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog
 
 
 class LookupModule(LookupBase):
-    """Glue: the folders to load_vendor_dirs, the user's own vendors to add_vendors."""
+    """Glue: folders and the user's own vendors to read_catalog."""
 
     def run(
         self, terms: list[str | list[str]], variables: dict[str, Any] | None = None, **kwargs: Any
     ) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         # Not get_basedir(): inside a role that is the role, and the user's folders lie beside the playbook.
-        base = (variables or {}).get("playbook_dir") or self._loader.get_basedir()
-        named = [name for term in terms for name in ([term] if isinstance(term, str) else term)]
-        folders = [Path(base, Path(str(name)).expanduser()) for name in named]
+        base = base_folder((variables or {}).get("playbook_dir") or self._loader.get_basedir())
         try:
-            catalog = load_vendor_dirs([_SHIPPED, *folders])
-            return [add_vendors(catalog, plain(self.get_option("custom_vendors")))]
+            return [read_catalog(terms, plain(self.get_option("custom_vendors")), base)]
         except ValueError as exc:
             raise AnsibleLookupError(str(exc)) from exc

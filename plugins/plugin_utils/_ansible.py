@@ -1,13 +1,19 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plain copies of what Ansible hands to a filter."""
+"""Where the collection's Python meets Ansible: plain copies of values, and the folder of the play."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
+
+from ansible import context
+
+_PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
 def plain(value: Any) -> Any:
@@ -33,3 +39,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     raise ValueError(f"a value of type {kind.__name__} is neither text, a number, a list nor a dictionary")
+
+
+def base_folder(playbook_dir: str) -> Path:
+    """Return the folder from which the user's relative paths are taken: that of the play.
+
+    For the collection's own playbooks, which lie in no folder of the user's: that of the playbook on the command line
+    which imports them, or the current one.
+    """
+    if Path(playbook_dir).resolve() != _PLAYBOOKS:
+        return Path(playbook_dir)
+    called = context.CLIARGS.get("args", ())
+    for playbook in called if isinstance(called, (list, tuple)) else ():
+        folder = Path(playbook).resolve().parent
+        if Path(playbook).is_file() and folder != _PLAYBOOKS:
+            return folder
+    return Path(os.getcwd())

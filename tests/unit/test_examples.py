@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples in the documentation of every filter and lookup, run as plays by ansible-playbook."""
+"""The examples in the documentation of every filter, lookup and task of the controller, run by ansible-playbook."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ansible_collections.egress.allowlist.plugins.filter import (
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted((ROOT / "plugins" / "filter").glob("[a-z]*.py"))
+ACTIONS = sorted((ROOT / "plugins" / "modules" / path.name) for path in (ROOT / "plugins" / "action").glob("[a-z]*.py"))
 LOOKUPS = sorted((ROOT / "plugins" / "lookup").glob("[a-z]*.py"))
 # What the examples of the lookup catalog find beside their playbook.
 VENDOR = {
@@ -55,15 +56,20 @@ def _play(path: Path) -> list[dict[str, Any]]:
         tasks = yaml.safe_load(_text(path, "EXAMPLES"))
     except yaml.YAMLError:
         return []
-    play = {"name": f"Examples of {path.stem}", "hosts": "localhost", "connection": "local", "gather_facts": False}
+    play = {"name": _title(path), "hosts": "localhost", "connection": "local", "gather_facts": False}
     # All plays run on one host: a failed example must not keep the other plugins' from running.
     return [{**play, "ignore_errors": True, "tasks": tasks}]
+
+
+def _title(path: Path) -> str:
+    """Return the name of the play with a plugin's examples; a filter and a task may have the same name."""
+    return f"Examples of {path.parent.name} {path.stem}"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Run one playbook with a play for each plugin, and return how it went."""
-    plays = [play for path in (*FILTERS, *LOOKUPS) for play in _play(path)]
+    plays = [play for path in (*FILTERS, *LOOKUPS, *ACTIONS) for play in _play(path)]
     playbook = tmp_path_factory.mktemp("examples") / "examples.yml"
     playbook.write_text(yaml.safe_dump(plays, allow_unicode=True, sort_keys=False))
     playbook.with_name("vendors").mkdir()
@@ -81,11 +87,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize("path", [*FILTERS, *LOOKUPS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILTERS, *LOOKUPS, *ACTIONS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None:
     tasks = yaml.safe_load(_text(path, "EXAMPLES"))
     assert any("ansible.builtin.assert" in task for task in tasks), "an example without an assertion proves nothing"
-    found = re.search(rf"^PLAY \[Examples of {path.stem}\].*?(?=^PLAY )", run.stdout, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^PLAY \[{_title(path)}\].*?(?=^PLAY )", run.stdout, re.MULTILINE | re.DOTALL)
     assert found, run.stdout + run.stderr
     output = found.group()
     assert output.count("\nTASK [") == len(tasks), output

@@ -152,10 +152,13 @@ def test_yes_and_no_in_the_words_of_the_command_line(value: Any, meant: bool) ->
 
 REGIONS = "usa, europe, canada, china"
 REFUSED: list[tuple[Any, str]] = [
-    ([], "vendors must be a list of entries with a name, not empty; known are eschat, kore_ai"),
-    ("kudo", "vendors must be a list of entries with a name"),
-    (["kudo"], "vendors: entry 1 is not a dictionary with a name"),
-    ([{"regions": "usa"}], "vendors: entry 1 is not a dictionary with a name"),
+    ([], "no vendor is chosen: write names of vendors, or entries with a name and options; known are eschat, kore_ai"),
+    ("", "no vendor is chosen: write names of vendors"),
+    (None, "vendors: entry 1 is neither a vendor's name nor an entry with a name; known are eschat, kore_ai"),
+    ([{"regions": "usa"}], "vendors: entry 1 is neither a vendor's name nor an entry with a name"),
+    (["vsee", 7], "vendors: entry 2 is neither a vendor's name nor an entry with a name"),
+    ("kudo", f"kudo: regions must be chosen: any of {REGIONS}, or all"),
+    (["vsee", {"name": "vsee"}], "vsee: is chosen twice"),
     ([{"name": "kodo"}], f"unknown vendor 'kodo': known are {', '.join(CATALOG)}; did you mean kudo?"),
     ([{"name": ["kudo"]}], "unknown vendor '['kudo']': known are eschat,"),
     ([{"name": "kudo"}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),

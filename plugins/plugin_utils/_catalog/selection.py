@@ -68,7 +68,7 @@ def parse_age(text: str) -> int:
 
 def select_rows(
     catalog: dict[str, Definition],
-    vendors: list[dict[str, Any]],
+    vendors: Any,
     *,
     requirements: list[str] | str = "required, recommended",
     max_age_days: int = 730,
@@ -78,8 +78,8 @@ def select_rows(
 ) -> dict[str, Any]:
     """Return what the user's choice of vendors and options takes from the catalog.
 
-    C{vendors} is a list of C{{"name": vendor, option: value, ...}}; C{all_by_default} says that an C{all} in it
-    was put there because nothing was said. The result has
+    C{vendors} is a vendor's name, C{{"name": vendor, option: value, ...}}, or a list of both; C{all_by_default} says
+    that an C{all} in it was put there because nothing was said. The result has
 
     - C{rows}: one dict per printed row and line of traffic, cells as printed, in the order of the catalog;
     - C{timers}: C{{"vendor", "services", "protocol", "seconds", "printed"}}, services by name;
@@ -140,12 +140,15 @@ def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, or
 
 def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each vendor's name and the options that the user said; known and once each."""
-    if not isinstance(vendors, list) or not vendors:
-        raise ValueError(f"vendors must be a list of entries with a name, not empty; known are {', '.join(catalog)}")
+    known = f"known are {', '.join(catalog)}"
+    entries = words_of(vendors)
+    if not entries:
+        raise ValueError(f"no vendor is chosen: write names of vendors, or entries with a name and options; {known}")
     seen = set()
-    for number, entry in enumerate(vendors, 1):
+    for number, entry in enumerate(entries, 1):
+        entry = {"name": entry} if isinstance(entry, str) else entry
         if not isinstance(entry, dict) or "name" not in entry:
-            raise ValueError(f"vendors: entry {number} is not a dictionary with a name; known are {', '.join(catalog)}")
+            raise ValueError(f"vendors: entry {number} is neither a vendor's name nor an entry with a name; {known}")
         vendor = entry["name"]
         if not isinstance(vendor, str) or vendor not in catalog:
             raise ValueError(unknown("vendor", vendor, catalog))

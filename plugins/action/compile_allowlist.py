@@ -1,0 +1,63 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Task C(compile_allowlist): plugins/modules/compile_allowlist.py has its documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
+    Known,
+    check_once,
+    check_variables,
+)
+
+_SPEC = {
+    "vendors": {"type": "raw", "required": True},
+    "requirements": {"type": "list", "elements": "str", "default": ["required", "recommended"]},
+    "custom_vendors": {"type": "dict", "default": {}},
+    "vendor_dirs": {"type": "list", "elements": "str", "default": []},
+    "max_age": {"type": "str", "default": "2y"},
+    "stale": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+    "widest_prefix": {"type": "dict", "default": {"ipv4": 16, "ipv6": 32}},
+    "all_by_default": {"type": "bool", "default": False},
+}
+_HOST_ROLES = [f"egress.allowlist.{role}" for role in ("nftables", "ufw", "firewalld")]
+
+
+class ActionModule(ActionBase):
+    """Compile on the controller; the host is not asked for anything."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the selection, the allowlist, and notes on variables that nobody reads."""
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _checked, given = self.validate_argument_spec(_SPEC)
+        try:
+            base = base_folder(variables["playbook_dir"])
+            catalog = read_catalog(given.pop("vendor_dirs"), plain(given.pop("custom_vendors")), base)
+            notes = check_variables(variables, Known(roles=role_options(), vendors={}))
+            compiled = compile_allowlist(catalog, plain(given.pop("vendors")), **given)
+            where = self._where(variables)
+            check_once(where, compiled["selection"], variables.get("catalog_compiled", {}))
+        except (AnsibleError, ValueError) as exc:
+            raise AnsibleActionFail(str(exc)) from None
+        return {**result, **compiled, "notes": notes, "where": where, "changed": False}
+
+    def _where(self, variables: dict[str, Any]) -> str:
+        """Return which role in which play has this done, '' where it is none that has a host to itself."""
+        roles = [name for name in variables.get("ansible_parent_role_names", []) if name in _HOST_ROLES]
+        parent = self._task._parent
+        while parent and not getattr(parent, "_play", None):
+            parent = parent._parent
+        return f"{roles[0]} in play {parent._play._uuid}" if roles and parent else ""

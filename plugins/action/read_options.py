@@ -1,0 +1,83 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Task C(read_options) of the playbooks: plugins/modules/read_options.py has its documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
+    Known,
+    check_backend,
+    check_extra,
+    check_variables,
+    entries,
+)
+
+_SPEC = {
+    "reads": {"type": "list", "elements": "str", "default": []},
+    "backend": {"type": "str", "default": ""},
+    "vendors": {"type": "raw", "default": []},
+    "own": {"type": "bool", "default": False},
+    "replace": {"type": "bool", "default": False},
+}
+_SETTINGS = ("policy", "scope", "names", "allow")
+
+
+class ActionModule(ActionBase):
+    """Look at names and values on the controller; the host is not asked for anything."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the entries of C(catalog_vendors), and what a vendor's own playbook leaves as it is."""
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _checked, given = self.validate_argument_spec(_SPEC)
+        try:
+            return {**result, "changed": False, **self._read(given, variables)}
+        except ValueError as exc:
+            raise AnsibleActionFail(str(exc)) from None
+
+    def _read(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        roles = role_options()
+        if given["backend"]:
+            check_backend(given["backend"], roles)
+        base = base_folder(variables["playbook_dir"])
+        catalog = read_catalog(
+            plain(self._value(variables, "catalog_vendor_dirs", [])),
+            plain(self._value(variables, "catalog_custom_vendors", {})),
+            base,
+        )
+        vendors = [str(vendor) for vendor in words_of(plain(given["vendors"]))]
+        options = {vendor: frozenset(catalog.get(vendor, {}).get("options", {})) for vendor in vendors}
+        known = Known(roles, options, frozenset(given["reads"]))
+        extra = load_extra_vars(self._loader)
+        check_extra(extra, known)
+        check_variables(variables, known)
+        if not vendors:
+            return {
+                "vendors": self._value(variables, "catalog_vendors", None),
+                "unchanged": [],
+                "all_by_default": False,
+            }
+        if "catalog_vendors" in extra:
+            raise ValueError("catalog_vendors and apply_vendors are both given, or a vendor's own playbook: write one")
+        names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}
+        values = {name: plain(self._value(variables, name, None)) for name in names & variables.keys()}
+        found, all_by_default = entries(vendors, catalog, values, own=given["own"])
+        unchanged = [name for name in _SETTINGS if f"{given['backend']}_egress_{name}" not in variables]
+        unchanged += [] if given["replace"] else ["vendors"]
+        return {"vendors": found, "unchanged": unchanged if given["own"] else [], "all_by_default": all_by_default}
+
+    def _value(self, variables: dict[str, Any], name: str, default: Any) -> Any:
+        return self._templar.template(variables[name]) if name in variables else default

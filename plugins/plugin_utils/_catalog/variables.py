@@ -1,0 +1,152 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of variables: which of those that are given nobody reads, and what was meant by them.
+
+A role's variables begin with C{<role>_egress_}, those of the catalog with C{catalog_}, the options of a vendor's own
+playbook with the vendor. Only the first is ours alone; other people's variables may begin with the others.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .options import unknown
+
+_OURS, _SHARED, _BARE = (
+    0.75,
+    0.8,
+    0.9,
+)  # how alike (difflib's ratio) a near miss is; the more words others use, the more
+
+
+@dataclass(frozen=True)
+class Known:
+    """The variables that are read."""
+
+    roles: Mapping[str, frozenset[str]]  # of a role, as they are written: {"nftables": {"nftables_egress_policy", ...}}
+    vendors: Mapping[str, frozenset[str]]  # the options of a vendor, without its prefix
+    playbook: frozenset[str] = frozenset()  # of the playbook itself: {"apply_hosts", ...}
+
+    def names(self) -> set[str]:
+        """Return all of them as they are written."""
+        options = {f"{vendor}_{name}" for vendor, names in self.vendors.items() for name in names}
+        return options.union(self.playbook, *self.roles.values())
+
+
+def check_variables(given: Iterable[str], known: Known) -> list[str]:
+    """Return notes on the variables in C{given} that look like ours and are read by nobody.
+
+    Raises ValueError that names each near miss of a known variable, and what was meant.
+    """
+    unknown = sorted(set(given) - known.names())
+    missed = dict(filter(None, (_near(name, known) for name in unknown)))
+    _stop(missed)
+    return [
+        f"{name} is not read: the role {role} has no such variable"
+        for role in sorted(known.roles)
+        for name in unknown
+        if name.startswith(f"{role}_egress_")
+    ]
+
+
+def check_backend(backend: str, roles: Iterable[str]) -> None:
+    """Raise ValueError that names the backends unless C{backend} is one; C{roles}: all roles of the collection."""
+    backends = [role for role in roles if role != "catalog"]
+    if backend not in backends:
+        raise ValueError(unknown("backend", backend, backends))
+
+
+def check_extra(given: Iterable[str], known: Known) -> None:
+    """Raise ValueError for names given with C{-e} that lack a prefix: C{regions}, or C{nftables_policy}."""
+    missed = {}
+    for name in sorted(set(given) - known.names()):
+        meant = [
+            f"{vendor}_{option}"
+            for vendor, options in known.vendors.items()
+            for option in difflib.get_close_matches(name, options, 1, _BARE)
+        ]
+        role, _line, rest = name.partition("_")
+        if role in known.roles and role != "catalog":
+            meant += _closest(f"{role}_egress_{rest}", f"{role}_egress_", known.roles[role], _OURS)
+        if meant:
+            missed[name] = " or ".join(meant)
+    _stop(missed)
+
+
+def check_once(where: str, selection: Mapping[str, Any], former: Mapping[str, Any]) -> None:
+    """Raise ValueError where the same role in the same play had another selection: it would lose what it just opened.
+
+    C{where}: which role in which play, '' for one that may have several; C{former}: C{where}, C{selection} of before.
+    """
+    if where and former.get("where") == where:
+        before, now = (_chosen(found) for found in (former["selection"], selection))
+        if before != now:
+            raise ValueError(
+                f"this play selects '{before}' and then '{now}' for the same host: a host has one selection, and the "
+                "second would remove the first; write all of it into one catalog_vendors"
+            )
+
+
+def _chosen(selection: Mapping[str, Any]) -> str:
+    """Return a selection in words."""
+    return "; ".join(
+        " ".join([vendor["name"], *(f"{name}={_word(value)}" for name, value in vendor["options"].items())])
+        for vendor in selection["vendors"]
+    )
+
+
+def _word(value: Any) -> str:
+    """Return an option's value as it is written after -e."""
+    return ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _stop(missed: Mapping[str, str]) -> None:
+    if missed:
+        raise ValueError("; ".join(f"'{name}' is not read: write {meant}" for name, meant in sorted(missed.items())))
+
+
+def _near(name: str, known: Known) -> tuple[str, str] | None:
+    """Return C{(name, what was meant)} of a near miss."""
+    meant = []
+    for role, names in known.roles.items():
+        prefix, alike = ("catalog_", _SHARED) if role == "catalog" else (f"{role}_egress_", _OURS)
+        meant += _closest(name, prefix, names, alike)
+    for vendor, options in known.vendors.items():
+        meant += _closest(name, f"{vendor}_", {f"{vendor}_{option}" for option in options}, _SHARED)
+    for prefix in {each.partition("_")[0] + "_" for each in known.playbook}:
+        meant += _closest(name, prefix, known.playbook, _SHARED)
+    return (name, meant[0]) if meant else None
+
+
+def _closest(name: str, prefix: str, names: Iterable[str], alike: float) -> list[str]:
+    """Return the one of C{names} that differs least behind the prefix, if any is that much alike."""
+    rests = [each.removeprefix(prefix) for each in names if each.startswith(prefix)]
+    near = difflib.get_close_matches(name.removeprefix(prefix), rests, 1, alike) if name.startswith(prefix) else []
+    return [prefix + rest for rest in near]
+
+
+def entries(
+    vendors: Iterable[str], catalog: Mapping[str, Any], values: Mapping[str, Any], *, own: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return entries of C{catalog_vendors} for these vendors, and whether C{all} was put where nothing was said.
+
+    C{values}: variables by name; the option C{regions} of C{kudo} is C{kudo_regions}. C{own}: this is the vendor's own
+    playbook, which takes all where a choice must be made and none was. Raises ValueError for an unknown vendor.
+    """
+    found, all_by_default = [], False
+    for vendor in vendors:
+        if vendor not in catalog:
+            raise ValueError(unknown("vendor", vendor, catalog))
+        entry: dict[str, Any] = {"name": vendor}
+        for option, spec in catalog[vendor].get("options", {}).items():
+            name = f"{vendor}_{option}"
+            if name in values:
+                entry[option] = values[name]
+            elif own and spec.get("required") and spec["type"] == "list":
+                entry[option], all_by_default = "all", True
+        found.append(entry)
+    return found, all_by_default
