@@ -46,8 +46,21 @@ options:
     type: bool
     default: false
   allow:
-    description: Additions of your own, rows with C(destination), C(ports) and C(protocol).
+    description: Additions of your own.
     type: list
     elements: dict
     default: []
+    suboptions:
+      destination:
+        description: Prefixes or addresses.
+        type: str
+        required: true
+      ports:
+        description: Ports or port ranges.
+        type: str
+        required: true
+      protocol:
+        description: TCP, UDP or both.
+        type: str
+        default: TCP
 """

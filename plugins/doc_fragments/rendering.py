@@ -52,8 +52,21 @@ options:
     elements: str
     default: []
   allow:
-    description: Additions to the baseline, rows with C(destination), C(ports) and C(protocol).
+    description: Additions to the baseline.
     type: list
     elements: dict
     default: []
+    suboptions:
+      destination:
+        description: Prefixes or addresses.
+        type: str
+        required: true
+      ports:
+        description: Ports or port ranges.
+        type: str
+        required: true
+      protocol:
+        description: TCP, UDP or both.
+        type: str
+        default: TCP
 """

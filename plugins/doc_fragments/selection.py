@@ -22,6 +22,7 @@ options:
     description: Which rows to take, any of V(required), V(recommended), V(optional).
     type: list
     elements: str
+    choices: [required, recommended, optional]
     default: [required, recommended]
   max_age:
     description: The age beyond which a source is stale, such as V(730d), V(24mo), V(2y).

@@ -24,6 +24,15 @@ options:
     description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
     type: dict
     default: {ipv4: 16, ipv6: 32}
+    suboptions:
+      ipv4:
+        description: The shortest IPv4 prefix length.
+        type: int
+        default: 16
+      ipv6:
+        description: The shortest IPv6 prefix length.
+        type: int
+        default: 32
 """
 
 EXAMPLES = r"""
@@ -56,10 +65,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.filter.select_rows import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX, expand_rows
 
 
-def compile_allowlist(catalog: Any, vendors: Any, widest_prefix: Any = None, **options: Any) -> dict[str, Any]:
+def compile_allowlist(catalog: Any, vendors: Any, widest_prefix: Any = WIDEST_PREFIX, **options: Any) -> dict[str, Any]:
     """Return C{{"selection": {...}, "allowlist": {...}}}."""
     selection = select_rows(catalog, vendors, **options)
     try:

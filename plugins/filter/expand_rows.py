@@ -32,6 +32,15 @@ options:
         range comes to, is refused unless the row says in C(wide_because) why it must be so.
     type: dict
     default: {ipv4: 16, ipv6: 32}
+    suboptions:
+      ipv4:
+        description: The shortest IPv4 prefix length.
+        type: int
+        default: 16
+      ipv6:
+        description: The shortest IPv6 prefix length.
+        type: int
+        default: 32
 """
 
 EXAMPLES = r"""
@@ -75,10 +84,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX, expand_rows
 
 
-def expand_rows_filter(rows: Any, *, widest_prefix: Any = None) -> list[dict[str, Any]]:
+def expand_rows_filter(rows: Any, *, widest_prefix: Any = WIDEST_PREFIX) -> list[dict[str, Any]]:
     """Return expand_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
         return expand_rows(plain(rows), widest_prefix=plain(widest_prefix))

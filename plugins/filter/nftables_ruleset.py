@@ -37,9 +37,26 @@ options:
     type: str
     default: 10/minute
   into:
-    description: A table of the user's to put the rules into, with C(family), C(table), C(chain) and C(jump).
+    description: A table of the user's to put the rules into, instead of a table of their own.
     type: dict
     default: {}
+    suboptions:
+      family:
+        description: The table's family.
+        type: str
+        choices: [inet, ip, ip6]
+        default: inet
+      table:
+        description: The table's name. Needed where anything is given of the place.
+        type: str
+      chain:
+        description: The user's chain that leads to ours. Needed with O(into.jump).
+        type: str
+        default: ""
+      jump:
+        description: Whether to put the jump into the user's chain.
+        type: bool
+        default: false
 """
 
 EXAMPLES = r"""

@@ -54,7 +54,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import p
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import selection as _catalog
 
 
-def select_rows(catalog: Any, vendors: Any, max_age: str = "2y", today: str = "", **more: Any) -> dict[str, Any]:
+def select_rows(
+    catalog: Any, vendors: Any, max_age: str = "2y", today: str | None = None, **more: Any
+) -> dict[str, Any]:
     """Return select_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
         checked = _catalog.add_vendors({}, plain(catalog))

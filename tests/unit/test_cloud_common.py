@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.doc_fragments.cloud import ModuleDocFragment
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,16 +101,6 @@ def test_above_a_limit_the_message_names_quota_need_and_ways_out() -> None:
 def test_a_failed_call_says_what_it_did() -> None:
     assert _cloud.so_far(0) == "nothing was written"
     assert _cloud.so_far(3) == "what stands in differences was done, and the next run completes it"
-
-
-def test_common_options_are_those_of_the_documentation() -> None:
-    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-    arguments = _cloud.arguments(vpc_id={"type": "str"})
-    assert arguments.pop("vpc_id") == {"type": "str"}
-    assert arguments == {
-        name: {key: value for key, value in option.items() if key != "description"}
-        for name, option in documented.items()
-    }
 
 
 def test_module_defaults_reach_all_modules_of_a_cloud() -> None:
