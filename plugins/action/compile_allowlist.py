@@ -11,22 +11,34 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import REQUIREMENTS
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
     Known,
     check_once,
     check_variables,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX
 
-_SPEC = {
+SPEC = {
     "vendors": {"type": "raw", "required": True},
-    "requirements": {"type": "list", "elements": "str", "default": ["required", "recommended"]},
+    "requirements": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(REQUIREMENTS),
+        "default": ["required", "recommended"],
+    },
     "custom_vendors": {"type": "dict", "default": {}},
     "vendor_dirs": {"type": "list", "elements": "str", "default": []},
     "max_age": {"type": "str", "default": "2y"},
     "stale": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
-    "widest_prefix": {"type": "dict", "default": {"ipv4": 16, "ipv6": 32}},
+    "widest_prefix": {
+        "type": "dict",
+        "default": WIDEST_PREFIX,
+        "options": {"ipv4": {"type": "int", "default": 16}, "ipv6": {"type": "int", "default": 32}},
+    },
     "all_by_default": {"type": "bool", "default": False},
+    "today": {"type": "str"},
 }
 _HOST_ROLES = [f"egress.allowlist.{role}" for role in ("nftables", "ufw", "firewalld")]
 
@@ -42,7 +54,7 @@ class ActionModule(ActionBase):
         """Return the selection, the allowlist, and notes on variables that nobody reads."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _checked, given = self.validate_argument_spec(_SPEC)
+        _checked, given = self.validate_argument_spec(SPEC)
         try:
             base = base_folder(variables["playbook_dir"])
             catalog = read_catalog(given.pop("vendor_dirs"), plain(given.pop("custom_vendors")), base)

@@ -21,7 +21,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variable
     entries,
 )
 
-_SPEC = {
+SPEC = {
     "reads": {"type": "list", "elements": "str", "default": []},
     "backend": {"type": "str", "default": ""},
     "vendors": {"type": "raw", "default": []},
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         """Return the entries of C(catalog_vendors), and what a vendor's own playbook leaves as it is."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _checked, given = self.validate_argument_spec(_SPEC)
+        _checked, given = self.validate_argument_spec(SPEC)
         try:
             return {**result, "changed": False, **self._read(given, variables)}
         except ValueError as exc:

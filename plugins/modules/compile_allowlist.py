@@ -43,6 +43,15 @@ options:
     description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
     type: dict
     default: {ipv4: 16, ipv6: 32}
+    suboptions:
+      ipv4:
+        description: The shortest IPv4 prefix length.
+        type: int
+        default: 16
+      ipv6:
+        description: The shortest IPv6 prefix length.
+        type: int
+        default: 32
 """
 
 EXAMPLES = r"""
