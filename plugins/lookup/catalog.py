@@ -57,7 +57,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import add_vendors, load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import add_vendors, load_vendor_dirs
 
 _SHIPPED = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
 

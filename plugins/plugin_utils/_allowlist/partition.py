@@ -10,7 +10,6 @@ the same labels throughout. This module cuts the provenance of an allowlist into
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -19,8 +18,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, parse_ports
 
-from .merge import parse_ports, sweep
+from .intervals import sweep
 
 
 class Element(NamedTuple):
@@ -65,21 +65,4 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
             cuts[mask] = cut([service for n, service in enumerate(services) if mask >> n & 1])
         for prefix in prefixes(version, first, last):
             found.extend(Element(prefix, *piece) for piece in cuts[mask])
-    return found
-
-
-def cut(services: list[tuple]) -> list[tuple]:
-    """Cut overlapping C{(protocol, first, last, label)} into disjoint C{(protocol, first, last, labels)}."""
-    found: list[tuple] = []
-    for protocol in sorted({service[0] for service in services}):
-        same = [service[1:] for service in services if service[0] == protocol]
-        edges = sorted({first for first, last, label in same} | {last + 1 for first, last, label in same})
-        for first, behind in itertools.pairwise(edges):
-            labels = tuple(sorted({label for low, high, label in same if low <= first and behind - 1 <= high}))
-            if not labels:
-                continue
-            if found and found[-1][0] == protocol and found[-1][2] == first - 1 and found[-1][3] == labels:
-                found[-1] = (protocol, found[-1][1], behind - 1, labels)
-            else:
-                found.append((protocol, first, behind - 1, labels))
     return found

@@ -19,9 +19,10 @@ from __future__ import annotations
 import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable, shown
 
 from .protocols import check_remark
-from .text import DASHES, check_numbering, clean, quoted, readable, shown, unbulleted
+from .text import DASHES, check_numbering, clean, unbulleted
 
 _TOKEN = re.compile(
     rf"""(?P<number>[0-9]+)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service, parse_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
     Range,
     collapse,
@@ -18,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, parse_ports
 
 
 @dataclass(frozen=True)
