@@ -198,7 +198,8 @@ def test_a_mode_that_has_nothing_to_do_says_so(names: str) -> None:
         ({"names": "resolve", "policy": "unmanaged", "into": {"family": "inet", "table": "filter"}},
          "names 'resolve' needs a table of its own: leave nftables_egress_into empty, or use report"),
         ({"names_lease": 250},
-         "nftables_egress_names_lease '250' is too short: with nftables_egress_names_refresh 60 it is at least 251 seconds"),
+         "nftables_egress_names_lease '250' is too short: with nftables_egress_names_refresh 60 it is at least 251 "
+         "seconds"),
         ({"names_max_addresses": 0}, "nftables_egress_names_max_addresses '0' is not a whole number from 1 to 65536"),
         ({"names_dns": "refuse"},
          "nftables_egress_names_dns 'refuse' is for forwarded packets: use the scope gateway or both"),
