@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user chooses of a vendor: region, engine, ports. Checked against what the vendor file offers."""
+"""The options of a vendor, such as region, engine and ports, as a user chose them, checked against the vendor file."""
 
 from __future__ import annotations
 
