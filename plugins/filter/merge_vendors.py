@@ -70,14 +70,14 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors as merge
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
 
 
 def merge_vendors(rules, timers=(), sources=(), not_rules=()):
     """Return the allowlist; the rules are read once as they are, copying a million of them would cost too much."""
     try:
-        return merge(rules, timers=plain(timers), sources=plain(sources), not_rules=plain(not_rules))
+        return merge.merge_vendors(rules, timers=plain(timers), sources=plain(sources), not_rules=plain(not_rules))
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

@@ -51,7 +51,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import selection as _catalog
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import selection
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import add_vendors
 
 
 def select_rows(
@@ -59,10 +60,10 @@ def select_rows(
 ) -> dict[str, Any]:
     """Return select_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
-        checked = _catalog.add_vendors({}, plain(catalog))
+        checked = add_vendors({}, plain(catalog))
         more["today"] = datetime.date.fromisoformat(str(today)) if today else datetime.date.today()
         more["all_by_default"] = boolean(more.get("all_by_default", False))
-        return _catalog.select_rows(checked, plain(vendors), max_age_days=_catalog.parse_age(max_age), **more)
+        return selection.select_rows(checked, plain(vendors), max_age_days=selection.parse_age(max_age), **more)
     except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

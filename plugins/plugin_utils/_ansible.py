@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ansible import context
+from ansible import context  # type: ignore[import-untyped] # Ansible has no type hints
 
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 

@@ -22,8 +22,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2] / ".collections"))
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import Room, fit, parts
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import fit
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import fit_quota, fit_quotas
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Room
 
 ROUNDS = 2
 SERVICES = [("tcp", "443"), ("tcp", "5349"), ("udp", "3478"), ("udp", "8801-8810")]

@@ -29,7 +29,7 @@ sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY)]
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw as ufw_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset
 
@@ -67,7 +67,7 @@ from ansible.module_utils import basic
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 import_module("ansible_collections.egress.allowlist.plugins.modules." + sys.argv[1]).main()
 """
-_RENDERERS = {"nftables": ruleset.render, "ufw": ufw_rules.render, "firewalld": configuration.render}
+_RENDERERS = {"nftables": ruleset.render, "ufw": ufw.render, "firewalld": configuration.render}
 _OPTIONS = {"policy": "deny", "stopped": "drop", "dns_servers": ["198.18.1.1"], "ntp_servers": ["198.18.1.1"]}
 
 
@@ -114,7 +114,7 @@ def nftables(space: Namespace, count: int) -> None:
     applied(space, "nftables", "ruleset", count)
 
 
-def ufw(space: Namespace, count: int) -> None:
+def ufw_rules(space: Namespace, count: int) -> None:
     """Apply with ufw, as rules of its own."""
     enable_ufw(space)
     applied(space, "ufw", "rules", count)
@@ -141,7 +141,7 @@ BACKENDS = (
     Backend(BARE, SIZES, lambda space, count: None),
     Backend(TRACKED, SIZES, tracked),
     Backend("nftables", SIZES, nftables),
-    Backend("ufw", SIZES, ufw),
+    Backend("ufw", SIZES, ufw_rules),
     Backend("ufw with sets", SIZES, ufw_sets),
     Backend("firewalld", SIZES, firewalld),
 )

@@ -20,9 +20,10 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import parts
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import totals
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Trees
 

@@ -594,10 +594,8 @@ DOCUMENTS = documents_directory()
 )
 def test_what_the_documents_ask_for(account: Account, selection: list[dict[str, Any]]) -> None:
     from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import (
-        load_vendor_dirs,
-        select_rows,
-    )
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
     from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
     assert DOCUMENTS

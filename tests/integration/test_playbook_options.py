@@ -132,7 +132,11 @@ def test_the_role_twice_in_one_play_with_different_selections(tmp_path: Path) ->
     role = {"role": "egress.allowlist.nftables", "vars": {"catalog_vendors": "vsee"}}
     steps = [
         ([role, role], 0, "VSee (vsee)"),
-        ([role, {**role, "vars": {"catalog_vendors": "zoom"}}], 2, "selects 'vsee' and then 'zoom inbound=false' for the same"),
+        (
+            [role, {**role, "vars": {"catalog_vendors": "zoom"}}],
+            2,
+            "selects 'vsee' and then 'zoom inbound=false' for the same",
+        ),
     ]
     for roles, status, text in steps:
         playbook = tmp_path / "site.yml"

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from tests.support.options import Options, Passed
+from tests.support.places import Options, Passed
 
 
 class Place(NamedTuple):

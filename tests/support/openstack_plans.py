@@ -13,9 +13,10 @@ from ipaddress import ip_network
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.openstack import plan as _plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import openstack
 
 from tests.support.aws_account import Space
 from tests.support.module_host import row
@@ -41,14 +42,14 @@ METADATA: Opened = {opening("tcp", 80, 80, "169.254.169.254/32")}
 
 def plan(rows: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of rows."""
-    return _plan(merge_vendors(expand_rows(list(rows))), **{"names": "report", **options})
+    return openstack.plan(merge_vendors(expand_rows(list(rows))), **{"names": "report", **options})
 
 
 def of_vendors(selection: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of vendors of the catalog."""
     books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
     rows = select_rows(books, list(selection), requirements=["required", "recommended"], today=TODAY)["rows"]
-    return _plan(merge_vendors(expand_rows(rows)), **{"names": "report", **options})
+    return openstack.plan(merge_vendors(expand_rows(rows)), **{"names": "report", **options})
 
 
 def documents_say(oracle: Oracle, selection: Sequence[dict]) -> Space:

@@ -10,13 +10,10 @@ import hashlib
 import json
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge as _allowlist
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import (
-    format_ports,
-    merge_vendors,
-    parse_ports,
-    sweep,
-)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports, parse_ports
 
 
 def rule(destination, ports="443", protocol="tcp", **other):
@@ -208,8 +205,8 @@ def test_ids_that_would_agree_grow_until_they_differ(monkeypatch):
         def hexdigest(self):
             return "0" * 9 + hashlib.sha256(self.text).hexdigest()
 
-    monkeypatch.setattr(_allowlist, "sha256", Alike)
-    ids = _allowlist._ids([["tcp/1"], ["tcp/2"]])
+    monkeypatch.setattr(merge, "sha256", Alike)
+    ids = merge._ids([["tcp/1"], ["tcp/2"]])
     assert len(set(ids)) == 2
     assert all(name.startswith("g-000000000") for name in ids)
 

@@ -8,12 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import add_vendors, load_vendor_dirs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import check_definition
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import (
-    add_vendors,
-    load_vendor_dirs,
-    parse_age,
-)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import parse_age
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 SHIPPED = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"

@@ -10,11 +10,11 @@ import re
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.destinations import expand_ranges
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 

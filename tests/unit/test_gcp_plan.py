@@ -15,8 +15,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.filter.gcp_security_group_plan import gcp_security_group_plan
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import DoesNotFit
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import DoesNotFit
 
 
 def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:

@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration as firewalld
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset as nftables
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
+from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset
 
 VENDORS = Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"
 GOLDEN = Path(__file__).with_name("golden")
@@ -39,7 +40,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 
 
 def nftables_text(allowlist: dict[str, Any], **options: Any) -> str:
-    return str(nftables.render(allowlist, **options)["ruleset"])
+    return str(ruleset.render(allowlist, **options)["ruleset"])
 
 
 def ufw_text(allowlist: dict[str, Any], **options: Any) -> str:
@@ -47,7 +48,7 @@ def ufw_text(allowlist: dict[str, Any], **options: Any) -> str:
 
 
 def firewalld_text(allowlist: dict[str, Any], **options: Any) -> str:
-    files = firewalld.render(allowlist, **options)["files"]
+    files = configuration.render(allowlist, **options)["files"]
     return "\n".join(f"{path}\n{text}" for path, text in files.items())
 
 
@@ -75,7 +76,7 @@ def rendered_text(vendor: str, backend: str) -> str:
 
 def named_text(name: str) -> str:
     """Return the rules with names of a host that is a gateway too, and what its dnsmasq is told."""
-    native = nftables.render(compiled(name.partition(".")[0]), policy="deny", names=NAMED[name], scope="both")
+    native = ruleset.render(compiled(name.partition(".")[0]), policy="deny", names=NAMED[name], scope="both")
     return str(native["ruleset"]) + "".join(f"# {line}\n" for line in native["names"]["dnsmasq"])
 
 

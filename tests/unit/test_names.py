@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names import domains as _names
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import following
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains, widened
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import dnsmasq_lines
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_dns, check_learning
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
 ACME = ("acme", "calls")
 NOTHING_SPECIAL = {4: ["1.1.1.1", "11.0.0.0", "100.128.0.0", "172.32.0.0", "192.0.1.0", "192.167.255.255",
@@ -33,16 +37,16 @@ def rule(destination: str, ports: str = "443", protocol: str = "tcp", **more: An
     return {**about, "destination": destination, "ports": ports, "protocol": protocol, **more}
 
 
-def found(*rules: dict[str, Any], mode: str = "dnsmasq") -> list[_names.Domain]:
-    return _names.domains(merge_vendors(rules), mode)
+def found(*rules: dict[str, Any], mode: str = "dnsmasq") -> list[Domain]:
+    return domains(merge_vendors(rules), mode)
 
 
-def sets(domain: _names.Domain) -> list[str]:
+def sets(domain: Domain) -> list[str]:
     return [f"4#inet#t#{domain.name}"]
 
 
 def lines(*rules: dict[str, Any]) -> list[str]:
-    return _names.dnsmasq_lines(found(*rules), sets)
+    return dnsmasq_lines(found(*rules), sets)
 
 
 def test_addresses_and_inbound_rules_are_no_names() -> None:
@@ -56,14 +60,14 @@ def test_nothing_is_learned_unless_somebody_asked(mode: str) -> None:
 
 def test_names_are_domains_by_name() -> None:
     assert found(rule("b.example.com"), rule("*.a.example.com", "80-90")) == [
-        _names.Domain("a.example.com", ("*.a.example.com",), (("tcp", 80, 90, (ACME,)),)),
-        _names.Domain("b.example.com", ("b.example.com",), (("tcp", 443, 443, (ACME,)),)),
+        Domain("a.example.com", ("*.a.example.com",), (("tcp", 80, 90, (ACME,)),)),
+        Domain("b.example.com", ("b.example.com",), (("tcp", 443, 443, (ACME,)),)),
     ]
 
 
 def test_only_exact_names_are_looked_up() -> None:
     assert found(rule("*.example.com"), rule("example.com", "80"), mode="resolve") == [
-        _names.Domain("example.com", ("example.com",), (("tcp", 80, 80, (ACME,)),))
+        Domain("example.com", ("example.com",), (("tcp", 80, 80, (ACME,)),))
     ]
 
 
@@ -94,7 +98,7 @@ def test_patterns_of_one_name_share_their_services() -> None:
     ],
 )  # fmt: skip
 def test_what_dnsmasq_admits_beyond_the_patterns(rules: list[dict[str, Any]], words: str) -> None:
-    assert [_names.widened(domain) for domain in found(*rules)] == [words]
+    assert [widened(domain) for domain in found(*rules)] == [words]
 
 
 def test_the_longest_name_has_the_sets_of_the_wildcards_above_it() -> None:
@@ -121,8 +125,8 @@ def test_a_line_that_dnsmasq_would_break() -> None:
     long = ".".join(["a" * 60] * 4)
     parents = [f"*.{long.split('.', cut)[-1]}" for cut in (1, 2)]
     with pytest.raises(ValueError, match=rf"^'{long}' is too long for dnsmasq: its line would have \d+ characters$"):
-        _names.dnsmasq_lines(found(*map(rule, [long, *parents])), lambda domain: sets(domain) * 2)
-    assert len(_names.dnsmasq_lines(found(*map(rule, [long, *parents])), sets)) == 3
+        dnsmasq_lines(found(*map(rule, [long, *parents])), lambda domain: sets(domain) * 2)
+    assert len(dnsmasq_lines(found(*map(rule, [long, *parents])), sets)) == 3
 
 
 @pytest.mark.parametrize("name", ["a/b.example.com", "a.example.com#", "a b.example.com", 'a".example.com', "a{.com",
@@ -134,7 +138,7 @@ def test_what_is_no_host_name_is_refused(name: str) -> None:
     for mode in ("resolve", "dnsmasq"):
         if not (mode == "resolve" and name.startswith("*.")):
             with pytest.raises(ValueError, match=f"^{re.escape(f'acme: calls: {name!r} is not a host name: ')}"):
-                _names.domains(allowlist, mode)
+                domains(allowlist, mode)
 
 
 def test_keys_of_long_names_fit_and_differ() -> None:
@@ -148,7 +152,7 @@ def test_keys_of_long_names_fit_and_differ() -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_special_addresses(version: int) -> None:
-    special = [ip_network(prefix) for prefix in _names.SPECIAL[version]]
+    special = [ip_network(prefix) for prefix in SPECIAL[version]]
     assert [text for text in SOME_SPECIAL[version] if not any(ip_address(text) in p for p in special)] == []
     assert [text for text in NOTHING_SPECIAL[version] if any(ip_address(text) in p for p in special)] == []
     ends = sorted((int(prefix[0]), int(prefix[-1])) for prefix in special)
@@ -170,12 +174,12 @@ def test_special_addresses(version: int) -> None:
 )
 def test_leases_that_cannot_be(values: tuple, text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        _names.check_learning("nft", *values)
+        check_learning("nft", *values)
 
 
 def test_leases_that_can_be() -> None:
     for values in ((15, 1, 1), (251, 60, 65536), (2147483, 3600, 4096)):
-        _names.check_learning("nft", *values)
+        check_learning("nft", *values)
 
 
 @pytest.mark.parametrize(
@@ -192,17 +196,17 @@ def test_leases_that_can_be() -> None:
 )  # fmt: skip
 def test_choices_about_dns_that_do_not_fit(mode: str, scope: str, dns: str, resolv_conf: Any, text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        _names.check_dns("nft", mode, scope, dns, resolv_conf)
+        check_dns("nft", mode, scope, dns, resolv_conf)
 
 
 def test_choices_about_dns_that_fit() -> None:
-    _names.check_dns("nft", "dnsmasq", "gateway", "redirect", True)
-    _names.check_dns("nft", "report", "host", "leave", False)
+    check_dns("nft", "dnsmasq", "gateway", "redirect", True)
+    check_dns("nft", "report", "host", "leave", False)
 
 
 def host_side(*rules: dict[str, Any], mode: str = "dnsmasq", **more: Any) -> dict[str, Any]:
     times = {"lease": 86400, "refresh": 60, "most": 4096, "table": "inet egress_allowlist"}
-    return _names.host_side(mode, found(*rules, mode=mode), **{**times, **more})
+    return following.host_side(mode, found(*rules, mode=mode), **{**times, **more})
 
 
 def test_the_host_is_told_nothing_where_nothing_is_learned() -> None:
@@ -212,7 +216,7 @@ def test_the_host_is_told_nothing_where_nothing_is_learned() -> None:
 
 def test_what_the_host_is_told() -> None:
     told = host_side(rule("*.kudoway.com"), gateway=True, resolv_conf=True)
-    assert told.pop("special") == [*_names.SPECIAL[4], *_names.SPECIAL[6]]
+    assert told.pop("special") == [*SPECIAL[4], *SPECIAL[6]]
     assert told == {
         "mode": "dnsmasq", "lease": 86400, "refresh": 60, "most": 4096, "table": "inet egress_allowlist",
         "domains": {

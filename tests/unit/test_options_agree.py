@@ -17,9 +17,9 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from tests.support import options as places
+from tests.support import places
 from tests.support.agreement import Place, differences, passing, unnamed
-from tests.support.options import PLUGINS, ROOT, Options, Passed
+from tests.support.places import PLUGINS, ROOT, Options, Passed
 
 FILTERS = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))

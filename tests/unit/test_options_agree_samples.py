@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
-from tests.support import options as places
+from tests.support import places
 from tests.support.agreement import Place, differences, passing, unnamed
 
 ROLE = """

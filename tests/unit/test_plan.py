@@ -16,16 +16,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import (
-    DoesNotFit,
-    Fitted,
-    Part,
-    Room,
-    common,
-    fit,
-    parts,
-)
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import DoesNotFit, Fitted, fit
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import common
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import Part, parts
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Room
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ import ipaddress
 import itertools
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import prefix_tree as _quota
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import prefix_tree
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import (
     Fitted,
     check_widening,
@@ -107,8 +107,8 @@ def test_the_search_between_hulls_misses_nothing(left: list[int], right: list[in
         min(left[place] + right[total - place] for place in range(len(left)) if 0 <= total - place < len(right))
         for total in range(len(left) + len(right) - 1)
     ]
-    assert _quota._bounded(left, right) == tried
-    assert _quota._combined(left, right) == tried
+    assert prefix_tree._bounded(left, right) == tried
+    assert prefix_tree._combined(left, right) == tried
 
 
 @given(st.lists(DESCENDING.map(lambda costs: costs[:5]), min_size=1, max_size=4), st.integers(0, 20))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names import resolve as _lookup
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names import resolve
 
 from tests.support.waiting import PATIENCE
 
@@ -24,7 +24,7 @@ AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lookup, "_PAUSE", 0)
+    monkeypatch.setattr(resolve, "_PAUSE", 0)
 
 
 def allowlist(*destinations: str, **more: str) -> dict[str, Any]:
@@ -55,14 +55,14 @@ class World:
 
 def test_both_families_of_exact_names_are_asked_for_and_nothing_else() -> None:
     world = World().put("a.example.com", V4, ["52.84.0.10", "52.84.0.9"]).put("a.example.com", V6, ["2600:9000::1"])
-    found = _lookup.resolve(allowlist("a.example.com", "*.example.com", "b.example.com", "192.0.2.0/28"), ask=world)
+    found = resolve.resolve(allowlist("a.example.com", "*.example.com", "b.example.com", "192.0.2.0/28"), ask=world)
     assert found == {"a.example.com": ["52.84.0.9", "52.84.0.10", "2600:9000::1"], "b.example.com": []}
     assert sorted(world.asked) == sorted([(n, f) for n in ("a.example.com", "b.example.com") for f in (V4, V6)])
 
 
 def test_names_that_only_let_in_are_not_asked_for() -> None:
     world = World()
-    assert _lookup.resolve(allowlist("a.example.com", direction="inbound"), ask=world) == {}
+    assert resolve.resolve(allowlist("a.example.com", direction="inbound"), ask=world) == {}
     assert world.asked == []
 
 
@@ -74,7 +74,7 @@ def test_names_that_only_let_in_are_not_asked_for() -> None:
 def test_special_addresses_are_never_opened(family: int, address: str) -> None:
     good = {V4: "52.84.0.1", V6: "2600:9000::1"}[family]
     world = World().put("a.example.com", family, [address, good])
-    assert _lookup.resolve(allowlist("a.example.com"), ask=world) == {"a.example.com": [good]}
+    assert resolve.resolve(allowlist("a.example.com"), ask=world) == {"a.example.com": [good]}
 
 
 def test_every_name_without_an_answer_is_named_with_who_asks() -> None:
@@ -88,17 +88,17 @@ def test_every_name_without_an_answer_is_named_with_who_asks() -> None:
         "a.example.com (acme: web, zeta: web): Temporary failure in name resolution; "
         "b.example.com (acme: web): out of files"
     )
-    with pytest.raises(_lookup.NoAnswer, match=re.escape(expected)):
-        _lookup.resolve(merge_vendors(rules), ask=world)
+    with pytest.raises(resolve.NoAnswer, match=re.escape(expected)):
+        resolve.resolve(merge_vendors(rules), ask=world)
 
 
 def test_it_asks_again_as_often_as_it_is_told() -> None:
     world = World().put("a.example.com", V4, AGAIN, AGAIN, ["52.84.0.1"])
-    assert _lookup.resolve(allowlist("a.example.com"), ask=world) == {"a.example.com": ["52.84.0.1"]}
+    assert resolve.resolve(allowlist("a.example.com"), ask=world) == {"a.example.com": ["52.84.0.1"]}
     assert world.asked.count(("a.example.com", V4)) == 3
     world = World().put("a.example.com", V4, AGAIN, AGAIN, ["52.84.0.1"])
-    with pytest.raises(_lookup.NoAnswer):
-        _lookup.resolve(allowlist("a.example.com"), ask=world, tries=2)
+    with pytest.raises(resolve.NoAnswer):
+        resolve.resolve(allowlist("a.example.com"), ask=world, tries=2)
 
 
 def test_a_resolver_that_never_answers_holds_nobody_up() -> None:
@@ -110,8 +110,8 @@ def test_a_resolver_that_never_answers_holds_nobody_up() -> None:
         return ["52.84.0.1"] if family == V4 else []
 
     start = time.monotonic()
-    with pytest.raises(_lookup.NoAnswer, match=r"^1 name .* slow\.example\.com \(acme: web\): no answer in"):
-        _lookup.resolve(allowlist("slow.example.com", "a.example.com"), ask=ask, seconds=5)
+    with pytest.raises(resolve.NoAnswer, match=r"^1 name .* slow\.example\.com \(acme: web\): no answer in"):
+        resolve.resolve(allowlist("slow.example.com", "a.example.com"), ask=ask, seconds=5)
     assert time.monotonic() - start < PATIENCE
     never.set()
 
@@ -124,7 +124,7 @@ def test_many_names_are_asked_for_at_once() -> None:
         return ["52.84.0.1"]
 
     names = [f"host{number}.example.com" for number in range(40)]
-    assert len(_lookup.resolve(allowlist(*names), ask=ask, seconds=PATIENCE)) == 40
+    assert len(resolve.resolve(allowlist(*names), ask=ask, seconds=PATIENCE)) == 40
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_the_systems_resolver_tells_no_such_name_from_no_answer(
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     if expected == []:
-        assert _lookup.system_resolver("a.example.com", V4) == []
+        assert resolve.system_resolver("a.example.com", V4) == []
     else:
         with pytest.raises(socket.gaierror):
-            _lookup.system_resolver("a.example.com", V4)
+            resolve.system_resolver("a.example.com", V4)
 
 
 def test_the_systems_resolver_is_asked_without_search_domains(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_the_systems_resolver_is_asked_without_search_domains(monkeypatch: pytes
         return [(V4, socket.SOCK_STREAM, 6, "", ("52.84.0.1", 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    assert _lookup.system_resolver("a.example.com", V4) == ["52.84.0.1"]
+    assert resolve.system_resolver("a.example.com", V4) == ["52.84.0.1"]
     assert asked == [("a.example.com.", None, V4, socket.SOCK_STREAM)]
 
 
@@ -162,4 +162,4 @@ def test_the_systems_resolver_is_asked_without_search_domains(monkeypatch: pytes
 )
 def test_numbers_that_cannot_be(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        _lookup.resolve(allowlist("a.example.com"), ask=World(), **options)
+        resolve.resolve(allowlist("a.example.com"), ask=World(), **options)

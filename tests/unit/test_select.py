@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 
 CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"])
 TODAY = datetime.date(2026, 11, 20)
@@ -160,6 +161,8 @@ REFUSED: list[tuple[Any, str]] = [
     ("kudo", f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     (["vsee", {"name": "vsee"}], "vsee: is chosen twice"),
     ([{"name": "kodo"}], f"unknown vendor 'kodo': known are {', '.join(CATALOG)}; did you mean kudo?"),
+    ("KUDO", f"unknown vendor 'KUDO': known are {', '.join(CATALOG)}; did you mean kudo?"),
+    ("Kore.ai", f"unknown vendor 'Kore.ai': known are {', '.join(CATALOG)}; did you mean kore_ai?"),
     ([{"name": ["kudo"]}], "unknown vendor '['kudo']': known are eschat,"),
     ([{"name": "kudo"}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     ([{"name": "kudo", "regions": None}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import load_vendor_dirs, select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
 from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Destination, Oracle, documents_directory

@@ -19,11 +19,16 @@ from hashlib import sha256
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, collapse, prefixes
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    PROTOCOLS,
+    Service,
+    Services,
+    format_ports,
+)
 
 from .intervals import sweep
-from .provenance import PROTOCOLS, Book, Service, Services, Side, canonical_json, format_ports, parse_ports
+from .provenance import Book, Side, canonical_json
 
-__all__ = ["format_ports", "merge_vendors", "parse_ports", "sweep"]
 _TIMER = {"vendor", "services", "protocol", "seconds"}
 
 

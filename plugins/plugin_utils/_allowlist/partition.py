@@ -1,26 +1,29 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disjoint elements of an allowlist, each with the labels of everybody who allows it.
+"""The provenance of an allowlist, cut into disjoint pieces of address space and elements of these, with labels.
 
 Groups say what is open, provenance says who asked for it. A backend that counts or comments per
 vendor service needs both at once: pieces of address space and ports that are disjoint and have
-the same labels throughout. This module cuts the provenance of an allowlist into such pieces.
+the same labels throughout.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
+    Range,
     is_address,
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, format_ports, parse_ports
 
-from .merge import parse_ports, sweep
+from .intervals import sweep
+
+Request = TypeVar("Request")
 
 
 class Element(NamedTuple):
@@ -35,7 +38,7 @@ class Element(NamedTuple):
     @property
     def ports(self) -> str:
         """The port range as C{443} or C{6000-60000}."""
-        return str(self.first_port) if self.first_port == self.last_port else f"{self.first_port}-{self.last_port}"
+        return format_ports(self.first_port, self.last_port)
 
 
 def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], object]) -> list[Element]:
@@ -44,42 +47,45 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
     C{label} gives an entry's label, or None to leave the entry out. Names are left out: they have no
     address to filter by. Neighbouring ports with equal labels are joined, neighbouring prefixes too.
     """
-    bits: dict[tuple, int] = {}
-    masks: dict[tuple[int, int], int] = {}
-    for entry in provenance:
-        key = label(entry)
-        if key is None:
-            continue
-        bit = bits.setdefault((entry["protocol"], *parse_ports(entry["ports"]), key), 1 << len(bits))
-        for destination in entry["destinations"]:
-            if not is_address(destination) or (":" in destination) != (version == 6):
-                continue
-            first, last = parse_prefix(destination)[1:]
-            masks[first, last] = masks.get((first, last), 0) | bit
-    services = list(bits)
-    pieces = sweep((first, last, mask) for (first, last), mask in masks.items())
-    cuts: dict[int, list[tuple]] = {}
-    found: list[Element] = []
-    for first, last, mask in pieces:
-        if mask not in cuts:
-            cuts[mask] = cut([service for n, service in enumerate(services) if mask >> n & 1])
+    labelled = ((entry, name) for entry in provenance if (name := label(entry)) is not None)
+    requests, found = pieces(
+        (
+            (entry["protocol"], *parse_ports(entry["ports"]), name),
+            (text for text in entry["destinations"] if is_address(text) and (":" in text) == (version == 6)),
+        )
+        for entry, name in labelled
+    )
+    services: dict[int, list[tuple]] = {}
+    listed: list[Element] = []
+    for first, last, mask in found[version]:
+        if mask not in services:
+            services[mask] = cut(requested(requests, mask))
         for prefix in prefixes(version, first, last):
-            found.extend(Element(prefix, *piece) for piece in cuts[mask])
-    return found
+            listed.extend(Element(prefix, *service) for service in services[mask])
+    return listed
 
 
-def cut(services: list[tuple]) -> list[tuple]:
-    """Cut overlapping C{(protocol, first, last, label)} into disjoint C{(protocol, first, last, labels)}."""
-    found: list[tuple] = []
-    for protocol in sorted({service[0] for service in services}):
-        same = [service[1:] for service in services if service[0] == protocol]
-        edges = sorted({first for first, last, label in same} | {last + 1 for first, last, label in same})
-        for first, behind in itertools.pairwise(edges):
-            labels = tuple(sorted({label for low, high, label in same if low <= first and behind - 1 <= high}))
-            if not labels:
-                continue
-            if found and found[-1][0] == protocol and found[-1][2] == first - 1 and found[-1][3] == labels:
-                found[-1] = (protocol, found[-1][1], behind - 1, labels)
-            else:
-                found.append((protocol, first, behind - 1, labels))
-    return found
+def pieces(
+    wanted: Iterable[tuple[Request, Iterable[str]]],
+) -> tuple[list[Request], dict[int, list[tuple[int, int, int]]]]:
+    """Return the different requests, and by IP version the disjoint pieces C{(first, last, mask)}, ascending.
+
+    wanted: a request, hashable, and the prefixes that it is for. mask: a bit for each request that covers the piece,
+    the lowest for the first request; C{requested} reads it. Neighbouring pieces of the same requests come out as one.
+    """
+    bits: dict[Request, int] = {}
+    masks: dict[int, dict[Range, int]] = {4: {}, 6: {}}
+    for request, destinations in wanted:
+        bit = bits.setdefault(request, 1 << len(bits))
+        for destination in destinations:
+            version, first, last = parse_prefix(destination)
+            known = masks[version]
+            known[first, last] = known.get((first, last), 0) | bit
+    return list(bits), {
+        version: sweep((first, last, mask) for (first, last), mask in known.items()) for version, known in masks.items()
+    }
+
+
+def requested(requests: list[Request], mask: int) -> list[Request]:
+    """Return the requests whose bits are set in the mask of a piece."""
+    return [request for number, request in enumerate(requests) if mask >> number & 1]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read rules in one pass, so that a million of them need not be held twice."""
+"""The rules of all vendors, gathered by origin in one pass, so that a million of them need not be held twice."""
 
 from __future__ import annotations
 
@@ -12,35 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import PROTOCOLS, Services, parse_ports
 
-# Protocol, first and last port.
-Service = tuple[str, int, int]
-Services = frozenset[Service]
-
-PROTOCOLS = ("tcp", "udp")
-_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _NAME = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 # What all rules of an origin have in common, in the order in which it is read from a rule.
 _ORIGIN = ("vendor", "service", "requirement", "source", "date", "direction", "protocol", "ports")
 _REQUIRED = ("vendor", "service", "protocol", "ports")
-
-
-def parse_ports(text: str) -> Range:
-    """Return C{(first, last)} of '443' or '6000-60000'; ValueError with the reason for anything else."""
-    low, dash, high = text.partition("-")
-    for part in (low, high) if dash else (low,):
-        if not _PORT.fullmatch(part) or int(part) > 65535:
-            raise ValueError(f"ports '{text}': '{part}' is not a port from 1 to 65535; write 443 or 6000-60000")
-    first, last = int(low), int(high if dash else low)
-    if first > last:
-        raise ValueError(f"ports '{text}': {first} is larger than {last}: write the lower port first")
-    return first, last
-
-
-def format_ports(first: int, last: int) -> str:
-    """Return '443' or '6000-60000'; the inverse of parse_ports."""
-    return str(first) if first == last else f"{first}-{last}"
 
 
 @dataclass(slots=True)

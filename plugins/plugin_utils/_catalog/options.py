@@ -1,14 +1,15 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user chooses of a vendor: region, engine, ports. Checked against what the vendor file offers."""
+"""The options of a vendor, such as region, engine and ports, as a user chose them, checked against the vendor file."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
 # An option's value after checking: a list of choices, one choice, yes or no, or a ports cell.
 Value = list[str] | str | bool
@@ -48,16 +49,6 @@ def choose(vendor: str, specs: dict[str, dict[str, Any]], said: dict[str, Any]) 
             chosen.all.append(option)
         chosen.values[option] = _READ[spec["type"]](f"{vendor}: {option}", value, spec)
     return chosen
-
-
-def unknown(kind: str, name: object, known: Iterable[str]) -> str:
-    """Return the words for a name that is not among the known ones, with the one that may be meant."""
-    known = list(known)
-    if not known:
-        return f"unknown {kind} '{name}': there are none"
-    text = f"unknown {kind} '{name}': known are {', '.join(known)}"
-    close = difflib.get_close_matches(str(name), known, n=1)
-    return f"{text}; did you mean {close[0]}?" if close else text
 
 
 def _missing(option: str, spec: dict[str, Any]) -> str:

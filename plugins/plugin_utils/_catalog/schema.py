@@ -13,9 +13,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from .options import choose, unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+
+from .options import choose
 
 REQUIREMENTS = ("required", "recommended", "optional")
+# A vendor's definition: what stands under C{catalog_<vendor>} in its file.
+Definition = dict[str, Any]
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NAMES = "write small letters, digits and underscores, a letter first"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from .selection import add_vendors, load_vendor_dirs
+from .files import add_vendors, load_vendor_dirs
 
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
 _OURS, _SHARED, _BARE = (
     0.75,

@@ -20,9 +20,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_address,
     parse_prefix,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .neighbours import OCTET, QUAD, check_hyphens
-from .text import quoted, readable
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str

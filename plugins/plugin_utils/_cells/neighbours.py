@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from .text import quoted, readable
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 

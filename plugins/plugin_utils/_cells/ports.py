@@ -19,9 +19,11 @@ from __future__ import annotations
 import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable, shown
 
 from .protocols import check_remark
-from .text import DASHES, check_numbering, clean, quoted, readable, shown, unbulleted
+from .text import DASHES, check_numbering, clean, unbulleted
 
 _TOKEN = re.compile(
     rf"""(?P<number>[0-9]+)
@@ -91,11 +93,7 @@ def remark_of(cell: str | int | None) -> str:
 
 def _texts(reading: Reading) -> list[str]:
     """Return the ports of a reading as texts, each once."""
-    return list(dict.fromkeys(_text(low, high) for low, high, _start in reading))
-
-
-def _text(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}-{high}"
+    return list(dict.fromkeys(format_ports(low, high) for low, high, _start in reading))
 
 
 def _complete(port: int, end: int) -> int:
@@ -118,7 +116,7 @@ def _completed(reading: Reading, joints: list[str]) -> list[str]:
             full.append((low, high))
     if not short:
         return []
-    listed = ", ".join(_text(low, high) for low, high in full)
+    listed = ", ".join(format_ports(low, high) for low, high in full)
     if len(full) > 2 or any(low != high for low, high in full):
         return [listed]
     first, last = full[0][0], full[1][0]
@@ -136,7 +134,7 @@ def _unbroken(reading: Reading, joints: list[str]) -> list[str]:
     if not broken:
         return []
     found = [*(_without(items, {at}) for at in broken[:3]), _without(items, set(broken))]
-    return list(dict.fromkeys(", ".join(dict.fromkeys(_text(*ports) for ports in listed)) for listed in found))
+    return list(dict.fromkeys(", ".join(dict.fromkeys(format_ports(*ports) for ports in listed)) for listed in found))
 
 
 def _breaks(gaps: list[str], before: tuple[int, int], behind: tuple[int, int]) -> bool:
@@ -189,7 +187,7 @@ def _check_overlaps(where: str, reading: Reading) -> None:
     else:
         return
     ports = dict.fromkeys(str(high) for _low, high, _start in reading)
-    merged = [_text(low, high) for low, high in collapse((low, high) for low, high, _start in reading)]
+    merged = [format_ports(low, high) for low, high in collapse((low, high) for low, high, _start in reading)]
     raise ValueError(
         f"{where}: this can be read in two ways: its ranges overlap, and what they begin with may be the numbers of "
         f"lines: {_advice([', '.join(ports), ', '.join(merged)])}"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-from .text import DASHES, clean, quoted, shown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
+
+from .text import DASHES, clean
 
 # A word of a protocol cell -> the transport that a packet filter sees.
 _TRANSPORTS = {

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
 from .destinations import expand_ranges
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
-from .text import quoted
 
 WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
 

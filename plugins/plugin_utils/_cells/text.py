@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import readable
 
 # The dashes that vendors print in ranges and as bullets, for inside a character class too; a hyphen is also part of
 # names.
@@ -22,36 +24,6 @@ _MARK = re.compile(rf"[{_MARKS}]")
 _HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
 _SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
-
-
-def quoted(cell: str) -> str:
-    """Return the cell in quotes, control characters escaped, cut after 60 characters."""
-    return repr(_cut(cell))
-
-
-def shown(value: object) -> str:
-    """Return a value that is no text as Python writes it, cut after 60 characters."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return _cut(text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def readable(ways: Iterable[str], read: Callable[[str], object]) -> list[str]:
-    """Return those ways to write a cell that C{read} does not refuse, each once: no error offers another error."""
-    accepted = []
-    for way in filter(None, dict.fromkeys(ways)):
-        try:
-            read(way)
-        except ValueError:
-            continue
-        accepted.append(way)
-    return accepted
 
 
 def clean(cell: str, where: str) -> str:

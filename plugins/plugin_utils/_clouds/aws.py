@@ -13,9 +13,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 
-from .options import Part, Room, common, fit, parts
+from .fit import fit
+from .options import common
+from .parts import Part, parts
+from .widening import Room
 
 VARIABLE = "aws_egress"
 PRODUCT = 1000  # rules a group, times groups an interface: AWS raises neither quota beyond that

@@ -14,10 +14,14 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import format_ports
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules, by_version, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 
-from .options import Part, Room, common, fit, parts
+from .fit import fit
+from .options import common
+from .parts import Part, parts
+from .widening import Room
 
 VARIABLE = "azure_egress"
 MOST_RULES, MOST_ADDRESSES = 1000, 4000  # of one network security group

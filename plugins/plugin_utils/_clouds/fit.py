@@ -15,8 +15,6 @@ from .parts import Part
 from .prefix_tree import in_addresses
 from .widening import Room, Widened, total, widen
 
-__all__ = ["DoesNotFit", "Fitted", "Room", "fit"]
-
 
 class DoesNotFit(ValueError):
     """The parts do not fit; the text names the quota, the need, the limit, and the ways out."""

@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service, format_ports
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
-from .options import Part, Room, common, fit, parts
+from .fit import fit
+from .options import common
+from .parts import Part, parts
+from .widening import Room
 
 NAMES = ("report", "resolve", "fqdn")
 BAND = 1000  # priorities of a firewall policy that are ours, from the chosen one on

@@ -14,12 +14,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, named
 
 from .parts import Part, labelled
 from .prefix_tree import WEIGHTS
-from .widening import Room, Widened, amount, named, total, widen
+from .widening import Room, Widened, amount, total, widen
 
 _TRIES = (1 / 8, 1 / 3, 2 / 3, 1)  # how much of a need is met by joining, the rest by widening
 _FINE = 720720  # divisible by all numbers up to 16: costs per unit stay whole

@@ -14,10 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.drivers import OBEYED
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import allow_rules, by_version, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of
 
-from .options import DoesNotFit, Room, common, fit, parts
+from .fit import DoesNotFit, fit
+from .options import common
+from .parts import parts
+from .widening import Room
 
 VARIABLE = "openstack_egress"
 ADDRESS_GROUPS = ("never", "always")

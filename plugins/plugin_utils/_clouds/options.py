@@ -1,22 +1,15 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the planners of all clouds share: the parts of an allowlist, how they fit quotas, the choices that all have."""
+"""The options that the planners of all clouds share, checked, and notes on what no plan applies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import check_labels, check_names
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
-
-from .fit import DoesNotFit, Fitted, fit
-from .parts import Part, parts
-from .widening import Room
-
-__all__ = ["DoesNotFit", "Fitted", "Part", "Room", "Service", "common", "fit", "parts"]
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names
 
 POLICIES = ("unmanaged", "deny")
 

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import pieces, requested
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
-    Range,
     collapse,
     is_address,
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, parse_ports
 
 
 @dataclass(frozen=True)
@@ -56,23 +55,17 @@ def parts(
     allow: the user's own rules, as C{allow_rules} returns them.
     """
     resolved = addresses or {}
-    bits: dict[tuple[str, int, int, str], int] = {}
-    masks: dict[int, dict[Range, int]] = {4: {}, 6: {}}
-    for entry, destinations in _entries(allowlist, resolved, allow):
-        key = (entry["protocol"], *parse_ports(entry["ports"]), f"{entry['vendor']}: {entry['service']}")
-        bit = bits.setdefault(key, 1 << len(bits))
-        for destination in destinations:
-            version, first, last = parse_prefix(destination)
-            known = masks[version]
-            known[first, last] = known.get((first, last), 0) | bit
-    keys = list(bits)
+    requests, cut = pieces(
+        ((entry["protocol"], *parse_ports(entry["ports"]), f"{entry['vendor']}: {entry['service']}"), destinations)
+        for entry, destinations in _entries(allowlist, resolved, allow)
+    )
     found: list[Part] = []
-    for version, known in masks.items():
+    for version, spans in cut.items():
         asked: dict[int, _Asked] = {}
         placed: dict[tuple[Service, ...], list[tuple[int, int, tuple[str, ...]]]] = {}
-        for first, last, mask in sweep((first, last, mask) for (first, last), mask in known.items()):
+        for first, last, mask in spans:
             if mask not in asked:
-                asked[mask] = _asked([key for number, key in enumerate(keys) if mask >> number & 1])
+                asked[mask] = _asked(requested(requests, mask))
             one = asked[mask]
             if single:
                 for service in one.services:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import cast
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import Service, format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
     Range,
     collapse,
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, named
 
 from .parts import Part
 from .prefix_tree import WEIGHTS, Node, cover, format_span, gaps, grow, share
@@ -188,11 +188,6 @@ def _lines(part: Part, spans: list[Range], between: list[Range]) -> list[str]:
             number = amount(part.version, last - first + 1)
             lines.append(f"{what} to {prefix}: {number} that nobody asked for ({who})")
     return lines
-
-
-def named(services: tuple[Service, ...]) -> str:
-    """Return services in words: C{tcp/443, udp/8801-8810}."""
-    return ", ".join(f"{protocol}/{format_ports(first, last)}" for protocol, first, last in services)
 
 
 def amount(version: int, number: int) -> str:

@@ -18,15 +18,14 @@ from collections.abc import Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, SERVICES, address, specs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import (
-    Domain,
-    check_learning,
-    domains,
-    host_side,
-)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_learning
 
-from .options import STOPPED, allow_rules, by_version, check_labels, check_names, check_scope, one_of, unfiltered
+from .options import STOPPED, check_scope, unfiltered
 
 POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")

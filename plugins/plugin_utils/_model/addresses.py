@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.text import quoted
+from .text import quoted
 
 Range = tuple[int, int]
 

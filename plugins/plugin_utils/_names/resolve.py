@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from .domains import SPECIAL, Domain, domains
+from .domains import Domain, domains
+from .special import SPECIAL
 
 # An answer: there is no such name, or it has no such address. All other failures say nothing about the name.
 _NONE = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import parse_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.endpoints import parse_name
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import parse_ports
 
 
 def explain_destination(allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int = 0) -> list[str]:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
 _COLUMNS = (
     "protocol", "ports", "destination", "direction", "vendor", "service", "row", "requirement", "source", "date",

@@ -14,23 +14,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version, expanded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.names import AUXILIARY, auxiliary
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import (
     STOPPED,
-    allow_rules,
-    by_version,
-    check_labels,
-    check_names,
     check_scope,
-    expanded,
-    one_of,
     unfiltered,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
     check_dns,
     check_learning,
-    domains,
-    host_side,
     names_notes,
 )
 

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.names import ROOM
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import SPECIAL, Domain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
 from .objects import (
     LONGEST_SET,

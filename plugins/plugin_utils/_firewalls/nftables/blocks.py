@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
-from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import by_version, check_labels
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import by_version
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels
 
 IP = {4: "ip", 6: "ip6"}
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element

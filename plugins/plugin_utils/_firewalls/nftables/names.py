@@ -11,13 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.provenance import format_ports
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import (
-    SPECIAL,
-    Domain,
-    asked_set,
-    leased_set,
-)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import asked_set, leased_set
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
 from .blocks import IP, address_sets, block, members
 

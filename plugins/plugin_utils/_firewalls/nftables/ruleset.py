@@ -14,22 +14,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, expanded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.options import (
     STOPPED,
-    allow_rules,
-    check_names,
     check_scope,
-    expanded,
-    one_of,
     unfiltered,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import (
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
     ENFORCED,
     check_dns,
     check_learning,
-    domains,
-    host_side,
     names_notes,
 )
 

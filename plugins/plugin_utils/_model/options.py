@@ -1,0 +1,64 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of options that more than one package needs, so that all refuse in the same words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
+_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot, no slash and no space: these join labels
+
+
+def one_of(name: str, value: object, accepted: tuple) -> None:
+    """Raise ValueError that lists what is accepted, unless C{value} is."""
+    if value not in accepted:
+        raise ValueError(f"{name} '{value}' is not accepted: choose one of {', '.join(filter(None, accepted))}")
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return the words for a name that is not among the known ones, with the one that may be meant."""
+    known = list(known)
+    if not known:
+        return f"unknown {kind} '{name}': there are none"
+    text = f"unknown {kind} '{name}': known are {', '.join(known)}"
+    spelled = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(str(name).lower(), spelled, n=1)
+    return f"{text}; did you mean {spelled[close[0]]}?" if close else text
+
+
+def check_labels(allowlist: dict, where: str) -> None:
+    """Raise ValueError for a vendor, service or protocol that cannot stand in C{where} ("a counter's name").
+
+    Nothing of an allowlist is ever quoted or escaped. Prefixes and ports are written from numbers, and need no check.
+    """
+    for entry in allowlist["provenance"]:
+        for key in ("vendor", "service"):
+            if not _LABEL.fullmatch(entry[key]):
+                raise ValueError(
+                    f"{key} {entry[key]!r} cannot be part of {where}: write letters, digits, '_' or '-', a letter first"
+                )
+        if entry["protocol"] not in ("tcp", "udp"):
+            raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
+
+
+def check_names(
+    allowlist: dict, policy: str, names: str, prefix: str, instead: str, modes: Sequence[str] = MODES
+) -> None:
+    """Stop a policy that would shut out names in silence: C{names}, one of C{modes}, says what becomes of them.
+
+    C{prefix}: how the user's variables begin, C{nftables_egress}; C{instead}: the policy to use otherwise.
+    """
+    one_of("names", names, ("", *modes))
+    wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
+    if wanted and policy == "deny" and not names:
+        shown = ", ".join(wanted[:10]) + (f" and {len(wanted) - 10} more" if len(wanted) > 10 else "")
+        followed = " or ".join(mode for mode in modes if mode != "report")
+        raise ValueError(
+            f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {shown}. "
+            f"Set {prefix}_names to report to accept that (the summary lists them), to {followed} to open the "
+            f"addresses that they have, or use the policy {instead}"
+        )
