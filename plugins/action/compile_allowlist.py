@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import REQUIREMENTS
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import names_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
     Known,
@@ -59,12 +60,14 @@ class ActionModule(ActionBase):
             base = base_folder(variables["playbook_dir"])
             catalog = read_catalog(given.pop("vendor_dirs"), plain(given.pop("custom_vendors")), base)
             notes = check_variables(variables, Known(roles=role_options(), vendors={}))
-            compiled = compile_allowlist(catalog, plain(given.pop("vendors")), **given)
+            vendors = plain(given.pop("vendors"))
+            warnings = catalog.chosen(names_of(vendors))
+            compiled = compile_allowlist(catalog.vendors, vendors, **given)
             where = self._where(variables)
             check_once(where, compiled["selection"], variables.get("catalog_compiled", {}))
         except (AnsibleError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        return {**result, **compiled, "notes": notes, "where": where, "changed": False}
+        return {**result, **compiled, "notes": notes, "warnings": warnings, "where": where, "changed": False}
 
     def _where(self, variables: dict[str, Any]) -> str:
         """Return which role in which play has this done, '' where it is none that has a host to itself."""

@@ -59,7 +59,8 @@ class ActionModule(ActionBase):
             base,
         )
         vendors = [str(vendor) for vendor in words_of(plain(given["vendors"]))]
-        options = {vendor: frozenset(catalog.get(vendor, {}).get("options", {})) for vendor in vendors}
+        catalog.chosen(vendors)
+        options = {vendor: frozenset(catalog.vendors.get(vendor, {}).get("options", {})) for vendor in vendors}
         known = Known(roles, options, frozenset(given["reads"]))
         extra = load_extra_vars(self._loader)
         check_extra(extra, known)
@@ -74,7 +75,7 @@ class ActionModule(ActionBase):
             raise ValueError("catalog_vendors and apply_vendors are both given, or a vendor's own playbook: write one")
         names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}
         values = {name: plain(self._value(variables, name, None)) for name in names & variables.keys()}
-        found, all_by_default = entries(vendors, catalog, values, own=given["own"])
+        found, all_by_default = entries(vendors, catalog.vendors, values, own=given["own"])
         unchanged = [name for name in _SETTINGS if f"{given['backend']}_egress_{name}" not in variables]
         unchanged += [] if given["replace"] else ["vendors"]
         return {"vendors": found, "unchanged": unchanged if given["own"] else [], "all_by_default": all_by_default}

@@ -61,7 +61,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.explain 
 def explain(allowlist: Any, destination: Any, protocol: Any = "", port: Any = 0) -> list[str]:
     """Glue."""
     try:
-        return explain_destination(plain(allowlist), str(destination), str(protocol), int(port))
+        return explain_destination(plain(allowlist), str(destination), str(protocol), plain(port))
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

@@ -52,7 +52,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog import selection
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import add_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import Catalog, add_vendors
 
 
 def select_rows(
@@ -60,10 +60,11 @@ def select_rows(
 ) -> dict[str, Any]:
     """Return select_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
-        checked = add_vendors({}, plain(catalog))
+        vendors, checked = plain(vendors), add_vendors(Catalog({}, {}), plain(catalog))
+        checked.chosen(selection.names_of(vendors))
         more["today"] = datetime.date.fromisoformat(str(today)) if today else datetime.date.today()
         more["all_by_default"] = boolean(more.get("all_by_default", False))
-        return selection.select_rows(checked, plain(vendors), max_age_days=selection.parse_age(max_age), **more)
+        return selection.select_rows(checked.vendors, vendors, max_age_days=selection.parse_age(max_age), **more)
     except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

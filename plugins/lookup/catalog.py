@@ -29,7 +29,7 @@ options:
     type: dict
     default: {}
 notes:
-  - A vendor that is there already is refused, not replaced.
+  - A vendor that is there already is refused, not replaced. A file that is no vendor file is warned of and left out.
 """
 
 EXAMPLES = r"""
@@ -70,6 +70,9 @@ class LookupModule(LookupBase):
         # Not get_basedir(): inside a role that is the role, and the user's folders lie beside the playbook.
         base = base_folder((variables or {}).get("playbook_dir") or self._loader.get_basedir())
         try:
-            return [read_catalog(terms, plain(self.get_option("custom_vendors")), base)]
+            catalog = read_catalog(terms, plain(self.get_option("custom_vendors")), base)
+            for fault in catalog.chosen(catalog.vendors):
+                self._display.warning(fault)
+            return [catalog.vendors]
         except ValueError as exc:
             raise AnsibleLookupError(str(exc)) from exc

@@ -65,7 +65,7 @@ Rules = list[dict[str, str]]
 
 def wanted() -> list[Element]:
     """Return the elements of the list, in ascending order."""
-    books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+    books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"]).vendors
     asked = ["required", "recommended", "optional"]
     rows = select_rows(books, VENDORS, requirements=asked, today=datetime.date.today())["rows"]
     found = merge_vendors(expand_rows(rows))["provenance"]

@@ -55,7 +55,7 @@ def curve(allowlist: Mapping[str, Any]) -> Curve:
 
 def rules_of(selected: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rules of one vendor."""
-    catalog = load_vendor_dirs([ROOT / "roles" / "catalog" / "vars" / "vendors"])
+    catalog = load_vendor_dirs([ROOT / "roles" / "catalog" / "vars" / "vendors"]).vendors
     return expand_rows(select_rows(catalog, [selected], today=TODAY)["rows"])
 
 

@@ -599,7 +599,7 @@ def test_what_the_documents_ask_for(account: Account, selection: list[dict[str, 
     from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
     assert DOCUMENTS
-    vendors = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+    vendors = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"]).vendors
     rows = select_rows(vendors, selection, today=datetime.date(2026, 11, 20))["rows"]
     facts = [fact for fact in Oracle.read(DOCUMENTS).select(selection) if fact.direction == "outbound"]
     asked = [

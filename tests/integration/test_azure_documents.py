@@ -36,7 +36,7 @@ def oracle() -> Oracle:
 
 @cache
 def catalog() -> dict[str, Any]:
-    return load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+    return load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"]).vendors
 
 
 CASES = [[entry] for entry in EVERYTHING] + [

@@ -372,7 +372,7 @@ def test_open_is_what_the_documents_say(most: int) -> None:
     """All vendors with all that they have: what the cloud's rules open equals the documents, address by address."""
     assert DOCUMENTS is not None
     facts = Oracle.read(DOCUMENTS).compile(EVERYTHING)
-    catalog = load_vendor_dirs([VENDORS])
+    catalog = load_vendor_dirs([VENDORS]).vendors
     rules = expand_rows(select_rows(catalog, EVERYTHING, today=date(2026, 11, 20))["rows"])
     with google() as world:
         planned_all = plan(merge_vendors(rules), policy="deny", names="report", ranges_per_rule=most)

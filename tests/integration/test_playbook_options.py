@@ -161,6 +161,20 @@ def test_folders_of_vendors_are_taken_from_the_play(tmp_path: Path) -> None:
     assert "From here (acme)" in by_path.stdout
 
 
+def test_a_bad_file_of_a_vendor_that_is_not_selected_is_only_warned_of(tmp_path: Path) -> None:
+    folder = vendor_folder(tmp_path)
+    bad = {**ACME, "services": [{**ACME["services"][0], "source": "paeg"}], "title": "Bad"}
+    (folder / "vendors" / "bad.yml").write_text(yaml.safe_dump({"catalog_bad": bad}))
+    given = ["--check", "-e", json.dumps({"catalog_vendor_dirs": [f"{folder}/vendors"], "acme_regions": "all"})]
+    done = play("playbooks/apply.yml", *given, "-e", "apply_vendors=acme")
+    assert done.returncode == 0, done.stdout
+    warning = "bad: media: unknown source 'paeg': known are acme (not selected, so not needed)"
+    assert warning in " ".join((done.stdout + done.stderr).split())
+    done = play("playbooks/apply.yml", *given, "-e", "apply_vendors=bad,acme")
+    assert done.returncode == 2
+    assert '"msg": "bad: media: unknown source \'paeg\': known are acme"' in done.stdout
+
+
 def broken_python(folder: Path) -> Path:
     """Return a Python that only fails."""
     path = folder / "python"
@@ -207,3 +221,5 @@ def test_export_and_explain_see_a_hosts_variables(tmp_path: Path) -> None:
     done = play("playbooks/explain.yml", *common, "-e", "explain=client.vsee.com")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok: [booth1]" in done.stdout
+    done = play("playbooks/explain.yml", *common, "-e", "explain=client.vsee.com", "-e", "explain_port=https")
+    assert "port 'https' is not accepted: write a number from 1 to 65535, or 0 for all" in done.stdout

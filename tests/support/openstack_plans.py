@@ -47,7 +47,7 @@ def plan(rows: Sequence[dict], **options: Any) -> dict[str, Any]:
 
 def of_vendors(selection: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of vendors of the catalog."""
-    books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"])
+    books = load_vendor_dirs([REPOSITORY / "roles/catalog/vars/vendors"]).vendors
     rows = select_rows(books, list(selection), requirements=["required", "recommended"], today=TODAY)["rows"]
     return openstack.plan(merge_vendors(expand_rows(rows)), **{"names": "report", **options})
 

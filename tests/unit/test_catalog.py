@@ -41,14 +41,14 @@ GOOD: dict[str, Any] = {
 
 
 def test_the_shipped_catalog_is_sound_and_complete() -> None:
-    catalog = load_vendor_dirs([SHIPPED])
+    catalog = load_vendor_dirs([SHIPPED]).vendors
     assert sorted(catalog) == ["eschat", "kore_ai", "kudo", "securevideo", "twilio", "vsee", "zoom"]
     assert {path.stem for path in SHIPPED.glob("*.yml")} == set(catalog)
 
 
 def test_every_shipped_cell_is_understood() -> None:
     """Also the rows that no option of another test switches on."""
-    for vendor, definition in load_vendor_dirs([SHIPPED]).items():
+    for vendor, definition in load_vendor_dirs([SHIPPED]).vendors.items():
         for service in definition["services"]:
             for row in service["rows"]:
                 for traffic in service.get("traffic", [row]):
@@ -61,7 +61,7 @@ def test_every_shipped_cell_is_understood() -> None:
 
 def test_what_two_vendors_take_from_one_page_is_the_same() -> None:
     """SecureVideo refers to Twilio's and VSee's pages, which are vendors of their own as well."""
-    catalog = load_vendor_dirs([SHIPPED])
+    catalog = load_vendor_dirs([SHIPPED]).vendors
     services = {vendor: {s["name"]: s for s in definition["services"]} for vendor, definition in catalog.items()}
     for name, service in services["vsee"].items():
         other = services["securevideo"][f"vsee_{name}"]
@@ -164,7 +164,7 @@ def test_a_bad_vendor_name_is_refused(name: Any) -> None:
 
 def test_a_folder_of_vendor_files_adds_vendors(tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(yaml.safe_dump({"catalog_mine": GOOD}))
-    assert load_vendor_dirs([SHIPPED, tmp_path])["mine"] == GOOD
+    assert load_vendor_dirs([SHIPPED, tmp_path]).vendors["mine"] == GOOD
 
 
 @pytest.mark.parametrize(
@@ -180,11 +180,42 @@ def test_a_folder_of_vendor_files_adds_vendors(tmp_path: Path) -> None:
         ("catalog_a: text\n", "a: must be a dictionary"),
     ],
 )
-def test_what_is_no_vendor_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_what_is_no_vendor_file_is_refused_where_it_is_chosen(tmp_path: Path, content: str, message: str) -> None:
+    """By its own name where it says no other; who chooses other vendors is only warned."""
     (tmp_path / "x.yml").write_text(content)
+    catalog = load_vendor_dirs([SHIPPED, tmp_path])
+    [vendor] = catalog.faults
+    assert vendor in {"x", "a", "kudo"}
     with pytest.raises(ValueError, match=r"x\.yml|^a: ") as caught:
-        load_vendor_dirs([SHIPPED, tmp_path])
+        catalog.chosen([vendor, "zoom"])
     assert message in str(caught.value)
+    [warning] = catalog.chosen(["zoom"])
+    assert message in warning
+    assert warning.endswith(" (not selected, so not needed)")
+
+
+def test_all_errors_of_a_file_are_told_at_once() -> None:
+    definition = copy.deepcopy(GOOD)
+    definition["services"][0]["rows"][0]["ports"] = 443
+    definition["services"][0]["rows"][1]["dest"] = "x"
+    definition["services"].append({**GOOD["services"][0], "name": "other", "source": "paeg"})
+    definition["timers"][0]["seconds"] = 0
+    with pytest.raises(ValueError, match=r"^example: ") as caught:
+        check_definition("example", definition)
+    assert [line.partition(" '")[0] for line in str(caught.value).splitlines()] == [
+        "example: media: row 1: ports",
+        "example: media: row 2: unknown key",
+        "example: other: unknown source",
+    ]
+
+
+def test_many_errors_are_counted() -> None:
+    definition = copy.deepcopy(GOOD)
+    definition["services"][0]["rows"] = [{"destination": "192.0.2.1", "dest": n} for n in range(30)]
+    with pytest.raises(ValueError, match="row 1: unknown key") as caught:
+        check_definition("example", definition)
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (21, "and 10 more errors")
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
@@ -194,10 +225,12 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 def test_custom_vendors_are_added_and_never_replace() -> None:
     catalog = load_vendor_dirs([SHIPPED])
-    assert set(add_vendors(catalog, {"mine": GOOD})) == {*catalog, "mine"}
-    assert "mine" not in catalog
+    assert set(add_vendors(catalog, {"mine": GOOD}).vendors) == {*catalog.vendors, "mine"}
+    assert "mine" not in catalog.vendors
+    replaced = add_vendors(catalog, {"kudo": GOOD})
+    assert replaced.vendors == catalog.vendors
     with pytest.raises(ValueError, match="kudo: the custom vendors would replace"):
-        add_vendors(catalog, {"kudo": GOOD})
+        replaced.chosen(["kudo"])
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_rows_that_open_something(asked: tuple[Any, ...], lines: list[str]) -> N
         (("192.0.2.256",), "destination '192.0.2.256': octet 256 is larger than 255"),
         (("192.0.2.1/24",), "host bits are set"),
         (("192.0.2.1", "icmp"), "protocol 'icmp' is not accepted: choose tcp, udp or nothing for both"),
-        (("192.0.2.1", "", 65536), "port 65536 is not accepted: write 1 to 65535, or 0 for all"),
+        (("192.0.2.1", "", 65536), "port '65536' is not accepted: write a number from 1 to 65535, or 0 for all"),
         (("a_b",), "destination 'a_b': is not a name"),
     ],
 )

@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selectio
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.export import export_allowlist
 
-CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"])
+CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"]).vendors
 RULES: list[dict[str, Any]] = [
     {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.0/25"},
     {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.128/25"},

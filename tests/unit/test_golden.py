@@ -64,7 +64,7 @@ def compiled(vendor: str) -> dict[str, Any]:
     requirements = ["required", "recommended", "optional"]
     chosen = [{"name": vendor, **CHOICES[vendor]}]
     today = datetime.date(2026, 11, 20)
-    selection = select_rows(load_vendor_dirs([VENDORS]), chosen, requirements=requirements, today=today)
+    selection = select_rows(load_vendor_dirs([VENDORS]).vendors, chosen, requirements=requirements, today=today)
     return merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
 
 
@@ -81,7 +81,7 @@ def named_text(name: str) -> str:
 
 
 def test_every_vendor_has_a_golden_file() -> None:
-    assert sorted(load_vendor_dirs([VENDORS])) == sorted(CHOICES)
+    assert sorted(load_vendor_dirs([VENDORS]).vendors) == sorted(CHOICES)
     if not os.environ.get("RENEW_GOLDEN"):
         named = {f"{vendor}.{backend}" for vendor in CHOICES for backend in BACKENDS} | set(NAMED)
         assert {path.name for path in GOLDEN.iterdir()} == named

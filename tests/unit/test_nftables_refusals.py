@@ -50,6 +50,11 @@ LABEL = "cannot be part of a counter's name: write letters, digits, '_' or '-', 
             "nftables_egress_sources: 'lan.example.com' is a name: write addresses or prefixes",
         ),
         (
+            {"scope": "gateway", "sources": ["10.0.0.1/8"]},
+            "nftables_egress_sources: '10.0.0.1/8' is not a prefix: host bits are set: the network is 10.0.0.0/8; write that, "
+            "or the single address without '/8'",
+        ),
+        (
             {"dns_servers": ["192.0.2.53", "dns.example.com"]},
             "nftables_egress_dns_servers: 'dns.example.com' is a name: write addresses or prefixes",
         ),
@@ -87,7 +92,6 @@ def test_what_is_not_accepted(options: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"scope": "both", "sources": ["10.0.0.1/8"]}, "10.0.0.1/8"),
         ({"dns_servers": ["192.0.2.256"]}, "192.0.2.256"),
         (
             {"policy": "deny", "allow": [{"destination": V4, "ports": "83-80"}]},

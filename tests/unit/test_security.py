@@ -22,7 +22,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import add_vendors, load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import (
+    Catalog,
+    add_vendors,
+    load_vendor_dirs,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
@@ -111,9 +115,10 @@ DATA = re.compile(
 
 def ruleset(vendor: str, definition: Any) -> tuple[str, list[str]]:
     """Return the ruleset and the summary of one vendor, its options by default."""
-    catalog = add_vendors({}, {vendor: definition})
+    catalog = add_vendors(Catalog({}, {}), {vendor: definition})
+    catalog.chosen([vendor])
     wanted = ["required", "recommended", "optional"]
-    selection = select_rows(catalog, [{"name": vendor}], requirements=wanted, today=datetime.date(2026, 11, 20))
+    selection = select_rows(catalog.vendors, [{"name": vendor}], requirements=wanted, today=datetime.date(2026, 11, 20))
     rules = expand_rows(selection["rows"])
     carried = {key: selection[key] for key in ("timers", "sources", "not_rules")}
     allowlist = merge_vendors(rules, **carried)
@@ -279,7 +284,7 @@ def test_hostile_files(tmp_path: Path, name: str) -> None:
     marker = tmp_path / "was-here"
     (tmp_path / "evil.yml").write_text(text.replace("{marker}", str(marker)), "utf-8")
     with pytest.raises(ValueError, match=re.escape(part)):
-        load_vendor_dirs([tmp_path])
+        load_vendor_dirs([tmp_path]).chosen(["evil"])
     assert not marker.exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 
-CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"])
+CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"]).vendors
 TODAY = datetime.date(2026, 11, 20)
 
 

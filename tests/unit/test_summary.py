@@ -14,7 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selectio
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
 
-CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"])
+CATALOG = load_vendor_dirs([Path(__file__).parents[2] / "roles" / "catalog" / "vars" / "vendors"]).vendors
 NFTABLES = {"name": "nftables", "policy": "deny", "names": "report", "timers": True, "notes": []}
 EVERYTHING = [
     {"name": "kore_ai", "regions": "all"},

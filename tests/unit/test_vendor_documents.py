@@ -77,7 +77,7 @@ def oracle() -> Oracle:
 
 @cache
 def catalog() -> dict[str, Any]:
-    return load_vendor_dirs([VENDORS])
+    return load_vendor_dirs([VENDORS]).vendors
 
 
 def meaning(parts: Iterable[tuple[str, str, Destination, int, int]]) -> Meaning:

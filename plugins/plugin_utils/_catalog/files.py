@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 
 from .schema import Definition, check_definition
 
@@ -26,25 +27,40 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return mapping
 
 
-def load_vendor_dirs(dirs: Iterable[str | Path]) -> dict[str, Definition]:
-    """Return C{{vendor: definition}} of all C{*.yml} files in the folders, checked.
+class Catalog(NamedTuple):
+    """What was read: C{{vendor: definition}}, and C{{vendor: what is wrong with its file}}."""
 
-    Raises ValueError for a folder that is not there, a file that is not a vendor file, and a vendor that
-    is there twice.
+    vendors: dict[str, Definition]
+    faults: dict[str, str]
+
+    def chosen(self, names: Collection[str]) -> list[str]:
+        """Return what is wrong with vendors that are not in C{names}; raises ValueError for those that are."""
+        Faults(text for vendor, text in self.faults.items() if vendor in names).stop()
+        return [f"{text} (not selected, so not needed)" for vendor, text in self.faults.items() if vendor not in names]
+
+
+def load_vendor_dirs(dirs: Iterable[str | Path]) -> Catalog:
+    """Return what the C{*.yml} files in the folders hold, checked; a file that cannot be read counts by its own name.
+
+    Raises ValueError for a folder that is not there.
     """
-    catalog: dict[str, Definition] = {}
+    catalog = Catalog({}, {})
     for folder in map(Path, dirs):
         if not folder.is_dir():
             raise ValueError(f"'{folder}' is not a folder of vendor files")
         for path in sorted(folder.glob("*.yml")):
-            vendor, definition = _load_file(path)
-            _add(catalog, vendor, definition, f"the file '{path}'")
+            try:
+                vendor, definition = _load_file(path)
+            except ValueError as exc:
+                catalog.faults[path.stem] = str(exc)
+            else:
+                _add(catalog, vendor, definition, f"the file '{path}'")
     return catalog
 
 
-def add_vendors(catalog: dict[str, Definition], custom: dict[str, Definition]) -> dict[str, Definition]:
+def add_vendors(catalog: Catalog, custom: dict[str, Definition]) -> Catalog:
     """Return the catalog with the user's own vendors; one that is there already is refused, not replaced."""
-    catalog = dict(catalog)
+    catalog = Catalog(dict(catalog.vendors), dict(catalog.faults))
     for vendor, definition in custom.items():
         _add(catalog, vendor, definition, "the custom vendors")
     return catalog
@@ -64,11 +80,17 @@ def _load_file(path: Path) -> tuple[str, Definition]:
     return next((str(key).removeprefix("catalog_"), definition) for key, definition in content.items())
 
 
-def _add(catalog: dict[str, Definition], vendor: str, definition: Definition, origin: str) -> None:
-    if vendor in catalog:
-        raise ValueError(f"{vendor}: {origin} would replace a vendor that is there already: give yours another name")
+def _add(catalog: Catalog, vendor: str, definition: Definition, origin: str) -> None:
+    if vendor in catalog.vendors:
+        catalog.faults[vendor] = (
+            f"{vendor}: {origin} would replace a vendor that is there already: give yours another name"
+        )
+        return
     try:
         check_definition(vendor, definition)
     except RecursionError:
-        raise ValueError(f"{vendor}: {origin} nests its entries deeper than any vendor file") from None
-    catalog[vendor] = definition
+        catalog.faults[vendor] = f"{vendor}: {origin} nests its entries deeper than any vendor file"
+    except ValueError as exc:
+        catalog.faults[vendor] = str(exc)
+    else:
+        catalog.vendors[vendor] = definition

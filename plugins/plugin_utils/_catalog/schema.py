@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
 from .options import choose
@@ -63,32 +64,31 @@ _TYPES = {"str": str, "list": list, "dict": dict, "bool": bool, "int": int, "any
 
 
 def check_definition(vendor: str, definition: Any) -> None:
-    """Raise ValueError, naming the vendor and the place, unless C{definition} is a vendor's definition."""
+    """Raise ValueError, a line with vendor and place for each error, unless this is a vendor's definition."""
     if not isinstance(vendor, str) or not _NAME.match(vendor):
         raise ValueError(f"vendor name '{vendor}': {_NAMES}")
-    _check_strings(vendor, definition)
+    _check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
     _check_keys(vendor, definition, _VENDOR)
+    faults = Faults()
     sources = _check_sources(vendor, definition["sources"])
     options = definition.get("options", {})
     for name, spec in options.items():
         _check_option(vendor, name, spec)
     services = definition["services"]
     for number, service in enumerate(services, 1):
-        _check_service(_numbered(vendor, "service", number, service, "name"), service, sources, options)
+        with faults.noted():
+            _check_service(_numbered(vendor, "service", number, service, "name"), service, sources, options, faults)
+    faults.stop()
     names = _unique(vendor, "service", [service["name"] for service in services])
     for number, timer in enumerate(definition.get("timers", []), 1):
-        place = f"{vendor}: timer {number}"
-        _check_keys(place, timer, _TIMER)
-        _one_of(place, "protocol", timer["protocol"], ("tcp", "udp"))
-        _check_references(place, timer, sources, options)
-        for service in timer.get("services", []):
-            _one_of(place, "service", service, names)
-        if timer["seconds"] < 1:
-            raise ValueError(f"{place}: seconds {timer['seconds']} is not larger than 0")
+        with faults.noted():
+            _check_timer(f"{vendor}: timer {number}", timer, sources, options, names)
     for number, entry in enumerate(definition.get("not_rules", []), 1):
         place = f"{vendor}: not_rules {number}"
-        _check_keys(place, entry, _NOT_RULE)
-        _check_references(place, entry, sources, options)
+        with faults.noted():
+            _check_keys(place, entry, _NOT_RULE)
+            _check_references(place, entry, sources, options)
+    faults.stop()
 
 
 def first_day(date: str) -> datetime.date:
@@ -134,7 +134,18 @@ def _check_option(vendor: str, name: Any, spec: Any) -> None:
         choose(vendor, {name: {**spec, "required": False}}, {})
 
 
-def _check_service(place: str, service: Any, sources: list[str], options: dict[str, Any]) -> None:
+def _check_timer(place: str, timer: Any, sources: list[str], options: dict[str, Any], services: Iterable[str]) -> None:
+    _check_keys(place, timer, _TIMER)
+    _one_of(place, "protocol", timer["protocol"], ("tcp", "udp"))
+    _check_references(place, timer, sources, options)
+    for service in timer.get("services", []):
+        _one_of(place, "service", service, services)
+    if timer["seconds"] < 1:
+        raise ValueError(f"{place}: seconds {timer['seconds']} is not larger than 0")
+
+
+def _check_service(place: str, service: Any, sources: list[str], options: dict[str, Any], faults: Faults) -> None:
+    """Raise ValueError for the service itself; what is wrong with its lines and rows goes into C{faults}."""
     _check_keys(place, service, _SERVICE)
     if not _NAME.match(service["name"]):
         raise ValueError(f"{place}: name '{service['name']}': {_NAMES}")
@@ -143,16 +154,21 @@ def _check_service(place: str, service: Any, sources: list[str], options: dict[s
         _one_of(place, "inbound_option", service["inbound_option"], _of_type(options, "bool"))
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
-        _check_keys(line, traffic, _TRAFFIC)
-        _check_references(line, traffic, sources, options)
+        with faults.noted():
+            _check_keys(line, traffic, _TRAFFIC)
+            _check_references(line, traffic, sources, options)
     for number, row in enumerate(service["rows"], 1):
-        line = f"{place}: row {number}"
-        _check_keys(line, row, _ROW)
-        _check_references(line, row, sources, options)
-        if "traffic" in service and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
-            raise ValueError(f"{line}: protocol and ports stand in the service's traffic already")
-        if "ports_option" in row:
-            _one_of(line, "ports_option", row["ports_option"], _of_type(options, "ports"))
+        with faults.noted():
+            _check_row(f"{place}: row {number}", row, sources, options, "traffic" in service)
+
+
+def _check_row(place: str, row: Any, sources: list[str], options: dict[str, Any], traffic: bool) -> None:
+    _check_keys(place, row, _ROW)
+    _check_references(place, row, sources, options)
+    if traffic and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
+        raise ValueError(f"{place}: protocol and ports stand in the service's traffic already")
+    if "ports_option" in row:
+        _one_of(place, "ports_option", row["ports_option"], _of_type(options, "ports"))
 
 
 def _check_references(place: str, entry: dict[str, Any], sources: list[str], options: dict[str, Any]) -> None:

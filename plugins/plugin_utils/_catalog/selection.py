@@ -27,6 +27,12 @@ def parse_age(text: str) -> int:
     return round(int(match[1]) * _DAYS[match[2]])
 
 
+def names_of(vendors: Any) -> list[str]:
+    """Return the names in a user's choice of vendors, as far as it has them."""
+    named = (entry.get("name") if isinstance(entry, dict) else entry for entry in words_of(vendors))
+    return [name for name in named if isinstance(name, str)]
+
+
 def select_rows(
     catalog: dict[str, Definition],
     vendors: Any,

@@ -11,16 +11,16 @@ from typing import Any
 
 import yaml
 
-from .files import add_vendors, load_vendor_dirs
+from .files import Catalog, add_vendors, load_vendor_dirs
 
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
-def read_catalog(folders: Iterable[Any], custom_vendors: Any, base: Path) -> dict[str, Any]:
-    """Return C{{vendor: definition}} of the shipped vendors, those in the folders, and the user's own.
+def read_catalog(folders: Iterable[Any], custom_vendors: Any, base: Path) -> Catalog:
+    """Return the shipped vendors, those in the folders, and the user's own.
 
     C{folders}: names of folders, or lists of names; relative ones are taken from C{base}.
-    Raises ValueError for what is no vendor file.
+    Raises ValueError for a folder that is not there.
     """
     named = [name for each in folders for name in ([each] if isinstance(each, str) else each)]
     shipped = _ROLES / "catalog" / "vars" / "vendors"

@@ -13,11 +13,17 @@ from .destinations import expand_ranges
 from .rows import expand_rows
 
 
-def expanded(addresses: Sequence[str] | str) -> list[str]:
-    """Return what the user listed as joined prefixes and names; nothing at all is no error here."""
-    return (
-        expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True) if addresses else []
-    )
+def expanded(addresses: Sequence[str] | str, variable: str) -> list[str]:
+    """Return what the user listed as joined prefixes and names; nothing at all is no error here.
+
+    Raises ValueError that names the user's variable.
+    """
+    if not addresses:
+        return []
+    try:
+        return expand_ranges(addresses if isinstance(addresses, str) else list(addresses), collapse=True)
+    except ValueError as exc:
+        raise ValueError(f"{variable}: {str(exc).removeprefix('destination ')}") from None
 
 
 def by_version(addresses: Sequence[str] | str, variable: str) -> dict[int, list[str]]:
@@ -26,7 +32,7 @@ def by_version(addresses: Sequence[str] | str, variable: str) -> dict[int, list[
     Raises ValueError that names the user's variable.
     """
     listed: dict[int, list[str]] = {}
-    for prefix in expanded(addresses):
+    for prefix in expanded(addresses, variable):
         if "/" not in prefix:
             raise ValueError(f"{variable}: '{prefix}' is a name: write addresses or prefixes")
         listed.setdefault(parse_prefix(prefix)[0], []).append(prefix)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .destinations import expand_ranges
@@ -32,7 +33,7 @@ def expand_rows(
     on inbound ones.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination.
-    Raises ValueError with vendor, service, row, cell, reason and what is accepted.
+    Raises ValueError with vendor, service, row, cell, reason and what is accepted, of all rows that cannot be read.
     """
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
@@ -40,25 +41,26 @@ def expand_rows(
     protocols = _remembered(expand_protocols)
     ports = _remembered(expand_ports)
     rules: list[dict[str, Any]] = []
+    faults = Faults()
     for position, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise ValueError(f"row {position}: a row is a dictionary of columns, not {row!r}")
-        common = _common(row, position)
-        try:
-            _check_columns(row)
-            destinations = expand_ranges(row["destination"], broadcast=broadcast)
-            if not (row.get("wide_because") or "").strip():
-                _check_width(destinations, row["destination"], widest)
-            transports = protocols(row.get("protocol"))
-            services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
-            if remark := remark_of(row["ports"]):
-                printed = bool((row.get("protocol") or "").strip())
-                check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
-        except ValueError as exc:
-            raise ValueError(f"{common['vendor']}: {common['service']}: row {common['row']}: {exc}") from None
-        for protocol, port in services:
-            for destination in destinations:
-                rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
+        with faults.noted():
+            if not isinstance(row, dict):
+                raise ValueError(f"row {position}: a row is a dictionary of columns, not {row!r}")
+            common = _common(row, position)
+            with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
+                _check_columns(row)
+                destinations = expand_ranges(row["destination"], broadcast=broadcast)
+                if not (row.get("wide_because") or "").strip():
+                    _check_width(destinations, row["destination"], widest)
+                transports = protocols(row.get("protocol"))
+                services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
+                if remark := remark_of(row["ports"]):
+                    printed = bool((row.get("protocol") or "").strip())
+                    check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
+                for protocol, port in services:
+                    for destination in destinations:
+                        rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
+    faults.stop()
     return rules
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,17 +14,20 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import parse_ports
 
 
-def explain_destination(allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int = 0) -> list[str]:
+def explain_destination(
+    allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int | str = 0
+) -> list[str]:
     """Return a line for each row that opens something to a destination, none where nothing does.
 
     destination: an address, a prefix (every part of it that is open counts) or a name, which a wildcard matches too.
-    protocol: tcp, udp or '' for both. port: 1-65535, or 0 for all.
+    protocol: tcp, udp or '' for both. port: 1-65535, as a number or text; 0 for all.
     Raises ValueError for a destination, protocol or port that is none.
     """
     if protocol not in ("", "tcp", "udp"):
         raise ValueError(f"protocol '{protocol}' is not accepted: choose tcp, udp or nothing for both")
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port {port} is not accepted: write 1 to 65535, or 0 for all")
+    if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
+        raise ValueError(f"port '{port}' is not accepted: write a number from 1 to 65535, or 0 for all")
+    port = int(port)
     try:
         wanted = parse_prefix(destination) if is_address(destination) else parse_name(destination)
     except ValueError as exc:

@@ -164,7 +164,7 @@ def _settings(choices: Choices, scope: str, sources: Sequence[str] | str, log_ra
         "scope": scope,
         "stopped": choices.stopped if choices.policy == "deny" else "",
         "log rate": log_rate if choices.policy != "unmanaged" else "",
-        "sources": "named" if expanded(sources) else "",
+        "sources": "named" if expanded(sources, "firewalld_egress_sources") else "",
     }
     return "; ".join(f"{name}: {value}" for name, value in settings.items() if value)
 

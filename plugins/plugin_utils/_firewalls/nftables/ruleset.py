@@ -115,7 +115,7 @@ def render(
         "scope": scope,
         "stopped": stopped if policy == "deny" else "",
         "log rate": log_rate if policy != "unmanaged" else "",
-        "sources": ", ".join(expanded(sources)),
+        "sources": ", ".join(expanded(sources, "nftables_egress_sources")),
         "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
         "names dns": dns if dns != "leave" else "",
     }

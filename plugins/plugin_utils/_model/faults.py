@@ -1,0 +1,34 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All errors of a page or a file at once, so that nobody needs a run for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_MOST = 20  # that a message lists
+
+
+class Faults(list[str]):
+    """The messages of the errors that were met so far."""
+
+    @contextmanager
+    def noted(self, where: str = "") -> Iterator[None]:
+        """Keep the ValueError of what is done inside, C{where} before its message, and go on behind it."""
+        try:
+            yield
+        except ValueError as exc:
+            self.append(f"{where}{exc}")
+
+    def stop(self) -> None:
+        """Raise ValueError with all of them, if there are any."""
+        if self:
+            raise ValueError(self.text())
+
+    def text(self) -> str:
+        """Return a line for each, what is met again once, and how many more there are."""
+        told = list(dict.fromkeys(self))
+        more = [f"and {len(told) - _MOST} more errors"] if len(told) > _MOST else []
+        return "\n".join([*told[:_MOST], *more])
