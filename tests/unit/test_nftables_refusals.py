@@ -51,8 +51,8 @@ LABEL = "cannot be part of a counter's name: write letters, digits, '_' or '-', 
         ),
         (
             {"scope": "gateway", "sources": ["10.0.0.1/8"]},
-            "nftables_egress_sources: '10.0.0.1/8' is not a prefix: host bits are set: the network is 10.0.0.0/8; write that, "
-            "or the single address without '/8'",
+            "nftables_egress_sources: '10.0.0.1/8' is not a prefix: host bits are set: the network is 10.0.0.0/8; "
+            "write that, or the single address without '/8'",
         ),
         (
             {"dns_servers": ["192.0.2.53", "dns.example.com"]},
