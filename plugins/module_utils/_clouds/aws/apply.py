@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
-    Refused,
-    canonical,
-    restricts_nothing,
-    unit,
-)
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, restricts_nothing, unit
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import canonical
 
 from .account import NEW, POLICY, TAG
 from .order import BATCH, steps
