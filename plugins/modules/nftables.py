@@ -97,7 +97,7 @@ notes:
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.apply import Applier
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.boot import own_files
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.transactions import Nft
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.nft import Nft
 
 
 def main():
