@@ -106,7 +106,7 @@ class Call:
             self.module.fail_json(msg=f"{told}: install the package {package}, and run this again", **result)
         if absent or self.params["missing_ok"]:
             self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
-        remedy = f"install the package {package}, or set {self._backend}_install to true"
+        remedy = f"install the package {package}, or set {self._backend}_egress_install to true"
         self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
 
     def _wanted(self):
@@ -157,7 +157,7 @@ class Call:
         others = other_managers(self._backend, self.run) if alone else []
         if others:
             raise ToolError(
-                "another firewall manager is at work on this host: {}; stop it, or set {}_beside_others to true".format(
+                "another firewall manager is at work on this host: {}; stop it, or set {}_egress_beside_others to true".format(
                     ", ".join(others), self._backend
                 )
             )
