@@ -151,9 +151,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.apply import Work
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.form import FORM
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.rules import NAME
-
-_PLANNED = {"rules", "stops", "priorities", "limits", "policy", "widened", "notes"}
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 
 def main():
@@ -188,14 +188,10 @@ def main():
 
 def _check(module):
     """Refuse what no cloud needs to be asked for."""
-    name, plan = module.params["name"], module.params["plan"]
+    name = module.params["name"]
     if not NAME.fullmatch(name):
         module.fail_json(msg=f"name '{name}' is not accepted: write up to 30 letters, digits, '-' or '_'")
-    missing = sorted(_PLANNED - set(plan)) if plan is not None else []
-    if missing:
-        module.fail_json(
-            msg="plan is not what the filter azure_security_group_plan returns: it lacks {}".format(", ".join(missing))
-        )
+    forms.check(module, "plan", FORM)
 
 
 def _result(module, work, azure):

@@ -149,6 +149,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import arguments, missing_library
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.call import run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 
 def main():
@@ -171,6 +173,7 @@ def main():
     # A dictionary has become text whose escaped line ends are not those of the values that are kept out of the log.
     if module.params["service_account_contents"]:
         module.no_log_values.add(module.params["service_account_contents"])
+    forms.check(module, "plan", FORM)
     if not api.HAS_REQUESTS:
         missing_library(module, "requests", "google-auth requests", api.REQUESTS_ERROR)
     if not api.HAS_GOOGLE_AUTH:

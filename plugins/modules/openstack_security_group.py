@@ -158,6 +158,8 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack
     unmask,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.call import Run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 try:
     import openstack
@@ -175,6 +177,7 @@ def main():
         supports_check_mode=True,
     )
     unmask(module)
+    forms.check(module, "plan", FORM)
     if OPENSTACK_ERROR:
         missing_library(module, "openstacksdk", "openstacksdk", OPENSTACK_ERROR)
     params, neutron, run = module.params, None, None

@@ -11,6 +11,7 @@ import subprocess
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 from ansible_collections.egress.allowlist.plugins.module_utils._names import host
 
 from .managers import other_managers
@@ -19,9 +20,12 @@ _FOLDERS = ["/usr/sbin", "/sbin"]
 
 
 class Call:
-    """One call of the module of C{backend}; C{native}: its option with the native form, C{more}: options of its own."""
+    """One call of the module of C{backend}.
 
-    def __init__(self, backend, native, **more):
+    C{native}: its option with the native form, which is C{form}; C{more}: options of its own.
+    """
+
+    def __init__(self, backend, native, form, **more):
         self._backend, self._native = backend, native
         self.module = AnsibleModule(
             argument_spec={
@@ -38,6 +42,7 @@ class Call:
         # What tools say is read, and shown as an error: in one language.
         self.module.run_command_environ_update = {"LANG": "C", "LC_ALL": "C", "LANGUAGE": "C"}
         self.params = self.module.params
+        forms.check(self.module, native, form)
         self._names = host.Names(backend, self.find, self.run)
 
     def run(self, command, text=None):
@@ -111,7 +116,8 @@ class Call:
 
     def _wanted(self):
         """Return what is wanted of names."""
-        return (self.params[self._native] or {}).get("names") or {}
+        form = self.params[self._native] if self.params["state"] != "absent" else None
+        return form["names"] if form else {}
 
     def _do(self, applier):
         names, check = self._names, self.module.check_mode
@@ -157,7 +163,6 @@ class Call:
         others = other_managers(self._backend, self.run) if alone else []
         if others:
             raise ToolError(
-                "another firewall manager is at work on this host: {}; stop it, or set {}_egress_beside_others to true".format(
-                    ", ".join(others), self._backend
-                )
+                f"another firewall manager is at work on this host: {', '.join(others)}; stop it, or set "
+                f"{self._backend}_egress_beside_others to true"
             )

@@ -17,10 +17,12 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call impo
     result,
     so_far,
 )
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 from .account import Account
 from .api import Api, Changed
 from .apply import Wanted, absent, present, units
+from .form import FORM
 from .interfaces import Attachments
 
 try:
@@ -115,10 +117,11 @@ class Call:
             "required_if": [("state", "present", ["plan"])],
             "supports_check_mode": True,
         }
-        if NO_COLLECTION or NO_LIBRARY:
-            self.module = AnsibleModule(**given)
+        missing = NO_COLLECTION or NO_LIBRARY
+        self.module = AnsibleModule(**given) if missing else AnsibleAWSModule(default_args=False, **given)
+        forms.check(self.module, "plan", FORM)
+        if missing:
             self._missing()
-        self.module = AnsibleAWSModule(default_args=False, **given)
         self.params = self.module.params
         self._before, self._start, self._account, self._attachments, self._limits = None, None, None, None, None
 
@@ -182,7 +185,6 @@ class Call:
 
     def _once(self, api):
         params, account = self.params, self._account
-        plan = params["plan"] or {}
         account.read()
         self._attachments = Attachments(api, params["name"], params["attach"])
         self._attachments.read(account)
@@ -191,9 +193,9 @@ class Call:
             self._start = (account.units(), len(account.groups))
         if params["state"] == "absent":
             return absent(account, self._attachments)
-        wanted = Wanted(plan, params["name"], params["tags"])
+        wanted = Wanted(params["plan"], params["name"], params["tags"])
         self._limits = wanted.limits
-        return [*plan.get("notes", []), *present(account, self._attachments, wanted)]
+        return [*params["plan"]["notes"], *present(account, self._attachments, wanted)]
 
     @staticmethod
     def _default_vpc(api):
@@ -215,5 +217,5 @@ class Call:
         before = self._before | account.late
         found = result(self.module, before, self._lines(), notes, counted, api.calls, api.writes > 0)
         groups = [account.groups[number] for number in sorted(account.groups)]
-        widened = (self.params["plan"] or {}).get("widened", [])
+        widened = self.params["plan"]["widened"] if self.params["state"] == "present" else []
         return {**found, "widened": widened, "groups": [_told(group) for group in groups]}

@@ -58,7 +58,7 @@ class Firewalld:
         own = own_files()
         if not native:
             return dict.fromkeys(own)
-        self._able(native.get("names"))
+        self._able(native["names"])
         self._notes = list(native["notes"])
         self._forwards = "policies/egress-allow-gw.xml" in native["files"]
         files = {}
