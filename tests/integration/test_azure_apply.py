@@ -610,5 +610,6 @@ def test_a_missing_library_is_named(host: AzureHost, monkeypatch: pytest.MonkeyP
 
 
 def test_a_plan_of_another_cloud_is_refused(host: AzureHost) -> None:
-    assert "it lacks limits, notes, policy, priorities" in host.call(plan={"rules": []})["msg"]
+    told = "plan is not what the filter egress.allowlist.azure_security_group_plan returns: 'policy' is missing"
+    assert host.call(plan={"rules": []})["msg"] == told
     assert "state is present but all of the following are missing: plan" in host.call()["msg"]
