@@ -130,13 +130,13 @@ calls:
   returned: always
 """
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.aws.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import arguments
 
 
 def main():
     """Run one call."""
-    Call(_cloud.arguments).end()
+    Call(arguments).end()
 
 
 if __name__ == "__main__":

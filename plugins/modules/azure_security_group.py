@@ -148,12 +148,12 @@ calls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api as _azure
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import apply as _azure_apply
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import rules as _azure_rules
-
-_PLANNED = {"rules", "stops", "priorities", "limits", "policy", "widened", "notes"}
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.apply import Work
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.rules import NAME
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 
 def main():
@@ -167,51 +167,47 @@ def main():
         "interfaces": {"type": "list", "elements": "str", "default": []},
     }
     module = AnsibleModule(
-        argument_spec=_cloud.arguments(**own, **_azure.arguments()),
+        argument_spec=call.arguments(**own, **api.arguments()),
         required_if=[("state", "present", ["plan"])],
         supports_check_mode=True,
     )
     _check(module)
-    if _azure.MISSING:
-        _cloud.missing_library(module, "azure-mgmt-network", _azure.PACKAGES, _azure.MISSING)
-    work = api = None
+    if api.MISSING:
+        call.missing_library(module, "azure-mgmt-network", api.PACKAGES, api.MISSING)
+    work = azure = None
     try:
-        api = _azure.Api(module.params)
-        work = _azure_apply.Work(api, module.params, module.check_mode)
+        azure = api.Api(module.params)
+        work = Work(azure, module.params, module.check_mode)
         work.run()
-    except _cloud.Refused as error:
-        _fail(module, str(error), work, api)
-    except _azure.ERRORS as error:
-        _fail(module, _azure.said(error), work, api, sure=_azure.rejected(error))
-    module.exit_json(**_result(module, work, api))
+    except call.Refused as error:
+        _fail(module, str(error), work, azure)
+    except api.ERRORS as error:
+        _fail(module, api.said(error), work, azure, sure=api.rejected(error))
+    module.exit_json(**_result(module, work, azure))
 
 
 def _check(module):
     """Refuse what no cloud needs to be asked for."""
-    name, plan = module.params["name"], module.params["plan"]
-    if not _azure_rules.NAME.fullmatch(name):
+    name = module.params["name"]
+    if not NAME.fullmatch(name):
         module.fail_json(msg=f"name '{name}' is not accepted: write up to 30 letters, digits, '-' or '_'")
-    missing = sorted(_PLANNED - set(plan)) if plan is not None else []
-    if missing:
-        module.fail_json(
-            msg="plan is not what the filter azure_security_group_plan returns: it lacks {}".format(", ".join(missing))
-        )
+    forms.check(module, "plan", FORM)
 
 
-def _result(module, work, api):
+def _result(module, work, azure):
     plan = module.params["plan"] if module.params["state"] == "present" else {}
     notes = [*plan.get("notes", []), *work.notes]
-    found = _cloud.result(module, work.before, work.after, notes, work.units, api.calls)
+    found = call.result(module, work.before, work.after, notes, work.units, azure.calls)
     return {**found, "widened": plan["widened"]} if plan else found
 
 
-def _fail(module, text, work, api, sure=True):
+def _fail(module, text, work, azure, sure=True):
     """End with an error, and say what was done before it. C{sure}: what was tried last was not done."""
     written = bool(work and work.written)
-    found = {"changed": False, "differences": [], "calls": api.calls if api else 0}
+    found = {"changed": False, "differences": [], "calls": azure.calls if azure else 0}
     if written:
-        found = _result(module, work, api)
-    told = _cloud.so_far(written)
+        found = _result(module, work, azure)
+    told = call.so_far(written)
     if work and work.trying and not sure:
         told = "whether the last request was done is not known: the next run sees, and completes it"
     module.fail_json(msg=f"{text}; {told}", **found)

@@ -108,6 +108,7 @@ notes:
 """
 
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.form import FORM
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.tool import Firewalld, own_files
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
 
@@ -115,7 +116,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.applier imp
 def main():
     """Run one call."""
     flag = {"type": "bool", "default": False}
-    call = Call("firewalld", "objects", beside_others=flag, lose_runtime=flag)
+    call = Call("firewalld", "objects", FORM, beside_others=flag, lose_runtime=flag)
 
     def applier():
         tool = Firewalld(call.find, call.run, call.params["lose_runtime"])

@@ -146,23 +146,25 @@ calls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api as _gcp
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import arguments, missing_library
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.call import run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 
 def main():
     """Run one call."""
     texts = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
-        argument_spec=_cloud.arguments(
+        argument_spec=arguments(
             network={"type": "str"},
             target_tags=texts,
             target_service_accounts=texts,
             target_secure_tags=texts,
             firewall_policy={"type": "str", "default": ""},
             region={"type": "str", "default": ""},
-            **_gcp.arguments(),
+            **api.arguments(),
         ),
         required_if=[("state", "present", ["plan"])],
         mutually_exclusive=[("service_account_file", "service_account_contents")],
@@ -171,10 +173,11 @@ def main():
     # A dictionary has become text whose escaped line ends are not those of the values that are kept out of the log.
     if module.params["service_account_contents"]:
         module.no_log_values.add(module.params["service_account_contents"])
-    if not _gcp.HAS_REQUESTS:
-        _cloud.missing_library(module, "requests", "google-auth requests", _gcp.REQUESTS_ERROR)
-    if not _gcp.HAS_GOOGLE_AUTH:
-        _cloud.missing_library(module, "google-auth", "google-auth requests", _gcp.GOOGLE_AUTH_ERROR)
+    forms.check(module, "plan", FORM)
+    if not api.HAS_REQUESTS:
+        missing_library(module, "requests", "google-auth requests", api.REQUESTS_ERROR)
+    if not api.HAS_GOOGLE_AUTH:
+        missing_library(module, "google-auth", "google-auth requests", api.GOOGLE_AUTH_ERROR)
     run(module)
 
 

@@ -97,12 +97,13 @@ notes:
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.apply import Applier
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.boot import own_files
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.transactions import Nft
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.nft import Nft
 
 
 def main():
     """Run one call."""
-    call = Call("nftables", "ruleset")
+    call = Call("nftables", "ruleset", FORM)
 
     def applier():
         return Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode)

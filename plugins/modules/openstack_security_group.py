@@ -144,7 +144,12 @@ calls:
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
+    Refused,
+    arguments,
+    missing_library,
+    so_far,
+)
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.api import (
     CONNECTION,
     ApiError,
@@ -153,6 +158,8 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack
     unmask,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.call import Run
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 try:
     import openstack
@@ -165,13 +172,14 @@ except ImportError:
 def main():
     """Run one call."""
     module = AnsibleModule(
-        argument_spec=_cloud.arguments(project={"type": "str"}, **CONNECTION),
+        argument_spec=arguments(project={"type": "str"}, **CONNECTION),
         required_if=[("state", "present", ["plan"])],
         supports_check_mode=True,
     )
     unmask(module)
+    forms.check(module, "plan", FORM)
     if OPENSTACK_ERROR:
-        _cloud.missing_library(module, "openstacksdk", "openstacksdk", OPENSTACK_ERROR)
+        missing_library(module, "openstacksdk", "openstacksdk", OPENSTACK_ERROR)
     params, neutron, run = module.params, None, None
     try:
         neutron = Neutron(connect(openstack, params), params["project"])
@@ -180,9 +188,7 @@ def main():
             run.present(params["plan"])
         else:
             run.absent()
-    except _cloud.Refused as error:
-        _fail(module, neutron, run, str(error))
-    except ApiError as error:
+    except (Refused, ApiError) as error:
         _fail(module, neutron, run, str(error))
     except Exception as error:
         # What keystoneauth and the SDK raise for credentials, endpoints and connections has no base of its own.
@@ -197,7 +203,7 @@ def _fail(module, neutron, run, message, trace=None):
         told = run.result(module, stopped=True)
     if trace:
         told["exception"] = trace
-    module.fail_json(msg="{}; {}".format(message.rstrip("."), _cloud.so_far(told["changed"])), **told)
+    module.fail_json(msg="{}; {}".format(message.rstrip("."), so_far(told["changed"])), **told)
 
 
 if __name__ == "__main__":

@@ -101,17 +101,19 @@ notes:
 """
 
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.form import FORM
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.tool import Ufw
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
 
 
 def main():
     """Run one call."""
-    call = Call("ufw", "rules", beside_others={"type": "bool", "default": False})
-    sets = bool(call.params["rules"] and call.params["rules"].get("chained"))
-    commands = {"ufw": "ufw", "ipset": "ipset"} if sets else {"ufw": "ufw"}
+    call = Call("ufw", "rules", FORM, beside_others={"type": "bool", "default": False})
+    commands = {"ufw": "ufw"}
     if call.params["state"] == "absent":
         commands = {}  # its files, which outlive the package, and what runs are changed without it
+    elif call.params["rules"] and call.params["rules"]["chained"]:
+        commands["ipset"] = "ipset"
     call.end(commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode))
 
 

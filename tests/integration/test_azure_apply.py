@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api as _azure
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure import api
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.azure.rules import whose
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
 
@@ -579,9 +579,9 @@ def test_where_credentials_come_from(tmp_path: Path, params: dict[str, str], exp
     given = {"auth_source": "auto", **params}
     if isinstance(expected, str):
         with pytest.raises(Refused, match=expected):
-            _azure.credentials(given, ENVIRONMENT, str(file))
+            api.credentials(given, ENVIRONMENT, str(file))
         return
-    found = _azure.credentials(given, ENVIRONMENT, str(file))
+    found = api.credentials(given, ENVIRONMENT, str(file))
     assert tuple(found[key] for key in ("subscription_id", "client_id", "secret", "tenant")) == expected
 
 
@@ -604,11 +604,12 @@ def test_azures_other_clouds(host: AzureHost, environment: str, api: str, login:
 
 
 def test_a_missing_library_is_named(host: AzureHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_azure, "MISSING", "ModuleNotFoundError: No module named 'azure'")
+    monkeypatch.setattr(api, "MISSING", "ModuleNotFoundError: No module named 'azure'")
     done = host.call(plan=planned(*OLD))
     assert "-m pip install azure-mgmt-network azure-identity" in done["msg"]
 
 
 def test_a_plan_of_another_cloud_is_refused(host: AzureHost) -> None:
-    assert "it lacks limits, notes, policy, priorities" in host.call(plan={"rules": []})["msg"]
+    told = "plan is not what the filter egress.allowlist.azure_security_group_plan returns: 'policy' is missing"
+    assert host.call(plan={"rules": []})["msg"] == told
     assert "state is present but all of the following are missing: plan" in host.call()["msg"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api as _gcp
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp import api
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -103,7 +103,7 @@ def test_credentials_that_are_not_good(world: World, params: dict, reason: str) 
 def test_a_missing_library_says_what_installs_it(
     world: World, monkeypatch: pytest.MonkeyPatch, flag: str, library: str
 ) -> None:
-    monkeypatch.setattr(_gcp, flag, False)
+    monkeypatch.setattr(api, flag, False)
     said = world.run(plan=planned(ROWS))
     assert said.get("failed"), said
     assert f"the Python library {library} is missing" in said["msg"]
@@ -183,11 +183,11 @@ def test_throttling_without_end_is_told(world: World) -> None:
 
 def test_pauses_grow_and_obey_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(_gcp.time, "sleep", slept.append)
+    monkeypatch.setattr(api.time, "sleep", slept.append)
     for attempt in range(8):
-        _gcp._pause(attempt, None)
+        api._pause(attempt, None)
     assert all(min(2**n, 32) / 2 <= seconds <= min(2**n, 32) for n, seconds in enumerate(slept))
-    _gcp._pause(0, "7")
+    api._pause(0, "7")
     assert slept[-1] == 7
 
 

@@ -340,7 +340,7 @@ def test_ranges_of_a_rule(count: int) -> None:
         ({"target_service_accounts": ["web"]}, "target_service_accounts: 'web' is not accepted"),
         ({"target_tags": ["web"], "target_service_accounts": ["a@b.c"]}, "cannot be used together with tags"),
         ({"target_secure_tags": ["tagValues/1"]}, "target_secure_tags are not for VPC firewall rules"),
-        ({"plan": {"policy": "deny"}}, "plan has no deny_priority, firewall_policy, lists, priority"),
+        ({"plan": {"policy": "deny"}}, "_security_group_plan returns: 'firewall_policy' is missing"),
         ({"plan": planned(ROWS, firewall_policy="web")}, "'' is not the one that was planned for, 'web'"),
         ({"auth_kind": "serviceaccount"}, "auth_kind serviceaccount needs service_account_file"),
     ],

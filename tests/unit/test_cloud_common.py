@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call
+from ansible_collections.egress.allowlist.plugins.module_utils._model import opened
 
 REPOSITORY = Path(__file__).parents[2]
 CLOUDS = ("aws", "azure", "gcp", "openstack")
@@ -53,19 +54,19 @@ class Module:
     ],
 )
 def test_a_rule_in_words(rule: tuple[Any, ...], text: str) -> None:
-    assert _cloud.line(*rule) == text
+    assert opened.line(*rule) == text
 
 
 def test_differences_say_first_what_goes() -> None:
     kept = "tcp/80 to 3.25.48.0/28  kudo: media"
-    assert _cloud.differences([UDP, kept], [kept, TCP, "a"]) == [f"- {UDP}", "+ a", f"+ {TCP}"]
-    assert _cloud.differences([UDP, kept], [kept, UDP]) == []
+    assert opened.differences([UDP, kept], [kept, TCP, "a"]) == [f"- {UDP}", "+ a", f"+ {TCP}"]
+    assert opened.differences([UDP, kept], [kept, UDP]) == []
 
 
 @pytest.mark.parametrize("diff", [True, False])
 def test_what_a_call_returns(diff: bool) -> None:
-    unit = _cloud.unit("rules", 1, 1, 60)
-    returned = _cloud.result(Module(diff), [UDP], [TCP], ["a note", "a note"], [unit], 7)
+    unit = call.unit("rules", 1, 1, 60)
+    returned = call.result(Module(diff), [UDP], [TCP], ["a note", "a note"], [unit], 7)
     lines = [f"- {UDP}", f"+ {TCP}"]
     expected: dict[str, Any] = {"changed": True, "differences": lines, "notes": ["a note"], "calls": 7}
     expected["units"] = [{"quota": "rules", "before": 1, "after": 1, "limit": 60}]
@@ -75,14 +76,14 @@ def test_what_a_call_returns(diff: bool) -> None:
 
 
 def test_nothing_new_is_no_change_and_no_diff_unless_something_was_written() -> None:
-    same = _cloud.result(Module(True), [UDP], [UDP], [], [], 2)
+    same = call.result(Module(True), [UDP], [UDP], [], [], 2)
     assert (same["changed"], same["differences"], "diff" in same) == (False, [], False)
-    assert _cloud.result(Module(), [UDP], [UDP], [], [], 2, changed=True)["changed"] is True
+    assert call.result(Module(), [UDP], [UDP], [], [], 2, changed=True)["changed"] is True
 
 
 def test_a_missing_library_says_what_installs_it() -> None:
     module = Module()
-    _cloud.missing_library(module, "boto3", "boto3", "Traceback ...\nModuleNotFoundError: No module named 'boto3'\n")
+    call.missing_library(module, "boto3", "boto3", "Traceback ...\nModuleNotFoundError: No module named 'boto3'\n")
     assert module.failed["msg"] == (
         f"the Python library boto3 is missing on {sys.executable}: install it with '{sys.executable} -m pip install "
         "boto3' (ModuleNotFoundError: No module named 'boto3')"
@@ -91,16 +92,16 @@ def test_a_missing_library_says_what_installs_it() -> None:
 
 
 def test_above_a_limit_the_message_names_quota_need_and_ways_out() -> None:
-    assert _cloud.over("rules for IPv4 in a group", 1061, 60, ["raise the quota", "choose fewer regions"]) == (
+    assert call.over("rules for IPv4 in a group", 1061, 60, ["raise the quota", "choose fewer regions"]) == (
         "this does not fit: rules for IPv4 in a group: 1,061 needed, 60 free, 1,001 too many. "
         "Ways out: raise the quota; choose fewer regions"
     )
-    assert _cloud.over("rules", 61, 60) == "this does not fit: rules: 61 needed, 60 free, 1 too many"
+    assert call.over("rules", 61, 60) == "this does not fit: rules: 61 needed, 60 free, 1 too many"
 
 
 def test_a_failed_call_says_what_it_did() -> None:
-    assert _cloud.so_far(0) == "nothing was written"
-    assert _cloud.so_far(3) == "what stands in differences was done, and the next run completes it"
+    assert call.so_far(0) == "nothing was written"
+    assert call.so_far(3) == "what stands in differences was done, and the next run completes it"
 
 
 def test_module_defaults_reach_all_modules_of_a_cloud() -> None:

@@ -14,17 +14,19 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write
+from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import Revert, locked, read_command
 
 from tests.support.waiting import PATIENCE, until
 
 
 def test_a_new_file_is_for_root_only(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "file"
-    _commit.write(str(path), "text\n")
+    write(str(path), "text\n")
     assert path.read_text() == "text\n"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert _commit.read(str(path)) == "text\n"
+    assert read(str(path)) == "text\n"
 
 
 def test_a_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
@@ -32,15 +34,15 @@ def test_a_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
     real.write_text("old")
     real.chmod(0o754)
     link.symlink_to(real)
-    _commit.write(str(link), "new")
+    write(str(link), "new")
     assert link.is_symlink()
     assert real.read_text() == "new"
     assert real.stat().st_mode & 0o777 == 0o754
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    assert _commit.read(str(tmp_path / "none")) == ""
-    assert _commit.read(str(tmp_path / "none"), missing=None) is None
+    assert read(str(tmp_path / "none")) == ""
+    assert read(str(tmp_path / "none"), missing=None) is None
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -53,9 +55,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     def fail(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_commit.os, step, fail)
+    monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
-        _commit.write(str(path), "new")
+        write(str(path), "new")
     monkeypatch.undo()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
@@ -66,18 +68,18 @@ def test_remove_takes_files_and_empty_folders_only(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     (tmp_path / "file").touch()
-    _commit.remove(*(str(tmp_path / name) for name in ("empty", "full", "file", "none")))
+    remove(*(str(tmp_path / name) for name in ("empty", "full", "file", "none")))
     assert os.listdir(tmp_path) == ["full"]
 
 
 def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
     path = str(tmp_path / "lock")
-    with _commit.locked(path):
+    with locked(path):
         began = time.monotonic()
-        with pytest.raises(TimeoutError, match=r"another run holds .*lock"), _commit.locked(path, seconds=0.3):
+        with pytest.raises(TimeoutError, match=r"another run holds .*lock"), locked(path, seconds=0.3):
             pass
         assert time.monotonic() - began >= 0.3
-    with _commit.locked(path, seconds=0):
+    with locked(path, seconds=0):
         pass
 
 
@@ -86,15 +88,15 @@ def test_a_lock_whose_file_was_removed_is_not_taken(tmp_path: Path) -> None:
     path, order = str(tmp_path / "lock"), []
 
     def wait() -> None:
-        with _commit.locked(path, seconds=PATIENCE):
+        with locked(path, seconds=PATIENCE):
             order.append("second")
 
-    with _commit.locked(path):
+    with locked(path):
         waiting = threading.Thread(target=wait)
         waiting.start()
         time.sleep(0.2)
         os.unlink(path)
-        fresh = _commit.locked(path)
+        fresh = locked(path)
         fresh.__enter__()
     time.sleep(0.3)
     order.append("first")
@@ -110,32 +112,32 @@ def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _commit.Revert:
-    monkeypatch.setattr(_commit, "systemd_runs", lambda: False)
-    made = _commit.Revert("test", str(tmp_path / "run with space"), str(tmp_path / "etc" / "candi'date"), run)
-    _commit.write(made.rollback, "the old rules")
+def revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Revert:
+    monkeypatch.setattr(systemd, "runs", lambda: False)
+    made = Revert("test", str(tmp_path / "run with space"), str(tmp_path / "etc" / "candi'date"), run)
+    write(made.rollback, "the old rules")
     return made
 
 
-def propose(revert: _commit.Revert, token: str) -> None:
+def propose(revert: Revert, token: str) -> None:
     """Write the candidate of a change."""
-    _commit.write(revert.candidate, f"rules\n# token: {token}\n")
+    write(revert.candidate, f"rules\n# token: {token}\n")
 
 
-def elapse(revert: _commit.Revert, token: str) -> None:
+def elapse(revert: Revert, token: str) -> None:
     """Let the time of a way back be over at once, if it waits still, and wait until its process has ended."""
     file = Path(revert.folder, f"test.revert-{token}.pid")
-    assert until(lambda: not file.exists() or revert.unit in _commit.read_command(_commit.read(file).strip() or "0"))
-    waiting = _commit.read(file).strip()
+    assert until(lambda: not file.exists() or revert.unit in read_command(read(file).strip() or "0"))
+    waiting = read(file).strip()
     if waiting:
         assert until(lambda: _wakened(waiting))
-    assert until(lambda: not _commit.read_command(waiting or "0"))
+    assert until(lambda: not read_command(waiting or "0"))
 
 
 def _wakened(waiting: str) -> bool:
     try:
         children = Path(f"/proc/{waiting}/task/{waiting}/children").read_text("ascii").split()
-        sleeping = [child for child in children if _commit.read_command(child).startswith("sleep")]
+        sleeping = [child for child in children if read_command(child).startswith("sleep")]
         for child in sleeping:
             os.kill(int(child), signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError):
@@ -143,7 +145,7 @@ def _wakened(waiting: str) -> bool:
     return bool(sleeping)
 
 
-def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None:
+def test_it_goes_back_and_tidies(revert: Revert, tmp_path: Path) -> None:
     propose(revert, "aa")
     assert revert.pending()
     revert.start(f"touch {tmp_path}/went-back", 600, "aa")
@@ -156,7 +158,7 @@ def test_it_goes_back_and_tidies(revert: _commit.Revert, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten"])
-def test_it_does_not_go_back_after_a_decision(revert: _commit.Revert, tmp_path: Path, decision: str) -> None:
+def test_it_does_not_go_back_after_a_decision(revert: Revert, tmp_path: Path, decision: str) -> None:
     propose(revert, "aa")
     revert.start(f"touch {tmp_path}/went-back", 600, "aa")
     assert until(Path(revert.folder, "test.revert-aa.pid").exists)
@@ -171,7 +173,7 @@ def test_it_does_not_go_back_after_a_decision(revert: _commit.Revert, tmp_path: 
     assert Path(revert.rollback).exists() is (decision != "forgotten")
 
 
-def test_a_number_without_a_script_is_tidied(revert: _commit.Revert) -> None:
+def test_a_number_without_a_script_is_tidied(revert: Revert) -> None:
     propose(revert, "aa")
     Path(revert.folder, "test.revert-bb.pid").write_text("999999999\n")
     Path(revert.folder, "test.revert-cc.pid").write_text("\n")
@@ -180,7 +182,7 @@ def test_a_number_without_a_script_is_tidied(revert: _commit.Revert) -> None:
 
 
 def test_a_way_back_that_is_stopped_before_it_began_leaves_nothing(
-    revert: _commit.Revert, monkeypatch: pytest.MonkeyPatch
+    revert: Revert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late: list[subprocess.Popen[bytes]] = []
 
@@ -207,7 +209,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "journal"
 
 
-def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: _commit.Revert, tmp_path: Path, journal: Path) -> None:
+def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: Revert, tmp_path: Path, journal: Path) -> None:
     """It says in the journal what hinders it, once for each hindrance, and leaves the lock between two attempts."""
     propose(revert, "aa")
     why, tries = tmp_path / "why", tmp_path / "tries"
@@ -216,10 +218,10 @@ def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: _commit.Revert,
     assert until(lambda: tries.exists() and len(tries.read_text()) >= 4, 60)
     assert until(lambda: revert.hindrance() == "the disk is full", 60)
     assert revert.pending()
-    with _commit.locked(revert.lock):
+    with locked(revert.lock):
         why.write_text("")
         with pytest.raises(TimeoutError, match=r"more than 0 seconds; the way back .* hindered by: the disk is full$"):
-            _commit.locked(revert.lock, seconds=0).__enter__()
+            locked(revert.lock, seconds=0).__enter__()
     assert until(lambda: revert.hindrance() == "it ended with status 1", 60)
     why.unlink()
     assert until(lambda: os.listdir(revert.folder) == ["test.lock"], 60)
@@ -234,15 +236,15 @@ def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: _commit.Revert,
 
 @pytest.mark.parametrize("decision", ["confirmed", "another change", "forgotten", "removed"])
 def test_a_way_back_that_is_hindered_ends_with_a_decision(
-    revert: _commit.Revert, tmp_path: Path, journal: Path, decision: str
+    revert: Revert, tmp_path: Path, journal: Path, decision: str
 ) -> None:
     propose(revert, "aa")
     revert.start("echo no >&2; false", 0, "aa")
     assert until(lambda: revert.hindrance() == "no", 60)
     script = f"{revert.folder}/test.revert-aa"
-    process = _commit.read(script + ".pid").strip()
-    assert script in _commit.read_command(process)
-    with _commit.locked(revert.lock):
+    process = read(script + ".pid").strip()
+    assert script in read_command(process)
+    with locked(revert.lock):
         if decision == "confirmed":
             os.rename(revert.candidate, tmp_path / "confirmed")
         elif decision == "another change":
@@ -251,17 +253,15 @@ def test_a_way_back_that_is_hindered_ends_with_a_decision(
             revert.forget()
         else:
             os.unlink(revert.candidate)
-            _commit.remove(revert.rollback, script, script + ".pid", script + ".hindered", revert.lock, revert.folder)
-    assert until(lambda: not _commit.read_command(process), 90)
+            remove(revert.rollback, script, script + ".pid", script + ".hindered", revert.lock, revert.folder)
+    assert until(lambda: not read_command(process), 90)
     assert "daemon.notice" not in journal.read_text()
     assert Path(revert.folder).exists() is (decision != "removed")
 
 
-def test_who_holds_the_lock_for_long_is_waited_for_and_named(
-    revert: _commit.Revert, tmp_path: Path, journal: Path
-) -> None:
+def test_who_holds_the_lock_for_long_is_waited_for_and_named(revert: Revert, tmp_path: Path, journal: Path) -> None:
     propose(revert, "aa")
-    with _commit.locked(revert.lock):
+    with locked(revert.lock):
         revert.start(f"touch {tmp_path}/went-back", 0, "aa")
         assert until(lambda: journal.exists() and journal.read_text().endswith("\n"), 60)
         assert not (tmp_path / "went-back").exists()
@@ -270,9 +270,7 @@ def test_who_holds_the_lock_for_long_is_waited_for_and_named(
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash"])
-def test_the_script_is_understood_by_every_shell(
-    revert: _commit.Revert, tmp_path: Path, journal: Path, shell: str
-) -> None:
+def test_the_script_is_understood_by_every_shell(revert: Revert, tmp_path: Path, journal: Path, shell: str) -> None:
     """Also without its folder, which a boot empties, and where its lock cannot be made."""
     propose(revert, "aa")
     revert.start(f"[ -e {tmp_path}/ready ] && touch {tmp_path}/went-back", 600, "aa")
@@ -297,32 +295,32 @@ def test_a_property_of_a_unit() -> None:
         asked.append(command)
         return 0, "UnitFileState=\n", ""
 
-    assert _commit.unit_state(show, "x.timer", "UnitFileState") == ""
+    assert systemd.unit_state(show, "x.timer", "UnitFileState") == ""
     assert asked == [["systemctl", "show", "--property=UnitFileState", "x.timer"]]
     for answer in ((1, "", "Failed to connect to bus"), (0, "", ""), (1, "ActiveState=active\n", "")):
         with pytest.raises(OSError, match=r"Failed to connect to bus|no answer"):
-            _commit.unit_state(lambda command, answer=answer: answer, "x.timer", "ActiveState")
+            systemd.unit_state(lambda command, answer=answer: answer, "x.timer", "ActiveState")
 
 
-def test_it_waits_for_a_run_that_holds_the_lock(revert: _commit.Revert, tmp_path: Path) -> None:
+def test_it_waits_for_a_run_that_holds_the_lock(revert: Revert, tmp_path: Path) -> None:
     propose(revert, "aa")
-    with _commit.locked(revert.lock):
+    with locked(revert.lock):
         revert.start(f"touch {tmp_path}/went-back", 0, "aa")
         assert not until((tmp_path / "went-back").exists, 0.4)
     assert until((tmp_path / "went-back").exists)
 
 
-def test_stopping_ends_the_process_and_spares_the_one_in_force(revert: _commit.Revert) -> None:
+def test_stopping_ends_the_process_and_spares_the_one_in_force(revert: Revert) -> None:
     pids = {}
     for token in ("aa", "bb"):
         revert.start("true", 30, token)
         file = f"{revert.folder}/test.revert-{token}.pid"
-        assert until(lambda file=file: revert.unit in _commit.read_command(_commit.read(file).strip() or "0"))
-        pids[token] = _commit.read(file).strip()
+        assert until(lambda file=file: revert.unit in read_command(read(file).strip() or "0"))
+        pids[token] = read(file).strip()
     revert.stop(but="bb")
-    assert until(lambda: not _commit.read_command(pids["aa"]))
-    assert revert.unit in _commit.read_command(pids["bb"])
+    assert until(lambda: not read_command(pids["aa"]))
+    assert revert.unit in read_command(pids["bb"])
     assert sorted(os.listdir(revert.folder)) == ["test.revert-bb", "test.revert-bb.pid", "test.rollback"]
     revert.forget()
-    assert until(lambda: not _commit.read_command(pids["bb"]))
+    assert until(lambda: not read_command(pids["bb"]))
     assert os.listdir(revert.folder) == []

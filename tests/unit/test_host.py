@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers as _host
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.managers import other_managers
+from ansible_collections.egress.allowlist.plugins.module_utils._host import servers
+from ansible_collections.egress.allowlist.plugins.module_utils._host.management import management_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -21,8 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the files that are looked at into a folder."""
     for name in ("_RESOLVERS", "_CLOCKS", "_FORWARDERS"):
-        monkeypatch.setattr(_host, name, tuple(f"{tmp_path}{path}" for path in getattr(_host, name)))
-    monkeypatch.setattr(_host, "FORMER", f"{tmp_path}{_host.FORMER}")
+        monkeypatch.setattr(servers, name, tuple(f"{tmp_path}{path}" for path in getattr(servers, name)))
+    monkeypatch.setattr(servers, "FORMER", f"{tmp_path}{servers.FORMER}")
     return tmp_path
 
 
@@ -33,17 +35,17 @@ def write(root: Path, path: str, text: str) -> None:
 
 
 def test_name_servers_behind_a_stub(etc: Path) -> None:
-    assert _host.name_servers() == []
+    assert servers.name_servers() == []
     write(etc, "/etc/resolv.conf", "# nameserver 9.9.9.9\nnameserver 127.0.0.53\noptions edns0\n")
-    assert _host.name_servers() == []
+    assert servers.name_servers() == []
     write(etc, "/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.53\n nameserver\t2001:DB8::53\nnameserver ::1\n")
     write(etc, "/run/NetworkManager/no-stub-resolv.conf", "nameserver fe80::1%eth0\nnameserver 192.0.2.53\n")
-    assert _host.name_servers() == ["192.0.2.53", "2001:db8::53", "fe80::1"]
+    assert servers.name_servers() == ["192.0.2.53", "2001:db8::53", "fe80::1"]
 
 
 def test_name_servers_that_are_no_addresses_are_left_out(etc: Path) -> None:
     write(etc, "/etc/resolv.conf", "nameserver 192.0.2.256\nnameserver 010.0.0.1\nnameserver x;\nnameserver ::2\n")
-    assert _host.name_servers() == ["::2"]
+    assert servers.name_servers() == ["::2"]
 
 
 def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
@@ -59,9 +61,9 @@ def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
     write(etc, "/etc/dnsmasq.d/mine.conf", "".join(line + "\n" for line in lines))
     write(etc, "/etc/dnsmasq.d/egress-allowlist.conf", "# made by egress.allowlist: more\nserver=192.0.2.9\n")
     write(etc, "/var/lib/egress-allowlist/resolv.conf", "nameserver 192.0.2.8\n")
-    assert _host.name_servers() == ["192.0.2.2", "192.0.2.3", "2001:db8::4"]
+    assert servers.name_servers() == ["192.0.2.2", "192.0.2.3", "2001:db8::4"]
     write(etc, "/etc/resolv.conf", "# made by egress.allowlist: more\nnameserver 127.0.0.1\n")
-    assert _host.name_servers() == ["192.0.2.2", "192.0.2.3", "192.0.2.8", "2001:db8::4"]
+    assert servers.name_servers() == ["192.0.2.2", "192.0.2.3", "192.0.2.8", "2001:db8::4"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
 )
 def test_time_servers(etc: Path, path: str, text: str) -> None:
     write(etc, path, text)
-    assert _host.time_servers({}) == (["192.0.2.1", "2001:db8::1"], {}, [])
+    assert servers.time_servers({}) == (["192.0.2.1", "2001:db8::1"], {}, [])
 
 
 def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +90,9 @@ def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest
         asked.append(name)
         return {"a.pool.example": ["192.0.2.5"]}.get(name, [])
 
-    monkeypatch.setattr(_host, "_resolve", resolve)
+    monkeypatch.setattr(servers, "_resolve", resolve)
     write(etc, "/etc/chrony/chrony.conf", "pool a.pool.example iburst\nserver gone.example\nserver known.example\n")
-    addresses, names, unresolved = _host.time_servers({"known.example": ["192.0.2.6"]})
+    addresses, names, unresolved = servers.time_servers({"known.example": ["192.0.2.6"]})
     assert (addresses, unresolved) == ([], ["gone.example"])
     assert names == {"a.pool.example": ["192.0.2.5"], "known.example": ["192.0.2.6"]}
     assert asked == ["a.pool.example", "gone.example"]
@@ -99,8 +101,8 @@ def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest
 def test_the_management_port_is_found_in_the_ancestors() -> None:
     """The way it is on a host: a shell of sshd's, sudo that clears the environment, the module."""
     script = (
-        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers; "
-        "print(json.dumps(managers.management_ports()))"
+        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._host import management; "
+        "print(json.dumps(management.management_ports()))"
     )
     plain = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
     cleared = ["env", "-i", f"PYTHONPATH={REPOSITORY}/.collections", sys.executable, "-c", script]
@@ -113,14 +115,14 @@ def test_the_management_port_is_found_in_the_ancestors() -> None:
             check=True,
         )
         assert {22, 2222} <= set(json.loads(done.stdout))
-    assert 22 in _host.management_ports()
+    assert 22 in management_ports()
 
 
 @pytest.mark.parametrize("states", ["", "active\n", "inactive\n" * 4])
 def test_a_systemd_that_does_not_answer_is_no_answer(tmp_path: Path, states: str) -> None:
     write(tmp_path, "/run/systemd/system/x", "")
     with pytest.raises(OSError, match="at work cannot be found out: systemctl: Failed to connect to bus"):
-        _host.other_managers("ufw", lambda command: (1, states, "Failed to connect to bus\n"), str(tmp_path))
+        other_managers("ufw", lambda command: (1, states, "Failed to connect to bus\n"), str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_systemd_that_does_not_answer_is_no_answer(tmp_path: Path, states: str
 def test_other_managers_of_the_firewall(tmp_path: Path, path: str, text: str, found: list[str]) -> None:
     states = "inactive\nactive\nunknown\nfailed\nactivating\n"
     write(tmp_path, path, text)
-    assert _host.other_managers("mine", lambda command: (3, states, ""), str(tmp_path)) == found
+    assert other_managers("mine", lambda command: (3, states, ""), str(tmp_path)) == found
     own = found[0] if found else "mine"
     if own in ("ufw", "firewalld"):
-        assert _host.other_managers(own, lambda command: (3, states, ""), str(tmp_path)) == []
+        assert other_managers(own, lambda command: (3, states, ""), str(tmp_path)) == []

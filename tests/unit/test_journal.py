@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
-from ansible_collections.egress.allowlist.plugins.module_utils._host import journal as _journal
+from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.journal import Journal
 
 OLD = {
     "rules": "*filter\n### it's $HOME `id` \\ 'END'\nEND\nCOMMIT\n",
@@ -24,7 +26,7 @@ NEW = {"rules": "new\n", "rules six": "new six\n", "no end": None, "empty": "ful
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "units").mkdir()
-    monkeypatch.setattr(_journal, "_UNITS", str(tmp_path / "units"))
+    monkeypatch.setattr(systemd, "FOLDER", str(tmp_path / "units"))
     home = tmp_path / "it's home"
     home.mkdir()
     for name, text in OLD.items():
@@ -33,8 +35,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def journal(home: Path) -> _journal.Journal:
-    return _journal.Journal(str(home / ".unconfirmed"), str(home.parent / "mark"), "tool.service")
+def journal(home: Path) -> Journal:
+    return Journal(str(home / ".unconfirmed"), str(home.parent / "mark"), "tool.service")
 
 
 def drop_in(home: Path) -> Path:
@@ -58,7 +60,7 @@ def undo(home: Path, how: str) -> int:
 def test_the_script_puts_back_what_was_written_so_far(folder: Path, written: int, how: str) -> None:
     journal(folder).open(wanted(folder), "t1")
     for name in list(NEW)[:written]:
-        _commit.write_all(wanted(folder, {name: NEW[name]}))
+        write_all(wanted(folder, {name: NEW[name]}))
     assert undo(folder, how) == 0
     assert texts(folder) == OLD
     assert (folder / "rules").stat().st_mode & 0o777 == 0o640
@@ -71,7 +73,7 @@ def test_the_script_puts_back_what_was_written_so_far(folder: Path, written: int
 
 def test_a_boot_is_told_from_a_restart_of_the_service(folder: Path) -> None:
     journal(folder).open(wanted(folder), "t1")
-    _commit.write_all(wanted(folder))
+    write_all(wanted(folder))
     (folder.parent / "mark").touch()
     hook = drop_in(folder).read_text("utf-8")
     assert undo(folder, "boot") == 0
@@ -84,7 +86,7 @@ def test_a_boot_is_told_from_a_restart_of_the_service(folder: Path) -> None:
 
 def test_what_somebody_wrote_since_is_kept_beside(folder: Path) -> None:
     journal(folder).open(wanted(folder), "t1")
-    _commit.write_all(wanted(folder))
+    write_all(wanted(folder))
     (folder / "rules").write_text("theirs\n", "utf-8")
     (folder / "made").write_text("theirs too\n", "utf-8")
     undo(folder, "now")
@@ -93,10 +95,10 @@ def test_what_somebody_wrote_since_is_kept_beside(folder: Path) -> None:
 
 def test_a_second_journal_leads_back_to_what_was_confirmed_last(folder: Path) -> None:
     journal(folder).open(wanted(folder), "t1")
-    _commit.write_all(wanted(folder))
+    write_all(wanted(folder))
     second = wanted(folder, {"rules": "third\n", "later": "x\n"})
     journal(folder).open(second, "t2")
-    _commit.write_all(second)
+    write_all(second)
     assert "# token: t2\n" in (folder / ".unconfirmed").read_text("utf-8")
     assert undo(folder, "now") == 0
     assert texts(folder) == OLD
@@ -104,7 +106,7 @@ def test_a_second_journal_leads_back_to_what_was_confirmed_last(folder: Path) ->
 
 def test_closing_confirms(folder: Path) -> None:
     journal(folder).open(wanted(folder), "t1")
-    _commit.write_all(wanted(folder))
+    write_all(wanted(folder))
     journal(folder).close()
     assert not (folder / ".unconfirmed").exists()
     assert list((folder.parent / "units").iterdir()) == []
@@ -126,9 +128,9 @@ def test_a_full_disk_changes_no_file(folder: Path, monkeypatch: pytest.MonkeyPat
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_commit.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: .*/empty"):
-        _commit.write_all(wanted(folder))
+        write_all(wanted(folder))
     monkeypatch.undo()
     assert texts(folder) == OLD
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]

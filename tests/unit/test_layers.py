@@ -39,28 +39,11 @@ AGAINST_THE_ORDER = {
     (f"{PLUGIN_UTILS}/_firewalls/ufw.py", f"{MODULE_UTILS}/_firewalls/ufw/rules.py"): (
         "the host adds rules for the servers that only it knows, written as the rendered ones are"
     ),
-    # Until module_utils is split:
-    (f"{MODULE_UTILS}/_host/servers.py", f"{MODULE_UTILS}/_firewalls/managers.py"): "name servers stand there",
-    (f"{MODULE_UTILS}/_names/resolv_conf.py", f"{MODULE_UTILS}/_firewalls/managers.py"): "name servers stand there",
 }
 
 # Files and folders that import in another style -> the reason.
 ANOTHER_STYLE = {
     "tests/benchmarks/bench_merge.py": "each of the programs that it compares is `work` in its own process",
-    # Until module_utils is split:
-    MODULE_UTILS: "names of former files",
-    "plugins/modules": "names of former files",
-    "tests/integration/test_azure_apply.py": "names of former files",
-    "tests/integration/test_gcp_faults.py": "names of former files",
-    "tests/unit/test_cloud_common.py": "names of former files",
-    "tests/unit/test_commit.py": "names of former files",
-    "tests/unit/test_host.py": "names of former files",
-    "tests/unit/test_journal.py": "names of former files",
-    "tests/unit/test_module.py": "names of former files",
-    "tests/unit/test_names_files.py": "names of former files",
-    "tests/unit/test_nft_listings.py": "names of former files",
-    "tests/unit/test_nft_text.py": "names of former files",
-    "tests/unit/test_tool.py": "names of former files",
 }
 
 # Vendors that firewalls and clouds may name: (file, vendor) -> the reason.

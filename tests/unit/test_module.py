@@ -9,21 +9,21 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import call as _module
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
 
-CALL = cast(_module.Call, SimpleNamespace(module=SimpleNamespace(run_command_environ_update={"LANG": "C"})))
+CALL = cast(Call, SimpleNamespace(module=SimpleNamespace(run_command_environ_update={"LANG": "C"})))
 
 
 def test_a_command_that_does_not_read_its_input_is_heard_all_the_same() -> None:
     """More than a pipe holds: who writes it gets a broken pipe each time."""
-    done = _module.Call.run(CALL, ["sh", "-c", "echo no memory >&2; echo half; exit 4"], "x" * 1_000_000)
+    done = Call.run(CALL, ["sh", "-c", "echo no memory >&2; echo half; exit 4"], "x" * 1_000_000)
     assert done == (4, "half\n", "no memory\n")
 
 
 def test_a_command_gets_its_input_and_its_language() -> None:
-    assert _module.Call.run(CALL, ["sh", "-c", 'cat; echo "$LANG"'], "näme") == (0, "näme\nC\n", "")
+    assert Call.run(CALL, ["sh", "-c", 'cat; echo "$LANG"'], "näme") == (0, "näme\nC\n", "")
 
 
 def test_a_command_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
-        _module.Call.run(CALL, ["/nowhere/nft"], "text")
+        Call.run(CALL, ["/nowhere/nft"], "text")

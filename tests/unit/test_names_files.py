@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._names import dnsmasq as _dnsmasq
-from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
-from ansible_collections.egress.allowlist.plugins.module_utils._names import resolv_conf as _resolver
-from ansible_collections.egress.allowlist.plugins.module_utils._names import units as _names_units
+from ansible_collections.egress.allowlist.plugins.module_utils._names import dnsmasq, host, resolv_conf
+from ansible_collections.egress.allowlist.plugins.module_utils._names.units import units
 
 LEARNED = "learned by dnsmasq"
 CAPS = ["nftset=/a.example/4#inet#t#s", "max-cache-ttl=470", "max-ttl=470"]
@@ -24,11 +22,11 @@ CAPS = ["nftset=/a.example/4#inet#t#s", "max-cache-ttl=470", "max-ttl=470"]
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the files that are looked at into a folder, of which all paths begin with a slash."""
-    for module, name in ((_dnsmasq, "MAIN"), (_dnsmasq, "FOLDER"), (_dnsmasq, "DROP_IN"), (_resolver, "PATH")):
+    for module, name in ((dnsmasq, "MAIN"), (dnsmasq, "FOLDER"), (dnsmasq, "DROP_IN"), (resolv_conf, "PATH")):
         monkeypatch.setattr(module, name, str(tmp_path) + getattr(module, name))
-    monkeypatch.setattr(_resolver, "FORMER", f"{tmp_path}{_resolver.FORMER}")
-    monkeypatch.setattr(_dnsmasq, "_STARTERS", (f"{tmp_path}/etc/default/dnsmasq",))
-    monkeypatch.setattr(_resolver, "_RESOLVED", (f"{tmp_path}/etc/systemd/resolved.conf",))
+    monkeypatch.setattr(resolv_conf, "FORMER", f"{tmp_path}{resolv_conf.FORMER}")
+    monkeypatch.setattr(dnsmasq, "_STARTERS", (f"{tmp_path}/etc/default/dnsmasq",))
+    monkeypatch.setattr(resolv_conf, "_RESOLVED", (f"{tmp_path}/etc/systemd/resolved.conf",))
     return tmp_path
 
 
@@ -43,7 +41,7 @@ def test_settings_of_dnsmasq(etc: Path) -> None:
     write(etc, "/etc/a", f"server=198.51.100.1#53\nconf-file={etc}/etc/dnsmasq.conf\nconf-dir={etc}/etc/b,*.conf\n")
     write(etc, "/etc/b/one.conf", 'domain="b.example"\n')
     write(etc, "/etc/b/two.txt", "port=3\n")
-    found = [(option, value, path.removeprefix(str(etc))) for option, value, path in _dnsmasq.settings()]
+    found = [(option, value, path.removeprefix(str(etc))) for option, value, path in dnsmasq.settings()]
     assert found == [
         ("port", "5353", "/etc/dnsmasq.conf"),
         ("no-resolv", "", "/etc/dnsmasq.conf"),
@@ -53,7 +51,7 @@ def test_settings_of_dnsmasq(etc: Path) -> None:
         ("conf-dir", f"{etc}/etc/b,*.conf", "/etc/a"),
         ("domain", "b.example", "/etc/b/one.conf"),
     ]
-    assert _dnsmasq.port(_dnsmasq.settings()) == 5353
+    assert dnsmasq.port(dnsmasq.settings()) == 5353
 
 
 @pytest.mark.parametrize(
@@ -70,10 +68,10 @@ def test_settings_of_dnsmasq(etc: Path) -> None:
 )
 def test_whether_our_drop_in_is_read(etc: Path, path: str, text: str, reads: bool) -> None:
     write(etc, path, text.format(etc))
-    assert (_dnsmasq.FOLDER in _dnsmasq.folders()) is reads
+    assert (dnsmasq.FOLDER in dnsmasq.folders()) is reads
     for name in ("egress-allowlist.conf", "mine.conf"):
         write(etc, f"/etc/dnsmasq.d/{name}", "port=7\n")
-    assert [path.rpartition("/")[2] for option, _value, path in _dnsmasq.settings() if option == "port"] == (
+    assert [path.rpartition("/")[2] for option, _value, path in dnsmasq.settings() if option == "port"] == (
         ["mine.conf"] if reads else []
     )
 
@@ -90,7 +88,7 @@ def test_whether_our_drop_in_is_read(etc: Path, path: str, text: str, reads: boo
 )
 def test_the_drop_in(etc: Path, own: str, lines: list[str]) -> None:
     write(etc, "/etc/dnsmasq.conf", own)
-    text = _dnsmasq.Dnsmasq(None, None).drop_in({"dnsmasq": CAPS}, ["198.51.100.1"])
+    text = dnsmasq.Dnsmasq(None, None).drop_in({"dnsmasq": CAPS}, ["198.51.100.1"])
     assert [line for line in text.splitlines() if not line.startswith("#") and line != "bind-dynamic"] == lines
 
 
@@ -98,31 +96,31 @@ def test_the_drop_in(etc: Path, own: str, lines: list[str]) -> None:
 def test_what_is_cached_longer_than_leased_is_refused(etc: Path, own: str) -> None:
     write(etc, "/etc/dnsmasq.conf", own + "\n")
     with pytest.raises(ToolError, match=rf"{own} in \S+ is longer than a lease lasts: at most 470 is accepted"):
-        _dnsmasq.Dnsmasq(None, None).drop_in({"dnsmasq": CAPS}, [])
+        dnsmasq.Dnsmasq(None, None).drop_in({"dnsmasq": CAPS}, [])
 
 
 def test_resolv_conf_comes_and_goes(etc: Path) -> None:
     before = "domain corp.example\nnameserver 198.51.100.1\nnameserver 2001:db8::1\n# x\noptions edns0\n"
     write(etc, "/etc/resolv.conf", before)
-    text, former, servers = _resolver.wanted(True)
+    text, former, servers = resolv_conf.wanted(True)
     assert former == before
     assert servers == ["198.51.100.1", "2001:db8::1"]
     assert text.splitlines()[1:] == ["nameserver 127.0.0.1", "domain corp.example", "options edns0"]
-    assert _resolver.wanted(False) == (before, None, [])
+    assert resolv_conf.wanted(False) == (before, None, [])
     write(etc, "/etc/resolv.conf", text)
-    write(etc, _resolver.FORMER.removeprefix(str(etc)), before)
-    assert _resolver.wanted(True) == (text, before, servers), "the same again"
-    assert _resolver.wanted(False) == (before, None, [])
+    write(etc, resolv_conf.FORMER.removeprefix(str(etc)), before)
+    assert resolv_conf.wanted(True) == (text, before, servers), "the same again"
+    assert resolv_conf.wanted(False) == (before, None, [])
     other = "nameserver 198.51.100.2\n"
     write(etc, "/etc/resolv.conf", other)
-    assert _resolver.wanted(True)[1:] == (other, ["198.51.100.2"]), "who wrote it since is asked"
-    assert _resolver.wanted(False) == (other, None, []), "and is not undone"
+    assert resolv_conf.wanted(True)[1:] == (other, ["198.51.100.2"]), "who wrote it since is asked"
+    assert resolv_conf.wanted(False) == (other, None, []), "and is not undone"
 
 
 def test_a_resolv_conf_that_names_this_host_already_is_left_alone(etc: Path) -> None:
     write(etc, "/etc/resolv.conf", "nameserver ::1\nnameserver 127.0.0.1\n")
-    assert _resolver.wanted(True) == ("nameserver ::1\nnameserver 127.0.0.1\n", None, [])
-    _resolver.check(False)
+    assert resolv_conf.wanted(True) == ("nameserver ::1\nnameserver 127.0.0.1\n", None, [])
+    resolv_conf.check(False)
 
 
 @pytest.mark.parametrize(("resolved", "passes"), [("DNS=127.0.0.1 ::1", True), ("DNS=127.0.0.1 198.51.100.1", False)])
@@ -130,10 +128,10 @@ def test_the_stub_of_systemd_resolved(etc: Path, resolved: str, passes: bool) ->
     write(etc, "/etc/resolv.conf", "nameserver 127.0.0.53\n")
     write(etc, "/etc/systemd/resolved.conf", f"[Resolve]\n{resolved}\nDomains=~.\n")
     if passes:
-        _resolver.check(False)
+        resolv_conf.check(False)
     else:
         with pytest.raises(ToolError, match=r"this host asks 127\.0\.0\.53"):
-            _resolver.check(False)
+            resolv_conf.check(False)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +150,8 @@ def test_who_listens(family: int, address: str, kind: int) -> None:
             listening.listen()
         port = listening.getsockname()[1]
         comm = Path("/proc/self/comm").read_text().strip()
-        assert _resolver.listeners(port) == [(address, os.getpid(), comm)]
-    assert _resolver.listeners(port) == []
+        assert resolv_conf.listeners(port) == [(address, os.getpid(), comm)]
+    assert resolv_conf.listeners(port) == []
 
 
 def config(*patterns: str, **changes: Any) -> dict[str, Any]:
@@ -183,20 +181,20 @@ def config(*patterns: str, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_differences_in_words(former: dict, wanted: dict, lines: list[str]) -> None:
-    assert _names._in_words(former, wanted) == lines
+    assert host._in_words(former, wanted) == lines
 
 
 def test_the_keeper_is_a_script(tmp_path: Path) -> None:
-    first, rest = _names._keeper().split("\n", 1)
+    first, rest = host._keeper().split("\n", 1)
     assert os.access(first.removeprefix("#!"), os.X_OK)
     compile(rest, "keeper", "exec")
     assert "ansible" not in rest, "it needs Python alone"
 
 
 def test_units(tmp_path: Path) -> None:
-    units = _names_units.units("nftables", "/usr/local/sbin/keeper", 7)
-    service, timer = units.values()
-    assert [path.rpartition("/")[2] for path in units] == [
+    made = units("nftables", "/usr/local/sbin/keeper", 7)
+    service, timer = made.values()
+    assert [path.rpartition("/")[2] for path in made] == [
         "egress-allowlist-names-nftables.service",
         "egress-allowlist-names-nftables.timer",
     ]
@@ -214,4 +212,4 @@ def test_units(tmp_path: Path) -> None:
     ],
 )
 def test_commands(backend: str, mode: str, commands: dict[str, str]) -> None:
-    assert _names.commands(backend, config("a.example", mode=mode) if mode else {}) == commands
+    assert host.commands(backend, config("a.example", mode=mode) if mode else {}) == commands

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import listing as _nft_text
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import transactions as _nft
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import entries
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import blocks, digests, named
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.nft import Nft, NftError, Place
 
 # nft 1.0.6 of Debian 12, where the package netbase is installed.
 NAMES = """\
@@ -104,19 +105,19 @@ ENTRIES = {
 }
 
 
-def nft(**answers: str) -> _nft.Nft:
+def nft(**answers: str) -> Nft:
     """Return an nft that answers by its last word."""
 
     def run(command: list[str], _text: str | None) -> tuple[int, str, str]:
         return 0, answers[command[-1].lstrip("-")], ""
 
-    return _nft.Nft("/usr/sbin/nft", run)
+    return Nft("/usr/sbin/nft", run)
 
 
 @pytest.mark.parametrize("listing", LISTINGS.values(), ids=LISTINGS)
 def test_elements_are_read_alike(listing: str) -> None:
-    live = nft(tables="table inet egress_allowlist\n", egress_allowlist=listing).listing(_nft.Place())
-    assert _nft_text.entries(_nft_text.blocks(live)) == ENTRIES
+    live = nft(tables="table inet egress_allowlist\n", egress_allowlist=listing).listing(Place())
+    assert entries(blocks(live)) == ENTRIES
 
 
 @pytest.mark.parametrize(
@@ -125,14 +126,14 @@ def test_elements_are_read_alike(listing: str) -> None:
 def test_protocols_are_named_so_that_nft_reads_its_listing_back(numbers: str, names: str) -> None:
     """In a ct timeout nft takes only names: a way back with numbers would be refused."""
     assert numbers != names
-    assert _nft_text.named(numbers) == names
-    assert _nft_text.named(names) == names
+    assert named(numbers) == names
+    assert named(names) == names
 
 
 def test_counts_change_no_digest() -> None:
     counted = NAMES.replace('comment "acme: calls"\n', 'comment "acme: calls"\n\t\tpackets 7 bytes 420\n')
     assert counted != NAMES
-    assert _nft_text.digests(_nft_text.blocks(counted)) == _nft_text.digests(_nft_text.blocks(NAMES))
+    assert digests(blocks(counted)) == digests(blocks(NAMES))
 
 
 @pytest.mark.parametrize("version", ["nftables v1.0.2 (Lester Gooch)\n", "nftables v1.1.3 (Commodore Bullmoose #4)\n"])
@@ -144,10 +145,10 @@ def test_nft_from_1_0_is_taken(version: str) -> None:
             loaded.append((command[1:], text))
         return 0, version, ""
 
-    _nft.Nft("/usr/sbin/nft", run).load("table inet x {}", check=True)
+    Nft("/usr/sbin/nft", run).load("table inet x {}", check=True)
     assert loaded == [(["-c", "-f", "-"], "table inet x {}")]
 
 
 def test_older_nft_is_refused_before_anything_is_loaded() -> None:
-    with pytest.raises(_nft.NftError, match=r"^nft 0\.9\.8 is too old: 1\.0 or newer is needed$"):
+    with pytest.raises(NftError, match=r"^nft 0\.9\.8 is too old: 1\.0 or newer is needed$"):
         nft(version="nftables v0.9.8 (E.D.S.)\n").load("table inet x {}", check=True)

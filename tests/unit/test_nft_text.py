@@ -8,7 +8,22 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import listing as texts
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import (
+    difference,
+    entries,
+    settings_difference,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import (
+    alike,
+    asleep,
+    blocks,
+    declaration,
+    digests,
+    header,
+    headers,
+    learned,
+    moved,
+)
 
 # As nft 1.0.6 lists it.
 LISTING = """table inet egress_allowlist {
@@ -61,7 +76,7 @@ LISTING = """table inet egress_allowlist {
 
 
 def test_blocks_are_found_whole() -> None:
-    found = texts.blocks(LISTING)
+    found = blocks(LISTING)
     assert list(found) == [
         ("counter", "acme/calls"),
         ("ct timeout", "udp_60"),
@@ -86,11 +101,11 @@ def test_only_our_names_in_a_table_of_the_users() -> None:
         "output",
     )
     listing = "table ip x {\n" + "".join(f"\tchain {name} {{\n\t}}\n" for name in names) + "}\n"
-    assert [name for _kind, name in texts.blocks(listing, "egress_allowlist_")] == list(names[:2])
+    assert [name for _kind, name in blocks(listing, "egress_allowlist_")] == list(names[:2])
 
 
 def test_entries_are_addresses_services_and_who_asked() -> None:
-    assert texts.entries(texts.blocks(LISTING)) == {
+    assert entries(blocks(LISTING)) == {
         ("to", "192.0.2.7", "tcp", "443"): "acme/calls",
         ("to", "192.0.2.8/31", "tcp", "443"): "other/web",
         ("to", "198.51.100.3-198.51.100.9", "tcp", "443"): "acme/calls",
@@ -102,14 +117,14 @@ def test_entries_are_addresses_services_and_who_asked() -> None:
 
 def test_entries_are_found_in_a_table_of_the_users_too() -> None:
     owned = LISTING.replace("\tmap ", "\tmap egress_allowlist_") + "\tmap allowed4 {\n\t\t192.0.2.9 : 80\n\t}\n"
-    assert texts.entries(texts.blocks(owned, "egress_allowlist_")) == texts.entries(texts.blocks(LISTING))
+    assert entries(blocks(owned, "egress_allowlist_")) == entries(blocks(LISTING))
 
 
 def test_a_host_is_the_same_with_and_without_its_prefix_length() -> None:
     written = LISTING.replace("192.0.2.7 :", "192.0.2.7/32 :").replace("2001:db9::/128", "2001:db9::")
-    assert texts.entries(texts.blocks(written)) == texts.entries(texts.blocks(LISTING))
+    assert entries(blocks(written)) == entries(blocks(LISTING))
     wide = LISTING.replace("2001:db8::/32", "2001:db8::/128")
-    assert texts.entries(texts.blocks(wide)) != texts.entries(texts.blocks(LISTING))
+    assert entries(blocks(wide)) != entries(blocks(LISTING))
 
 
 SAME = [
@@ -131,13 +146,13 @@ DIFFERENT = [
 @pytest.mark.parametrize(("old", "new"), SAME)
 def test_digests_see_through_counts_order_and_layout(old: str, new: str) -> None:
     assert old in LISTING
-    assert texts.digests(texts.blocks(LISTING.replace(old, new))) == texts.digests(texts.blocks(LISTING))
+    assert digests(blocks(LISTING.replace(old, new))) == digests(blocks(LISTING))
 
 
 @pytest.mark.parametrize(("old", "new"), DIFFERENT)
 def test_digests_see_what_matters(old: str, new: str) -> None:
     assert old in LISTING
-    before, after = (texts.digests(texts.blocks(text)) for text in (LISTING, LISTING.replace(old, new, 1)))
+    before, after = (digests(blocks(text)) for text in (LISTING, LISTING.replace(old, new, 1)))
     assert sum(before[name] != after[name] for name in before) == 1
 
 
@@ -145,7 +160,7 @@ def test_the_order_of_rules_matters() -> None:
     rules = ["\t\tct state { established, related } accept\n", "\t\tjump egress\n"]
     turned = LISTING.replace("".join(rules), "".join(reversed(rules)))
     assert turned != LISTING
-    assert texts.digests(texts.blocks(turned)) != texts.digests(texts.blocks(LISTING))
+    assert digests(blocks(turned)) != digests(blocks(LISTING))
 
 
 # As nft 1.0.6 and 1.1.3 list it.
@@ -204,15 +219,15 @@ DECLARED = """\t\ttype ipv4_addr
 def test_what_is_learned_changes_no_digest() -> None:
     without = re.sub(r"\t\telements = \{ (52|2600)[^}]*\}\n", "", LEARNED)
     assert "52.84" not in without
-    assert texts.digests(texts.blocks(without)) == texts.digests(texts.blocks(LEARNED))
+    assert digests(blocks(without)) == digests(blocks(LEARNED))
     for declared in ("size 10", "timeout 1d\n", "dynamic,timeout", "*.example.com, "):
         changed = LEARNED.replace(declared, "size 11")
-        assert texts.digests(texts.blocks(changed)) != texts.digests(texts.blocks(LEARNED))
+        assert digests(blocks(changed)) != digests(blocks(LEARNED))
 
 
 def test_only_sets_of_ours_learn() -> None:
-    keys = [*texts.blocks(LEARNED), ("set", "special4"), ("set", "known"), ("set", "known44"), ("map", "known4")]
-    assert [name for kind, name in keys if texts.learned((kind, name))] == [
+    keys = [*blocks(LEARNED), ("set", "special4"), ("set", "known"), ("set", "known44"), ("map", "known4")]
+    assert [name for kind, name in keys if learned((kind, name))] == [
         "asked6_example.com", "leased4_example.com", "known4",
     ]  # fmt: skip
 
@@ -222,15 +237,15 @@ def test_only_sets_of_ours_learn() -> None:
 )
 def test_a_learned_set_is_known_again_however_it_is_written(values: tuple[int, int], same: bool) -> None:
     wanted = DECLARED.format(size=values[0], lease=values[1])
-    assert texts.alike(texts.blocks(LEARNED)[LEASED], wanted) is same
-    assert not texts.alike(texts.blocks(LEARNED)[LEASED], wanted.replace("dynamic,", ""))
-    assert not texts.alike(texts.blocks(LEARNED)[LEASED], wanted.replace("*.", ""))
+    assert alike(blocks(LEARNED)[LEASED], wanted) is same
+    assert not alike(blocks(LEARNED)[LEASED], wanted.replace("dynamic,", ""))
+    assert not alike(blocks(LEARNED)[LEASED], wanted.replace("*.", ""))
 
 
 def test_a_set_without_flags_is_one_with_a_timeout() -> None:
     """nft does not print the flag that the line of the timeout stands for."""
     wanted = '\t\ttype ipv6_addr\n\t\tsize 10\n\t\tflags timeout\n\t\ttimeout 86400s\n\t\tcomment "*.example.com"\n'
-    assert texts.alike(texts.blocks(LEARNED)["set", "asked6_example.com"], wanted)
+    assert alike(blocks(LEARNED)["set", "asked6_example.com"], wanted)
 
 
 @pytest.mark.parametrize(
@@ -243,20 +258,20 @@ def test_a_set_without_flags_is_one_with_a_timeout() -> None:
     ],
 )
 def test_leases_move_as_far_as_they_fit(size: int, lease: int, elements: list[str]) -> None:
-    live = texts.blocks(LEARNED)[LEASED]
-    assert texts.moved(live, DECLARED.format(size=size, lease=lease)) == elements
-    assert texts.moved(DECLARED.format(size=1, lease=1), DECLARED.format(size=1, lease=1)) == []
+    live = blocks(LEARNED)[LEASED]
+    assert moved(live, DECLARED.format(size=size, lease=lease)) == elements
+    assert moved(DECLARED.format(size=1, lease=1), DECLARED.format(size=1, lease=1)) == []
 
 
 def test_names_are_entries_with_their_patterns() -> None:
-    assert texts.entries(texts.blocks(LEARNED)) == {
+    assert entries(blocks(LEARNED)) == {
         ("to", "203.0.113.0/28", "tcp", "443"): "acme/calls",
         ("to", "203.0.113.17", "tcp", "443"): "acme/calls",
         ("to", "*.example.com, example.com", "tcp", "443"): "acme/calls",
         ("to", "*.example.com, example.com", "udp", "1-9"): "acme/calls.zoom/web",
     }
     uncommented = re.sub("comment .*", "", LEARNED)
-    assert ("to", "example.com", "tcp", "443") in texts.entries(texts.blocks(uncommented))
+    assert ("to", "example.com", "tcp", "443") in entries(blocks(uncommented))
 
 
 OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
@@ -281,27 +296,27 @@ CHANGES = [
 
 @pytest.mark.parametrize(("old", "new", "owned", "lines"), CHANGES)
 def test_differences_in_words(old: dict, new: dict, owned: str, lines: list[str]) -> None:
-    assert texts.difference(old, new, owned) == lines
+    assert difference(old, new, owned) == lines
 
 
 def test_settings_in_words() -> None:
     old, new = {"policy": "audit", "log rate": "10/minute", "scope": "host"}, {"policy": "deny", "scope": "host"}
-    assert texts.settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
-    assert texts.settings_difference(old, old) == []
+    assert settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
+    assert settings_difference(old, old) == []
 
 
 def test_headers_are_read_back() -> None:
     place = {"family": "inet", "table": "filter", "jump": True}
-    text = "table x\n" + texts.header("place", place) + LISTING + texts.header("loaded", {"chain output": "ab"})
-    assert texts.headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}}
-    assert texts.headers("") == {"settings": {}, "place": {}, "loaded": {}}
+    text = "table x\n" + header("place", place) + LISTING + header("loaded", {"chain output": "ab"})
+    assert headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}}
+    assert headers("") == {"settings": {}, "place": {}, "loaded": {}}
 
 
 def test_a_declaration_has_no_elements() -> None:
-    body = texts.blocks(LISTING)["map", "allowed4_tcp_443"]
-    assert texts.declaration(body) == "type ipv4_addr : counter; flags interval"
+    body = blocks(LISTING)["map", "allowed4_tcp_443"]
+    assert declaration(body) == "type ipv4_addr : counter; flags interval"
 
 
 def test_a_table_that_was_switched_off() -> None:
-    assert not texts.asleep(LISTING)
-    assert texts.asleep(LISTING.replace("{\n", "{\n\tflags dormant\n\n", 1))
+    assert not asleep(LISTING)
+    assert asleep(LISTING.replace("{\n", "{\n\tflags dormant\n\n", 1))

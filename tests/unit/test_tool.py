@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._host import applier as _tool
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
-from ansible_collections.egress.allowlist.plugins.module_utils._host import journal as _journal
+from ansible_collections.egress.allowlist.plugins.module_utils._host import revert, systemd
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier, LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 
 from tests.support.waiting import until
 
@@ -38,11 +38,11 @@ class Tool:
         return {f"{self.home}/{name}": (native or OLD).get(name) for name in NEW}
 
     def differences(self, files: dict[str, str | None]) -> list[str]:
-        return [f"~ {path}" for path, text in files.items() if text != _commit.read(path, missing=None)]
+        return [f"~ {path}" for path, text in files.items() if text != read(path, missing=None)]
 
     def check(self, files: dict[str, str | None]) -> None:
         if self.refuses:
-            raise _tool.ToolError("refused")
+            raise ToolError("refused")
 
     def running(self) -> bool:
         return self.up
@@ -52,13 +52,13 @@ class Tool:
             subprocess.run(["sh", "-c", self.prepare("")], check=True)
         if self.breaks:
             self.breaks = False
-            raise _tool.ToolError("broken")
+            raise ToolError("broken")
 
     def completed(self, native: dict[str, str] | None) -> dict[str, str] | None:
         return native
 
     def seen(self) -> dict[str, str]:
-        return {"live": _commit.read(str(self.folder / "live"))}
+        return {"live": read(str(self.folder / "live"))}
 
     def prepare(self, folder: str) -> str:
         return f"cd {self.home} && {{ {LIVE} 2>/dev/null >../live.new; mv ../live.new ../live; }}"
@@ -69,9 +69,9 @@ class Tool:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_tool, "_FOLDER", str(tmp_path / "run"))
-    monkeypatch.setattr(_journal, "_UNITS", str(tmp_path / "units"))
-    monkeypatch.setattr(_commit, "systemd_runs", lambda: False)
+    monkeypatch.setattr(revert, "FOLDER", str(tmp_path / "run"))
+    monkeypatch.setattr(systemd, "FOLDER", str(tmp_path / "units"))
+    monkeypatch.setattr(systemd, "runs", lambda: False)
     for name in ("etc", "units"):
         (tmp_path / name).mkdir()
     for name, text in OLD.items():
@@ -85,9 +85,9 @@ def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def applier(folder: Path, **options: Any) -> _tool.Applier:
+def applier(folder: Path, **options: Any) -> Applier:
     check_mode = options.pop("check_mode", False)
-    return _tool.Applier(Tool(folder, **options), run, check_mode)
+    return Applier(Tool(folder, **options), run, check_mode)
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -141,7 +141,7 @@ def test_confirmed_rules_stay(folder: Path) -> None:
 
 def test_a_wrong_token_confirms_nothing(folder: Path) -> None:
     done = applier(folder).present(NEW, 30)
-    with pytest.raises(_tool.ToolError, match="not confirmed in time"):
+    with pytest.raises(ToolError, match="not confirmed in time"):
         applier(folder).confirmed("0" * 16)
     applier(folder).confirmed(done["token"])
 
@@ -158,7 +158,7 @@ def test_what_was_changed_since_is_not_confirmed(folder: Path, change: str) -> N
     applier(folder).present(NEW, 0)
     done = applier(folder).present({**NEW, "rules": "third\n"}, 600)
     CHANGES[change](folder)
-    with pytest.raises(_tool.ToolError, match="what runs is not what was applied: ~ "):
+    with pytest.raises(ToolError, match="what runs is not what was applied: ~ "):
         applier(folder).confirmed(done["token"])
     assert applier(folder).revert.pending()
     applier(folder).present(OLD, 0)
@@ -166,7 +166,7 @@ def test_what_was_changed_since_is_not_confirmed(folder: Path, change: str) -> N
 
 def test_a_tool_that_does_not_run_any_more_is_not_confirmed(folder: Path) -> None:
     done = applier(folder).present(NEW, 600)
-    with pytest.raises(_tool.ToolError, match="tool does not run any more"):
+    with pytest.raises(ToolError, match="tool does not run any more"):
         applier(folder, up=False).confirmed(done["token"])
     assert applier(folder).confirmed(done["token"]) == {"notes": ["a note"]}
 
@@ -176,11 +176,11 @@ def test_a_probe_that_fails_changes_nothing(folder: Path) -> None:
     unknown = applier(folder)
 
     def fail() -> bool:
-        raise _tool.ToolError("the lock is held")
+        raise ToolError("the lock is held")
 
     unknown.tool.running = fail
     for after in (0, 600):
-        with pytest.raises(_tool.ToolError, match="the lock is held"):
+        with pytest.raises(ToolError, match="the lock is held"):
             unknown.present(NEW, after)
     assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
 
@@ -192,16 +192,16 @@ def test_what_cannot_be_set_back_at_once_is_set_back_later(folder: Path, after: 
 
     def load(files: dict[str, str | None]) -> None:
         (folder / "live").write_text("half\n", "utf-8")
-        raise _tool.ToolError("no memory")
+        raise ToolError("no memory")
 
     broken.tool.load = load
-    with pytest.raises(_tool.LateError, match=r"no memory; .* at once: no memory; the host goes on trying"):
+    with pytest.raises(LateError, match=r"no memory; .* at once: no memory; the host goes on trying"):
         broken.present(NEW, after)
     assert files(folder) == OLD
     assert until(broken.revert.hindrance)
     taking = applier(folder)
     taking.tool.load = load
-    with pytest.raises(_tool.LateError):  # a run that fails as well leaves the way back at work
+    with pytest.raises(LateError):  # a run that fails as well leaves the way back at work
         taking.present({**NEW, "rules": "third\n"}, after)
     (folder / "live.new").rmdir()
     assert until(lambda: not (folder / "etc" / ".egress_allowlist.unconfirmed").exists())
@@ -213,10 +213,10 @@ def test_what_fails_after_the_change_does_not_say_that_the_rules_are_old(folder:
     made = applier(folder)
 
     def fail() -> list[str]:
-        raise _tool.ToolError("the lock is held")
+        raise ToolError("the lock is held")
 
     made.tool.notes = fail
-    with pytest.raises(_tool.LateError, match=f"^the new rules are in force{told}; .* not known: the lock is held$"):
+    with pytest.raises(LateError, match=f"^the new rules are in force{told}; .* not known: the lock is held$"):
         made.present(NEW, after)
     assert live(folder) == whole(NEW)
 
@@ -227,7 +227,7 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None
     (folder / "live.new").mkdir()
     subprocess.Popen(["setsid", "sh", f"{folder}/run/tool.revert-{done['token']}", done["token"]])
     assert until(made.revert.hindrance)
-    with pytest.raises(_tool.LateError, match=r"not confirmed in time, and the host goes back .* hindered by: "):
+    with pytest.raises(LateError, match=r"not confirmed in time, and the host goes back .* hindered by: "):
         applier(folder).confirmed(done["token"])
     (folder / "live.new").rmdir()
     # If it came too late, the host has gone back by itself meanwhile.
@@ -239,7 +239,7 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(folder: Path) -> None
 def test_nobody_confirms(folder: Path) -> None:
     done = applier(folder).present(NEW, 1)
     assert until(lambda: (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), []))
-    with pytest.raises(_tool.ToolError, match="not confirmed in time"):
+    with pytest.raises(ToolError, match="not confirmed in time"):
         applier(folder).confirmed(done["token"])
 
 
@@ -259,7 +259,7 @@ def test_a_reboot_while_the_way_back_is_hindered(folder: Path) -> None:
     (folder / "live.new").rmdir()
     boot(folder)
     assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
-    with pytest.raises(_tool.LateError, match="went back to the rules before it"):
+    with pytest.raises(LateError, match="went back to the rules before it"):
         applier(folder).confirmed(done["token"])
 
 
@@ -284,7 +284,7 @@ def test_a_second_change_before_the_first_is_confirmed(folder: Path) -> None:
 def test_a_refusal_changes_nothing(folder: Path) -> None:
     refusing = applier(folder)
     refusing.tool.refuses = True
-    with pytest.raises(_tool.ToolError, match="refused"):
+    with pytest.raises(ToolError, match="refused"):
         refusing.present(NEW, 30)
     assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
 
@@ -292,7 +292,7 @@ def test_a_refusal_changes_nothing(folder: Path) -> None:
 def test_a_load_that_fails_goes_back(folder: Path) -> None:
     breaking = applier(folder)
     breaking.tool.breaks = True
-    with pytest.raises(_tool.ToolError, match="broken"):
+    with pytest.raises(ToolError, match="broken"):
         breaking.present(NEW, 30)
     assert (files(folder), live(folder), leftovers(folder)) == (OLD, whole(OLD), [])
 
@@ -301,7 +301,7 @@ def test_a_load_that_fails_leaves_an_older_change_waiting(folder: Path) -> None:
     token = applier(folder).present(NEW, 30)["token"]
     breaking = applier(folder)
     breaking.tool.breaks = True
-    with pytest.raises(_tool.ToolError, match="broken"):
+    with pytest.raises(ToolError, match="broken"):
         breaking.present({**NEW, "rules": "third\n"}, 30)
     assert (files(folder), live(folder)) == (NEW, whole(NEW))
     applier(folder).confirmed(token)
@@ -395,7 +395,7 @@ def test_what_a_reboot_brings_is_said_from_the_units_state(
     folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str, notes: list[str] | None
 ) -> None:
     """When it is applied, confirmed, and when nothing changes. What cannot be asked is an error."""
-    monkeypatch.setattr(_commit, "systemd_runs", lambda: True)
+    monkeypatch.setattr(systemd, "runs", lambda: True)
     asked = ["systemctl", "show", "--property=UnitFileState", "tool.service"]
 
     def answered(command: list[str], text: str | None = None) -> tuple[int, str, str]:
@@ -403,7 +403,7 @@ def test_what_a_reboot_brings_is_said_from_the_units_state(
             return run(command, text)
         return (0, answer + "\n", "") if answer and command == asked else (1, "", "no bus")
 
-    one = _tool.Applier(Tool(folder), answered, False)
+    one = Applier(Tool(folder), answered, False)
     if notes is None:
         with pytest.raises(OSError, match="no bus"):
             one.present(NEW, 0)

@@ -9,19 +9,23 @@ import os
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
+from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
+from ansible_collections.egress.allowlist.plugins.module_utils._names import host
 
-from . import managers as _host
+from .managers import other_managers
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
 
 class Call:
-    """One call of the module of C{backend}; C{native}: its option with the native form, C{more}: options of its own."""
+    """One call of the module of C{backend}.
 
-    def __init__(self, backend, native, **more):
+    C{native}: its option with the native form, which is C{form}; C{more}: options of its own.
+    """
+
+    def __init__(self, backend, native, form, **more):
         self._backend, self._native = backend, native
         self.module = AnsibleModule(
             argument_spec={
@@ -38,7 +42,8 @@ class Call:
         # What tools say is read, and shown as an error: in one language.
         self.module.run_command_environ_update = {"LANG": "C", "LC_ALL": "C", "LANGUAGE": "C"}
         self.params = self.module.params
-        self._names = _names.Names(backend, self.find, self.run)
+        forms.check(self.module, native, form)
+        self._names = host.Names(backend, self.find, self.run)
 
     def run(self, command, text=None):
         """Run a command with a text as its input; returns C{(status, output, errors)}."""
@@ -74,10 +79,10 @@ class Call:
         if params["revert_after"] < 0:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
-        commands = {**commands, **_names.commands(self._backend, self._wanted())}
+        commands = {**commands, **host.commands(self._backend, self._wanted())}
         made = None
         try:
-            missing = _names.missing(self.find, self.run, commands)
+            missing = host.missing(self.find, self.run, commands)
             if missing:
                 self._end_without(missing[0], commands[missing[0]], ours(), result)
             if os.geteuid() != 0:
@@ -88,11 +93,11 @@ class Call:
             fail(msg=str(error), **result)
         except ToolError as error:
             if params["state"] == "confirmed" and made and made.revert.pending():
-                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
+                fail(msg=NOT_CONFIRMED.format(error), **result)
             fail(msg=f"{error}; the rules are the old ones", **result)
         except OSError as error:
             if params["state"] == "confirmed":
-                fail(msg=_commit.NOT_CONFIRMED.format(error), **result)
+                fail(msg=NOT_CONFIRMED.format(error), **result)
             fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
@@ -106,12 +111,13 @@ class Call:
             self.module.fail_json(msg=f"{told}: install the package {package}, and run this again", **result)
         if absent or self.params["missing_ok"]:
             self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
-        remedy = f"install the package {package}, or set {self._backend}_install to true"
+        remedy = f"install the package {package}, or set {self._backend}_egress_install to true"
         self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
 
     def _wanted(self):
         """Return what is wanted of names."""
-        return (self.params[self._native] or {}).get("names") or {}
+        form = self.params[self._native] if self.params["state"] != "absent" else None
+        return form["names"] if form else {}
 
     def _do(self, applier):
         names, check = self._names, self.module.check_mode
@@ -139,7 +145,7 @@ class Call:
         rules = result.get("changed", False)
         told = result.get("differences", [])
         # Both may say the same of names, and who said anything need not say that files are another.
-        more = [line for line in lines if not told or line != _names.ANEW]
+        more = [line for line in lines if not told or line != host.ANEW]
         result.update(changed=rules or bool(lines), differences=list(dict.fromkeys([*told, *more])))
         if not self.module.check_mode:
             if result.get("armed"):
@@ -148,16 +154,15 @@ class Call:
                 names.unstage()
                 if lines or (rules and wanted):
                     names.apply(wanted)
-        notes = [*result.get("notes", []), *_names.standing_notes(self._backend, wanted), *names.notes]
+        notes = [*result.get("notes", []), *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 
     def _refuse_others(self):
         # A module without this option has a table of its own, beside which others may work.
         alone = "beside_others" in self.params and not self.params["beside_others"]
-        others = _host.other_managers(self._backend, self.run) if alone else []
+        others = other_managers(self._backend, self.run) if alone else []
         if others:
             raise ToolError(
-                "another firewall manager is at work on this host: {}; stop it, or set {}_beside_others to true".format(
-                    ", ".join(others), self._backend
-                )
+                f"another firewall manager is at work on this host: {', '.join(others)}; stop it, or set "
+                f"{self._backend}_egress_beside_others to true"
             )

@@ -12,13 +12,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import secrets
 
-from . import files as _commit
-from . import journal as _journal
+from . import revert, systemd
+from .files import read, remove, write, write_all
+from .journal import Journal
 
-_FOLDER = "/run/egress-allowlist"
 _TAKEN_OVER = "this run took over from a way back that nobody's confirmation had stopped and that was hindered by: "
 _MOST = 5  # differences that an error names
 
@@ -55,9 +54,9 @@ class Applier:
     def __init__(self, tool, run, check_mode):
         self.tool, self._run, self.check_mode = tool, run, check_mode
         candidate = os.path.join(tool.home, ".egress_allowlist.unconfirmed")
-        self.revert = _commit.Revert(tool.name, _FOLDER, candidate, run)
-        self.journal = _journal.Journal(candidate, self.revert.rollback, tool.unit)
-        self._confirmed = os.path.join(_FOLDER, tool.name + ".confirmed")
+        self.revert = revert.Revert(tool.name, revert.FOLDER, candidate, run)
+        self.journal = Journal(candidate, self.revert.rollback, tool.unit)
+        self._confirmed = os.path.join(revert.FOLDER, tool.name + ".confirmed")
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
@@ -73,38 +72,38 @@ class Applier:
         with self._locked():
             result = self._apply(None, 0)
             if not self.check_mode:
-                _commit.remove(self._confirmed, self.revert.lock, self.revert.folder)
+                remove(self._confirmed, self.revert.lock, self.revert.folder)
             return result
 
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked(heal=False):
             boot = self._boot()
-            if self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token:
+            if self.revert.pending() and revert.token_of(read(self.revert.candidate)) == token:
                 self._compare()
                 if not self.check_mode:
                     self._confirm(token)
-            elif _commit.read(self._confirmed) != token:
-                raise LateError(_commit.GONE_BACK)
+            elif read(self._confirmed) != token:
+                raise LateError(revert.GONE_BACK)
             return {"notes": [*self.tool.notes(), *boot]}
 
     def _boot(self):
         """Say what a reboot brings, as the tool's service is; raises OSError where systemd does not answer."""
-        if not _commit.systemd_runs():
+        if not systemd.runs():
             return []
-        unit, state = self.tool.unit, _commit.unit_state(self._run, self.tool.unit, "UnitFileState")
+        unit, state = self.tool.unit, systemd.unit_state(self._run, self.tool.unit, "UnitFileState")
         if state == "enabled":
-            return [f"{unit} loads the rules at boot, from {self.tool.home}"] if self.tool.running() else []
-        return [f"nothing loads the rules at boot: {unit} is {state or 'not there'}"]
+            return [systemd.LOADS.format(unit, self.tool.home)] if self.tool.running() else []
+        return [systemd.LOADS_NOTHING.format(f"{unit} is {state or 'not there'}")]
 
     def _compare(self):
         """Raise ToolError where what is there and what runs is not what was applied."""
         hindrance = self.revert.hindrance()
         if hindrance:
-            raise LateError(_commit.GOES_BACK + hindrance)
+            raise LateError(revert.GOES_BACK + hindrance)
         if not self.tool.running():
             raise ToolError(f"{self.tool.name} does not run any more")
-        applied = json.loads(_commit.read(self.revert.rollback))
+        applied = json.loads(read(self.revert.rollback))
         files = self.tool.files(applied["native"])
         lines, seen = self.tool.differences(files), self.tool.seen()
         lines += [f"~ {name}: changed" for name in sorted({*seen, *applied["seen"]}) if _differ(name, seen, applied)]
@@ -139,21 +138,21 @@ class Applier:
 
     def _change(self, native, changed, before, revert_after):
         """Write the files that change, with a way back; returns the token that confirms."""
-        token, former = secrets.token_hex(8), [_commit.read(path) for path in self._waiting()]
+        token, former = secrets.token_hex(8), [read(path) for path in self._waiting()]
         wrote, back = False, ""
         try:
             back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)} && {self.journal.undone()}"
             back = getattr(self.tool, "guarded", str)(back)
             applied = {"native": self.tool.completed(native), "seen": {}}
-            _commit.write(self.revert.rollback, json.dumps(applied))
+            write(self.revert.rollback, json.dumps(applied))
             if revert_after:
                 self.revert.start(back, revert_after, token)
             self.journal.open(changed, token)
             wrote = True
-            _commit.write_all(changed, mode=0o640)
+            write_all(changed, mode=0o640)
             self.tool.load(changed)
             if revert_after:
-                _commit.write(self.revert.rollback, json.dumps({**applied, "seen": self.tool.seen()}))
+                write(self.revert.rollback, json.dumps({**applied, "seen": self.tool.seen()}))
             else:
                 self._confirm(token)
         except (OSError, ToolError) as error:
@@ -172,19 +171,19 @@ class Applier:
     def _undo(self, before, former):
         """Leave things as they were before a change that failed; C{former}: the files of an older one that waits."""
         if before:
-            _commit.write_all(before, mode=0o640)
+            write_all(before, mode=0o640)
             self.tool.load(before)
         if former[-1]:
             for path, text in zip(self._waiting(), former):  # noqa: B905 # Python 3.8 knows no strict
-                _commit.write(path, text)
-            self.revert.stop(but=_token(former[-1]))
+                write(path, text)
+            self.revert.stop(but=revert.token_of(former[-1]))
         else:
             self.journal.close()
             self.revert.forget()
 
     def _confirm(self, token):
         """One removal decides: from here on the files are the confirmed ones, now and at the next boot."""
-        _commit.write(self._confirmed, token)
+        write(self._confirmed, token)
         self.journal.close()
         self.revert.forget()
 
@@ -193,7 +192,7 @@ class Applier:
         if self.check_mode:
             yield
             return
-        with _commit.locked(self.revert.lock), getattr(self.tool, "locked", contextlib.nullcontext)():
+        with revert.locked(self.revert.lock), getattr(self.tool, "locked", contextlib.nullcontext)():
             if heal:
                 self._heal()
             yield
@@ -207,20 +206,15 @@ class Applier:
                 raise LateError("a change that was not confirmed cannot be taken back: " + errors.strip())
             if self.tool.running():
                 self.tool.load({})
-            _commit.remove(self.revert.candidate)
+            remove(self.revert.candidate)
         if not os.path.exists(self.revert.candidate):
             self.journal.tidy()
             self.revert.forget()
 
 
 def _read(path):
-    return _commit.read(path, missing=None)
+    return read(path, missing=None)
 
 
 def _differ(name, seen, applied):
     return seen.get(name) != applied["seen"].get(name)
-
-
-def _token(text):
-    found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
-    return found.group(1) if found else ""

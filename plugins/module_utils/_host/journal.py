@@ -16,7 +16,8 @@ import json
 import os
 import shlex
 
-from . import files as _commit
+from . import systemd
+from .files import read, remove, sync_folder, temporary_of, write, write_all
 
 _HEAD = """#!/bin/sh
 # egress.allowlist: puts the files back as they were before a change that is not confirmed
@@ -55,7 +56,6 @@ After=local-fs.target systemd-remount-fs.service
 [Service]
 ExecStartPre=-/bin/sh {} boot
 """
-_UNITS = "/etc/systemd/system"
 
 
 class Journal:
@@ -67,7 +67,7 @@ class Journal:
 
     def __init__(self, candidate, mark, unit):
         self.candidate, self._mark = candidate, mark
-        self._hook = os.path.join(_UNITS, unit + ".d", "egress-allowlist.conf")
+        self._hook = os.path.join(systemd.FOLDER, unit + ".d", "egress-allowlist.conf")
 
     def open(self, files, token):
         """Write down how the files C{{path: wanted text, None for one that goes}} are now, before they change.
@@ -82,16 +82,16 @@ class Journal:
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         parts = [_HEAD.format(token=token, **quoted)]
         for path, state in sorted(former.items()):
-            new = files[path] if path in files else _commit.read(path, missing=None)
+            new = files[path] if path in files else read(path, missing=None)
             parts.append(_undo(path, state, new))
-        if os.path.isdir(_UNITS):
-            _commit.write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644)
-        _commit.write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))
+        if os.path.isdir(systemd.FOLDER):
+            write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644)
+        write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))
 
     def former(self):
         """Return C{{path: (text, owner, mode)}} of an open journal, None for a file that was not there."""
         found = {}
-        for block in _commit.read(self.candidate).split("\n" + _FORMER)[1:]:
+        for block in read(self.candidate).split("\n" + _FORMER)[1:]:
             head, dummy, rest = block.partition("\n")
             path, owner, mode = json.loads(head)
             encoded = f"{rest}\n".partition("<<'END'")[2].partition("\nEND\n")[0]
@@ -109,17 +109,17 @@ class Journal:
     def close(self):
         """Confirm: from here on the files are the confirmed ones. The candidate goes first, it decides."""
         if os.path.lexists(self.candidate):
-            _commit.remove(self.candidate)
-            _commit.sync_folder(os.path.dirname(self.candidate))
+            remove(self.candidate)
+            sync_folder(os.path.dirname(self.candidate))
         self.tidy()
 
     def tidy(self):
         """Remove the drop-in, and what a killed run was writing of it; nothing where there is none."""
-        _commit.remove(self._hook, _commit.temporary_of(self._hook), os.path.dirname(self._hook))
+        remove(self._hook, temporary_of(self._hook), os.path.dirname(self._hook))
 
 
 def _state(path):
-    text = _commit.read(path, missing=None)
+    text = read(path, missing=None)
     if text is None:
         return None
     status = os.stat(path)
@@ -129,7 +129,7 @@ def _state(path):
 def _undo(path, state, new):
     """Return the lines that put one file back; C{new}: what it is to become, None where it goes."""
     name = shlex.quote(os.path.realpath(path))
-    temporary = shlex.quote(_commit.temporary_of(path))
+    temporary = shlex.quote(temporary_of(path))
     if state is None:
         return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new), temporary)
     text, owner, mode = state

@@ -5,7 +5,37 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers as _host
+import re
+import socket
+
+from .files import read_all
+
+# Where the real servers stand when /etc/resolv.conf names a stub on the loopback.
+_RESOLVERS = (
+    "/etc/resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/no-stub-resolv.conf",
+    "/run/dnsmasq/resolv.conf",
+)
+# As it was before /etc/resolv.conf became ours, and whom else the host's dnsmasq asks; not what we told it.
+FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
+_FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
+_CLOCKS = (
+    "/etc/chrony.conf",
+    "/etc/chrony/chrony.conf",
+    "/etc/chrony/conf.d/*.conf",
+    "/etc/chrony/sources.d/*.sources",
+    "/run/chrony-dhcp/*.sources",
+    "/etc/systemd/timesyncd.conf",
+    "/etc/systemd/timesyncd.conf.d/*.conf",
+    "/etc/ntp.conf",
+    "/etc/ntpsec/ntp.conf",
+    "/etc/openntpd/ntpd.conf",
+)
+NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
+_FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
+_CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
+_TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
 
 
 def discover(wanted, known, prefix):
@@ -17,13 +47,69 @@ def discover(wanted, known, prefix):
     """
     servers, names, notes = {}, {}, []
     if "dns" in wanted:
-        servers["dns"] = _host.name_servers()
+        servers["dns"] = name_servers()
         if not servers["dns"]:
             notes.append("no name server is configured besides the host's own: names are asked of nobody else")
     if "ntp" in wanted:
-        addresses, names, unresolved = _host.time_servers(known)
+        addresses, names, unresolved = time_servers(known)
         servers["ntp"] = sorted(set(addresses).union(*names.values()))
         remedy = f"to be sure of the clock, name servers by address in {prefix}_ntp_servers"
         notes += [f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in names]
         notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
     return servers, names, notes
+
+
+def name_servers():
+    """Return the addresses that the host asks for names, without the loopback's."""
+    texts = list(read_all(_RESOLVERS))
+    if any(text.startswith(_MINE) for text in texts):
+        texts += read_all([FORMER])
+    found = [address for text in texts for address in NAMESERVER.findall(text)]
+    forwarders = [text for text in read_all(_FORWARDERS) if not text.startswith(_MINE)]
+    found += [address for text in forwarders for address in _FORWARDER.findall(text)]
+    return _addresses(found)[0]
+
+
+def time_servers(known):
+    """Return C{(addresses, {name: addresses}, unresolved names)} of the clocks that the host is configured to ask.
+
+    A name in C{known} keeps the addresses of the last run: pools answer differently each time.
+    """
+    wanted = []
+    for text in read_all(_CLOCKS):
+        wanted += _CLOCK.findall(text)
+        wanted += [server for line in _TIMESYNCD.findall(text) for server in line.split()]
+    addresses, names = _addresses(wanted)
+    resolved, unresolved = {}, []
+    for name in sorted(names):
+        found = known.get(name) or _resolve(name)
+        if found:
+            resolved[name] = found
+        else:
+            unresolved.append(name)
+    return addresses, resolved, unresolved
+
+
+def _addresses(candidates):
+    """Return C{(sorted addresses, names)}; loopback and link-local scopes are dropped."""
+    addresses, names = set(), set()
+    for candidate in candidates:
+        plain = candidate.partition("%")[0]
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                plain = socket.inet_ntop(family, socket.inet_pton(family, plain))
+            except OSError:
+                continue
+            if not plain.startswith("127.") and plain != "::1":
+                addresses.add(plain)
+            break
+        else:
+            names.add(candidate)
+    return sorted(addresses), names
+
+
+def _resolve(name):
+    try:
+        return sorted({answer[4][0] for answer in socket.getaddrinfo(name, 123, type=socket.SOCK_DGRAM)})
+    except (OSError, UnicodeError):
+        return []

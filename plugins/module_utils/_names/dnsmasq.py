@@ -10,10 +10,11 @@ import os
 import re
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write, write_all
 
-from . import resolv_conf as _resolver
+from . import resolv_conf
 
 MAIN, FOLDER = "/etc/dnsmasq.conf", "/etc/dnsmasq.d"
 DROP_IN = FOLDER + "/egress-allowlist.conf"
@@ -52,7 +53,7 @@ class Dnsmasq:
                     )
             lines += [] if theirs else [line]
         binds = any(name in _BINDS for name, dummy, dummy in own)
-        if not binds and ("bind-dynamic\n" in _commit.read(DROP_IN) or _stub(own)):
+        if not binds and ("bind-dynamic\n" in read(DROP_IN) or _stub(own)):
             lines.append("bind-dynamic")  # beside the stub of systemd-resolved
         if not any(_upstream(name, value) for name, value, dummy in own):
             lines += [f"server={address}" for address in servers]
@@ -109,8 +110,8 @@ class Dnsmasq:
             raise ToolError("names: dnsmasq is told not to answer (port=0): take that out of its configuration")
         if self.running():
             return
-        for address, process, name in _resolver.listeners(number):
-            if name != "dnsmasq" and address not in _resolver.STUBS:
+        for address, process, name in resolv_conf.listeners(number):
+            if name != "dnsmasq" and address not in resolv_conf.STUBS:
                 raise ToolError(
                     f"names: {name} (process {process}) answers on port {number} of {address}, where dnsmasq shall: "
                     "stop it, or choose resolve or report"
@@ -123,16 +124,16 @@ class Dnsmasq:
 
     def running(self):
         """True where the host's own dnsmasq runs."""
-        if _commit.systemd_runs():
-            return _commit.unit_state(self._run, _SERVICE, "ActiveState") == "active"
-        return any(name == "dnsmasq" for dummy, dummy, name in _resolver.listeners(port(settings())))
+        if systemd.runs():
+            return systemd.unit_state(self._run, _SERVICE, "ActiveState") == "active"
+        return any(name == "dnsmasq" for dummy, dummy, name in resolv_conf.listeners(port(settings())))
 
     def service(self, verb=""):
         """Ask whether it starts at boot ('' where no systemd runs), or change that: C{enable}, C{disable}."""
-        if not _commit.systemd_runs():
+        if not systemd.runs():
             return ""
         if not verb:
-            return _commit.unit_state(self._run, _SERVICE, "UnitFileState")
+            return systemd.unit_state(self._run, _SERVICE, "UnitFileState")
         status, output, errors = self._run(["systemctl", verb, _SERVICE])
         if status:
             raise ToolError(f"names: systemctl cannot {verb} {_SERVICE}: {errors.strip()}")
@@ -140,7 +141,7 @@ class Dnsmasq:
 
     def starter(self):
         """Return the command that starts and stops it, None where there is none."""
-        if _commit.systemd_runs():
+        if systemd.runs():
             return lambda verb: ["systemctl", verb, _SERVICE]
         return (lambda verb: [_SCRIPT, verb]) if os.access(_SCRIPT, os.X_OK) else None
 
@@ -149,17 +150,17 @@ class Dnsmasq:
 
         C{alone}: this host is going to ask nobody else.
         """
-        former = _commit.read(DROP_IN, missing=None)
+        former = read(DROP_IN, missing=None)
         if text == former and (text is None or self.running() or not self.starter()):
             return
-        _commit.write_all({DROP_IN: text}, mode=0o644)
+        write_all({DROP_IN: text}, mode=0o644)
         try:
             self._test()
             self._restart("restart" if runs else "stop")
-            if alone and not _resolver.answers(port(settings())):
+            if alone and not resolv_conf.answers(port(settings())):
                 raise ToolError("names: dnsmasq does not answer on 127.0.0.1: let it listen there too")
         except ToolError:
-            _commit.write_all({DROP_IN: former}, mode=0o644)
+            write_all({DROP_IN: former}, mode=0o644)
             self._restart("restart", quiet=True)
             raise
 
@@ -180,7 +181,9 @@ class Dnsmasq:
             raise ToolError("names: dnsmasq does not start: " + (errors.strip() or output.strip() or silent))
 
     def _answers(self):
-        return self.running() and any(name == "dnsmasq" for dummy, dummy, name in _resolver.listeners(port(settings())))
+        return self.running() and any(
+            name == "dnsmasq" for dummy, dummy, name in resolv_conf.listeners(port(settings()))
+        )
 
 
 def settings():
@@ -205,7 +208,7 @@ def port(own):
 
 
 def _starters():
-    return [found for path in _STARTERS for found in _CONFIG_DIR.findall(_commit.read(path))]
+    return [found for path in _STARTERS for found in _CONFIG_DIR.findall(read(path))]
 
 
 def _read(path, found, seen):
@@ -252,7 +255,7 @@ def _upstream(option, value):
 
 
 def _stub(own):
-    return any(address in _resolver.STUBS for address, dummy, dummy in _resolver.listeners(port(own)))
+    return any(address in resolv_conf.STUBS for address, dummy, dummy in resolv_conf.listeners(port(own)))
 
 
 def _below(name, ours):
@@ -266,8 +269,8 @@ class _Temporary:
         self._text, self._path = text, "/run/egress-allowlist.dnsmasq"
 
     def __enter__(self):
-        _commit.write(self._path, self._text)
+        write(self._path, self._text)
         return self._path
 
     def __exit__(self, *dummy):
-        _commit.remove(self._path)
+        remove(self._path)

@@ -15,17 +15,14 @@ import json
 import os
 import sys
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import revert, systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write, write_all
 
-from . import dnsmasq as _dnsmasq
-from . import keeper as _names_keeper
-from . import resolv_conf as _resolver
-from . import units as _names_units
+from . import dnsmasq, keeper, resolv_conf, units
 
 KEEPER = "/usr/local/sbin/egress-allowlist-names"
 HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
-RUN = "/run/egress-allowlist"
 _SET_BACK = "on the host since, set back"
 ANEW = "~ names: written anew"
 _HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
@@ -40,10 +37,10 @@ class Names:
 
     def __init__(self, backend, find, run):
         self.backend, self._find, self._run = backend, find, run
-        self.dnsmasq = _dnsmasq.Dnsmasq(find, run)
+        self.dnsmasq = dnsmasq.Dnsmasq(find, run)
         self.notes = []
         self._config = f"{HOME}/names-{backend}.json"
-        self._staged = f"{RUN}/{backend}.names"
+        self._staged = f"{revert.FOLDER}/{backend}.names"
         self._timer = f"egress-allowlist-names-{backend}.timer"
         self._service = {}  # of dnsmasq, as it was before us
 
@@ -56,15 +53,15 @@ class Names:
                 f"names: dnsmasq learns for another backend already ({self._taken()}): remove that one first"
             )
         if wanted["resolv_conf"] or not wanted["gateway"]:
-            _resolver.check(wanted["resolv_conf"])
-        self.dnsmasq.check(wanted, self._files(wanted)[_dnsmasq.DROP_IN])
+            resolv_conf.check(wanted["resolv_conf"])
+        self.dnsmasq.check(wanted, self._files(wanted)[dnsmasq.DROP_IN])
 
     def differences(self, wanted):
         """Return in words what applying would change."""
         former = self._former()
         lines, other = _in_words(former, wanted), False
         for path, text in self._files(wanted).items():
-            now = _commit.read(path, missing=None)
+            now = read(path, missing=None)
             if now == text:
                 continue
             made = former.get("made", {}).get(path)
@@ -72,9 +69,9 @@ class Names:
                 lines.append("~ names: {}: {} {}".format(path, "removed" if now is None else "changed", _SET_BACK))
             other = True
         text, former_text = self._resolver(wanted)
-        if text != _commit.read(_resolver.PATH):
+        if text != read(resolv_conf.PATH):
             how = "names this host's dnsmasq" if former_text is not None else "as it was before"
-            lines.append(f"~ names: {_resolver.PATH}: {how}")
+            lines.append(f"~ names: {resolv_conf.PATH}: {how}")
         if wanted and former:
             lines += self._stopped(wanted)
         return lines or ([ANEW] if other else [])
@@ -83,15 +80,15 @@ class Names:
         """Leave word of what is wanted for C{confirmed}, until a boot."""
         if wanted or os.path.exists(self._config):
             try:
-                _commit.write(self._staged, json.dumps({"token": token, "wanted": wanted}))
+                write(self._staged, json.dumps({"token": token, "wanted": wanted}))
             except OSError as error:
-                raise LateError(_commit.NOT_CONFIRMED.format(error)) from error
+                raise LateError(revert.NOT_CONFIRMED.format(error)) from error
         else:
             self.unstage()
 
     def unstage(self):
         """Forget what was wanted of a change that was not confirmed."""
-        _commit.remove(self._staged)
+        remove(self._staged)
 
     def confirmed(self, token):
         """Apply what waited for this confirmation, if anything did."""
@@ -103,7 +100,7 @@ class Names:
     def apply(self, wanted):
         """Bring the host to what is wanted; raises LateError."""
         try:
-            with _commit.locked(f"{RUN}/{self.backend}.lock"):
+            with revert.locked(f"{revert.FOLDER}/{self.backend}.lock"):
                 self._apply(wanted)
         except (ToolError, OSError) as error:
             raise LateError(f"the rules are as wanted, but what names need is not: {error}") from error
@@ -114,14 +111,14 @@ class Names:
         self.unstage()
         if lines or os.path.exists(self._config):
             self.apply({})
-        _commit.remove(f"{RUN}/{self.backend}.lock", RUN)
+        remove(f"{revert.FOLDER}/{self.backend}.lock", revert.FOLDER)
 
     def _apply(self, wanted):
         former = self._former()
         if wanted.get("mode") == "dnsmasq" and not former.get("service"):
             self._service = {"boot": self.dnsmasq.service(), "running": self.dnsmasq.running()}
         files = self._files(wanted)
-        leaves, drop_in = _dnsmasq.DROP_IN in files, files.pop(_dnsmasq.DROP_IN, None)
+        leaves, drop_in = dnsmasq.DROP_IN in files, files.pop(dnsmasq.DROP_IN, None)
         text, former_text = self._resolver(wanted)
         if former_text is None and not self._taken():
             self._write_resolver(text, None)
@@ -133,17 +130,17 @@ class Names:
             self._leave(former)
         if former_text is not None:
             self._write_resolver(text, former_text)
-        if not wanted and _commit.systemd_runs() and _commit.unit_state(self._run, self._timer, "UnitFileState"):
+        if not wanted and systemd.runs() and systemd.unit_state(self._run, self._timer, "UnitFileState"):
             self._systemctl("disable", "--now", self._timer)
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
-        changed = {path: text for path, text in files.items() if text != _commit.read(path, missing=None)}
-        _commit.write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755)
-        _commit.write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644)
+        changed = {path: text for path, text in files.items() if text != read(path, missing=None)}
+        write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755)
+        write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644)
         if changed:
             self._systemctl("daemon-reload")
         if not wanted:
-            _commit.remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
+            remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
             return
         if changed or self._stopped(wanted):
             self._systemctl("enable", self._timer)
@@ -154,12 +151,12 @@ class Names:
         """Return C{{path: text, None for one that goes}} but for /etc/resolv.conf; the configuration comes last."""
         files = {KEEPER: _keeper() if wanted or self._others() else None}
         if wanted.get("mode") == "dnsmasq":
-            servers = _resolver.wanted(wanted["resolv_conf"])[2]
-            files[_dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
-        elif os.path.exists(_dnsmasq.DROP_IN) and not self._taken():
-            files[_dnsmasq.DROP_IN] = None
-        for path, text in _names_units.units(self.backend, KEEPER, wanted.get("refresh")).items():
-            files[path] = text if wanted and _commit.systemd_runs() else None
+            servers = resolv_conf.wanted(wanted["resolv_conf"])[2]
+            files[dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
+        elif os.path.exists(dnsmasq.DROP_IN) and not self._taken():
+            files[dnsmasq.DROP_IN] = None
+        for path, text in units.units(self.backend, KEEPER, wanted.get("refresh")).items():
+            files[path] = text if wanted and systemd.runs() else None
         made = {path: _digest(text) for path, text in files.items() if text is not None}
         config = {**wanted, "made": made, "service": self._service or self._former().get("service", {})}
         files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
@@ -181,14 +178,14 @@ class Names:
     def _resolver(self, wanted):
         """Return C{(text, former text)} of /etc/resolv.conf, which is ours only where dnsmasq is."""
         if self._taken():
-            return _commit.read(_resolver.PATH), None
-        return _resolver.wanted(bool(wanted.get("resolv_conf")))[:2]
+            return read(resolv_conf.PATH), None
+        return resolv_conf.wanted(bool(wanted.get("resolv_conf")))[:2]
 
     def _stopped(self, wanted):
         """Return in words what should run and does not."""
         lines = []
-        if _commit.systemd_runs():
-            states = [_commit.unit_state(self._run, self._timer, name) for name in ("UnitFileState", "ActiveState")]
+        if systemd.runs():
+            states = [systemd.unit_state(self._run, self._timer, name) for name in ("UnitFileState", "ActiveState")]
             if states != ["enabled", "active"]:
                 lines.append(f"~ names: {self._timer}: stopped {_SET_BACK}")
         if wanted["mode"] == "dnsmasq" and self.dnsmasq.starter() and not self.dnsmasq.running():
@@ -198,7 +195,7 @@ class Names:
     def _leave(self, former):
         """Let dnsmasq go on without us, as it was before."""
         if not self._find("dnsmasq", needed=False):
-            _commit.remove(_dnsmasq.DROP_IN)
+            remove(dnsmasq.DROP_IN)
             return
         service = former.get("service", {})
         if service.get("boot") == "disabled":
@@ -219,12 +216,12 @@ class Names:
 
     def _write_resolver(self, text, former):
         """Write /etc/resolv.conf; C{former}: what is put back later, None where nothing is."""
-        if former is not None and former != _commit.read(_resolver.FORMER, missing=None):
-            _commit.write(_resolver.FORMER, former)
-        if text != _commit.read(_resolver.PATH):
-            _resolver.write(text)
+        if former is not None and former != read(resolv_conf.FORMER, missing=None):
+            write(resolv_conf.FORMER, former)
+        if text != read(resolv_conf.PATH):
+            resolv_conf.write(text)
         if former is None:
-            _commit.remove(_resolver.FORMER)
+            remove(resolv_conf.FORMER)
 
     def _keep(self):
         """Run the keeper once, so that what is known already is open when the play ends."""
@@ -234,7 +231,7 @@ class Names:
 
     def _systemctl(self, *arguments):
         """Have systemd do something, where it runs; raises ToolError where it fails."""
-        status, dummy, errors = self._run(["systemctl", *arguments]) if _commit.systemd_runs() else (0, "", "")
+        status, dummy, errors = self._run(["systemctl", *arguments]) if systemd.runs() else (0, "", "")
         if status:
             raise ToolError("systemctl {}: {}".format(" ".join(arguments), errors.strip() or f"status {status}"))
 
@@ -242,8 +239,8 @@ class Names:
 def missing(find, run, names):
     """Return which of these commands are missing; dnsmasq is where only its program is, and not its service."""
     found = [name for name in names if not find(name, needed=False)]
-    if "dnsmasq" in names and not found and _commit.systemd_runs():
-        found += ["dnsmasq"] if _commit.unit_state(run, "dnsmasq.service", "LoadState") == "not-found" else []
+    if "dnsmasq" in names and not found and systemd.runs():
+        found += ["dnsmasq"] if systemd.unit_state(run, "dnsmasq.service", "LoadState") == "not-found" else []
     return found
 
 
@@ -256,7 +253,7 @@ def commands(backend, wanted):
 
 def standing_notes(backend, wanted):
     """Return what a person should know of names on this host each time."""
-    if not wanted or _commit.systemd_runs():
+    if not wanted or systemd.runs():
         return []
     every = f"let '{KEEPER} run {backend}' run every {wanted['refresh']} seconds"
     return [f"nothing keeps names open: no systemd runs here; {every}"]
@@ -280,13 +277,13 @@ def _keeper():
     """Return the keeper's text; it is part of what Ansible brings to the host, in an archive or not."""
     usual = "/usr/bin/python3"
     python = usual if os.path.realpath(usual) == os.path.realpath(sys.executable) else sys.executable
-    return f"#!{python}\n" + _names_keeper.__loader__.get_source(_names_keeper.__name__)
+    return f"#!{python}\n" + keeper.__loader__.get_source(keeper.__name__)
 
 
 def _parsed(path):
     """Return a file of ours, {} where it is none."""
     try:
-        found = json.loads(_commit.read(path))
+        found = json.loads(read(path))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

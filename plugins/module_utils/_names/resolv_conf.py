@@ -12,11 +12,11 @@ import re
 import socket
 import struct
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers as _host
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import FORMER, NAMESERVER
 
-PATH, FORMER = "/etc/resolv.conf", _host.FORMER
+PATH = "/etc/resolv.conf"
 STUBS = ("127.0.0.53", "127.0.0.54")  # of systemd-resolved
 _HEAD = "# made by egress.allowlist: this host asks its own dnsmasq for names\n"
 _KEPT = re.compile(r"^\s*(?:search|domain|options|sortlist)\b.*$", re.MULTILINE)
@@ -37,12 +37,12 @@ def wanted(managed):
 
     C{managed}: whether it is ours to write. A former text of None: nothing is to be put back later.
     """
-    now, former = _commit.read(PATH), _commit.read(FORMER, missing=None)
+    now, former = read(PATH), read(FORMER, missing=None)
     if not managed:
         return (now if former is None or not now.startswith(_HEAD) else former), None, []
     # Somebody else has written it since: those servers are the ones to ask and to put back.
     base = former if former is not None and now.startswith(_HEAD) else now
-    servers = [address for address in _host.NAMESERVER.findall(base) if not _ours(address)]
+    servers = [address for address in NAMESERVER.findall(base) if not _ours(address)]
     if former is None and not servers:
         return now, None, []
     kept = "".join(line.strip() + "\n" for line in _KEPT.findall(base))
@@ -51,7 +51,7 @@ def wanted(managed):
 
 def check(managed):
     """Raise ToolError where this host's questions would not come to its dnsmasq."""
-    now = wanted(managed)[0] if not managed else _commit.read(PATH)
+    now = wanted(managed)[0] if not managed else read(PATH)
     if managed:
         target = os.path.realpath(PATH) if os.path.islink(PATH) else ""
         who = [name for name in _MANAGERS if name in target or f"by {name}" in now]
@@ -62,7 +62,7 @@ def check(managed):
                 "then set names_resolv_conf to false"
             )
         return
-    strangers = [address for address in _host.NAMESERVER.findall(now) if not _ours(address)]
+    strangers = [address for address in NAMESERVER.findall(now) if not _ours(address)]
     if strangers and all(address in STUBS for address in strangers) and _resolved_asks_us():
         return
     if strangers:
@@ -76,7 +76,7 @@ def check(managed):
 def write(text):
     """Write /etc/resolv.conf, in place where it is a mount of its own, as in containers."""
     try:
-        _commit.write_all({PATH: text}, mode=0o644)
+        write_all({PATH: text}, mode=0o644)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV):
             raise
@@ -101,7 +101,7 @@ def listeners(port):
     """Return C{[(address, process, its name)]} of who listens on a port, UDP or TCP."""
     sockets = {}
     for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in _commit.read("/proc/net/" + table).splitlines()[1:]:
+        for line in read("/proc/net/" + table).splitlines()[1:]:
             fields = line.split()
             address, dummy, number = fields[1].rpartition(":")
             # 0A: a TCP socket that listens; 07: a UDP socket without a peer.
@@ -145,5 +145,5 @@ def _resolved_asks_us():
     found = []
     for pattern in _RESOLVED:
         for path in sorted(glob.glob(pattern)):
-            found += [address for line in _DNS.findall(_commit.read(path)) for address in line.split()]
+            found += [address for line in _DNS.findall(read(path)) for address in line.split()]
     return bool(found) and all(_ours(address.partition("#")[0]) for address in found)

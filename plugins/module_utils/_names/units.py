@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-_FOLDER = "/etc/systemd/system"
+from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
+
 _UNIT = """# made by egress.allowlist
 [Unit]
 Description=Keep the addresses behind names open (egress.allowlist, {backend})
@@ -44,7 +45,7 @@ def units(backend, keeper, refresh):
     """Return C{{path: text}}; C{keeper}: the path of the script, C{refresh}: seconds between two runs."""
     texts = {"service": _UNIT, "timer": _TIMER}
     return {
-        f"{_FOLDER}/egress-allowlist-names-{backend}.{kind}": text.format(
+        f"{systemd.FOLDER}/egress-allowlist-names-{backend}.{kind}": text.format(
             backend=backend, keeper=keeper, refresh=refresh
         )
         for kind, text in texts.items()

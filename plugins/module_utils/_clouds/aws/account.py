@@ -9,7 +9,7 @@ our mark. In check mode writes change what is remembered here, and are not sent.
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import EVERYTHING, canonical, line
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
 
 from .api import Changed, permissions, ports_of, rule_of
 from .placement import DEFAULTS, count, version

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import canonical
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import canonical
 
 WAITS = 8  # tries within a minute
 # What AWS says of a group that was just made and is not known everywhere, and of a rule that is not there.

@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
-    Refused,
-    canonical,
-    restricts_nothing,
-    unit,
-)
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, restricts_nothing, unit
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import canonical
 
 from .account import NEW, POLICY, TAG
 from .order import BATCH, steps
@@ -29,14 +25,11 @@ class Wanted:
     """A plan, as the account is compared with it. C{labels}: C{{key: who asks}}, in the order of the plan."""
 
     def __init__(self, plan, name, tags):
-        missing = [key for key in ("policy", "limits", "rules") if key not in plan]
-        if missing:
-            raise Refused(f"plan has no {missing[0]}: give what the filter aws_security_group_plan returns")
         self.deny = plan["policy"] == "deny"
         self.limits = plan["limits"]
-        kind = (LISTED,) if plan.get("prefix_lists") else ()
+        kind = (LISTED,) if plan["prefix_lists"] else ()
         self.labels = {
-            (rule["protocol"], int(rule["first"]), int(rule["last"]), canonical(rule["cidr"]), *kind): rule["label"]
+            (rule["protocol"], rule["first"], rule["last"], canonical(rule["cidr"]), *kind): rule["label"]
             for rule in plan["rules"]
         }
         self.tags = {**{key: str(value) for key, value in tags.items()}, TAG: name, POLICY: plan["policy"]}

@@ -10,11 +10,19 @@ import time
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
+    TRIES,
+    Refused,
+    missing_library,
+    result,
+    so_far,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
 from .account import Account
 from .api import Api, Changed
 from .apply import Wanted, absent, present, units
+from .form import FORM
 from .interfaces import Attachments
 
 try:
@@ -109,10 +117,11 @@ class Call:
             "required_if": [("state", "present", ["plan"])],
             "supports_check_mode": True,
         }
-        if NO_COLLECTION or NO_LIBRARY:
-            self.module = AnsibleModule(**given)
+        missing = NO_COLLECTION or NO_LIBRARY
+        self.module = AnsibleModule(**given) if missing else AnsibleAWSModule(default_args=False, **given)
+        forms.check(self.module, "plan", FORM)
+        if missing:
             self._missing()
-        self.module = AnsibleAWSModule(default_args=False, **given)
         self.params = self.module.params
         self._before, self._start, self._account, self._attachments, self._limits = None, None, None, None, None
 
@@ -123,13 +132,13 @@ class Call:
                 "amazon.aws', and its library with 'python -m pip install boto3'",
                 exception=NO_COLLECTION,
             )
-        _cloud.missing_library(self.module, "boto3", "boto3", NO_LIBRARY or NO_COLLECTION)
+        missing_library(self.module, "boto3", "boto3", NO_LIBRARY or NO_COLLECTION)
 
     def end(self):
         """Do what is asked for and end the module."""
         try:
             notes = self._tries()
-        except _cloud.Refused as error:
+        except Refused as error:
             self.module.fail_json(msg=str(error).rstrip(".") + self._so_far(), **self._result([]))
         except ClientError as error:
             code = error.response["Error"]["Code"]
@@ -143,21 +152,21 @@ class Call:
         api = self._account and self._account.api
         if api and api.unsure:
             return f"; whether {api.unsure} was done is not known: the next run looks, and completes it"
-        return "; " + _cloud.so_far(api and api.writes)
+        return "; " + so_far(api and api.writes)
 
     def _tries(self):
         """Apply; begin anew from a fresh read where somebody changed the same meanwhile. Returns notes."""
         client = self.module.client("ec2", retry_decorator=AWSRetry.jittered_backoff(retries=8, max_delay=30))
         api = Api(client, self.module.check_mode)
         if not _NAME.fullmatch(self.params["name"]) or self.params["name"].startswith("sg-"):
-            raise _cloud.Refused(
+            raise Refused(
                 f"name '{self.params['name']}' is not accepted: write up to 100 letters, digits, '.', '_' or '-', a "
                 "letter or digit first, and not 'sg-' first"
             )
         vpc = self.params["vpc_id"] or self._default_vpc(api)
         self._account = Account(api, vpc, self.params["name"])
         again = set(_AGAIN) | set(_OVER)
-        for tried in range(1, _cloud.TRIES + 1):
+        for tried in range(1, TRIES + 1):
             try:
                 return self._once(api)
             except (ClientError, Changed) as error:
@@ -167,8 +176,8 @@ class Call:
                         raise
                     if code in _OVER:  # somebody else may have filled a group meanwhile, but not twice
                         again -= set(_OVER)
-                if tried == _cloud.TRIES:
-                    raise _cloud.Refused(
+                if tried == TRIES:
+                    raise Refused(
                         f"somebody else keeps changing the same security groups: given up after {tried} tries ({error})"
                     ) from error
                 time.sleep(0.2 * 2**tried)  # what was written a moment ago may not be read yet
@@ -176,7 +185,6 @@ class Call:
 
     def _once(self, api):
         params, account = self.params, self._account
-        plan = params["plan"] or {}
         account.read()
         self._attachments = Attachments(api, params["name"], params["attach"])
         self._attachments.read(account)
@@ -185,15 +193,15 @@ class Call:
             self._start = (account.units(), len(account.groups))
         if params["state"] == "absent":
             return absent(account, self._attachments)
-        wanted = Wanted(plan, params["name"], params["tags"])
+        wanted = Wanted(params["plan"], params["name"], params["tags"])
         self._limits = wanted.limits
-        return [*plan.get("notes", []), *present(account, self._attachments, wanted)]
+        return [*params["plan"]["notes"], *present(account, self._attachments, wanted)]
 
     @staticmethod
     def _default_vpc(api):
         found = api.read("describe_vpcs", "Vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])
         if not found:
-            raise _cloud.Refused("this region has no default VPC: write vpc_id")
+            raise Refused("this region has no default VPC: write vpc_id")
         return found[0]["VpcId"]
 
     def _lines(self):
@@ -203,11 +211,11 @@ class Call:
         """Return what the module returns, also of a call that failed half way."""
         account = self._account
         if self._before is None:
-            return _cloud.result(self.module, [], [], notes, [], account.api.calls if account else 0, False)
+            return result(self.module, [], [], notes, [], account.api.calls if account else 0, False)
         counted = units(account, self._start, self._limits) if self._limits else []
         api = account.api
         before = self._before | account.late
-        found = _cloud.result(self.module, before, self._lines(), notes, counted, api.calls, api.writes > 0)
+        found = result(self.module, before, self._lines(), notes, counted, api.calls, api.writes > 0)
         groups = [account.groups[number] for number in sorted(account.groups)]
-        widened = (self.params["plan"] or {}).get("widened", [])
+        widened = self.params["plan"]["widened"] if self.params["state"] == "present" else []
         return {**found, "widened": widened, "groups": [_told(group) for group in groups]}

@@ -8,7 +8,8 @@ An interface that we attach to bears a tag of ours, so that only what we attache
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import EVERYWHERE, Refused, canonical, over
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYWHERE, canonical
 
 from .account import TAG, tag_list, tags_of
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import EVERYWHERE, Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, over
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYWHERE
 
 DEFAULTS = {
     version: ("-1", -1, -1, cidr) for version, cidr in EVERYWHERE.items()

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, canonical, ports
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import canonical, ports
 
 from .placement import version
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import EVERYTHING, Refused, line
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, line
 
 from .account import MARK, Group, Rule
 from .api import WAITS, Changed, rule_of

@@ -11,7 +11,7 @@ import os
 import re
 import traceback
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
 
 try:
     from azure.core.exceptions import (
@@ -95,7 +95,7 @@ def credentials(params, environment, home=_PROFILE):
         path = os.path.expanduser(home)
         parser.read(path)
         if not parser.has_section(profile):
-            raise _cloud.Refused(f"profile '{profile}' is not in {path}")
+            raise Refused(f"profile '{profile}' is not in {path}")
         listed = parser[profile]
         for key in _CREDENTIALS:
             found[key] = found[key] or listed.get(key)
@@ -104,13 +104,13 @@ def credentials(params, environment, home=_PROFILE):
         for key in ("subscription_id",) if source == "cli" else _CREDENTIALS:
             found[key] = found[key] or next(filter(None, map(environment.get, _CREDENTIALS[key])), None)
     if not found["subscription_id"]:
-        raise _cloud.Refused("subscription_id is missing: write it, or set AZURE_SUBSCRIPTION_ID")
+        raise Refused("subscription_id is missing: write it, or set AZURE_SUBSCRIPTION_ID")
     given = [key for key in ("client_id", "secret", "tenant") if found[key]]
     if found["secret"] and len(given) < 3:
         missing = [key for key in ("client_id", "tenant") if not found[key]]
-        raise _cloud.Refused("a secret needs a {} too".format(" and a ".join(missing)))
+        raise Refused("a secret needs a {} too".format(" and a ".join(missing)))
     if source in ("env", "credential_file") and len(given) < 3:
-        raise _cloud.Refused(f"auth_source {source} needs client_id, secret and tenant there")
+        raise Refused(f"auth_source {source} needs client_id, secret and tenant there")
     return found
 
 
@@ -125,7 +125,7 @@ class Api:
         try:
             credential = _credential(found, params["auth_source"], authority)
         except ValueError as error:  # a tenant that cannot be one
-            raise _cloud.Refused(str(error)) from None
+            raise Refused(str(error)) from None
         self.client = NetworkManagementClient(
             credential,
             self.subscription,
@@ -184,12 +184,12 @@ class Api:
             kinds = [part.lower() for part in found.group("rest").split("/")[::2]]
             right = kinds == (["virtualnetworks", "subnets"] if kind == "subnets" else ["networkinterfaces"])
             if found.group("subscription").lower() != self.subscription.lower():
-                raise _cloud.Refused(f"{kind}: '{text}' is in another subscription than {self.subscription}")
+                raise Refused(f"{kind}: '{text}' is in another subscription than {self.subscription}")
         else:
             right = len(parts) == (3 if kind == "subnets" else 2) and all(parts)
         if not right:
             form = "virtual-network/subnet" if kind == "subnets" else "the name of an interface"
-            raise _cloud.Refused(f"{kind}: '{text}' is not accepted: write {form}, or its id")
+            raise Refused(f"{kind}: '{text}' is not accepted: write {form}, or its id")
         return Place(self, kind, tuple(parts))
 
 
@@ -236,7 +236,7 @@ def _read(get, *where):
     except ResourceNotFoundError as error:
         # A resource group that is not there is a mistake, a resource that is not there is none.
         if code(error) == "ResourceGroupNotFound":
-            raise _cloud.Refused(said(error)) from None
+            raise Refused(said(error)) from None
         return None
 
 

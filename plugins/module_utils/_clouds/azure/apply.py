@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import TRIES, Refused
 
 from . import rules
 from .api import Changed
@@ -41,7 +41,7 @@ class Work:
     def run(self):
         """Do it; begins anew from a fresh read where somebody else was quicker. Raises Refused."""
         once, last = self._present if self._params["state"] == "present" else self._absent, None
-        for attempt in range(_cloud.TRIES):
+        for attempt in range(TRIES):
             self.notes, self.units = [], []
             try:
                 once()
@@ -55,8 +55,8 @@ class Work:
             for before, after in self._lost.values():  # nothing of it was left to do
                 self._done(before, after)
             return
-        raise _cloud.Refused(
-            f"network security group '{self._where[1]}' changed under us {_cloud.TRIES} times in a row, so somebody "
+        raise Refused(
+            f"network security group '{self._where[1]}' changed under us {TRIES} times in a row, so somebody "
             f"else writes to it: try again later ({last})"
         )
 
@@ -91,9 +91,9 @@ class Work:
         places = self._places()
         for place, read, attached in places:
             if read is None:
-                raise _cloud.Refused(f"{place.words} does not exist")
+                raise Refused(f"{place.words} does not exist")
             if attached and not self._is_ours(attached):
-                raise _cloud.Refused(
+                raise Refused(
                     f"{place.words} has another network security group: {attached}. It can have only one: name that "
                     "one as security_group, or detach it"
                 )
@@ -128,7 +128,7 @@ class Work:
         """Return a group as it is sent: as it was read, without what only Azure writes; else a new one."""
         if group is None:
             if not self._params["location"]:
-                raise _cloud.Refused(
+                raise Refused(
                     f"network security group '{self._where[1]}' does not exist in the resource group "
                     f"'{self._where[0]}': create it, or say the location in which it is to be created"
                 )

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call as _cloud
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
+    Refused,
+    over,
+    restricts_nothing,
+    unit,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,29}")  # a rule's name begins with it, and no dot ends it early
 ANY = "*"
@@ -68,7 +74,7 @@ def destinations(rule):
 
 def _prefix(text):
     try:
-        return _cloud.canonical(text)
+        return canonical(text)
     except ValueError:
         return text
 
@@ -106,7 +112,7 @@ def wanted(plan, name, rules):
     names = {rule["name"].lower() for rule in others}
     for rule in made + stops:
         if rule["name"].lower() in names:
-            raise _cloud.Refused(
+            raise Refused(
                 "rule '{}' has a name of ours, but not our description '{} ...': it is left alone. Rename it, or "
                 "choose another name than '{}'".format(rule["name"], mark(name), name)
             )
@@ -120,9 +126,9 @@ def wanted(plan, name, rules):
         band, ways = f"priorities {first}-{last}", ["choose a wider range of priorities"]
         room = len([number for number in free if number < before])
         if len(made) < room:
-            raise _cloud.Refused(f"{band}: none is free behind {behind}, which another name uses: {ways[0]}")
+            raise Refused(f"{band}: none is free behind {behind}, which another name uses: {ways[0]}")
         text = f"{band}, {last - first + 1 - room} of them taken"
-        raise _cloud.Refused(_cloud.over(text, len(made + stops), room, ways))
+        raise Refused(over(text, len(made + stops), room, ways))
     return [_kept(rule, ours.get(rule["name"])) for rule in made + stops]
 
 
@@ -161,7 +167,7 @@ def _free(others, name, first, last):
     foreign = [rule for rule in inside if not whose(rule)]
     if foreign:
         rule = min(foreign, key=priority)
-        raise _cloud.Refused(
+        raise Refused(
             "rule '{}' has the priority {} and is not ours: the priorities {}-{} are reserved for '{}'. Give it "
             "another priority, or choose another range".format(rule["name"], priority(rule), first, last, name)
         )
@@ -234,7 +240,7 @@ def lines(rules, plan, name, changed):
         if rule["name"] in changed:
             text = "rule {}: priority {}, {}"
             found.append(text.format(rule["name"], priority(rule), properties(rule).get("description")))
-    return found + ([_cloud.EVERYTHING] if lets_all_out(rules) else [])
+    return found + ([EVERYTHING] if lets_all_out(rules) else [])
 
 
 def _opened(rule, asked, name):
@@ -252,7 +258,7 @@ def _opened(rule, asked, name):
         for ports in several(rule, "destinationPortRange", "destinationPortRanges"):
             first, _dash, last = ports.partition("-")
             pair = (None, None) if ports == ANY else (first, last or first)
-            found.append(_cloud.line(protocol, pair[0], pair[1], destination, label))
+            found.append(line(protocol, pair[0], pair[1], destination, label))
     return found
 
 
@@ -290,7 +296,7 @@ def notes(rules, name, plan):
     if late:
         found.append(f"these rules of others come behind the stop, and open nothing more: {_some(late)}")
     if plan["policy"] == "unmanaged" and lets_all_out(rules):
-        found.append(_cloud.restricts_nothing("Azure's default rule AllowInternetOutBound (65001)"))
+        found.append(restricts_nothing("Azure's default rule AllowInternetOutBound (65001)"))
     return found
 
 
@@ -305,12 +311,12 @@ def units(before, after, limits):
         ("destination addresses in the network security group", _count_addresses, limits["addresses"]),
         ("destination ports in the network security group", _count_ports, limits["addresses"]),
     ]
-    found = [_cloud.unit(quota, count(before), count(after), limit) for quota, count, limit in counted]
+    found = [unit(quota, count(before), count(after), limit) for quota, count, limit in counted]
     for one in found:
         # A group that is over a limit already may become smaller.
         if one["after"] > one["limit"] and one["after"] > one["before"]:
             ways = ["put the vendors into another network security group, for another subnet or interface"]
-            raise _cloud.Refused(_cloud.over(one["quota"], one["after"], one["limit"], ways))
+            raise Refused(over(one["quota"], one["after"], one["limit"], ways))
     return found
 
 

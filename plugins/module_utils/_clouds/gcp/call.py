@@ -19,7 +19,6 @@ _TAG = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 _SECURE = re.compile(r"tagValues/[0-9]+\Z")
 _MOST = {"target_tags": 70, "target_service_accounts": 10, "target_secure_tags": 256}
-_PLAN = {"policy", "firewall_policy", "priority", "deny_priority", "lists"}
 
 
 class _Call:
@@ -67,7 +66,7 @@ class _Call:
         before = lines(first, self.labels, name) | set(attributes(first, self.now, name))
         after = lines(self.now, self.labels, name) | set(attributes(self.now, first, name))
         told = result(self.module, before, after, self.notes, self.units, self.api.calls, changed=first != self.now)
-        return {**told, "widened": (self.plan or {}).get("widened", [])}
+        return {**told, "widened": self.plan["widened"] if self.plan else []}
 
     def _wanted(self):
         if self.plan is None:
@@ -80,7 +79,7 @@ class _Call:
         units = self.place.units(self.now, wanted)
         # What was there before is what the first read has found.
         self.units = [{**new, "before": (self.units or units)[at]["before"]} for at, new in enumerate(units)]
-        self.notes = (self.plan or {}).get("notes", []) + self.place.notes(policy, wanted)
+        self.notes = (self.plan["notes"] if self.plan else []) + self.place.notes(policy, wanted)
 
 
 def run(module):
@@ -136,13 +135,6 @@ def _check_plan(params):
     plan = params["plan"]
     if params["state"] == "absent":
         return
-    missing = sorted(_PLAN - set(plan))
-    if missing:
-        raise Refused(
-            "plan has no {}: give what the filter egress.allowlist.gcp_security_group_plan returns".format(
-                ", ".join(missing)
-            )
-        )
     if plan["firewall_policy"] != params["firewall_policy"]:
         raise Refused(
             "firewall_policy '{}' is not the one that was planned for, '{}': give both the same".format(

@@ -12,7 +12,7 @@ import hashlib
 import ipaddress
 import json
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import EVERYTHING, canonical, line
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
 
 # services: (("tcp", ("443", "5349")), ...); destinations: a frozenset of prefixes and names; targets: ("tag web", ...);
 # odd: fields that a rule of ours never has, which somebody has set.

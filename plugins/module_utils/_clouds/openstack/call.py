@@ -38,9 +38,7 @@ class Run:
 
     def present(self, plan):
         """Make the cloud have what the plan says. Raises Refused where that cannot be done, or ApiError."""
-        form = plan.get("form")
-        if form not in ("rules", "groups"):
-            raise Refused("plan is not what the filter egress.allowlist.openstack_security_group_plan returns")
+        form = plan["form"]
         missing = [extension for extension in _ADDRESS_GROUPS if extension not in self._known]
         if form == "groups" and missing:
             raise Refused(f"this cloud has no address groups (extension {missing[0]}): set address_groups to never")

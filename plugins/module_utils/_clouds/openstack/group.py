@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, canonical
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import canonical
 
 from . import rules
 from .quota import GROUPS, RULES

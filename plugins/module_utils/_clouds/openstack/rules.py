@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
+from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import (
     EVERYTHING,
     EVERYWHERE,
     canonical,

@@ -14,14 +14,12 @@ import shutil
 import tempfile
 from xml.sax.saxutils import escape
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
-from ansible_collections.egress.allowlist.plugins.module_utils._host import servers as _servers
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._names import host as _names
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
+from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
+from ansible_collections.egress.allowlist.plugins.module_utils._names.host import HOME, KEEPER
 
-from . import objects as words
-from . import probe as _firewalld_probe
-from . import rollback as _firewalld_back
+from . import objects, probe, rollback
 
 PREFIX = "egress-"
 _OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
@@ -38,7 +36,7 @@ _MOST = 5  # lines of what a reload would lose
 _RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=900)"
 _ANSWERS, _LOADS = 180, 960  # seconds until firewalld has answered, and reloaded
 # A reload empties the sets of what was learned of names.
-_REFILL, _LEARNS = [_names.KEEPER, "refill", "firewalld"], _names.HOME + "/names-firewalld.json"
+_REFILL, _LEARNS = [KEEPER, "refill", "firewalld"], HOME + "/names-firewalld.json"
 
 
 class Firewalld:
@@ -60,19 +58,19 @@ class Firewalld:
         own = own_files()
         if not native:
             return dict.fromkeys(own)
-        self._able(native.get("names"))
+        self._able(native["names"])
         self._notes = list(native["notes"])
         self._forwards = "policies/egress-allow-gw.xml" in native["files"]
         files = {}
         self._made = self._completed(native)
         for name, text in self._made.items():
             path = os.path.join(self.home, name)
-            there = _commit.read(path, missing=None)
+            there = read(path, missing=None)
             if there is not None and path not in own:
                 raise ToolError(f"{path} is not ours, and we need this name: rename yours")
             kind = name.partition("/")[0]
             # What firewalld wrote anew without another meaning stays.
-            same = there is not None and words.parse(kind, there) == words.parse(kind, text)
+            same = there is not None and objects.parse(kind, there) == objects.parse(kind, text)
             files[path] = there if same else text
         files.update(dict.fromkeys(path for path in own if path not in files and not self._kept(path, files)))
         return files
@@ -88,9 +86,9 @@ class Firewalld:
     def differences(self, files):
         """Return in words how the files differ from those that are there, and what runs from these."""
         wanted = self._objects(files)
-        lines = words.differences(self._objects({path: _commit.read(path, missing=None) for path in files}), wanted)
+        lines = objects.differences(self._objects({path: read(path, missing=None) for path in files}), wanted)
         if self.running():
-            lines += words.differences(self._runs(wanted), wanted)
+            lines += objects.differences(self._runs(wanted), wanted)
             if wanted and self._look()["kernel"] is None:
                 lines.append("~ firewalld: its rules are gone from the kernel since, loaded again")
         return list(dict.fromkeys(lines))
@@ -132,13 +130,13 @@ class Firewalld:
         if state != "RUNNING":
             raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
         self._refill()
-        own = self._objects({path: _commit.read(path) for path in own_files() if path.endswith(".xml")})
-        if words.differences(self._runs(own), own):
+        own = self._objects({path: read(path) for path in own_files() if path.endswith(".xml")})
+        if objects.differences(self._runs(own), own):
             raise ToolError("after the reload firewalld does not run what is in its files")
 
     def prepare(self, folder):
         """Return the shell command that makes a running firewalld follow its files."""
-        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _source(_firewalld_back)]))
+        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _source(rollback)]))
         refill = "! [ -e {} ] || {} || :".format(_LEARNS, " ".join(_REFILL))
         return f"{{ {reload} && {{ {refill}; }}; }}"
 
@@ -169,7 +167,7 @@ class Firewalld:
             raise ToolError(
                 f"firewalld {version} is too old: its policies cannot name a set of destinations; 1.0 or newer can"
             )
-        config = _commit.read(os.path.join(self.home, "firewalld.conf"))
+        config = read(os.path.join(self.home, "firewalld.conf"))
         found = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S+)", config, re.MULTILINE))
         for name, wrong, right, why in _CONFIGURED:
             if found.get(name, "").lower() == wrong:
@@ -183,12 +181,12 @@ class Firewalld:
     def _look(self, lost=""):
         """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""
         if self._seen is None or lost:
-            wanted = json.dumps({"prefix": PREFIX, "mark": words.MARK, "lost": lost})
-            status, output, errors = self._bounded(_ANSWERS, _source(_firewalld_probe), wanted)
+            wanted = json.dumps({"prefix": PREFIX, "mark": objects.MARK, "lost": lost})
+            status, output, errors = self._bounded(_ANSWERS, _source(probe), wanted)
             if status:
                 raise ToolError("firewalld cannot be asked: " + _last(errors))
             seen = json.loads(output)
-            if not seen["state"] and _firewalld_back.alive():
+            if not seen["state"] and rollback.alive():
                 raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
             self._seen = seen
         return self._seen
@@ -217,7 +215,7 @@ class Firewalld:
         for path, text in files.items():
             if text is not None and path.endswith(".xml"):
                 name = os.path.relpath(path, self.home)[: -len(".xml")]
-                found[name] = words.parse(name.partition("/")[0], text)
+                found[name] = objects.parse(name.partition("/")[0], text)
         return found
 
     def _runs(self, wanted):
@@ -226,8 +224,8 @@ class Firewalld:
         for kind in _KINDS:
             for name, settings in self._look()[kind].items():
                 name = f"{kind}/{name}"
-                made = words.running(kind, settings)
-                if name in wanted or words.is_ours(made):
+                made = objects.running(kind, settings)
+                if name in wanted or objects.is_ours(made):
                     found[name] = made
         return found
 
@@ -235,10 +233,10 @@ class Firewalld:
         """Return the wanted files with the servers that only this host knows."""
         known = {}
         for version in (4, 6):
-            told = _commit.read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
+            told = read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, notes = _servers.discover(native["discover"], known, "firewalld_egress")
+        servers, names, notes = discover(native["discover"], known, "firewalld_egress")
         self._notes += notes
         files = dict(native["files"])
         for kind, addresses in servers.items():
@@ -277,7 +275,7 @@ def own_files():
     for kind in _KINDS:
         for path in sorted(glob.glob(os.path.join(Firewalld.home, kind, PREFIX + "*.xml*"))):
             # By its text: one that somebody broke is ours still.
-            if path.endswith((".xml", ".xml.old")) and "<description>" + words.MARK in _commit.read(path):
+            if path.endswith((".xml", ".xml.old")) and "<description>" + objects.MARK in read(path):
                 found.append(path)
     return found
 

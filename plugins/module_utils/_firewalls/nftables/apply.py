@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import revert
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, sync_folder, write
 
-from . import boot as _nft_boot
-from . import listing as texts
-from . import transactions as _nft
+from .boot import FILE, Boot, boot_text
 from .completion import complete
+from .differences import difference, entries, settings_difference
+from .listing import asleep, blocks, digests, header, headers
+from .nft import NftError, Place
+from .rollback import back, since, way_back
+from .transactions import away, forward, leads_to_ours, moving, settled
 
-_FOLDER = "/run/egress-allowlist"
 _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came there
 
 
@@ -31,28 +33,28 @@ class Applier:
 
     def __init__(self, nft, run, check_mode):
         self.nft, self._run, self.check_mode = nft, run, check_mode
-        self.boot, self.boot_file = _nft_boot.Boot(nft.path, run), _nft_boot.FILE
+        self.boot, self.boot_file = Boot(nft.path, run), FILE
         folder, name = os.path.split(self.boot_file)
-        self.revert = _commit.Revert("nftables", _FOLDER, os.path.join(folder, f".{name}.unconfirmed"), run)
+        self.revert = revert.Revert("nftables", revert.FOLDER, os.path.join(folder, f".{name}.unconfirmed"), run)
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
-        place = _nft.Place(**{key: native[key] for key in ("family", "table", "chain", "jump", "owned")})
+        place = Place(**{key: native[key] for key in ("family", "table", "chain", "jump", "owned")})
         with self._locked():
             saved = self._saved()
             wanted, notes = complete(native, place, saved)
             listing = self.nft.listing(place)
             self._check_place(place, listing)
-            live = texts.blocks(listing, place.owned)
+            live = blocks(listing, place.owned)
             jumps = self.nft.jumps(place) if listing else []
             differences = self._differences(place, wanted, listing, saved)
-            stays = _nft.settled(place, jumps)
+            stays = settled(place, jumps)
             differences += [f"- jump from chain {jump[0]} of table {place}" for jump in jumps if jump not in stays]
             if place.jump and not stays:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
             differences += self.boot.differences()
-            same = _body(_commit.read(self.boot_file)) == _nft.boot(place, wanted)
+            same = _body(read(self.boot_file)) == boot_text(place, wanted)
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
             # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
@@ -60,7 +62,7 @@ class Applier:
             held = self._held(place, wanted, live, all_of_them=place in replaced)
             live = {} if place in replaced else live
             text = "".join(self._away(former)[0] for former in replaced)
-            text += _nft.forward(place, wanted, live, jumps, held)
+            text += forward(place, wanted, live, jumps, held)
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
@@ -74,25 +76,25 @@ class Applier:
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked():
-            waits = self.revert.pending() and _token(_commit.read(self.revert.candidate)) == token
-            if not waits and _token(_commit.read(self.boot_file)) != token:
-                raise _nft.NftError(_commit.GONE_BACK)
+            waits = self.revert.pending() and revert.token_of(read(self.revert.candidate)) == token
+            if not waits and revert.token_of(read(self.boot_file)) != token:
+                raise NftError(revert.GONE_BACK)
             saved = self._saved()
             if waits:
                 self._check_applied(saved)
                 if not self.check_mode:
                     try:
                         self._confirm()
-                    except _nft.NftError as error:
+                    except NftError as error:
                         raise LateError(f"not confirmed: {error}; the host goes back by itself") from error
             return {"notes": self.boot.notes(_place_of(saved))}
 
     def absent(self):
         """Remove all that is ours."""
         with self._locked():
-            places = [_nft.Place()]
+            places = [Place()]
             for path in (self.boot_file, self.revert.candidate):
-                former = _place_of(texts.headers(_commit.read(path)))
+                former = _place_of(headers(read(path)))
                 if former and former not in places:
                     places.append(former)
             differences, text, notes = [], "", []
@@ -106,36 +108,36 @@ class Applier:
             if differences and not self.check_mode:
                 try:
                     self.nft.load(text)
-                    _commit.remove(self.revert.candidate)
+                    remove(self.revert.candidate)
                     self.boot.remove()
                     self.revert.forget()
-                except (OSError, _nft.NftError) as error:
+                except (OSError, NftError) as error:
                     raise LateError(f"not all that is ours is removed: {error}; run this again") from error
             if not self.check_mode:
-                _commit.remove(self.revert.lock, self.revert.folder)
+                remove(self.revert.lock, self.revert.folder)
             return {"changed": bool(differences), "differences": differences, "notes": notes}
 
     def _saved(self):
         """Return what is known of the last run: of the one that waits for its confirmation, if any."""
-        return texts.headers(_commit.read(self.revert.candidate if self.revert.pending() else self.boot_file))
+        return headers(read(self.revert.candidate if self.revert.pending() else self.boot_file))
 
     @contextlib.contextmanager
     def _locked(self):
         if self.check_mode:
             yield
             return
-        with _commit.locked(self.revert.lock):
+        with revert.locked(self.revert.lock):
             self.revert.sweep(*self.boot.paths)
             yield
 
     def _differences(self, place, wanted, listing, saved):
         """Return in words what applying would change."""
-        live = texts.blocks(listing, place.owned)
-        new = texts.entries(texts.blocks(wanted, place.owned))
-        lines = texts.difference(texts.entries(live), new, place.owned)
-        lines += texts.settings_difference(saved["settings"] if live else {}, texts.headers(wanted)["settings"])
+        live = blocks(listing, place.owned)
+        new = entries(blocks(wanted, place.owned))
+        lines = difference(entries(live), new, place.owned)
+        lines += settings_difference(saved["settings"] if live else {}, headers(wanted)["settings"])
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
-        now, loaded = texts.digests(live), dict(saved["loaded"])
+        now, loaded = digests(live), dict(saved["loaded"])
         version = loaded.pop("nft", None)
         if loaded and not live and str(place) == str(_place_of(saved)):
             return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
@@ -153,17 +155,17 @@ class Applier:
 
     def _held(self, place, wanted, live, all_of_them):
         """Return the live sets of learned addresses that must be made anew, with what they hold."""
-        keys = _nft.moving(texts.blocks(wanted, place.owned), live, all_of_them)
-        now = texts.blocks(self.nft.listing(place, stateless=False), place.owned) if keys else {}
+        keys = moving(blocks(wanted, place.owned), live, all_of_them)
+        now = blocks(self.nft.listing(place, stateless=False), place.owned) if keys else {}
         return {key: now[key] for key in keys if key in now}
 
     def _check_place(self, place, listing):
         """A table of the user's must be there; we do not make one up."""
         if place.owned and not listing:
-            raise _nft.NftError(f"nftables_egress_into: there is no table {place} on this host")
-        chains = sorted(name for kind, name in texts.blocks(listing) if kind == "chain")
+            raise NftError(f"nftables_egress_into: there is no table {place} on this host")
+        chains = sorted(name for kind, name in blocks(listing) if kind == "chain")
         if place.chain and place.chain not in chains:
-            raise _nft.NftError(
+            raise NftError(
                 "nftables_egress_into: table {} has no chain '{}': it has {}".format(
                     place, place.chain, ", ".join(chains)
                 )
@@ -172,8 +174,8 @@ class Applier:
     def _elsewhere(self, place, saved):
         """Return the other places in which former runs put something."""
         found = []
-        for headers in (saved, texts.headers(_commit.read(self.boot_file))):
-            former = _place_of(headers)
+        for before in (saved, headers(read(self.boot_file))):
+            former = _place_of(before)
             if former and str(former) not in [str(place), *map(str, found)]:
                 found.append(former)
         return found
@@ -181,12 +183,12 @@ class Applier:
     def _away(self, place):
         """Return the removal of what is in a place: the transaction, lines in words, notes on what remains."""
         listing = self.nft.listing(place)
-        live = texts.blocks(listing, place.owned)
+        live = blocks(listing, place.owned)
         jumps = self.nft.jumps(place) if listing else []
         if not place.owned:
-            lines = [*texts.difference(texts.entries(live), {}, ""), f"- table {place}"] if listing else []
+            lines = [*difference(entries(live), {}, ""), f"- table {place}"] if listing else []
             return (f"delete table {place}\n" if listing else ""), lines, []
-        used = _nft.used(listing)
+        used = leads_to_ours(listing)
         notes = (
             [f"the empty chain egress_allowlist of table {place} stays: a rule of yours leads to it"] if used else []
         )
@@ -194,39 +196,39 @@ class Applier:
             return "", [], notes
         lines = [f"- jump from chain {chain} of table {place}" for chain, _handle in jumps]
         lines.append(f"- chain egress_allowlist of table {place}")
-        lines = texts.difference(texts.entries(live), {}, place.owned) + lines
-        return _nft.away(place, live, jumps, used), lines, notes
+        lines = difference(entries(live), {}, place.owned) + lines
+        return away(place, live, jumps, used), lines, notes
 
     def _load(self, places, wanted, text, revert_after):
         """Prepare the way back, load in one transaction, return the token that confirms; C{places}: the wanted last."""
         place, token = places[-1], secrets.token_hex(8)
-        candidate = _nft.boot(place, wanted) + f"# token: {token}\n"
-        former = _commit.read(self.revert.candidate) if self.revert.pending() else ""
-        command = _nft.way_back(self.nft.path, self.revert.rollback, places)
+        candidate = boot_text(place, wanted) + f"# token: {token}\n"
+        former = read(self.revert.candidate) if self.revert.pending() else ""
+        command = way_back(self.nft.path, self.revert.rollback, places)
         before = [self.nft.listing(each) for each in places]
         try:
             if former:
                 # Back to before the older change that still waits: what this one adds goes first.
-                steps = [self._back(place, wanted, jumps=False), _commit.read(self.revert.rollback)]
+                steps = [self._back(place, wanted, jumps=False), read(self.revert.rollback)]
             else:
-                steps = [_nft.since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
+                steps = [since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
                 steps += [self._back(each, wanted) for each in places]
-            _commit.write(self.revert.rollback, "".join(steps))
+            write(self.revert.rollback, "".join(steps))
             if revert_after:
                 self.revert.start(command, revert_after, token)
-            _commit.write(self.revert.candidate, candidate)
+            write(self.revert.candidate, candidate)
             self.nft.load(text)
-            digests = texts.digests(texts.blocks(self.nft.listing(place), place.owned))
-            digests["nft"] = self.nft.version()
-            _commit.write(self.revert.candidate, candidate + texts.header("loaded", digests))
+            now = digests(blocks(self.nft.listing(place), place.owned))
+            now["nft"] = self.nft.version()
+            write(self.revert.candidate, candidate + header("loaded", now))
             if not revert_after:
                 self._confirm()
-        except (OSError, _nft.NftError) as error:
+        except (OSError, NftError) as error:
             try:
                 # What ended with an error may have been loaded: the kernel knows.
                 loaded = before != [self.nft.listing(each) for each in places]
                 self._undo(command if loaded else "", former)
-            except (OSError, _nft.NftError) as hindrance:
+            except (OSError, NftError) as hindrance:
                 raise LateError(self.revert.hurry(command, token, error, hindrance)) from error
             raise
         self.revert.stop(but=token)
@@ -235,36 +237,36 @@ class Applier:
     def _back(self, place, wanted, jumps=True):
         """Return the text that brings back what a place holds now."""
         listing = self.nft.listing(place, stateless=False)
-        return _nft.back(place, wanted, listing, self.nft.jumps(place) if listing and jumps else [])
+        return back(place, wanted, listing, self.nft.jumps(place) if listing and jumps else [])
 
     def _undo(self, command, former):
         """Leave nothing behind of a change that failed; C{former}: the candidate of an older one that still waits."""
         if command:
             status, dummy, errors = self._run(["/bin/sh", "-c", command])
             if status:
-                raise _nft.NftError(errors.strip() or f"it ended with status {status}")
+                raise NftError(errors.strip() or f"it ended with status {status}")
         elif former:
-            _commit.write(self.revert.candidate, former)
-            self.revert.stop(but=_token(former))
+            write(self.revert.candidate, former)
+            self.revert.stop(but=revert.token_of(former))
             return
         self.revert.forget()
-        _commit.remove(os.path.dirname(self.boot_file))
+        remove(os.path.dirname(self.boot_file))
 
     def _confirm(self):
         """One rename decides: from here on the rules are the confirmed ones, now and at the next boot."""
         self.boot.install()
         os.replace(self.revert.candidate, self.boot_file)
-        _commit.sync_folder(os.path.dirname(self.boot_file))
+        sync_folder(os.path.dirname(self.boot_file))
         self.revert.forget()
 
     def _check_applied(self, saved):
         """Raise LateError where the rules that run are not those that were applied: what runs, nobody tested."""
         hindrance = self.revert.hindrance()
         if hindrance:
-            raise LateError(_commit.GOES_BACK + hindrance)
+            raise LateError(revert.GOES_BACK + hindrance)
         place = _place_of(saved)
         listing = self.nft.listing(place)
-        now, loaded = texts.digests(texts.blocks(listing, place.owned)), dict(saved["loaded"])
+        now, loaded = digests(blocks(listing, place.owned)), dict(saved["loaded"])
         loaded.pop("nft", None)
         jumps = [chain for chain, _handle in self.nft.jumps(place)] if listing else []
         changed = sorted(name for name in set(now) | set(loaded) if now.get(name) != loaded.get(name))
@@ -282,14 +284,9 @@ def _body(text):
     return "".join(line for line in text.splitlines(True) if not line.startswith(_HOW))
 
 
-def _token(text):
-    found = re.search(r"^# token: (\w+)$", text, re.MULTILINE)
-    return found.group(1) if found else ""
-
-
 def _asleep(place, listing):
-    return not place.owned and texts.asleep(listing)
+    return not place.owned and asleep(listing)
 
 
-def _place_of(headers):
-    return _nft.Place(**headers["place"]) if headers["place"] else None
+def _place_of(saved):
+    return Place(**saved["place"]) if saved["place"] else None

@@ -13,18 +13,21 @@ import os
 import re
 import shlex
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
+from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write_all
 
-from .transactions import COMMENT, NftError
+from .listing import blocks
+from .nft import COMMENT, NftError
+from .transactions import cleared, jump_rule
 
 FOLDER = "/etc/egress-allowlist"
 FILE = os.path.join(FOLDER, "nftables.nft")
 LOADER = os.path.join(FOLDER, "load-nftables")
 UNIT = "egress-allowlist-nftables.service"
-_UNIT_FILE = os.path.join("/etc/systemd/system", UNIT)
+_UNIT_FILE = os.path.join(systemd.FOLDER, UNIT)
 _FLUSHES = "nftables.service"
-_DROP_IN = os.path.join("/etc/systemd/system", _FLUSHES + ".d", "egress-allowlist.conf")
+_DROP_IN = os.path.join(systemd.FOLDER, _FLUSHES + ".d", "egress-allowlist.conf")
 _EARLIER = (_FLUSHES, "ufw.service", "firewalld.service")
 _WHEN = {"ExecStartPost": "start", "ExecReload": "reload", "ExecStopPost": "stop"}
 # In a table of the user's the jump of an earlier load is removed in the same transaction.
@@ -76,7 +79,7 @@ class Boot:
         loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT))
         drop_in = _DROP_INS.format(_FLUSHES) + "".join(f"{name}=-/bin/sh {LOADER}\n" for name in _WHEN)
         self._files = {LOADER: loader}
-        if _commit.systemd_runs():
+        if systemd.runs():
             self._files[_UNIT_FILE] = _UNIT.format(earlier=" ".join(_EARLIER), loader=LOADER)
             self._files[_DROP_IN] = drop_in
             # A link is how an administrator masks a unit or a drop-in: that stays.
@@ -101,7 +104,7 @@ class Boot:
         """Write the files and enable the unit; it is not started, for the rules are loaded already."""
         managed = _UNIT_FILE in self._files
         if self._wrong() or (managed and not _enabled(self._states())):
-            _commit.write_all(self._files, mode=0o644)
+            write_all(self._files, mode=0o644)
             if managed:
                 self._systemctl("daemon-reload")
                 self._systemctl("enable", UNIT)
@@ -118,7 +121,7 @@ class Boot:
             self._systemctl("disable", "--now", UNIT)
             if states[UNIT]["ActiveState"] == "failed":
                 self._systemctl("reset-failed", UNIT)
-        _commit.remove(*found, FOLDER, os.path.dirname(_DROP_IN))
+        remove(*found, FOLDER, os.path.dirname(_DROP_IN))
         if states and {_UNIT_FILE, _DROP_IN} & set(found):
             self._systemctl("daemon-reload")
 
@@ -127,8 +130,8 @@ class Boot:
 
         Raises LateError where systemd does not answer any more.
         """
-        if not _commit.systemd_runs():
-            return [f"nothing loads the rules at boot: no systemd runs here (they are kept in {FILE})"]
+        if not systemd.runs():
+            return [systemd.LOADS_NOTHING.format(f"no systemd runs here (they are kept in {FILE})")]
         try:
             states = self._states()
         except NftError as error:
@@ -136,10 +139,10 @@ class Boot:
         foretold = not applied and _UNIT_FILE in self._files
         if not (_enabled(states) or foretold):
             flushes = states[_FLUSHES]
-            if flushes["UnitFileState"] == "enabled" and LOADER in flushes.get("ExecStartPost", ""):
-                return [f"{_FLUSHES} loads the rules at boot, from {FILE}: {UNIT} is {_state(states)}"]
-            return [f"nothing loads the rules at boot: {UNIT} is {_state(states)}"]
-        text = f"{UNIT} loads the rules at boot, from {FILE}"
+            if flushes["UnitFileState"] == "enabled" and LOADER in flushes["ExecStartPost"]:
+                return [f"{systemd.LOADS.format(_FLUSHES, FILE)}: {UNIT} is {_state(states)}"]
+            return [systemd.LOADS_NOTHING.format(f"{UNIT} is {_state(states)}")]
+        text = systemd.LOADS.format(UNIT, FILE)
         earlier = [unit for unit in _EARLIER if states[unit]["UnitFileState"] == "enabled"]
         text += f", after {' and '.join(earlier)}" if earlier else ""
         text += f"; it fails if table {place} is not there by then" if place.owned else ""
@@ -147,38 +150,43 @@ class Boot:
         if states[UNIT]["ActiveState"] == "failed":
             notes.append(f"{UNIT} failed when it last ran: journalctl -u {UNIT} says why")
         if applied and states[_FLUSHES]["LoadState"] == "loaded":
-            lost = [word for name, word in _WHEN.items() if LOADER not in states[_FLUSHES].get(name, "")]
+            lost = [word for name, word in _WHEN.items() if LOADER not in states[_FLUSHES][name]]
             if lost:
                 words = f"{' and '.join(lost)} of {_FLUSHES}"
                 notes.append(f"{words} takes the rules away until the next run: {_DROP_IN} is overridden")
         return notes
 
     def _wrong(self):
-        return [path for path, text in self._files.items() if _commit.read(path, missing=None) != text]
+        return [path for path, text in self._files.items() if read(path, missing=None) != text]
 
     def _states(self):
         """Return C{{unit: {property: value}}} of what matters at boot, {} where no systemd runs."""
-        if not _commit.systemd_runs():
+        if not systemd.runs():
             return {}
-        wanted = ("Id", "LoadState", "UnitFileState", "ActiveState", *_WHEN)
-        output = self._systemctl("show", f"--property={','.join(wanted)}", UNIT, *_EARLIER)
-        states = {}
-        for block in output.split("\n\n"):
-            values = {}
-            for line in block.splitlines():
-                name, dummy, value = line.partition("=")
-                values[name] = values.get(name, "") + value
-            states[values.get("Id", "")] = values
-        for unit in (UNIT, *_EARLIER):
-            if not {"LoadState", "UnitFileState", "ActiveState"} <= set(states.get(unit, {})):
-                raise NftError(f"systemctl show does not tell the state of {unit}: {output.strip()[:200]}")
-        return states
+        try:
+            return systemd.states(
+                self._run, (UNIT, *_EARLIER), ("LoadState", "UnitFileState", "ActiveState"), lists=tuple(_WHEN)
+            )
+        except OSError as error:
+            raise NftError(f"systemctl show failed: {error.strerror}") from error
 
     def _systemctl(self, *words):
         status, output, errors = self._run(["systemctl", *words])
         if status:
             raise NftError(f"systemctl {words[0]} failed: {errors.strip() or f'it ended with status {status}'}")
         return output
+
+
+def boot_text(place, wanted):
+    """Return the file that loads the wanted rules at boot, and again when somebody loads it by hand.
+
+    A table of the user's is not made by it; where theirs is missing, the loader fails (C{# into:} tells it the place).
+    """
+    if not place.owned:
+        return f"table {place}\ndelete table {place}\n{wanted}"
+    jump = jump_rule(place, place.chain) + "\n" if place.jump else ""
+    into = f"# into: {place} {place.chain}".rstrip()
+    return f"{into}\n{cleared(place, blocks(wanted, place.owned))}{wanted}{jump}"
 
 
 def own_files():

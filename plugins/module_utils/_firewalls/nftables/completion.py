@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls import managers as _host
+from ansible_collections.egress.allowlist.plugins.module_utils._host.management import management_ports
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
-from . import listing as texts
+from .listing import header
 
 
 def complete(native, place, saved):
     """Return the wanted text with what only the host knows, and notes about it."""
     settings, elements, notes = dict(native["settings"]), [], list(native["notes"])
     if "chain baseline" in native["ruleset"]:
-        elements.append(("management", [str(port) for port in _host.management_ports()]))
+        elements.append(("management", [str(port) for port in management_ports()]))
         settings["management ports"] = ", ".join(elements[0][1])
     known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
     known = {name: addresses.split() for name, addresses in known.items()}
@@ -30,7 +30,7 @@ def complete(native, place, saved):
         if members:
             text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
     settings = {name: value for name, value in settings.items() if value}
-    head = texts.header("settings", settings) + texts.header("place", place.as_dict())
+    head = header("settings", settings) + header("place", place.as_dict())
     return head + text, notes
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what nft prints and what we write, and say in a person's words how two rulesets differ.
+"""Read what nft prints and what we write.
 
 Both texts have the same shape, C{table { <kind> <name> { ... } ... }}, so that one reader serves for
 the ruleset that is wanted, the file of the last run, and the live listing of the kernel.
@@ -14,18 +14,13 @@ import json
 import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
 _HEADERS = ("settings", "place", "loaded")
 # Where it prints them: in a ct timeout, a rule, an element of a set.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject| : |$)", re.MULTILINE)
 _HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)
-# Sets that fill while packets flow; a chain of the services of a name, and its rules for first packets.
+# Sets that fill while packets flow.
 _LEARNED = re.compile(r"(?:asked|leased)[46]_\S+|known[46]")
-_NAME = re.compile(r"name[46]_(\S+)")
-_PATTERNS = re.compile(r'^\t\tcomment "([^"]*)"$', re.MULTILINE)
-_FIRST = re.compile(r'(tcp|udp) dport (\S+) ct state \S+ (?:ct timeout set "\S+" )?counter name "([^"]+)" accept')
 _LEASE = re.compile(r"([0-9a-f.:]*[.:][0-9a-f.:]*)(?: timeout \w+)?(?: expires (\w+))?")
 _TIME = re.compile(r"(\d+)(ms|[dhms])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
@@ -112,50 +107,6 @@ def headers(text):
 def header(name, value):
     """Return the comment line that C{headers} reads."""
     return f"# {name}: {json.dumps(value, sort_keys=True)}\n"
-
-
-def entries(found):
-    """Return C{{(direction, prefix, protocol, ports): label}} of the maps and the names among the blocks."""
-    table = {}
-    for (kind, name), body in found.items():
-        service = _MAP.search(name) if kind == "map" else None
-        if service:
-            word, protocol, ports = service.groups()
-            direction = "from" if word == "inbound" else "to"
-            for prefix, label in _ENTRY.findall(body):
-                full = "/128" if ":" in prefix else "/32"
-                prefix = prefix[: -len(full)] if prefix.endswith(full) else prefix
-                table[(direction, prefix, protocol, ports)] = label
-        named_after = _NAME.fullmatch(name) if kind == "chain" else None
-        if named_after:
-            patterns = _PATTERNS.search(found.get(("set", name.replace("name", "leased", 1)), ""))
-            patterns = patterns.group(1) if patterns else named_after.group(1)
-            for protocol, ports, label in _FIRST.findall(body):
-                table[("to", patterns, protocol, ports)] = label
-    return table
-
-
-def difference(old, new, owned):
-    """Return lines C{- udp/3478 to 3.25.48.0/28  kudo: media} and C{+ ...} that lead from old to new entries."""
-    lines = []
-    for key in sorted(
-        set(old.items()) ^ set(new.items()), key=lambda item: (item[1], item[0], new.get(item[0]) == item[1])
-    ):
-        (direction, prefix, protocol, ports), label = key
-        sign = "+" if new.get(key[0]) == label else "-"
-        lines.append(f"{sign} {protocol}/{ports} {direction} {prefix}  {words(label, owned)}")
-    return lines
-
-
-def words(label, owned):
-    """Return C{kudo: media, zoom: meetings} for the counter C{kudo/media.zoom/meetings}."""
-    return label[len(owned) :].replace(".", ", ").replace("/", ": ")
-
-
-def settings_difference(old, new):
-    """Return lines C{~ policy: audit -> deny} for the settings that differ."""
-    names = sorted(name for name in set(old) | set(new) if old.get(name) != new.get(name))
-    return ["~ {}: {} -> {}".format(name, old.get(name) or "none", new.get(name) or "none") for name in names]
 
 
 def declaration(body):

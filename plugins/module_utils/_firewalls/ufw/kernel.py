@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from . import sets as _ufw_sets
+from . import sets
 
 DEFAULTS = "/etc/default/ufw"
 FILES = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
@@ -65,7 +65,7 @@ if [ -x KEEPER ] && grep -qs '^create egress_names_' /etc/ufw/egress_allowlist.s
     KEEPER run ufw # sets of names that came back are empty
 fi
 exit 0
-""".replace("CLEAN", shlex.quote(_ufw_sets.SCRIPT)).replace("KEEPER", "/usr/local/sbin/egress-allowlist-names")
+""".replace("CLEAN", shlex.quote(sets.SCRIPT)).replace("KEEPER", "/usr/local/sbin/egress-allowlist-names")
 
 
 def policies(text):

@@ -87,7 +87,7 @@ def texts(native, versions):
     """Return the files C{{path: text}} of what is wanted, {} where no sets are wanted."""
     if not native or not native["chained"]:
         return {}
-    found = {INIT: SCRIPT, SETS: names.heads(native.get("names") or {})}
+    found = {INIT: SCRIPT, SETS: names.heads(native["names"])}
     for name, members in sorted(native["sets"].items()):
         version = 6 if ":" in members[0] else 4
         if version in versions:

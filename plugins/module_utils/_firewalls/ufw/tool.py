@@ -18,9 +18,9 @@ import shlex
 import sys
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import files as _commit
-from ansible_collections.egress.allowlist.plugins.module_utils._host import servers as _servers
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
+from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
 from . import kernel, rules, sets
 from .live import Live
@@ -60,7 +60,7 @@ class Ufw:
     def files(self, native):
         """Return the files C{{path: text}} with what is wanted of us in them, nothing of ours without a native form."""
         self._native, self._notes, self._openers = native, list(native["notes"]) if native else [], []
-        files = {path: _commit.read(path, missing=None) for path in [*kernel.FILES.values(), kernel.DEFAULTS]}
+        files = {path: read(path, missing=None) for path in [*kernel.FILES.values(), kernel.DEFAULTS]}
         missing = sorted(path for path, text in files.items() if text is None)
         if missing and native:
             raise ToolError(f"{missing[0]} is missing: put ufw's own back ('ufw reset' does)")
@@ -88,20 +88,18 @@ class Ufw:
 
     def differences(self, files):
         """Return in words how the files differ from those that are there, and the kernel from these."""
-        lines = rules.difference(_opened(_commit.read), _opened(self._reader(files)))
-        if not lines and any(
-            _moved(_commit.read(path), files[path]) for path in kernel.FILES.values() if path in files
-        ):
+        lines = rules.difference(_opened(read), _opened(self._reader(files)))
+        if not lines and any(_moved(read(path), files[path]) for path in kernel.FILES.values() if path in files):
             lines.append("~ our rules in their order")
-        was, will = (bool(sets.contents(read(sets.SETS))) for read in (_commit.read, self._reader(files)))
+        was, will = (bool(sets.contents(reader(sets.SETS))) for reader in (read, self._reader(files)))
         lines += ["~ our rules look into sets: {}".format("yes" if will else "no")] if was != will else []
-        before, after = kernel.policies(_commit.read(kernel.DEFAULTS)), kernel.policies(files.get(kernel.DEFAULTS, ""))
+        before, after = kernel.policies(read(kernel.DEFAULTS)), kernel.policies(files.get(kernel.DEFAULTS, ""))
         for chain, word in kernel.CHAINS.items():
             was, will = (kernel.WORDS.get(found.get(chain), found.get(chain)) for found in (before, after))
             lines += [f"~ default {word} policy: {was} -> {will}"] if was != will else []
         lines += self._aside(files)
         if self.running():
-            lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(_commit.read, self._versions())]
+            lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(read, self._versions())]
         return list(dict.fromkeys(lines))
 
     def completed(self, native):
@@ -123,11 +121,11 @@ class Ufw:
     def load(self, files):
         """Load what is in the files now."""
         if os.path.exists(sets.HOOK) and self._mode:
-            os.chmod(sets.HOOK, self._mode[0 if sets.marked(_commit.read(sets.HOOK)) else 1])
+            os.chmod(sets.HOOK, self._mode[0 if sets.marked(read(sets.HOOK)) else 1])
         if self.running():
-            self.live.load(_commit.read, self._versions())
+            self.live.load(read, self._versions())
         else:
-            self.live.tidy(_commit.read)
+            self.live.tidy(read)
 
     def prepare(self, folder):
         """Return the shell command that loads what is in the files then."""
@@ -203,13 +201,13 @@ class Ufw:
         """Return the files that hold the sets, and after.init, which calls them."""
         paths = [sets.SETS, sets.INIT, *sets.CHAINS.values()]
         files = {path: chained.get(path) for path in paths if path in chained or os.path.lexists(path)}
-        text = _commit.read(sets.HOOK, missing=None)
+        text = read(sets.HOOK, missing=None)
         if text is None:
             if chained:
                 raise ValueError(f"{sets.HOOK} is missing: copy {sets.TEMPLATE} there")
             return files
         mode = os.stat(sets.HOOK).st_mode & 0o7777
-        if chained and not sets.marked(text) and not mode & 0o111 and text != _commit.read(sets.TEMPLATE):
+        if chained and not sets.marked(text) and not mode & 0o111 and text != read(sets.TEMPLATE):
             raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or {sets.WITHOUT}")
         try:
             made = sets.hooked(text, mode, bool(chained))
@@ -220,7 +218,7 @@ class Ufw:
 
     def _aside(self, files):
         """Return what differs of the files that only carry the sets."""
-        ours, hook = sets.marked(_commit.read(sets.HOOK)), files.get(sets.HOOK)
+        ours, hook = sets.marked(read(sets.HOOK)), files.get(sets.HOOK)
         lines = [f"~ {sets.INIT}: {_SET_BACK}"] if ours and _changed(files, sets.INIT) else []
         if hook and sets.marked(hook) and (_changed(files, sets.HOOK) or not os.access(sets.HOOK, os.X_OK)):
             lines.append(f"+ line in {sets.HOOK}")
@@ -230,7 +228,7 @@ class Ufw:
         """Return the rules, with those for the servers that only this host knows."""
         if not native["discover"]:
             return native["rules"]
-        servers, names, notes = _servers.discover(native["discover"], _known(files), "ufw_egress")
+        servers, names, notes = discover(native["discover"], _known(files), "ufw_egress")
         self._notes += notes
         named = {place: name for name, places in names.items() for place in places}
         found = []
@@ -244,17 +242,17 @@ class Ufw:
 
     def _versions(self):
         """Return the IP versions that ufw filters: not 6 where it is switched off."""
-        text = _commit.read(kernel.DEFAULTS)
+        text = read(kernel.DEFAULTS)
         on = re.search(r"^IPV6=[\"']?yes\b", text, re.MULTILINE | re.IGNORECASE)
         return (4, 6) if on and os.path.exists("/proc/sys/net/ipv6") else (4,)
 
     def _config(self, key):
-        found = re.search(rf"^{key}=[\"']?([\w-]+)", _commit.read(_CONFIG), re.MULTILINE)
+        found = re.search(rf"^{key}=[\"']?([\w-]+)", read(_CONFIG), re.MULTILINE)
         return found.group(1).lower() if found else ""
 
     def _reader(self, files):
         """Return what reads a file as it will be."""
-        return lambda path: (files[path] or "") if path in files else _commit.read(path)
+        return lambda path: (files[path] or "") if path in files else read(path)
 
 
 def _at_work():
@@ -266,13 +264,13 @@ def _at_work():
     return False
 
 
-def _opened(read):
+def _opened(reader):
     """Return C{{tuple: label}} of all that is ours in the files."""
     found = {}
     for path in kernel.FILES.values():
-        text = read(path)
+        text = reader(path)
         found.update(rules.opened(rules.parse(text)) if text else {})
-    return {**found, **sets.entries({path: read(path) for path in (sets.SETS, *sets.CHAINS.values())})}
+    return {**found, **sets.entries({path: reader(path) for path in (sets.SETS, *sets.CHAINS.values())})}
 
 
 def _moved(was, will):
@@ -287,7 +285,7 @@ def _spec(entry):
 
 def _changed(files, path):
     """True where a file is to become another one."""
-    return bool(files.get(path)) and files[path] != _commit.read(path)
+    return bool(files.get(path)) and files[path] != read(path)
 
 
 def _known(files):

@@ -1,0 +1,25 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native form that the module nftables takes."""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form
+from ansible_collections.egress.allowlist.plugins.module_utils._names.form import NAMES
+
+FORM = Form(
+    "nftables_ruleset",
+    {
+        "family": {"inet", "ip", "ip6"},
+        "table": str,
+        "chain": str,
+        "jump": bool,
+        "owned": str,
+        "discover": [{"dns", "ntp"}],
+        "notes": [str],
+        "settings": {str: str},
+        "ruleset": str,
+        "names": NAMES,
+    },
+)

@@ -1,0 +1,25 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native form that the module ufw takes."""
+
+from __future__ import annotations
+
+from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form
+from ansible_collections.egress.allowlist.plugins.module_utils._names.form import NAMES
+
+FORM = Form(
+    "ufw_rules",
+    {
+        "rules": [str],
+        "stops": [str],
+        "sets": {str: [str]},
+        "chained": [str],
+        "names": NAMES,
+        "defaults": {"OUTPUT?": {"DROP", "REJECT"}, "FORWARD?": {"DROP", "REJECT"}},
+        "discover": [{"dns", "ntp"}],
+        "roads": [({"out", "route"}, str)],
+        "place": {"first", "last"},
+        "notes": [str],
+    },
+)

@@ -1,0 +1,41 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd, where it is there: whether it runs, how its units are, and what is said of what it loads at boot."""
+
+from __future__ import annotations
+
+import os
+
+FOLDER = "/etc/systemd/system"
+LOADS = "{} loads the rules at boot, from {}"
+LOADS_NOTHING = "nothing loads the rules at boot: {}"
+
+
+def runs():
+    """True where systemd is process 1, the way sd_booted(3) tells."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def states(run, units, names, lists=()):
+    """Return C{{unit: {property: value}}} of units; C{lists}: properties that systemd leaves out where they are empty.
+
+    C{run} takes a command and returns C{(status, output, errors)}. Raises OSError where systemd does not answer.
+    """
+    asked = ",".join([*names, *lists])
+    status, output, errors = run(["systemctl", "show", f"--property={asked}", *units])
+    found = []
+    for block in output.strip("\n").split("\n\n"):
+        values = dict.fromkeys(lists, "")
+        for line in block.splitlines():
+            name, dummy, value = line.partition("=")
+            values[name] = values.get(name, "") + value
+        found.append(values)
+    if status or len(found) != len(units) or not all(set(names) <= set(values) for values in found):
+        raise OSError(status, errors.strip() or "no answer", f"systemctl show {' '.join(units)}")
+    return dict(zip(units, found))  # noqa: B905 # Python 3.8 knows no strict
+
+
+def unit_state(run, unit, name):
+    """Return one property of a unit: ActiveState, UnitFileState ('' without a file), LoadState. Raises OSError too."""
+    return states(run, [unit], [name])[unit][name]
