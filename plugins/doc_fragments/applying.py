@@ -20,6 +20,16 @@ options:
       - Where going back fails, the host says why in its journal and tries again until it is done.
     type: int
     default: 60
+  unchanged:
+    description:
+      - What of an allowlist that is there already must not change. Where it would, the module fails and has touched
+        nothing. The playbook of a single vendor asks for this, so that it changes only its own vendor.
+      - C(vendors) are those that rules are for, C(allow) what was added to the baseline, C(names) what becomes of
+        names.
+    type: list
+    elements: str
+    choices: [vendors, policy, scope, names, allow]
+    default: []
 attributes:
   check_mode:
     description: Changes nothing and returns the same difference.

@@ -27,6 +27,16 @@ options:
   plan:
     description: What the filter of this cloud returned. Needed for O(state=present).
     type: dict
+  unchanged:
+    description:
+      - What of an allowlist that is there already must not change. Where it would, the module fails and has touched
+        nothing. The playbook of a single vendor asks for this, so that it changes only its own vendor.
+      - C(vendors) are those that rules are for, C(allow) what was added to the baseline. A cloud has no C(scope), and
+        what becomes of C(names) cannot be read back from it.
+    type: list
+    elements: str
+    choices: [vendors, policy, scope, names, allow]
+    default: []
 attributes:
   check_mode:
     description: Reads, computes the difference and checks the quota, and writes nothing.

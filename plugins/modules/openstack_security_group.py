@@ -185,7 +185,7 @@ def main():
         neutron = Neutron(connect(openstack, params), params["project"])
         run = Run(neutron, params["name"], module.check_mode)
         if params["state"] == "present":
-            run.present(params["plan"])
+            run.present(params["plan"], params["unchanged"])
         else:
             run.absent()
     except (Refused, ApiError) as error:

@@ -117,8 +117,8 @@ def test_other_differences() -> None:
     sources = [objects(native(*OLD, scope="gateway", sources=[text])) for text in ("10.0.0.0/8", "10.0.0.0/9")]
     assert differences(*sources) == ["- source 10.0.0.0/8", "+ source 10.0.0.0/9"]
     allow = [objects(native(*OLD, allow=rows)) for rows in ([], [{"destination": "192.0.2.0/24", "ports": "5671"}])]
-    shown = '+ rule family="ipv4" destination address="192.0.2.0/24" port port="5671" protocol="tcp" accept'
-    assert differences(*allow) == [f"{shown}  in egress-allow-host"]
+    shown = "~ allow: none -> tcp/5671 to 192.0.2.0/24"
+    assert differences(*allow) == [shown]
     told = [objects(native(row("192.0.2.1", date=date))) for date in ("2026-01", "2026-02")]
     assert differences(*told) == [
         "~ ipsets/egress-acme-calls-4: described anew",

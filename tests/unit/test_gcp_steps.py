@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_a_description_is_never_too_long() -> None:
     lists["lists"][0]["destinations"]["192.0.2.0/32"] = [f"acme{number:03}: calls" for number in range(500)]
     rule = next(iter(desired(lists, "ours", SCOPE, (), {}).values()))
     assert len(rule.description) <= 2048
-    assert rule.description.endswith(", and more")
+    assert re.search(r" and \d+ more$", rule.description)
 
 
 NETS = st.sampled_from([*PREFIXES, "0.0.0.0/0", "198.51.100.0/24", "::/0", "2001:db8::/32", "2001:db8::1/128"])

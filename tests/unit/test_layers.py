@@ -36,6 +36,9 @@ AGAINST_THE_ORDER = {
     (f"{PLUGIN_UTILS}/_clouds/openstack.py", f"{MODULE_UTILS}/_clouds/openstack/drivers.py"): (
         "plan and module name the drivers that obey address groups in the same words"
     ),
+    (f"{PLUGIN_UTILS}/_clouds/aws.py", f"{MODULE_UTILS}/_model/labels.py"): (
+        "a plan cuts labels as the modules of the other clouds do"
+    ),
     (f"{PLUGIN_UTILS}/_firewalls/ufw.py", f"{MODULE_UTILS}/_firewalls/ufw/rules.py"): (
         "the host adds rules for the servers that only it knows, written as the rendered ones are"
     ),

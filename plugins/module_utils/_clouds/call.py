@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model import standing
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import differences
 
 TRIES = 5  # how often a change is begun anew from a fresh read when somebody else was quicker
@@ -22,8 +24,27 @@ def arguments(**own):
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "name": {"type": "str", "default": "egress-allowlist"},
         "plan": {"type": "dict"},
+        "unchanged": standing.OPTION,
         **own,
     }
+
+
+def refuse_changes(unchanged, cloud, now, wanted):
+    """Raise Refused where something would change that must not.
+
+    C{unchanged}: the module's option; C{now}, C{wanted}: C{(labels, policy)} of what is there and of a plan, no labels
+    where nothing is there. What becomes of names cannot be read back from a cloud.
+    """
+    hindrance = standing.hindrance(unchanged, _state(*now) if now[0] else {}, _state(*wanted), f"{cloud}_egress")
+    if hindrance:
+        raise Refused(hindrance)
+
+
+def _state(labels, policy):
+    """Return a state, see C{_model/standing.py}."""
+    asked = vendors(labels)
+    added = {name for name in asked if name.endswith("_egress_allow")}
+    return {"vendors": asked - added, "policy": policy, "allow": "destinations of yours" if added else ""}
 
 
 def missing_library(module, library, package, error):

@@ -11,7 +11,7 @@ import subprocess
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
-from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
+from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
 from ansible_collections.egress.allowlist.plugins.module_utils._names import host
 
 from .managers import other_managers
@@ -34,6 +34,7 @@ class Call:
                 "token": {"type": "str", "no_log": False},
                 "revert_after": {"type": "int", "default": 60},
                 "missing_ok": {"type": "bool", "default": False},
+                "unchanged": standing.OPTION,
                 **more,
             },
             required_if=[("state", "present", [native]), ("state", "confirmed", ["token"])],
@@ -72,8 +73,9 @@ class Call:
         """Do what is asked for and end the module.
 
         C{commands}: C{{command: package}} of what must be there; C{applier}: a function that returns what has
-        C{present(native, seconds)}, C{confirmed(token)} and C{absent()}; C{ours}: one that returns the paths of our
-        files, which nobody can remove where a command is missing.
+        C{present(native, seconds)}, C{confirmed(token)}, C{absent()} and C{standing(native)}, the state of a native
+        form or, without one, of what is there; C{ours}: one that returns the paths of our files, which nobody can
+        remove where a command is missing.
         """
         params, fail = self.params, self.module.fail_json
         if params["revert_after"] < 0:
@@ -139,6 +141,7 @@ class Call:
 
     def _present(self, applier, names, wanted):
         """Apply the rules, and what names need: at once, or when the rules are confirmed."""
+        self._refuse_changes(applier, wanted)
         names.check(wanted)
         lines = names.differences(wanted)
         result = applier.present(self.params[self._native], self.params["revert_after"])
@@ -156,6 +159,17 @@ class Call:
                     names.apply(wanted)
         notes = [*result.get("notes", []), *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
+
+    def _refuse_changes(self, applier, wanted):
+        """Raise ToolError where something would change that must not, before anything is touched."""
+        if not self.params["unchanged"]:
+            return
+        now, then = applier.standing(), applier.standing(self.params[self._native])
+        if now:
+            now["names"], then["names"] = self._names.mode(), wanted.get("mode", "report")
+        hindrance = standing.hindrance(self.params["unchanged"], now, then, f"{self._backend}_egress")
+        if hindrance:
+            raise ToolError(hindrance)
 
     def _refuse_others(self):
         # A module without this option has a table of its own, beside which others may work.

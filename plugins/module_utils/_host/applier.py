@@ -39,6 +39,7 @@ class Applier:
       - C{files(native)}: all files that are wanted, C{{path: text, None for one that goes}}, made from those that are
         there; without a native form: what is left when all of ours is gone;
       - C{differences(files)}: what differs from what is there and from what runs, in words;
+      - C{standing(native)}: the state of a native form or, without one, of what is there, see C{_model/standing.py};
       - C{check(files)}: raises ToolError where the tool would refuse them;
       - C{running()}: whether rules are in force that follow the files; raises ToolError where that cannot be found out;
       - C{completed(native)}: the native form with what only this host knows, as C{files} took it;
@@ -66,6 +67,10 @@ class Applier:
             if hindrance and not self.check_mode:
                 result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
             return result
+
+    def standing(self, native=None):
+        """Return what the tool says of it."""
+        return self.tool.standing(native)
 
     def absent(self):
         """Remove all that is ours; nothing has to be confirmed."""

@@ -3,22 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands on a host or in a cloud already, and must not change because of a vendor's own playbook.
 
-A state is C{{"vendors": names of vendors, "policy", "scope", "names", "allow": text}}, without what a backend does not
-have or does not know; an empty one where nothing of ours is there.
+A state is C{{"vendors": names, "policy", "scope", "names", "allow": text}}, without what a backend does not have or
+cannot read back; an empty one where nothing of ours is there.
 """
 
 from __future__ import annotations
 
-import re
-
 CHOICES = ["vendors", "policy", "scope", "names", "allow"]
 OPTION = {"type": "list", "elements": "str", "choices": CHOICES, "default": []}
-_ASKING = re.compile(r"(?:^|, )([A-Za-z][A-Za-z0-9_-]*)[ :/]")
-
-
-def vendors(labels, but=()):
-    """Return the vendors that labels C{kudo: media, zoom: meetings} name; C{but}: names that are no vendors."""
-    return {name for label in labels for name in _ASKING.findall(label)} - {*but}
+_CHANGES = "{} would change from {} to {}: write -e {}={} to keep it, or -e {}={}"
 
 
 def hindrance(unchanged, now, wanted, prefix):
@@ -28,25 +21,21 @@ def hindrance(unchanged, now, wanted, prefix):
     C{nftables_egress}.
     """
     found = []
-    go = sorted(now.get("vendors", set()) - wanted.get("vendors", set())) if "vendors" in unchanged else []
-    if go:
-        both = ",".join(sorted({*now["vendors"], *wanted.get("vendors", ())}))
+    gone = sorted(now.get("vendors", set()) - wanted.get("vendors", set()))
+    if gone and "vendors" in unchanged:
+        every = ",".join(sorted(now["vendors"] | wanted["vendors"]))
         found.append(
-            f"{', '.join(go)} would go: to have all, run playbooks/apply.yml -e apply_vendors={both} with the options "
-            "of each; to replace what is there, add -e apply_replace=true"
+            f"{', '.join(gone)} would go: to have all, run playbooks/apply.yml -e apply_vendors={every} with the "
+            "options of each; to replace what is there, add -e apply_replace=true"
         )
-    for name in CHOICES[1:]:
+    for name in ("policy", "scope", "names"):
         before, after = now.get(name), wanted.get(name)
-        if name in unchanged and now and before is not None and before != (after or ""):
+        if name in unchanged and before is not None and before != after:
             variable = f"{prefix}_{name}"
-            if name == "allow":
-                keep = f"give {variable}, which opened {before}" if before else f"leave out {variable}"
-                found.append(f"allow would change: {keep}")
-            else:
-                shown = f"from {before or 'none'} to {after or 'none'}"
-                found.append(
-                    f"{name} would change {shown}: keep it with -e {variable}={before}, or say -e {variable}={after}"
-                )
-    if not found:
-        return ""
-    return "there is an allowlist already, and this playbook changes only its own vendor. " + "; ".join(found)
+            found.append(_CHANGES.format(name, before, after, variable, before, variable, after))
+    before, after = now.get("allow"), wanted.get("allow")
+    # Policy unmanaged has no baseline that could be added to.
+    if "allow" in unchanged and before is not None and before != after and wanted.get("policy") != "unmanaged":
+        change = f"from {before or 'nothing'} to {after or 'nothing'}"
+        found.append(f"what {prefix}_allow opens would change {change}: write it out")
+    return f"an allowlist is there already, which this playbook would change: {'; '.join(found)}" if found else ""

@@ -162,6 +162,10 @@ class Names:
         files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
         return files
 
+    def mode(self):
+        """Return how the host follows names now, C{report} where it does not."""
+        return self._former().get("mode", "report")
+
     def _former(self):
         """Return the configuration of the last run, {} where there is none, or none that is whole."""
         found = _parsed(self._config)

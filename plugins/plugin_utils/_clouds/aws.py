@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 
 from .fit import fit
@@ -91,13 +92,7 @@ def plan(
 
 def described(labels: Sequence[str]) -> str:
     """Return who asks for a rule, cut to what a description of AWS holds and says."""
-    written = [_REFUSED.sub("_", label) for label in labels]
-    for kept in range(len(written), 0, -1):
-        more = f" and {len(written) - kept} more" if kept < len(written) else ""
-        text = ", ".join(written[:kept]) + more
-        if len(text) <= LABEL:
-            return text
-    return written[0][:LABEL] if written else ""
+    return joined([_REFUSED.sub("_", label) for label in labels], LABEL)
 
 
 def _check(given: Mapping[str, int]) -> None:

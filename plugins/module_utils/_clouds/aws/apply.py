@@ -25,7 +25,8 @@ class Wanted:
     """A plan, as the account is compared with it. C{labels}: C{{key: who asks}}, in the order of the plan."""
 
     def __init__(self, plan, name, tags):
-        self.deny = plan["policy"] == "deny"
+        self.policy = plan["policy"]
+        self.deny = self.policy == "deny"
         self.limits = plan["limits"]
         kind = (LISTED,) if plan["prefix_lists"] else ()
         self.labels = {

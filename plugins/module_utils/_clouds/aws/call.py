@@ -14,12 +14,13 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call impo
     TRIES,
     Refused,
     missing_library,
+    refuse_changes,
     result,
     so_far,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
 
-from .account import Account
+from .account import POLICY, Account
 from .api import Api, Changed
 from .apply import Wanted, absent, present, units
 from .form import FORM
@@ -194,6 +195,11 @@ class Call:
         if params["state"] == "absent":
             return absent(account, self._attachments)
         wanted = Wanted(params["plan"], params["name"], params["tags"])
+        if self._limits is None:  # as it was before this call
+            told = {group.tags.get(POLICY) for group in account.groups.values()}
+            labels = [group.rules[key].label for group in account.groups.values() for key in group.ours()]
+            now = (labels, "deny" if "deny" in told else "unmanaged")
+            refuse_changes(params["unchanged"], "aws", now, (wanted.labels.values(), wanted.policy))
         self._limits = wanted.limits
         return [*params["plan"]["notes"], *present(account, self._attachments, wanted)]
 

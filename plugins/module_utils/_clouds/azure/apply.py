@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import TRIES, Refused
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import TRIES, Refused, refuse_changes
 
 from . import rules
 from .api import Changed
@@ -99,6 +99,9 @@ class Work:
                 )
         body = self._body(group)
         old = body["properties"].get("securityRules") or []
+        if not self.written:  # what is there may be ours then
+            who = [label for rule in plan["rules"] for label in rule["asked"]]
+            refuse_changes(self._params["unchanged"], "azure", rules.asked(old, self._name), (who, plan["policy"]))
         new = [rule for rule in old if rules.whose(rule) != self._name] + rules.wanted(plan, self._name, old)
         self.units = rules.units(old, new, plan["limits"])
         self.notes = rules.notes(new, self._name, plan)

@@ -16,6 +16,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call impo
     restricts_nothing,
     unit,
 )
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,29}")  # a rule's name begins with it, and no dot ends it early
@@ -180,11 +181,10 @@ def _kept(rule, old):
 
 
 def _allowing(entry, name):
-    text = "{} {}".format(mark(name), ", ".join(entry["asked"]))
     return {
         "name": "{}.{}".format(name, entry["id"]),
         "properties": {
-            "description": text if len(text) <= _MOST else text[: _MOST - 3] + "...",
+            "description": f"{mark(name)} {joined(entry['asked'], _MOST - len(mark(name)) - 1)}",
             "protocol": entry["protocol"].capitalize(),
             "sourceAddressPrefix": ANY,
             "sourcePortRange": ANY,
@@ -264,6 +264,13 @@ def _opened(rule, asked, name):
 
 def _where(text):
     return {ANY: "everywhere", "internet": "the Internet"}.get(text.lower(), text)
+
+
+def asked(rules, name):
+    """Return C{(who asks, policy)} of our rules."""
+    ours = [rule for rule in rules if whose(rule) == name]
+    told = [properties(rule)["description"][len(mark(name)) :].strip() for rule in ours if not denies(rule)]
+    return told, "deny" if any(map(denies, ours)) else "unmanaged"
 
 
 def changed_settings(before, after):

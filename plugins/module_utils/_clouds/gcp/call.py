@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import TRIES, Refused, result, so_far
+from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
+    TRIES,
+    Refused,
+    refuse_changes,
+    result,
+    so_far,
+)
 
 from .api import Api, ApiError
 from .policy import Policy
-from .rules import attributes, desired, labels_of, lines
+from .rules import asked, attributes, desired, labels_of, lines
 from .vpc import Vpc
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?\Z")  # the rest of 63 characters is the rule's own
@@ -39,6 +45,9 @@ class _Call:
             self.now = self.place.read(absent=self.plan is None)
             if self.first is None:
                 self.first = dict(self.now)
+                if self.plan:
+                    now = asked(self.now.values(), self.params["name"])
+                    refuse_changes(self.params["unchanged"], "gcp", now, (self.labels.values(), self.plan["policy"]))
             wanted = self._wanted()
             self._account(wanted)
             if wanted == self.now:

@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import json
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
 
 # services: (("tcp", ("443", "5349")), ...); destinations: a frozenset of prefixes and names; targets: ("tag web", ...);
@@ -110,6 +111,13 @@ def lines(rules, labels, name):
     if not stopped >= set(_EVERYWHERE.values()):
         found.add(EVERYTHING)
     return found
+
+
+def asked(rules, name):
+    """Return C{(who asks, policy)} of rules."""
+    stops = any(rule.action == "deny" and not rule.disabled for rule in rules)
+    told = [_asking(rule.description, name) for rule in rules if rule.action == "allow"]
+    return told, "deny" if stops else "unmanaged"
 
 
 def attributes(rules, others, name):
@@ -236,14 +244,8 @@ def _stem(name, scope, targets, action, services, kind):
 
 
 def _described(name, who):
-    """Return a description: the mark, and who asks, as many as it holds."""
-    text = mark(name)
-    for number, label in enumerate(who):
-        added = "{} {}".format("," if number else "", label)
-        if len(text) + len(added) > _LONGEST:
-            return text + ", and more"
-        text += added
-    return text
+    """Return a description: the mark, and who asks, as far as it holds that."""
+    return f"{mark(name)} {joined(who, _LONGEST - len(mark(name)) - 1)}".rstrip()
 
 
 def _asking(description, name):

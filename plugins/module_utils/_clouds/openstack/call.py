@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import (
     TRIES,
     Refused,
+    refuse_changes,
     restricts_nothing,
     result,
     unit,
@@ -32,12 +33,16 @@ class Run:
         if "standard-attr-description" not in self._known:
             raise Refused("this cloud keeps no descriptions of rules (extension standard-attr-description): no marks")
         self._wanted = Wanted(name, [], False)
-        self._first = None
+        self._first, self._unchanged = None, ()
         self._before, self._after, self._used, self._notes = [], [], {}, []
         self._own = {"id": "", "widened": []}
 
-    def present(self, plan):
-        """Make the cloud have what the plan says. Raises Refused where that cannot be done, or ApiError."""
+    def present(self, plan, unchanged=()):
+        """Make the cloud have what the plan says, C{unchanged}: see the module's option.
+
+        Raises Refused where that cannot be done, or ApiError.
+        """
+        self._unchanged = unchanged
         form = plan["form"]
         missing = [extension for extension in _ADDRESS_GROUPS if extension not in self._known]
         if form == "groups" and missing:
@@ -100,6 +105,9 @@ class Run:
         last = None
         for _attempt in range(TRIES + 1):
             state = self._read()
+            if state is self._first:
+                now, wanted = (state.labels(), state.policy or None), (self._wanted.rules.values(), policy)
+                refuse_changes(self._unchanged, "openstack", now, wanted)
             todo = Todo(state, self._wanted, policy)
             told = [*notes, *todo.keep_used(self._neutron), *self._standing(state, policy)]
             if not todo:

@@ -79,6 +79,10 @@ class State:
         marked = {key: [rule for rule in found if rules.is_ours(rule)] for key, found in self.have.items()}
         return {key: found for key, found in marked.items() if found}
 
+    def labels(self):
+        """Return who asks for our rules."""
+        return [found[0]["description"].partition(": ")[2] for found in self.ours().values()]
+
     def defaults(self):
         """Return the keys of the rules that let everything out and that somebody else made: mostly Neutron itself."""
         ours = self.ours()
@@ -92,7 +96,7 @@ class State:
     def lines(self, wanted):
         """Return in words what stands there; C{wanted} tells who asks for what is wanted still."""
         ours, prefixes = self.ours(), self.prefixes()
-        standing = {key: found[0]["description"].partition(": ")[2] for key, found in ours.items()}
+        standing = dict(zip(ours, self.labels()))  # noqa: B905 # Python 3.8 knows no strict
         standing.update({key: wanted.rules[key] for key in self.have if key in wanted.rules})
         told = {
             one: wanted.opened.get(one, label) for key, label in standing.items() for one in rules.opened(key, prefixes)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import (
     EVERYTHING,
     EVERYWHERE,
@@ -76,7 +77,7 @@ class Wanted:
 
 def described(text):
     """Return a description with our mark."""
-    return f"{MARK}: {text}"[:_DESCRIPTION]
+    return f"{MARK}: {joined(text.split(', '), _DESCRIPTION - len(MARK) - 2)}"
 
 
 def opened(key, groups):

@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
+
 MARK = "Made by egress.allowlist."
 _TOLD = ("short", "description")
 _KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
@@ -169,6 +171,18 @@ def _bounds(old, new):
                 if before != after:
                     lines.add(f"~ {words}: {before} -> {after}")
     return sorted(lines)
+
+
+def standing(found):
+    """Return the state of objects C{{name: object}}, see C{_model/standing.py}."""
+    if not found:
+        return {}
+    settings = _settings(found)
+    asked = vendors(each["short"] for name, each in found.items() if name.startswith("services/"))
+    state = {"vendors": asked}
+    if settings:
+        state.update(policy=settings.get("policy"), scope=settings.get("scope"), allow=settings.get("allow", ""))
+    return state
 
 
 def _differing(old, new):

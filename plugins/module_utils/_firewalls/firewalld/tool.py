@@ -75,6 +75,13 @@ class Firewalld:
         files.update(dict.fromkeys(path for path in own if path not in files and not self._kept(path, files)))
         return files
 
+    def standing(self, native=None):
+        """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
+        files = {path: read(path) for path in own_files()}
+        if native:
+            files = {os.path.join(self.home, name): text for name, text in native["files"].items()}
+        return objects.standing({name: found for name, found in self._objects(files).items() if found})
+
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""
         return native and {**native, "files": self._made, "discover": []}

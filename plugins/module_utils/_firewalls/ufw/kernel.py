@@ -73,6 +73,11 @@ def policies(text):
     return {chain: value.strip().strip("\"'").upper() for chain, value in _POLICY.findall(text)}
 
 
+def remarked(text):
+    """True where a default policy in /etc/default/ufw is what we made it."""
+    return any(re.search(_REMARKED.format(chain), text, re.MULTILINE) for chain in CHAINS)
+
+
 def with_policies(text, wanted):
     """Return /etc/default/ufw with the wanted policies C{{"OUTPUT": "DROP"}}.
 

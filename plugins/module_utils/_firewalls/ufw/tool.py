@@ -21,6 +21,7 @@ import time
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 from . import kernel, rules, sets
 from .live import Live
@@ -28,6 +29,7 @@ from .live import Live
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
 _LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
+_ALLOWED = "ufw_egress_allow"  # the label of what the user added to the baseline
 _SET_BACK = "changed on the host since, set back"
 # Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
 _GUARD = """import fcntl, os, sys, time
@@ -101,6 +103,26 @@ class Ufw:
         if self.running():
             lines += [f"~ {chain}: {_SET_BACK}" for chain in self.live.drift(read, self._versions())]
         return list(dict.fromkeys(lines))
+
+    def standing(self, native=None):
+        """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
+        if native:
+            found = dict(map(rules.split, [*native["rules"], *native["chained"]]))
+            ways = {way for way, dummy in native["roads"]}
+            deny = bool(native["defaults"] or native["stops"])
+        else:
+            found = _opened(read)
+            ways = {"route" if spec.startswith("route:") else "out" for spec in found}
+            deny = any(map(rules.stops_packets, found)) or kernel.remarked(read(kernel.DEFAULTS))
+            if not found and not deny:
+                return {}
+        allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)
+        return {
+            "vendors": vendors(label for label in found.values() if label != _ALLOWED),
+            "policy": "deny" if deny else "unmanaged",
+            "scope": "both" if len(ways) > 1 else "gateway" if "route" in ways else "host",
+            "allow": ", ".join(allowed),
+        }
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""

@@ -159,12 +159,14 @@ def _zones(name: str, zones: Sequence[str]) -> list[str]:
 
 def _settings(choices: Choices, scope: str, sources: Sequence[str] | str, log_rate: str) -> str:
     """Return the choices in words, for the description of a policy: C{policy: deny; scope: host; ...}."""
+    allowed = ("{protocol}/{ports} to {destination}".format(**row) for row in choices.allow)
     settings = {
         "policy": choices.policy,
         "scope": scope,
         "stopped": choices.stopped if choices.policy == "deny" else "",
         "log rate": log_rate if choices.policy != "unmanaged" else "",
         "sources": "named" if expanded(sources, "firewalld_egress_sources") else "",
+        "allow": ", ".join(allowed) if choices.policy != "unmanaged" else "",
     }
     return "; ".join(f"{name}: {value}" for name, value in settings.items() if value)
 
