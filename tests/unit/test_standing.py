@@ -36,7 +36,8 @@ BEGIN = "an allowlist is there already, which this playbook would change: "
         (
             {**STATE, "scope": "both", "names": "resolve"},
             "scope would change from both to host: write -e ufw_egress_scope=both to keep it, or -e "
-            "ufw_egress_scope=host; names would change from resolve to report: write -e ufw_egress_names=resolve to keep it, or -e "
+            "ufw_egress_scope=host; names would change from resolve to report: write -e "
+            "ufw_egress_names=resolve to keep it, or -e "
             "ufw_egress_names=report",
         ),
         (
