@@ -71,6 +71,8 @@ class ActionModule(ActionBase):
                 "unchanged": [],
                 "all_by_default": False,
             }
+        if given["own"] and "apply_vendors" in extra:
+            raise ValueError(f"this is the playbook of one vendor: for {', '.join(vendors)} run playbooks/apply.yml")
         if "catalog_vendors" in extra:
             raise ValueError("catalog_vendors and apply_vendors are both given, or a vendor's own playbook: write one")
         names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}

@@ -66,6 +66,10 @@ def vendor_folder(folder: Path) -> Path:
             "unknown backend 'iptables': known are aws, azure, firewalld, gcp, nftables,",
         ),
         (
+            ["-e", "apply_vendors=kudo,zoom"],
+            "this is the playbook of one vendor: for kudo, zoom run playbooks/apply.yml",
+        ),
+        (
             ["-e", "catalog_vendors=zoom"],
             "catalog_vendors and apply_vendors are both given, or a vendor's own playbook",
         ),

@@ -14,15 +14,11 @@ from typing import Any
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import aws as aws_plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import aws
 
-from tests.support import firewalld_host, nft_host, systems, ufw_host
-from tests.support.azure_host import azure, planned
-from tests.support.gcp_module import google
-from tests.support.gcp_module import planned as gcp_planned
+from tests.support import azure_host, firewalld_host, gcp_module, nft_host, openstack_plans, systems, ufw_host
 from tests.support.module_host import row
 from tests.support.namespaces import Namespace
-from tests.support.openstack_plans import plan as openstack_plan
 
 HOSTS, CLOUDS = ("nftables", "ufw", "firewalld"), ("aws", "azure", "gcp", "openstack")
 ALL = ["vendors", "policy", "scope", "names", "allow"]
@@ -60,12 +56,14 @@ def host(name: str) -> Iterator[Backend]:
 @contextmanager
 def cloud(name: str) -> Iterator[Backend]:
     if name == "azure":
-        with azure() as there:
-            yield Backend(planned, lambda plan, kept: there.call(plan=plan, unchanged=kept), there.cloud.snapshot)
-    elif name == "gcp":
-        with google() as world:
+        with azure_host.azure() as there:
             yield Backend(
-                lambda *rows, **options: gcp_planned(list(rows), **options),
+                azure_host.planned, lambda plan, kept: there.call(plan=plan, unchanged=kept), there.cloud.snapshot
+            )
+    elif name == "gcp":
+        with gcp_module.google() as world:
+            yield Backend(
+                lambda *rows, **options: gcp_module.planned(list(rows), **options),
                 lambda plan, kept: world.run(plan=plan, unchanged=kept),
                 lambda: json.dumps(world.cloud.firewalls, sort_keys=True),
             )
@@ -74,7 +72,7 @@ def cloud(name: str) -> Iterator[Backend]:
         from tests.support.aws_server import serve
 
         def form(*rows: dict[str, Any], **options: Any) -> dict[str, Any]:
-            return aws_plan.plan(merge_vendors(expand_rows(list(rows))), **options)
+            return aws.plan(merge_vendors(expand_rows(list(rows))), **options)
 
         with serve() as server, in_process(server) as run:
             server.reset()
@@ -89,7 +87,7 @@ def cloud(name: str) -> Iterator[Backend]:
 
         with empty() as neutron:
             yield Backend(
-                lambda *rows, **options: openstack_plan(rows, **options),
+                lambda *rows, **options: openstack_plans.plan(rows, **options),
                 lambda plan, kept: neutron.module(plan=plan, unchanged=kept),
                 neutron.opened,
             )

@@ -13,7 +13,7 @@ import time
 
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import TRIES, Refused, refuse_changes
 
-from . import rules
+from . import report, rules
 from .api import Changed
 
 _READ_ONLY = (
@@ -101,13 +101,13 @@ class Work:
         old = body["properties"].get("securityRules") or []
         if not self.written:  # what is there may be ours then
             who = [label for rule in plan["rules"] for label in rule["asked"]]
-            refuse_changes(self._params["unchanged"], "azure", rules.asked(old, self._name), (who, plan["policy"]))
+            refuse_changes(self._params["unchanged"], "azure", report.asked(old, self._name), (who, plan["policy"]))
         new = [rule for rule in old if rules.whose(rule) != self._name] + rules.wanted(plan, self._name, old)
-        self.units = rules.units(old, new, plan["limits"])
-        self.notes = rules.notes(new, self._name, plan)
+        self.units = report.units(old, new, plan["limits"])
+        self.notes = report.notes(new, self._name, plan)
         tags = {**(body.get("tags") or {}), **(self._params["tags"] or {})}
-        changed = rules.changed_settings(old, new)
-        lines = [rules.lines(listed, plan, self._name, changed) for listed in (old, new)]
+        changed = report.changed_settings(old, new)
+        lines = [report.lines(listed, plan, self._name, changed) for listed in (old, new)]
         if group is None:
             tags[rules.TAG] = self._name
             lines[1].append(f"network security group {self._where[1]}")
@@ -155,7 +155,7 @@ class Work:
         body = self._body(group)
         old = body["properties"]["securityRules"]
         new = [rule for rule in old if rules.whose(rule) != self._name]
-        lines = [rules.lines(listed, None, self._name, ()) for listed in (old, new)]
+        lines = [report.lines(listed, None, self._name, ()) for listed in (old, new)]
         etag = group["etag"]
         if (group.get("tags") or {}).get(rules.TAG) == self._name:
             named = [found for found in self._places() if self._is_ours(found[2])]

@@ -16,11 +16,10 @@ import secrets
 from ansible_collections.egress.allowlist.plugins.module_utils._host import revert
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, sync_folder, write
-from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 from .boot import FILE, Boot, boot_text
 from .completion import complete
-from .differences import difference, entries, settings_difference, words
+from .differences import difference, entries, settings_difference, state
 from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
 from .rollback import back, since, way_back
@@ -77,19 +76,11 @@ class Applier:
     def standing(self, native=None):
         """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
         if native:
-            owned, settings, texts = native["owned"], native["settings"], [native["ruleset"]]
-        else:
-            saved = self._saved()
-            place, settings = _place_of(saved) or Place(), saved["settings"]
-            owned, texts = place.owned, [self.nft.listing(place), read(self.boot_file), read(self.revert.candidate)]
-        found = [blocks(text, owned) for text in texts]
-        if not any(found):
-            return {}
-        labels = {label for each in found for label in entries(each).values()}
-        state = {"vendors": vendors(words(label, owned) for label in labels)}
-        if settings:
-            state.update(policy=settings.get("policy"), scope=settings.get("scope"), allow=settings.get("allow", ""))
-        return state
+            return state([blocks(native["ruleset"], native["owned"])], native["owned"], native["settings"])
+        saved = self._saved()
+        place = _place_of(saved) or Place()
+        texts = [self.nft.listing(place), read(self.boot_file), read(self.revert.candidate)]
+        return state([blocks(text, place.owned) for text in texts], place.owned, saved["settings"])
 
     def confirmed(self, token):
         """Keep what was applied."""

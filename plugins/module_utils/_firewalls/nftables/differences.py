@@ -1,11 +1,13 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say in a person's words how two rulesets differ: what is opened, and the settings."""
+"""Say in a person's words how two rulesets differ: what is opened, and the settings; and what state that is."""
 
 from __future__ import annotations
 
 import re
+
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 _MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
 _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
@@ -50,6 +52,16 @@ def difference(old, new, owned):
 def words(label, owned):
     """Return C{kudo: media, zoom: meetings} for the counter C{kudo/media.zoom/meetings}."""
     return label[len(owned) :].replace(".", ", ").replace("/", ": ")
+
+
+def state(found, owned, settings):
+    """Return the state of blocks in one or more places, see C{_model/standing.py}; an empty one of none."""
+    if not any(found):
+        return {}
+    labels = {label for each in found for label in entries(each).values()}
+    told = {name: settings.get(name) for name in ("policy", "scope")} if settings else {}
+    told.update({"allow": settings.get("allow", "")} if settings else {})
+    return {"vendors": vendors(words(label, owned) for label in labels), **told}
 
 
 def settings_difference(old, new):

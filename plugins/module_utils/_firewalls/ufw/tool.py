@@ -21,15 +21,13 @@ import time
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
-from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
-from . import kernel, rules, sets
+from . import kernel, rules, sets, state
 from .live import Live
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
 _LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
-_ALLOWED = "ufw_egress_allow"  # the label of what the user added to the baseline
 _SET_BACK = "changed on the host since, set back"
 # Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
 _GUARD = """import fcntl, os, sys, time
@@ -90,7 +88,7 @@ class Ufw:
 
     def differences(self, files):
         """Return in words how the files differ from those that are there, and the kernel from these."""
-        lines = rules.difference(_opened(read), _opened(self._reader(files)))
+        lines = rules.difference(state.opened(read), state.opened(self._reader(files)))
         if not lines and any(_moved(read(path), files[path]) for path in kernel.FILES.values() if path in files):
             lines.append("~ our rules in their order")
         was, will = (bool(sets.contents(reader(sets.SETS))) for reader in (read, self._reader(files)))
@@ -106,23 +104,7 @@ class Ufw:
 
     def standing(self, native=None):
         """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
-        if native:
-            found = dict(map(rules.split, [*native["rules"], *native["chained"]]))
-            ways = {way for way, dummy in native["roads"]}
-            deny = bool(native["defaults"] or native["stops"])
-        else:
-            found = _opened(read)
-            ways = {"route" if spec.startswith("route:") else "out" for spec in found}
-            deny = any(map(rules.stops_packets, found)) or kernel.remarked(read(kernel.DEFAULTS))
-            if not found and not deny:
-                return {}
-        allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)
-        return {
-            "vendors": vendors(label for label in found.values() if label != _ALLOWED),
-            "policy": "deny" if deny else "unmanaged",
-            "scope": "both" if len(ways) > 1 else "gateway" if "route" in ways else "host",
-            "allow": ", ".join(allowed),
-        }
+        return state.wanted(native) if native else state.there(read)
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""
@@ -284,15 +266,6 @@ def _at_work():
             if any(word.endswith(b"bin/ufw") for word in handle.read().split(b"\0")[:4]):
                 return True
     return False
-
-
-def _opened(reader):
-    """Return C{{tuple: label}} of all that is ours in the files."""
-    found = {}
-    for path in kernel.FILES.values():
-        text = reader(path)
-        found.update(rules.opened(rules.parse(text)) if text else {})
-    return {**found, **sets.entries({path: reader(path) for path in (sets.SETS, *sets.CHAINS.values())})}
 
 
 def _moved(was, will):
