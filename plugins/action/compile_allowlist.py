@@ -35,7 +35,7 @@ SPEC = {
     "stale": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
     "widest_prefix": {
         "type": "dict",
-        "default": WIDEST_PREFIX,
+        "default": dict(WIDEST_PREFIX),
         "options": {"ipv4": {"type": "int", "default": 16}, "ipv6": {"type": "int", "default": 32}},
     },
     "all_by_default": {"type": "bool", "default": False},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +96,8 @@ def cloud(name: str) -> Iterator[Backend]:
 @pytest.fixture(params=[*HOSTS, *CLOUDS])
 def backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, Backend]]:
     name = str(request.param)
-    with host(name) if name in HOSTS else cloud(name) as found:
-        yield name, found
+    with ExitStack() as stack:
+        yield name, stack.enter_context(host(name) if name in HOSTS else cloud(name))
 
 
 def refused(found: Backend, *rows: dict[str, Any], **options: Any) -> str:

@@ -175,7 +175,7 @@ def spoilt(case: Case) -> Iterator[tuple[str, dict[str, Any], str]]:
             at(form, record)[key] = None
             yield f"empty {words(path)}", form, f"'{words(path)}' is nothing, not {told.partition(', not ')[2]}"
             if value and isinstance(value, (dict, list)):
-                step = next(iter(value)) if isinstance(value, dict) else 0
+                step = min(value) if isinstance(value, dict) else 0
                 form = copy.deepcopy(whole)
                 at(form, path)[step], told = other(value[step])
                 yield f"another {words((*path, step))}", form, f"'{words((*path, step))}' {told}"

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _VENDOR = re.compile(r"(?:^|, )([A-Za-z][A-Za-z0-9_-]*)(?=[ :,]|$)")
 _NO_VENDORS = {"and", "baseline", "egress"}  # of "and 3 more", and of what all hosts may do
 
 
-def vendors(texts):
+def vendors(texts: Iterable[str]) -> set[str]:
     """Return the names of vendors in texts such as C{kudo: media, zoom: meetings}, or C{kudo media}.
 
     What a user's own variable added counts as a vendor of the variable's name, C{ufw_egress_allow}.
@@ -19,7 +20,7 @@ def vendors(texts):
     return {name for text in texts for name in _VENDOR.findall(text)} - _NO_VENDORS
 
 
-def joined(labels, room):
+def joined(labels: Iterable[str], room: int) -> str:
     """Return labels C{["kudo: media", ...]} as a text of at most C{room} characters.
 
     Where it does not hold all, it has the first label of each vendor, others as far as they go in, and how many more

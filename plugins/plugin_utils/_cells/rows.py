@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
@@ -15,7 +16,7 @@ from .destinations import expand_ranges
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
 
-WIDEST_PREFIX = {"ipv4": 16, "ipv6": 32}
+WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
 _REQUIREMENTS = ("required", "recommended", "optional")
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
@@ -131,7 +132,7 @@ def _check_columns(row: dict[str, Any]) -> None:
 def _widest(given: Mapping[str, int]) -> dict[str, int]:
     """Return the shortest prefix lengths that need no reason, checked."""
     if not isinstance(given, Mapping) or given.keys() - WIDEST_PREFIX.keys():
-        raise ValueError(f"widest_prefix {given!r} is not understood: write {WIDEST_PREFIX}")
+        raise ValueError(f"widest_prefix {given!r} is not understood: write {dict(WIDEST_PREFIX)}")
     widest = {**WIDEST_PREFIX, **given}
     for family, bits in (("ipv4", 32), ("ipv6", 128)):
         if widest[family].__class__ is not int or not 0 <= widest[family] <= bits:
