@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import ControllerTask, base_folder, plain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import REQUIREMENTS
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import names_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
@@ -44,32 +43,24 @@ SPEC = {
 _HOST_ROLES = [f"egress.allowlist.{role}" for role in ("nftables", "ufw", "firewalld")]
 
 
-class ActionModule(ActionBase):
-    """Compile on the controller; the host is not asked for anything."""
+class ActionModule(ControllerTask):
+    """Compile the allowlist of the selected vendors."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    spec = SPEC
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def answer(self, given: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the selection, the allowlist, and notes on variables that nobody reads."""
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _checked, given = self.validate_argument_spec(SPEC)
-        try:
-            base = base_folder(variables["playbook_dir"])
-            catalog = read_catalog(given.pop("vendor_dirs"), plain(given.pop("custom_vendors")), base)
-            notes = check_variables(variables, Known(roles=role_options(), vendors={}))
-            vendors = plain(given.pop("vendors"))
-            warnings = catalog.chosen(names_of(vendors))
-            compiled = compile_allowlist(catalog.vendors, vendors, **given)
-            where = self._where(variables)
-            check_once(where, compiled["selection"], variables.get("catalog_compiled", {}))
-        except (AnsibleError, ValueError) as exc:
-            raise AnsibleActionFail(str(exc)) from None
-        return {**result, **compiled, "notes": notes, "warnings": warnings, "where": where, "changed": False}
+        base = base_folder(variables["playbook_dir"])
+        catalog = read_catalog(given.pop("vendor_dirs"), plain(given.pop("custom_vendors")), base)
+        notes = check_variables(variables, Known(roles=role_options(), vendors={}))
+        vendors = plain(given.pop("vendors"))
+        warnings = catalog.chosen(names_of(vendors))
+        compiled = compile_allowlist(catalog.vendors, vendors, **given)
+        where = self._where(variables)
+        check_once(where, compiled["selection"], variables.get("catalog_compiled", {}))
+        return {**compiled, "notes": notes, "warnings": warnings, "where": where}
 
-    def _where(self, variables: dict[str, Any]) -> str:
+    def _where(self, variables: Mapping[str, Any]) -> str:
         """Return which role in which play has this done, '' where it is none that has a host to itself."""
         roles = [name for name in variables.get("ansible_parent_role_names", []) if name in _HOST_ROLES]
         parent = self._task._parent

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import base_folder, plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import ControllerTask, base_folder, plain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
@@ -31,24 +30,13 @@ SPEC = {
 _SETTINGS = ("policy", "scope", "names", "allow")
 
 
-class ActionModule(ActionBase):
-    """Look at names and values on the controller; the host is not asked for anything."""
+class ActionModule(ControllerTask):
+    """Look at the names and values of what a playbook was given."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    spec = SPEC
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def answer(self, given: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of C(catalog_vendors), and what a vendor's own playbook leaves as it is."""
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _checked, given = self.validate_argument_spec(SPEC)
-        try:
-            return {**result, "changed": False, **self._read(given, variables)}
-        except ValueError as exc:
-            raise AnsibleActionFail(str(exc)) from None
-
-    def _read(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         roles = role_options()
         if given["backend"]:
             check_backend(given["backend"], roles)
@@ -69,7 +57,7 @@ class ActionModule(ActionBase):
             return {
                 "vendors": self._value(variables, "catalog_vendors", None),
                 "unchanged": [],
-                "all_by_default": False,
+                "all_by_default": self._value(variables, "catalog_all_by_default", False),
             }
         if given["own"] and "apply_vendors" in extra:
             raise ValueError(f"this is the playbook of one vendor: for {', '.join(vendors)} run playbooks/apply.yml")
@@ -82,5 +70,5 @@ class ActionModule(ActionBase):
         unchanged += [] if given["replace"] else ["vendors"]
         return {"vendors": found, "unchanged": unchanged if given["own"] else [], "all_by_default": all_by_default}
 
-    def _value(self, variables: dict[str, Any], name: str, default: Any) -> Any:
+    def _value(self, variables: Mapping[str, Any], name: str, default: Any) -> Any:
         return self._templar.template(variables[name]) if name in variables else default

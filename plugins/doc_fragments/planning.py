@@ -45,22 +45,4 @@ options:
         C(443-5349), where the exact list does not fit the quota.
     type: bool
     default: false
-  allow:
-    description: Additions of your own.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      destination:
-        description: Prefixes or addresses.
-        type: str
-        required: true
-      ports:
-        description: Ports or port ranges.
-        type: str
-        required: true
-      protocol:
-        description: TCP, UDP or both.
-        type: str
-        default: TCP
 """

@@ -51,22 +51,4 @@ options:
     type: list
     elements: str
     default: []
-  allow:
-    description: Additions to the baseline.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      destination:
-        description: Prefixes or addresses.
-        type: str
-        required: true
-      ports:
-        description: Ports or port ranges.
-        type: str
-        required: true
-      protocol:
-        description: TCP, UDP or both.
-        type: str
-        default: TCP
 """

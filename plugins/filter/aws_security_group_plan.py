@@ -18,6 +18,7 @@ description:
   - What does not fit is an error that says by how much, and what would make it fit. Nothing is widened unasked.
 extends_documentation_fragment:
   - egress.allowlist.planning
+  - egress.allowlist.additions
 options:
   rules_per_group:
     description: The account's quota of outbound rules for each group and IP version (L-0EA8095F).

@@ -17,6 +17,7 @@ description:
   - Refuses, with the ways out, what does not fit the limits of one network security group.
 extends_documentation_fragment:
   - egress.allowlist.planning
+  - egress.allowlist.additions
 options:
   dns_servers:
     description: Name servers that may be asked with the policy C(deny). Azure's own can always be asked.

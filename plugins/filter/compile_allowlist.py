@@ -14,25 +14,12 @@ description:
   - Does what P(egress.allowlist.select_rows#filter), P(egress.allowlist.expand_rows#filter) and
     P(egress.allowlist.merge_vendors#filter) do one after the other, so that Ansible need not carry thousands of rows
     and rules from task to task.
-extends_documentation_fragment: [egress.allowlist.selection]
+extends_documentation_fragment: [egress.allowlist.selection, egress.allowlist.expansion]
 options:
   _input:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
     type: dict
     required: true
-  widest_prefix:
-    description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
-    type: dict
-    default: {ipv4: 16, ipv6: 32}
-    suboptions:
-      ipv4:
-        description: The shortest IPv4 prefix length.
-        type: int
-        default: 16
-      ipv6:
-        description: The shortest IPv6 prefix length.
-        type: int
-        default: 32
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,7 @@ description:
   - The cells are read as P(egress.allowlist.expand_protocols#filter), P(egress.allowlist.expand_ports#filter)
     and P(egress.allowlist.expand_ranges#filter) read them.
   - An error names vendor, service and row, quotes the cell and says what is accepted.
+extends_documentation_fragment: [egress.allowlist.expansion]
 options:
   _input:
     description:
@@ -26,21 +27,6 @@ options:
     type: list
     elements: dict
     required: true
-  widest_prefix:
-    description:
-      - The shortest prefix lengths, C(ipv4) and C(ipv6), that need no reason. A wider prefix, also one that a
-        range comes to, is refused unless the row says in C(wide_because) why it must be so.
-    type: dict
-    default: {ipv4: 16, ipv6: 32}
-    suboptions:
-      ipv4:
-        description: The shortest IPv4 prefix length.
-        type: int
-        default: 16
-      ipv6:
-        description: The shortest IPv6 prefix length.
-        type: int
-        default: 32
 """
 
 EXAMPLES = r"""

@@ -17,6 +17,7 @@ description:
   - Each name that is followed has one ipset per IP version, which the host fills, and the services of who asks for it.
 extends_documentation_fragment:
   - egress.allowlist.rendering
+  - egress.allowlist.additions
   - egress.allowlist.learning
 options:
   _input:

@@ -17,6 +17,7 @@ description:
   - One rule is a list of services and up to O(ranges_per_rule) destinations of one IP version.
 extends_documentation_fragment:
   - egress.allowlist.planning
+  - egress.allowlist.additions
 options:
   _input:
     description: The allowlist.

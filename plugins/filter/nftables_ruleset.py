@@ -16,6 +16,7 @@ description:
   - One map lookup per packet decides, however long the list is; its value is the counter of the vendor service.
 extends_documentation_fragment:
   - egress.allowlist.rendering
+  - egress.allowlist.additions
   - egress.allowlist.learning
 options:
   _input:

@@ -16,6 +16,7 @@ description:
   - It knows no account; the module compares the plan with the quota that the project really has.
 extends_documentation_fragment:
   - egress.allowlist.planning
+  - egress.allowlist.additions
 options:
   address_groups:
     description:

@@ -16,6 +16,7 @@ description:
   - One rule is a prefix, a protocol and up to 15 ports; its comment names the vendor services that asked for it.
 extends_documentation_fragment:
   - egress.allowlist.rendering
+  - egress.allowlist.additions
 options:
   _input:
     description: The allowlist.

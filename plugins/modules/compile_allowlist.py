@@ -18,7 +18,7 @@ description:
     P(egress.allowlist.compile_allowlist#filter) do together. What is wrong is one line, without the
     templates around it.
   - A variable that is a near miss of one that a role of this collection takes is an error which says what was meant.
-extends_documentation_fragment: [egress.allowlist.selection]
+extends_documentation_fragment: [egress.allowlist.selection, egress.allowlist.expansion]
 attributes:
   check_mode:
     support: full
@@ -39,19 +39,6 @@ options:
     type: list
     elements: str
     default: []
-  widest_prefix:
-    description: The length of the widest prefix that needs no reason, C(ipv4) and C(ipv6).
-    type: dict
-    default: {ipv4: 16, ipv6: 32}
-    suboptions:
-      ipv4:
-        description: The shortest IPv4 prefix length.
-        type: int
-        default: 16
-      ipv6:
-        description: The shortest IPv6 prefix length.
-        type: int
-        default: 32
 """
 
 EXAMPLES = r"""

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the collection's Python meets Ansible: plain copies of values, and the folder of the play."""
+"""Where the collection's Python meets Ansible: plain copies, the folder of the play, tasks of the controller."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context  # type: ignore[import-untyped] # Ansible has no type hints
+from ansible.errors import AnsibleActionFail, AnsibleError  # type: ignore[import-untyped]
+from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
 
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
@@ -55,3 +57,25 @@ def base_folder(playbook_dir: str) -> Path:
         if Path(playbook).is_file() and folder != _PLAYBOOKS:
             return folder
     return Path(os.getcwd())
+
+
+class ControllerTask(ActionBase):  # type: ignore[misc]
+    """A task that is done on the controller; the host is not asked for anything, and nothing is changed."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    spec: Mapping[str, Any]  # of its options
+
+    def answer(self, given: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the result for checked options and the host's variables. Raises ValueError, or an AnsibleError."""
+        raise NotImplementedError
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what C{answer} returns; what is wrong is the task's message, without a trace."""
+        result = super().run(tmp, task_vars)
+        _checked, given = self.validate_argument_spec(self.spec)
+        try:
+            return {**result, "changed": False, **self.answer(given, task_vars or {})}
+        except (AnsibleError, ValueError) as exc:
+            raise AnsibleActionFail(str(exc)) from None

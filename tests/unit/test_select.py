@@ -155,7 +155,8 @@ REGIONS = "usa, europe, canada, china"
 REFUSED: list[tuple[Any, str]] = [
     ([], "no vendor is chosen: write names of vendors, or entries with a name and options; known are eschat, kore_ai"),
     ("", "no vendor is chosen: write names of vendors"),
-    (None, "vendors: entry 1 is neither a vendor's name nor an entry with a name; known are eschat, kore_ai"),
+    (None, "no vendor is chosen: write names of vendors"),
+    (7, "vendors: entry 1 is neither a vendor's name nor an entry with a name; known are eschat, kore_ai"),
     ([{"regions": "usa"}], "vendors: entry 1 is neither a vendor's name nor an entry with a name"),
     (["vsee", 7], "vendors: entry 2 is neither a vendor's name nor an entry with a name"),
     ("kudo", f"kudo: regions must be chosen: any of {REGIONS}, or all"),

@@ -84,7 +84,7 @@ def select_rows(
 def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each vendor's name and the options that the user said; known and once each."""
     known = f"known are {', '.join(catalog)}"
-    entries = words_of(vendors)
+    entries = words_of(vendors) if vendors is not None else []
     if not entries:
         raise ValueError(f"no vendor is chosen: write names of vendors, or entries with a name and options; {known}")
     seen = set()
