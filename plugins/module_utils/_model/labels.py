@@ -27,8 +27,8 @@ def joined(labels: Iterable[str], room: int) -> str:
     there are; where even that is too long, the vendors alone, as far as they go in.
     """
     labels = list(labels)
-    if len(", ".join(labels)) <= room:
-        return ", ".join(labels)
+    if len(labels) < 2 or len(", ".join(labels)) <= room:
+        return ", ".join(labels)[:room]
     first = {label.partition(":")[0]: label for label in reversed(labels)}
     ordered = sorted(labels, key=lambda label: label not in first.values())
     for parts, least in ((ordered, len(first)), (sorted(first), 1)):
