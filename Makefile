@@ -83,7 +83,7 @@ clean: ## remove what the targets made in the checkout (the cache outside it sta
 # Parts of test-long.
 .PHONY: unit-long integration-long molecule-long matrix
 unit-long: setup-dev
-	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit/test_merge_properties.py
+	HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis tests/unit/plugin_utils/allowlist/test_merge_properties.py
 
 integration-long: setup-dev
 	@LONG_RUNS=1 scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration

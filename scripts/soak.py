@@ -41,18 +41,21 @@ SLICE = 180  # seconds; no block of a slice begins in the last third
 UNIT, INTEGRATION = "tests/unit", "tests/integration"
 KINDS = {  # name -> what pytest runs
     "properties": ["-m", "hypothesis", UNIT],
-    "kernel": ["-m", "hypothesis", f"{INTEGRATION}/test_nftables_render_kernel.py"],
-    "packets": [f"{INTEGRATION}/test_packets.py::test_packets_pass_as_the_documents_say"],
-    "nftables": [f"{INTEGRATION}/test_nftables_faults.py::test_killed_at_random_moments"],
-    "ufw": [f"{INTEGRATION}/test_ufw_faults.py::test_killed_at_random_moments"],
-    "firewalld": [f"{INTEGRATION}/test_firewalld_faults.py::test_killed_at_random_moments"],
-    "aws": ["-m", "hypothesis", f"{INTEGRATION}/test_aws_states.py", f"{INTEGRATION}/test_aws_strict.py"],
-    "azure": ["-m", "hypothesis", f"{INTEGRATION}/test_azure_sequences.py"],
-    "gcp": ["-m", "hypothesis", f"{INTEGRATION}/test_gcp_vpc.py"],
-    "openstack": ["-m", "hypothesis", f"{INTEGRATION}/test_openstack_sequences.py"],
+    "kernel": ["-m", "hypothesis", f"{INTEGRATION}/nftables/test_kernel.py"],
+    "packets": [f"{INTEGRATION}/hosts/test_packets.py::test_packets_pass_as_the_documents_say"],
+    "nftables": [f"{INTEGRATION}/nftables/test_faults.py::test_killed_at_random_moments"],
+    "ufw": [f"{INTEGRATION}/ufw/test_faults.py::test_killed_at_random_moments"],
+    "firewalld": [f"{INTEGRATION}/firewalld/test_faults.py::test_killed_at_random_moments"],
+    "aws": ["-m", "hypothesis", f"{INTEGRATION}/aws/test_sequences.py", f"{INTEGRATION}/support/test_aws_server.py"],
+    "azure": ["-m", "hypothesis", f"{INTEGRATION}/azure/test_sequences.py"],
+    "gcp": ["-m", "hypothesis", f"{INTEGRATION}/gcp/test_vpc_rules.py"],
+    "openstack": ["-m", "hypothesis", f"{INTEGRATION}/openstack/test_sequences.py"],
 }
 # Many times what a slice has time for.
-SMALLER = {"packets": ["-k", "all and vendors"], "properties": ["-k", "merge or plan or ports or ranges"]}
+SMALLER = {
+    "packets": ["-k", "all and vendors"],
+    "properties": ["-k", "merge or plan or ports or destinations or test_fit"],
+}
 
 
 @dataclass

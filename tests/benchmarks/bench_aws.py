@@ -25,9 +25,9 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY)]
 
-from tests.support.aws_account import Space, opened
-from tests.support.aws_module import credentials, environment, packets, planned
-from tests.support.aws_server import Limits, StrictAws, serve
+from tests.support.aws.account import Space, opened
+from tests.support.aws.module import credentials, environment, packets, planned
+from tests.support.aws.server import Limits, StrictAws, serve
 from tests.support.peers import collection_version, peers
 
 RUNS = ("first run", "second run", "one prefix changed")

@@ -28,8 +28,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / ".collections")]
 
 from tests.benchmarks import dns_load
-from tests.support.module_host import row
-from tests.support.names_world import NamesWorld, elements, names_world
+from tests.support.hosts.module import row
+from tests.support.names.world import NamesWorld, elements, names_world
 from tests.support.packets import GATEWAY
 
 RATE = 50_000 / 60  # questions a second

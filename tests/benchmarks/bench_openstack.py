@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY)]
 
-from tests.support.module_host import row
-from tests.support.neutron import NAME, PROJECT, Cloud, cloud, serve
+from tests.support.hosts.module import row
+from tests.support.openstack.neutron import NAME, PROJECT, Cloud, cloud, serve
 from tests.support.peers import collection_version, peers
 
 SDK = "openstacksdk<4.15"

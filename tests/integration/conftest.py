@@ -15,8 +15,8 @@ from tests.support.namespaces import SANDBOX
 from tests.support.systems import LONG, SOAK
 
 if TYPE_CHECKING:
-    from tests.support.aws_module import Run
-    from tests.support.aws_server import StrictAws
+    from tests.support.aws.module import Run
+    from tests.support.aws.server import StrictAws
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,7 +48,7 @@ def namespaces() -> None:
 @pytest.fixture(scope="module")
 def strict_aws() -> Iterator[StrictAws]:
     """Return an AWS of the file's own."""
-    from tests.support.aws_server import serve  # imports moto, which other files do without
+    from tests.support.aws.server import serve  # imports moto, which other files do without
 
     with serve() as aws:
         yield aws
@@ -57,7 +57,7 @@ def strict_aws() -> Iterator[StrictAws]:
 @pytest.fixture(scope="module")
 def aws_run(strict_aws: StrictAws) -> Iterator[Run]:
     """Return what runs the AWS module in this process."""
-    from tests.support.aws_module import in_process
+    from tests.support.aws.module import in_process
 
     with in_process(strict_aws) as found:
         yield found

@@ -18,14 +18,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import REPOSITORY
+
 SOURCE = Path(os.environ["RELEASE_SOURCE"])
 TARBALL = Path(os.environ["RELEASE_TARBALL"])
-README = (ROOT / "README.md").read_text()
+README = (REPOSITORY / "README.md").read_text()
 SHIPPED = {"docs", "meta", "playbooks", "plugins", "roles"}
 SHIPPED_FILES = {"CHANGELOG.md", "LICENSE", "README.md", "changelogs/changelog.yaml"}
 MADE = {"FILES.json", "MANIFEST.json"}
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir() if path.is_dir())
 
 
 def section(title: str, language: str) -> str:
@@ -82,7 +83,7 @@ def test_only_what_is_of_use_is_shipped() -> None:
 
 
 def test_what_is_open_stands_in_one_file() -> None:
-    lines = [line for line in (ROOT / "galaxy.yml").read_text().splitlines() if ".invalid" in line]
+    lines = [line for line in (REPOSITORY / "galaxy.yml").read_text().splitlines() if ".invalid" in line]
     assert [line for line in lines if " # open: " not in line] == []
     assert [path for path in SOURCE.glob("[A-Z]*.md") if "example.invalid" in path.read_text()] == []
     for folder in SHIPPED:

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from tests.support.hosts.nftables import HOST, PEER, Host
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link
-from tests.support.nft_host import HOST, PEER, Host
 from tests.support.waiting import PATIENCE
 
 # What the neighbour answers for, besides its own addresses.

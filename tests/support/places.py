@@ -14,7 +14,6 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
@@ -25,9 +24,10 @@ from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
 from jinja2 import Environment, nodes
 
+from tests.support.repository import REPOSITORY
+
 COLLECTION = "egress.allowlist"
 PLUGINS = f"ansible_collections.{COLLECTION}.plugins"
-ROOT = Path(__file__).resolve().parents[2]
 
 Facts = dict[str, Any]  # what a place states of an option: type, elements, default, choices, required, aliases
 Options = dict[str, Facts]  # by name; sub-options as allow[].ports and attach.instances
@@ -80,7 +80,7 @@ class _Fragments:
 
 def documented(kind: str, name: str) -> Options:
     """Return the options in the documentation of a plugin, fragments merged in; C{kind}: filter, lookup, module."""
-    path = ROOT / "plugins" / ("modules" if kind == "module" else kind) / f"{name}.py"
+    path = REPOSITORY / "plugins" / ("modules" if kind == "module" else kind) / f"{name}.py"
     documentation = get_docstring(str(path), _Fragments(), collection_name=COLLECTION, plugin_type=kind)[0]
     return stated(documentation["options"], "suboptions")
 

@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 
 from tests.support.namespaces import MOUNTED, Namespace, WorldError
+from tests.support.repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LONG = bool(os.environ.get("LONG_RUNS"))  # only what the short run leaves out
 SOAK = os.environ.get("SOAK_SEED", "")  # what makes random choices others than always; see scripts/soak.py
 SUITES = ("bullseye", "bookworm", "trixie")  # Debian 11, 12 and 13

@@ -14,6 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from tests.support.repository import REPOSITORY
+
 from . import pages
 from .pages import Fact
 
@@ -38,7 +40,6 @@ EVERYTHING: list[dict[str, Any]] = [  # a selection: all vendors with all that t
     {"name": "twilio", "regions": "all"},
     {"name": "vsee"},
 ]
-REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def documents_directory() -> Path | None:

@@ -1,0 +1,109 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the policies stop, let through and count, seen by clients on the host."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.ends import Ends, connects, linked, listen
+from tests.support.hosts.module import row
+from tests.support.hosts.nftables import HOST, native
+from tests.support.waiting import GLANCE, PATIENCE
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    with linked() as made:
+        yield made
+
+
+def test_counters_that_stay_keep_their_counts(ends: Ends) -> None:
+    host = ends.host
+    with ends.listen("203.0.113.9", 443), ends.listen("203.0.113.9", 80):
+        host.apply(native(row("203.0.113.9"), row("203.0.113.9", "80", service="web"), policy="audit"))
+        for _round in range(3):
+            assert ends.connects("203.0.113.9", 443) == "open"
+        assert ends.connects("203.0.113.9", 80) == "open"
+        assert ends.connects("203.0.113.9", 81) == "refused"
+        before = host.counters()
+        assert before == {"acme/calls": 3, "acme/web": 1, "would_stop": 1}
+        host.apply(native(row("203.0.113.0/28"), row("203.0.113.99", "9", "UDP", "new"), policy="audit"))
+        assert host.counters() == {"acme/calls": 3, "acme/new": 0, "would_stop": 1}
+        assert ends.connects("203.0.113.9", 443) == "open"
+        assert host.counters()["acme/calls"] == 4
+
+
+def test_audit_stops_nothing_and_counts(ends: Ends) -> None:
+    ends.host.apply(native(row("203.0.113.9"), policy="audit"))
+    with ends.listen("203.0.113.77", 8080):
+        assert ends.connects("203.0.113.77", 8080) == "open"
+    assert ends.datagram("203.0.113.77", 9999)
+    assert ends.datagram("2001:db8::77", 9999)
+    assert ends.host.counters()["would_stop"] == 3
+
+
+@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8::77"])
+def test_reject_answers_and_drop_is_silent(ends: Ends, address: str) -> None:
+    with ends.listen(address, 8080):
+        ends.host.apply(native(row("203.0.113.9"), policy="deny", stopped="reject"))
+        assert ends.connects(address, 8080) == "refused"
+        assert not ends.datagram(address, 9999, seconds=GLANCE)
+        ends.host.apply(native(row("203.0.113.9"), policy="deny", stopped="drop"))
+        assert ends.connects(address, 8080, GLANCE) in ("silent", "unreachable")
+        assert not ends.datagram(address, 9999, seconds=GLANCE)
+        assert ends.host.counters()["stopped"] >= 4
+        ends.host.apply(native(row(address, "8080"), policy="deny"))
+        assert ends.connects(address, 8080) == "open"
+
+
+def test_the_baseline_lets_through_what_a_host_needs_and_no_more(ends: Ends) -> None:
+    ends.host.write("/etc/chrony/chrony.conf", "server 203.0.113.123 iburst\nserver 2001:db8::123\n")
+    ends.host.write("/etc/resolv.conf", "nameserver 203.0.113.53\nnameserver 2001:db8::53\n")
+    allow = [{"destination": "203.0.113.200", "ports": "5671", "protocol": "UDP"}]
+    ends.host.apply(native(row("203.0.113.9"), policy="deny", allow=allow))
+    for name, other in (("203.0.113.53", "203.0.113.54"), ("2001:db8::53", "2001:db8::54")):
+        with ends.listen(name, 53), ends.listen(other, 53):
+            assert ends.connects(name, 53) == "open"
+            assert ends.connects(other, 53) == "refused"
+        assert ends.datagram(name, 53)
+        assert not ends.datagram(other, 53, seconds=GLANCE)
+        assert not ends.datagram(name, 54, seconds=GLANCE)
+    for clock, other in (("203.0.113.123", "203.0.113.124"), ("2001:db8::123", "2001:db8::124")):
+        assert ends.datagram(clock, 123)
+        assert not ends.datagram(other, 123, seconds=GLANCE)
+        with ends.listen(clock, 123):
+            assert ends.connects(clock, 123) == "refused"
+    assert ends.datagram("203.0.113.200", 5671)
+    assert not ends.datagram("203.0.113.200", 5672, seconds=GLANCE)
+    with listen(ends.host.space, "127.0.0.1", 8080):
+        assert ends.connects("127.0.0.1", 8080) == "open"
+    # The host answers those who look for its address, and those who knock at a closed port: with an ICMP error for udp.
+    for address in HOST.values():
+        ends.peer.run(["ip", "neighbour", "delete", address, "dev", "down0"], check=True)
+        assert connects(ends.peer, address, 9) == "refused"
+        assert knock(ends, address) == "refused"
+
+
+def knock(ends: Ends, address: str) -> str:
+    """Say what the neighbour gets for a datagram to a closed port of the host's."""
+    made = ends.peer.call(
+        lambda: socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    )
+    with made:
+        made.settimeout(PATIENCE)
+        made.connect((address, 9))
+        made.send(b"x")
+        try:
+            made.recv(1)
+        except ConnectionRefusedError:
+            return "refused"
+        except TimeoutError:
+            return "silent"
+    return "answered"
