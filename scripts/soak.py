@@ -54,7 +54,7 @@ KINDS = {  # name -> what pytest runs
 # Many times what a slice has time for.
 SMALLER = {
     "packets": ["-k", "all and vendors"],
-    "properties": ["-k", "merge or plan or ports or destinations or test_fit"],
+    "properties": ["-k", "merge or plan or ports or destinations or test_fit or test_parts"],
 }
 
 

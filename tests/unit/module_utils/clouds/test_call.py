@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules of all clouds have in common: words, differences, and what they return."""
+"""What the modules of all clouds return and say."""
 
 from __future__ import annotations
 
@@ -9,22 +9,8 @@ import sys
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds import call
-from ansible_collections.egress.allowlist.plugins.module_utils._model import opened
 
-from tests.support.repository import REPOSITORY
-
-CLOUDS = ("aws", "azure", "gcp", "openstack")
-COMMON = {
-    "state": ("str", "present"),
-    "name": ("str", "egress-allowlist"),
-    "policy": ("str", "unmanaged"),
-    "names": ("str", ""),
-    "widen_at_most": ("int", 0),
-    "join_services": ("bool", False),
-    "allow": ("list", []),
-}
 UDP = "udp/3478 to 3.25.48.0/28  kudo: media"
 TCP = "tcp/443 to 3.25.48.0/28  kudo: media"
 
@@ -38,29 +24,6 @@ class Module:
 
     def fail_json(self, **result: Any) -> None:
         self.failed = result
-
-
-@pytest.mark.parametrize(
-    ("rule", "text"),
-    [
-        (("udp", 3478, 3478, "3.25.48.0/28", "kudo: media"), UDP),
-        (("tcp", 8801, 8810, "3.25.48.0/28", ""), "tcp/8801-8810 to 3.25.48.0/28"),
-        (("tcp", 443, None, "3.25.48.0/28"), "tcp/443 to 3.25.48.0/28"),
-        (("tcp", 443, 443, "::/0", ["kudo: media", "zoom: web"]), "tcp/443 to ::/0  kudo: media, zoom: web"),
-        (("-1", None, None, "0.0.0.0/0"), "all to 0.0.0.0/0"),
-        (("all", 0, 65535, "everywhere"), "all to everywhere"),
-        (("icmp", None, None, "0.0.0.0/0"), "icmp to 0.0.0.0/0"),
-        (("udp", 0, 0, "0.0.0.0/0"), "udp/0 to 0.0.0.0/0"),
-    ],
-)
-def test_a_rule_in_words(rule: tuple[Any, ...], text: str) -> None:
-    assert opened.line(*rule) == text
-
-
-def test_differences_say_first_what_goes() -> None:
-    kept = "tcp/80 to 3.25.48.0/28  kudo: media"
-    assert opened.differences([UDP, kept], [kept, TCP, "a"]) == [f"- {UDP}", "+ a", f"+ {TCP}"]
-    assert opened.differences([UDP, kept], [kept, UDP]) == []
 
 
 @pytest.mark.parametrize("diff", [True, False])
@@ -102,45 +65,3 @@ def test_above_a_limit_the_message_names_quota_need_and_ways_out() -> None:
 def test_a_failed_call_says_what_it_did() -> None:
     assert call.so_far(0) == "nothing was written"
     assert call.so_far(3) == "what stands in differences was done, and the next run completes it"
-
-
-def test_module_defaults_reach_all_modules_of_a_cloud() -> None:
-    groups = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())["action_groups"]
-    assert groups.keys() == {*CLOUDS, "clouds"}
-    for cloud in CLOUDS:
-        assert groups[cloud] == [f"{cloud}_security_group"]
-    assert groups["clouds"] == [name for cloud in CLOUDS for name in groups[cloud]]
-
-
-def specified(cloud: str) -> dict[str, Any]:
-    """Return the options of a cloud's role by their names without the role's."""
-    specs = yaml.safe_load((REPOSITORY / "roles" / cloud / "meta" / "argument_specs.yml").read_text())
-    return {
-        name.removeprefix(f"{cloud}_egress_"): option
-        for name, option in specs["argument_specs"]["main"]["options"].items()
-    }
-
-
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_roles_share_their_first_variables(cloud: str) -> None:
-    options = specified(cloud)
-    assert {name: (options[name]["type"], options[name].get("default")) for name in COMMON} == COMMON
-    assert options["state"]["choices"] == ["present", "absent"]
-    assert options["policy"]["choices"] == ["unmanaged", "deny"]
-    fqdn = ["fqdn"] if cloud == "gcp" else []
-    assert sorted(options["names"]["choices"]) == sorted(["", "report", "resolve", *fqdn])
-
-
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_modules_and_filters_take_what_all_have(cloud: str) -> None:
-    def documented(kind: str, name: str) -> dict[str, Any]:
-        text = (REPOSITORY / "plugins" / kind / f"{name}.py").read_text()
-        return yaml.safe_load(text.split('DOCUMENTATION = r"""')[1].split('"""')[0])
-
-    module = documented("modules", f"{cloud}_security_group")
-    assert "egress.allowlist.cloud" in module["extends_documentation_fragment"]
-    assert not {"state", "name", "plan"} & module["options"].keys()
-    assert (
-        "egress.allowlist.planning"
-        in documented("filter", f"{cloud}_security_group_plan")["extends_documentation_fragment"]
-    )

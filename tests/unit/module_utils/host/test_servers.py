@@ -1,22 +1,16 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found on a host: servers, ports, and other firewall managers."""
+"""Name servers and time servers of a host, read from its files."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.managers import other_managers
 from ansible_collections.egress.allowlist.plugins.module_utils._host import servers
-from ansible_collections.egress.allowlist.plugins.module_utils._host.management import management_ports
 
-from tests.support.repository import REPOSITORY
+from tests.support.files import write
 
 
 @pytest.fixture
@@ -26,12 +20,6 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(servers, name, tuple(f"{tmp_path}{path}" for path in getattr(servers, name)))
     monkeypatch.setattr(servers, "FORMER", f"{tmp_path}{servers.FORMER}")
     return tmp_path
-
-
-def write(root: Path, path: str, text: str) -> None:
-    """Write a file below the folder."""
-    (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-    (root / path.lstrip("/")).write_text(text)
 
 
 def test_name_servers_behind_a_stub(etc: Path) -> None:
@@ -96,51 +84,3 @@ def test_names_of_time_servers_are_looked_up_once(etc: Path, monkeypatch: pytest
     assert (addresses, unresolved) == ([], ["gone.example"])
     assert names == {"a.pool.example": ["192.0.2.5"], "known.example": ["192.0.2.6"]}
     assert asked == ["a.pool.example", "gone.example"]
-
-
-def test_the_management_port_is_found_in_the_ancestors() -> None:
-    """The way it is on a host: a shell of sshd's, sudo that clears the environment, the module."""
-    script = (
-        "import json; from ansible_collections.egress.allowlist.plugins.module_utils._host import management; "
-        "print(json.dumps(management.management_ports()))"
-    )
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
-    cleared = ["env", "-i", f"PYTHONPATH={REPOSITORY}/.collections", sys.executable, "-c", script]
-    for address in ("192.0.2.1 50000 192.0.2.2 2222", "2001:db8::1 50000 2001:db8::2 2222"):
-        done = subprocess.run(
-            ["sh", "-c", '"$@"; true', "sh", *cleared],
-            env={**plain, "SSH_CONNECTION": address},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert {22, 2222} <= set(json.loads(done.stdout))
-    assert 22 in management_ports()
-
-
-@pytest.mark.parametrize("states", ["", "active\n", "inactive\n" * 4])
-def test_a_systemd_that_does_not_answer_is_no_answer(tmp_path: Path, states: str) -> None:
-    write(tmp_path, "/run/systemd/system/x", "")
-    with pytest.raises(OSError, match="at work cannot be found out: systemctl: Failed to connect to bus"):
-        other_managers("ufw", lambda command: (1, states, "Failed to connect to bus\n"), str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "found"),
-    [
-        ("/etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\n", []),
-        ("/etc/ufw/ufw.conf", "LOGLEVEL=low\nENABLED=yes\n", ["ufw"]),
-        ("/etc/ufw/ufw.conf", 'ENABLED="YES"\n', ["ufw"]),
-        ("/proc/12/comm", "firewalld\n", ["firewalld"]),
-        ("/proc/12/comm", "firewalld-applet\n", []),
-        ("/etc/egress-allowlist/nftables.nft", "", ["the role egress.allowlist.nftables"]),
-        ("/run/systemd/system/x", "", ["iptables.service"]),
-    ],
-)
-def test_other_managers_of_the_firewall(tmp_path: Path, path: str, text: str, found: list[str]) -> None:
-    states = "inactive\nactive\nunknown\nfailed\nactivating\n"
-    write(tmp_path, path, text)
-    assert other_managers("mine", lambda command: (3, states, ""), str(tmp_path)) == found
-    own = found[0] if found else "mine"
-    if own in ("ufw", "firewalld"):
-        assert other_managers(own, lambda command: (3, states, ""), str(tmp_path)) == []

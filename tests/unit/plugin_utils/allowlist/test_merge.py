@@ -11,9 +11,7 @@ import json
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist import merge
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports, parse_ports
 
 
 def rule(destination, ports="443", protocol="tcp", **other):
@@ -282,23 +280,3 @@ def test_refused_with_a_reason(bad, message):
 def test_rules_must_be_a_list(bad):
     with pytest.raises(ValueError, match="rules: expected a list of rules"):
         merge_vendors(bad)
-
-
-def test_ports_there_and_back():
-    assert [parse_ports(text) for text in ("443", "6000-60000")] == [(443, 443), (6000, 60000)]
-    assert [format_ports(443, 443), format_ports(6000, 60000)] == ["443", "6000-60000"]
-
-
-def test_sweep_takes_bits_and_gives_disjoint_pieces():
-    assert sweep([(4, 5, 2), (0, 9, 1), (4, 4, 4), (12, 12, 1), (10, 11, 1), (9, 9, 1)]) == [
-        (0, 3, 1),
-        (4, 4, 7),
-        (5, 5, 3),
-        (6, 12, 1),
-    ]
-    assert sweep([]) == []
-
-
-def test_sweep_refuses_ranges_that_cross():
-    with pytest.raises(ValueError, match="overlap without being nested"):
-        sweep([(0, 5, 1), (3, 9, 1)])

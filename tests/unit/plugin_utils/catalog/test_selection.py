@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import parse_age, select_rows
 
 from tests.support.repository import VENDOR_FOLDER
 
@@ -266,3 +266,16 @@ def test_the_weakest_of_several_requirements_counts(
     every = ["required", "recommended", "optional"]
     rows = select_rows(catalog, [{"name": "mine"}], requirements=every, today=TODAY)["rows"]
     assert [found["requirement"] for found in rows] == [weakest]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("730d", 730), ("24mo", 730), ("2y", 730), ("1mo", 30), (" 0d ", 0), ("5 y", 1825)]
+)
+def test_ages(text: str, days: int) -> None:
+    assert parse_age(text) == days
+
+
+@pytest.mark.parametrize("text", ["", "2", "y", "-1d", "1.5y", "2w", "٣d", "2y\n3"])
+def test_what_is_no_age_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as 730d, 24mo or 2y"):
+        parse_age(text)

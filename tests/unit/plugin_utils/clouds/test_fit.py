@@ -1,12 +1,11 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the planners of all clouds share, against plain sets of addresses and ports in tiny networks."""
+"""Fitting parts into quotas, against plain sets of addresses and ports in tiny networks."""
 
 from __future__ import annotations
 
 import functools
-import ipaddress
 import itertools
 import random
 import re
@@ -15,23 +14,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import DoesNotFit, Fitted, fit
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.options import common
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import Part, parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Room
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.benchmarks import pareto
-from tests.support.repository import REPOSITORY
+from tests.support.tiny_networks import LABELS, NETWORKS, Cell, members, numbers, opened, rule, wanted
 from tests.support.vendor_oracle import documents_directory
 from tests.support.vendor_oracle.pages import securevideo
 
 DOCUMENTS = documents_directory()
 # For Zoom's list of 312 prefixes (SecureVideo's page of 2022): extra addresses by quota.
 ZOOM = {312: 0, 300: 96, 250: 1_440, 200: 5_504, 150: 19_104, 100: 177_536, 75: 2_923_728, 60: 35_755_471}
-NETWORKS = {4: ipaddress.ip_network("192.0.2.0/29"), 6: ipaddress.ip_network("2001:db8::/125")}
 COVERS = {
     version: [
         frozenset(part) for length in range(net.prefixlen, net.max_prefixlen + 1) for part in _subnets(net, length)
@@ -39,66 +34,6 @@ COVERS = {
     for version, net in NETWORKS.items()
     for _subnets in [lambda net, length: net.subnets(new_prefix=length)]
 }
-LABELS = [("acme", "web"), ("acme", "media"), ("example", "api")]
-PORTS = ["1", "3", "4-5", "1-3", "7"]
-Cell = tuple[str, int, Any]  # protocol, port, address
-
-
-def rule(label: tuple[str, str], protocol: str, ports: str, destination: str, **more: object) -> dict[str, Any]:
-    vendor, service = label
-    return {
-        "vendor": vendor,
-        "service": service,
-        "protocol": protocol,
-        "ports": ports,
-        "destination": destination,
-        **more,
-    }
-
-
-def rules(version: int) -> st.SearchStrategy[list[dict[str, Any]]]:
-    net = NETWORKS[version]
-    destinations = [
-        str(part) for length in range(net.prefixlen, net.max_prefixlen + 1) for part in net.subnets(new_prefix=length)
-    ]
-    one = st.builds(
-        rule,
-        st.sampled_from(LABELS),
-        st.sampled_from(["tcp", "udp"]),
-        st.sampled_from(PORTS),
-        st.sampled_from(destinations),
-    )
-    return st.lists(one, min_size=1, max_size=9)
-
-
-@functools.cache
-def members(prefix: str) -> frozenset[Any]:
-    return frozenset(ipaddress.ip_network(prefix))
-
-
-def numbers(ports: str) -> range:
-    first, _dash, last = ports.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
-def wanted(listed: list[dict[str, Any]]) -> set[Cell]:
-    return {
-        (one["protocol"], port, at)
-        for one in listed
-        for port in numbers(one["ports"])
-        for at in members(one["destination"])
-    }
-
-
-def opened(found: Iterable[Part]) -> set[Cell]:
-    return {
-        (protocol, port, at)
-        for part in found
-        for protocol, first, last in part.services
-        for port in range(first, last + 1)
-        for prefix in part.prefixes
-        for at in members(prefix)
-    }
 
 
 def extra_pairs(found: Iterable[Part], asked: set[Cell]) -> set[tuple[str, Any]]:
@@ -111,72 +46,6 @@ def extra_pairs(found: Iterable[Part], asked: set[Cell]) -> set[tuple[str, Any]]
         for at in members(prefix)
         if any((protocol, port, at) not in asked for port in range(first, last + 1))
     }
-
-
-# The parts
-
-
-@given(st.sampled_from([4, 6]).flatmap(rules), st.booleans(), st.randoms())
-def test_parts_mean_what_the_rules_mean(listed: list[dict[str, Any]], single: bool, shuffler: random.Random) -> None:
-    found = parts(merge_vendors(listed), single=single)
-    assert opened(found) == wanted(listed)
-    assert [(part.version, part.services) for part in found] == sorted(
-        {(part.version, part.services) for part in found}
-    )
-    for part in found:
-        assert part.services == tuple(sorted(part.services))
-        assert len(part.services) == 1 or not single
-        networks = [ipaddress.ip_network(prefix) for prefix in part.prefixes]
-        assert networks == [*ipaddress.collapse_addresses(networks)]  # type: ignore[type-var]
-        for prefix, labels in part.prefixes.items():
-            asking = {
-                f"{one['vendor']}: {one['service']}"
-                for one in listed
-                if wanted([one]) & opened([Part(part.services, part.version, {prefix: ()})])
-            }
-            assert labels == tuple(sorted(asking))
-    if not single:
-        everywhere = [at for part in found for prefix in part.prefixes for at in members(prefix)]
-        assert len(everywhere) == len(set(everywhere)), "an address has one list of services"
-    shuffler.shuffle(listed)
-    assert parts(merge_vendors(listed), single=single) == found
-
-
-def test_single_and_lists() -> None:
-    listed = [
-        rule(("acme", "web"), "tcp", "443", "192.0.2.0/24"),
-        rule(("acme", "media"), "udp", "3478", "192.0.2.0/25"),
-        rule(("example", "web"), "tcp", "443", "192.0.3.0/24"),
-        rule(("example", "web"), "tcp", "443", "2001:db8::/32"),
-        rule(("example", "calls"), "tcp", "443", "198.51.100.0/24", direction="inbound"),
-    ]
-    web, media = ("tcp", 443, 443), ("udp", 3478, 3478)
-    allowlist = merge_vendors(listed)
-    assert parts(allowlist, single=True) == [
-        Part((web,), 4, {"192.0.2.0/23": ("acme: web", "example: web")}),
-        Part((media,), 4, {"192.0.2.0/25": ("acme: media",)}),
-        Part((web,), 6, {"2001:db8::/32": ("example: web",)}),
-    ]
-    assert parts(allowlist) == [
-        Part((web,), 4, {"192.0.2.128/25": ("acme: web",), "192.0.3.0/24": ("example: web",)}),
-        Part((web, media), 4, {"192.0.2.0/25": ("acme: media", "acme: web")}),
-        Part((web,), 6, {"2001:db8::/32": ("example: web",)}),
-    ]
-
-
-def test_addresses_of_names_and_own_additions_count() -> None:
-    listed = [
-        rule(("acme", "web"), "tcp", "443", "api.example.com"),
-        rule(("acme", "web"), "tcp", "443", "*.example.com"),
-    ]
-    addresses = {"api.example.com": ["192.0.2.2", "192.0.2.3", "2001:db8::1"], "other.example.com": ["192.0.2.9"]}
-    extra = allow_rules([{"destination": "192.0.2.0/31", "ports": 443}], "aws_egress_allow")
-    service = (("tcp", 443, 443),)
-    assert parts(merge_vendors(listed), addresses=addresses, allow=extra, single=True) == [
-        Part(service, 4, {"192.0.2.0/30": ("acme: web", "aws_egress_allow: baseline")}),
-        Part(service, 6, {"2001:db8::1/128": ("acme: web",)}),
-    ]
-    assert parts(merge_vendors(listed)) == []
 
 
 # Fitting
@@ -593,72 +462,3 @@ def test_what_others_open_anyway_is_no_widening() -> None:
 def test_choices_that_cannot_be(choices: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit([], [], **choices)
-
-
-# What all planners check
-
-
-NAMED = [
-    rule(("acme", "web"), "tcp", "443", "api.example.com"),
-    rule(("acme", "web"), "tcp", "443", "*.example.com"),
-    rule(("acme", "calls"), "tcp", "5060", "192.0.2.0/24", direction="inbound"),
-]
-CHOICES: dict[str, Any] = {"policy": "unmanaged", "names": "", "addresses": {}, "variable": "aws_egress"}
-
-
-@pytest.mark.parametrize(
-    ("choices", "message"),
-    [
-        ({"policy": "audit"}, r"policy 'audit' is not accepted: a security group cannot count what it would stop"),
-        ({"policy": "allow"}, r"policy 'allow' is not accepted: choose one of unmanaged, deny"),
-        ({"policy": "deny"}, r"would stop 2 names .*: \*\.example\.com, api\.example\.com\. Set aws_egress"),
-        ({"names": "dnsmasq"}, r"names 'dnsmasq' is not accepted: choose one of report, resolve"),
-        ({"names": "report", "addresses": {"api.example.com": []}}, r"used with aws_egress_names resolve only"),
-        ({"names": "resolve"}, r"aws_egress_names resolve: api\.example\.com were not looked up"),
-        ({"names": "resolve", "addresses": {"api.example.com": "192.0.2.1"}}, r"'192\.0\.2\.1' is not a list"),
-        ({"names": "resolve", "addresses": {"api.example.com": ["192.0.2"]}}, r"'api\.example\.com': '192\.0\.2' is"),
-        ({"names": "resolve", "addresses": {"api.example.com": [1]}}, r"addresses of 'api\.example\.com'"),
-    ],
-)  # fmt: skip
-def test_refused_choices(choices: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        common(merge_vendors(NAMED), **{**CHOICES, **choices})
-
-
-def test_labels_that_no_description_can_hold_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"vendor 'acme \$\(id\)' cannot be part of a rule's description"):
-        common(merge_vendors([rule(("acme $(id)", "web"), "tcp", "443", "192.0.2.0/24")]), **CHOICES)
-
-
-def test_notes() -> None:
-    inbound = "inbound connections of the allowlist are not let in: only egress is managed"
-    wild = "names with a wildcard cannot be looked up, and stay shut: *.example.com"
-    allowlist = merge_vendors(NAMED)
-    assert common(allowlist, **CHOICES) == [inbound]
-    resolved = {**CHOICES, "names": "resolve", "policy": "deny"}
-    assert common(allowlist, **{**resolved, "addresses": {"api.example.com": ["192.0.2.1"]}}) == [inbound, wild]
-    assert common(allowlist, **{**resolved, "addresses": {"api.example.com": []}}) == [
-        inbound, "names that have no address, and stay shut: api.example.com", wild
-    ]  # fmt: skip
-    assert common(merge_vendors([]), **CHOICES) == []
-
-
-# What docs/quota.md says
-
-
-def test_the_page_has_the_figures_of_the_catalog() -> None:
-    found = pareto.curves(pareto.SELECTION)
-    assert "\n".join(pareto.table(found)) in (REPOSITORY / "docs" / "quota.md").read_text()
-    drawing = (REPOSITORY / "docs" / "pareto-vendors.svg").read_text()
-    for name, points in found.items():
-        extra = [cost for _count, cost in points]
-        assert extra == sorted(extra, reverse=True)
-        assert not points or extra[-1] == 0
-        assert (f"{name}: {points[-1][0]:,} exact" in drawing) if points else (name not in drawing)
-
-
-def test_the_curve_is_what_fit_does() -> None:
-    allowlist = pareto.allowlist_of({"name": "kore_ai", "regions": "all"})
-    found = parts(allowlist, single=True)
-    for count, extra in pareto.curve(allowlist)[:-1:5]:
-        assert fit(found, [Room("rules", count)], widen_at_most=extra).extra == extra

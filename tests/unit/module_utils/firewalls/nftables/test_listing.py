@@ -1,18 +1,13 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read out of a ruleset, and how two are compared in words."""
+"""What is read out of a listed ruleset."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import (
-    difference,
-    entries,
-    settings_difference,
-)
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import (
     alike,
     asleep,
@@ -25,54 +20,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftabl
     moved,
 )
 
-# As nft 1.0.6 lists it.
-LISTING = """table inet egress_allowlist {
-\tcounter acme/calls {
-\t\tcomment "acme: calls"
-\t\tpackets 12 bytes 720
-\t}
-
-\tct timeout udp_60 {
-\t\tprotocol udp
-\t\tl3proto inet
-\t\tpolicy = { unreplied : 60, replied : 60 }
-\t}
-
-\tmap allowed4_tcp_443 {
-\t\ttype ipv4_addr : counter
-\t\tflags interval
-\t\telements = { 192.0.2.7 : "acme/calls", 192.0.2.8/31 : "other/web",
-\t\t\t     198.51.100.3-198.51.100.9 : "acme/calls" }
-\t}
-
-\tmap allowed4_udp_10000-60000 {
-\t\ttype ipv4_addr : counter
-\t\tflags interval
-\t\telements = { 203.0.113.0/25 : "acme/calls.other/media" }
-\t}
-
-\tmap inbound6_tcp_443 {
-\t\ttype ipv6_addr : counter
-\t\tflags interval
-\t\telements = { 2001:db8::/32 : "acme/calls",
-\t\t\t     2001:db9::/128 : "acme/calls" }
-\t}
-
-\tset management {
-\t\ttype inet_service
-\t\telements = { 22, 2222 }
-\t}
-
-\tchain egress {
-\t}
-
-\tchain output {
-\t\ttype filter hook output priority filter; policy accept;
-\t\tct state { established, related } accept
-\t\tjump egress
-\t}
-}
-"""
+from tests.support.nft_listings import LEARNED, LISTING
 
 
 def test_blocks_are_found_whole() -> None:
@@ -102,29 +50,6 @@ def test_only_our_names_in_a_table_of_the_users() -> None:
     )
     listing = "table ip x {\n" + "".join(f"\tchain {name} {{\n\t}}\n" for name in names) + "}\n"
     assert [name for _kind, name in blocks(listing, "egress_allowlist_")] == list(names[:2])
-
-
-def test_entries_are_addresses_services_and_who_asked() -> None:
-    assert entries(blocks(LISTING)) == {
-        ("to", "192.0.2.7", "tcp", "443"): "acme/calls",
-        ("to", "192.0.2.8/31", "tcp", "443"): "other/web",
-        ("to", "198.51.100.3-198.51.100.9", "tcp", "443"): "acme/calls",
-        ("to", "203.0.113.0/25", "udp", "10000-60000"): "acme/calls.other/media",
-        ("from", "2001:db8::/32", "tcp", "443"): "acme/calls",
-        ("from", "2001:db9::", "tcp", "443"): "acme/calls",
-    }
-
-
-def test_entries_are_found_in_a_table_of_the_users_too() -> None:
-    owned = LISTING.replace("\tmap ", "\tmap egress_allowlist_") + "\tmap allowed4 {\n\t\t192.0.2.9 : 80\n\t}\n"
-    assert entries(blocks(owned, "egress_allowlist_")) == entries(blocks(LISTING))
-
-
-def test_a_host_is_the_same_with_and_without_its_prefix_length() -> None:
-    written = LISTING.replace("192.0.2.7 :", "192.0.2.7/32 :").replace("2001:db9::/128", "2001:db9::")
-    assert entries(blocks(written)) == entries(blocks(LISTING))
-    wide = LISTING.replace("2001:db8::/32", "2001:db8::/128")
-    assert entries(blocks(wide)) != entries(blocks(LISTING))
 
 
 SAME = [
@@ -163,49 +88,6 @@ def test_the_order_of_rules_matters() -> None:
     assert digests(blocks(turned)) != digests(blocks(LISTING))
 
 
-# As nft 1.0.6 and 1.1.3 list it.
-LEARNED = """table inet egress_allowlist {
-\tset asked6_example.com {
-\t\ttype ipv6_addr
-\t\tsize 10
-\t\ttimeout 1d
-\t\tcomment "*.example.com"
-\t\telements = { 2600:9000::1 expires 23h59m59s996ms }
-\t}
-
-\tset leased4_example.com {
-\t\ttype ipv4_addr
-\t\tsize 10
-\t\tflags dynamic,timeout
-\t\ttimeout 1d1h1m1s
-\t\tcomment "*.example.com, example.com"
-\t\telements = { 52.84.1.1 expires 2h3m4s5ms, 52.84.1.2 timeout 1h expires 996ms,
-\t\t\t     52.84.1.3 timeout 2d expires 1d23h, 52.84.1.4 }
-\t}
-
-\tset known4 {
-\t\ttype ipv4_addr
-\t\tsize 20
-\t\tflags dynamic,timeout
-\t\ttimeout 1d
-\t\telements = { 52.84.1.1 expires 2h }
-\t}
-
-\tmap allowed4_tcp_443 {
-\t\ttype ipv4_addr . inet_proto : counter
-\t\tflags interval
-\t\telements = { 203.0.113.0/28 . tcp : "acme/calls",
-\t\t\t     203.0.113.17 . tcp : "acme/calls" }
-\t}
-
-\tchain name4_example.com {
-\t\ttcp dport 443 update @leased4_example.com { ip daddr }
-\t\ttcp dport 443 update @known4 { ip daddr }
-\t\ttcp dport 443 ct state invalid,new,untracked ct timeout set "tcp_720" counter name "acme/calls" accept
-\t\tudp dport 1-9 ct state invalid,new,untracked counter name "acme/calls.zoom/web" accept
-\t}
-}
-"""
 LEASED = ("set", "leased4_example.com")
 # What we write ourselves.
 DECLARED = """\t\ttype ipv4_addr
@@ -261,48 +143,6 @@ def test_leases_move_as_far_as_they_fit(size: int, lease: int, elements: list[st
     live = blocks(LEARNED)[LEASED]
     assert moved(live, DECLARED.format(size=size, lease=lease)) == elements
     assert moved(DECLARED.format(size=1, lease=1), DECLARED.format(size=1, lease=1)) == []
-
-
-def test_names_are_entries_with_their_patterns() -> None:
-    assert entries(blocks(LEARNED)) == {
-        ("to", "203.0.113.0/28", "tcp", "443"): "acme/calls",
-        ("to", "203.0.113.17", "tcp", "443"): "acme/calls",
-        ("to", "*.example.com, example.com", "tcp", "443"): "acme/calls",
-        ("to", "*.example.com, example.com", "udp", "1-9"): "acme/calls.zoom/web",
-    }
-    uncommented = re.sub("comment .*", "", LEARNED)
-    assert ("to", "example.com", "tcp", "443") in entries(blocks(uncommented))
-
-
-OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
-CHANGES = [
-    (OLD, OLD, "", []),
-    ({}, OLD, "", ["+ tcp/443 to 192.0.2.7  acme: calls", "+ tcp/80 to 192.0.2.8  acme: web"]),
-    (OLD, {}, "", ["- tcp/443 to 192.0.2.7  acme: calls", "- tcp/80 to 192.0.2.8  acme: web"]),
-    (
-        OLD,
-        {**OLD, ("to", "192.0.2.7", "tcp", "443"): "acme/calls.zenith/sip"},
-        "",
-        ["- tcp/443 to 192.0.2.7  acme: calls", "+ tcp/443 to 192.0.2.7  acme: calls, zenith: sip"],
-    ),
-    (
-        {},
-        {("from", "2001:db8::/32", "udp", "8801-8810"): "mine_zoom/meetings"},
-        "mine_",
-        ["+ udp/8801-8810 from 2001:db8::/32  zoom: meetings"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "owned", "lines"), CHANGES)
-def test_differences_in_words(old: dict, new: dict, owned: str, lines: list[str]) -> None:
-    assert difference(old, new, owned) == lines
-
-
-def test_settings_in_words() -> None:
-    old, new = {"policy": "audit", "log rate": "10/minute", "scope": "host"}, {"policy": "deny", "scope": "host"}
-    assert settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
-    assert settings_difference(old, old) == []
 
 
 def test_headers_are_read_back() -> None:

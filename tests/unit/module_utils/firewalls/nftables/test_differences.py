@@ -1,0 +1,83 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What two rulesets open, and how they are compared in words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import (
+    difference,
+    entries,
+    settings_difference,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import blocks
+
+from tests.support.nft_listings import LEARNED, LISTING
+
+
+def test_entries_are_addresses_services_and_who_asked() -> None:
+    assert entries(blocks(LISTING)) == {
+        ("to", "192.0.2.7", "tcp", "443"): "acme/calls",
+        ("to", "192.0.2.8/31", "tcp", "443"): "other/web",
+        ("to", "198.51.100.3-198.51.100.9", "tcp", "443"): "acme/calls",
+        ("to", "203.0.113.0/25", "udp", "10000-60000"): "acme/calls.other/media",
+        ("from", "2001:db8::/32", "tcp", "443"): "acme/calls",
+        ("from", "2001:db9::", "tcp", "443"): "acme/calls",
+    }
+
+
+def test_entries_are_found_in_a_table_of_the_users_too() -> None:
+    owned = LISTING.replace("\tmap ", "\tmap egress_allowlist_") + "\tmap allowed4 {\n\t\t192.0.2.9 : 80\n\t}\n"
+    assert entries(blocks(owned, "egress_allowlist_")) == entries(blocks(LISTING))
+
+
+def test_a_host_is_the_same_with_and_without_its_prefix_length() -> None:
+    written = LISTING.replace("192.0.2.7 :", "192.0.2.7/32 :").replace("2001:db9::/128", "2001:db9::")
+    assert entries(blocks(written)) == entries(blocks(LISTING))
+    wide = LISTING.replace("2001:db8::/32", "2001:db8::/128")
+    assert entries(blocks(wide)) != entries(blocks(LISTING))
+
+
+def test_names_are_entries_with_their_patterns() -> None:
+    assert entries(blocks(LEARNED)) == {
+        ("to", "203.0.113.0/28", "tcp", "443"): "acme/calls",
+        ("to", "203.0.113.17", "tcp", "443"): "acme/calls",
+        ("to", "*.example.com, example.com", "tcp", "443"): "acme/calls",
+        ("to", "*.example.com, example.com", "udp", "1-9"): "acme/calls.zoom/web",
+    }
+    uncommented = re.sub("comment .*", "", LEARNED)
+    assert ("to", "example.com", "tcp", "443") in entries(blocks(uncommented))
+
+
+OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
+CHANGES = [
+    (OLD, OLD, "", []),
+    ({}, OLD, "", ["+ tcp/443 to 192.0.2.7  acme: calls", "+ tcp/80 to 192.0.2.8  acme: web"]),
+    (OLD, {}, "", ["- tcp/443 to 192.0.2.7  acme: calls", "- tcp/80 to 192.0.2.8  acme: web"]),
+    (
+        OLD,
+        {**OLD, ("to", "192.0.2.7", "tcp", "443"): "acme/calls.zenith/sip"},
+        "",
+        ["- tcp/443 to 192.0.2.7  acme: calls", "+ tcp/443 to 192.0.2.7  acme: calls, zenith: sip"],
+    ),
+    (
+        {},
+        {("from", "2001:db8::/32", "udp", "8801-8810"): "mine_zoom/meetings"},
+        "mine_",
+        ["+ udp/8801-8810 from 2001:db8::/32  zoom: meetings"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "owned", "lines"), CHANGES)
+def test_differences_in_words(old: dict, new: dict, owned: str, lines: list[str]) -> None:
+    assert difference(old, new, owned) == lines
+
+
+def test_settings_in_words() -> None:
+    old, new = {"policy": "audit", "log rate": "10/minute", "scope": "host"}, {"policy": "deny", "scope": "host"}
+    assert settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
+    assert settings_difference(old, old) == []
