@@ -28,9 +28,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / ".collections")]
 
 from tests.benchmarks import dns_load
-from tests.support.hosts.module import row
 from tests.support.names.world import NamesWorld, elements, names_world
 from tests.support.packets import GATEWAY
+from tests.support.rules import row
 
 RATE = 50_000 / 60  # questions a second
 SLICE = 500  # names of one way between those of the others

@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY)]
 
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import NAME, PROJECT, Cloud, cloud, serve
 from tests.support.peers import collection_version, peers
+from tests.support.rules import row
 
 SDK = "openstacksdk<4.15"
 EMPTY: list[dict[str, Any]] = [{"ansible.builtin.ping": None}]

@@ -8,15 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-V4 = "192.0.2.0/28"
 KNOWN = "ct state established,related accept"
 MANAGED = "tcp sport @management tcp flags & (syn | ack) != syn accept"
 OUTPUT, FORWARD = (f"type filter hook {hook} priority filter; policy accept;" for hook in ("output", "forward"))
-
-
-def rule(destination: str = V4, ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
-    about = {"vendor": "acme", "service": "calls"}
-    return {**about, "destination": destination, "ports": ports, "protocol": protocol, **more}
 
 
 def timer(seconds: Any, vendor: str = "acme", protocol: str = "udp", services: tuple = ("calls",)) -> dict[str, Any]:

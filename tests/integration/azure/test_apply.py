@@ -20,7 +20,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call impo
 from tests.support.azure.cloud import API, GROUP_ID, SUBSCRIPTION, AzureCloud, foreign
 from tests.support.azure.contract import opened
 from tests.support.azure.host import CREDENTIALS, AzureHost, azure, planned
-from tests.support.hosts.module import row
+from tests.support.rules import row
 from tests.support.tls_proxy import Request, Response, TlsProxy, fail_write, once_before, throttle
 
 MINE = "egress-allowlist"

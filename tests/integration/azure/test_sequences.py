@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.support.azure.cloud import API, GROUP_ID, foreign
 from tests.support.azure.contract import Outbound
 from tests.support.azure.host import AzureHost, azure, planned
-from tests.support.hosts.module import row
+from tests.support.rules import row
 from tests.support.systems import LONG
 from tests.support.tls_proxy import Hook, Request, Response, fail_write, once_before, throttle
 

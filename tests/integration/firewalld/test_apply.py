@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.firewalld import HOME, NEW, OLD, SUITES, Host, alone, native
-from tests.support.hosts.module import row
+from tests.support.hosts.firewalld import HOME, SUITES, Host, alone, native
+from tests.support.rules import NEW, OLD, row
 from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.firewalld import HOME, NEW, OLD, RUN, SUITES, Host, alone, native
-from tests.support.hosts.module import kill, row
+from tests.support.hosts.firewalld import HOME, RUN, SUITES, Host, alone, native
+from tests.support.hosts.module import kill
+from tests.support.rules import NEW, OLD, row
 from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import PATIENCE, until
 

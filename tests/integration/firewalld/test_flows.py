@@ -17,8 +17,8 @@ import pytest
 
 from tests.support.ends import HOST, PEER, connect, connects, datagram, link, listen
 from tests.support.hosts.firewalld import SUITES, Host, native
-from tests.support.hosts.module import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
+from tests.support.rules import row
 from tests.support.systems import LONG, longer, system
 from tests.support.waiting import GLANCE, PATIENCE
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.firewalld import HOME, SUITES, alone, native
-from tests.support.hosts.module import row
 from tests.support.names.world import KEEPER, NamesWorld, names_world
+from tests.support.rules import row
 from tests.support.systems import longer
 from tests.support.waiting import until
 

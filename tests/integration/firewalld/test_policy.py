@@ -15,9 +15,9 @@ import pytest
 
 from tests.support.ends import HOST, PEER, connects, datagram, link, listen
 from tests.support.hosts.firewalld import HOME, SUITES, Host, native
-from tests.support.hosts.module import row
 from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, namespaces
 from tests.support.packets import TCP, UDP, World, gateway_world
+from tests.support.rules import row
 from tests.support.systems import LONG, longer, system
 from tests.support.waiting import GLANCE, PATIENCE
 

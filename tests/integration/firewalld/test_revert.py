@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts.firewalld import CANDIDATE, HOME, NEW, OLD, RUN, SUITES, Host, alone, native
+from tests.support.hosts.firewalld import CANDIDATE, HOME, RUN, SUITES, Host, alone, native
+from tests.support.rules import NEW, OLD
 from tests.support.systems import LONG, longer
 from tests.support.waiting import until
 

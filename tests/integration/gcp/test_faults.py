@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.gcp.cloud import API, LOGIN, PERMISSIONS, PROJECT, TOKEN
 from tests.support.gcp.contract import Broken, check, check_answer
-from tests.support.gcp.module import World, google, planned, row
+from tests.support.gcp.module import World, google, planned
 from tests.support.repository import REPOSITORY
+from tests.support.rules import row
 from tests.support.tls_proxy import Request, Response, fail_write, once_before, throttle
 
 ROWS = [row("192.0.2.0/28"), row("198.51.100.0/24", "80"), row("2001:db8::/32", "3478", "UDP", service="media")]

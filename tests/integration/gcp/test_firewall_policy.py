@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.gcp.module import World, google, planned, row
+from tests.support.gcp.module import World, google, planned
+from tests.support.rules import row
 from tests.support.tls_proxy import once_before
 
 WEB = {"firewall_policy": "web"}

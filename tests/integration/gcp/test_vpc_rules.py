@@ -23,8 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.gcp.cloud import NETWORK, PROJECT
-from tests.support.gcp.module import World, google, planned, row
+from tests.support.gcp.module import World, google, planned
 from tests.support.repository import REPOSITORY, VENDOR_FOLDER
+from tests.support.rules import row
 from tests.support.systems import LONG
 from tests.support.vendor_oracle import EVERYTHING, Oracle, documents_directory
 

@@ -12,11 +12,11 @@ from random import Random
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.names.dns_client import NO_ANSWER, TURNED_AWAY, ask
 from tests.support.names.world import NamesWorld, names_world
 from tests.support.packets import TCP, UDP
 from tests.support.probes import mismatches, probes
+from tests.support.rules import row
 from tests.support.systems import longer
 from tests.support.vendor_oracle import Fact, learned
 from tests.support.waiting import PATIENCE, until

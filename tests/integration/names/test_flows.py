@@ -16,9 +16,9 @@ from contextlib import ExitStack, closing, nullcontext
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.names.world import NamesWorld, names_world
 from tests.support.packets import UDP
+from tests.support.rules import row
 from tests.support.systems import longer
 from tests.support.waiting import PATIENCE, until
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import HOST, native
 from tests.support.names.world import KEEPER, NamesWorld, NftHost, names_world
 from tests.support.namespaces import Namespace
+from tests.support.rules import row
 from tests.support.systems import system
 from tests.support.waiting import until
 

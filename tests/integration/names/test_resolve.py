@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.names.world import NamesWorld, names_world
 from tests.support.packets import UDP
+from tests.support.rules import row
 from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")

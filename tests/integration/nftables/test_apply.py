@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts.module import row
-from tests.support.hosts.nftables import BOOT, LOADER, NEW, OLD, Host, alone, native, normalised, uncounted
+from tests.support.hosts.nftables import BOOT, LOADER, Host, alone, native, normalised, uncounted
 from tests.support.hosts.other_tables import OTHERS
+from tests.support.rules import NEW, OLD, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.nftables import BOOT, LOADER, MAIN, NEW, OLD, Host, alone, native
+from tests.support.hosts.nftables import BOOT, LOADER, MAIN, Host, alone, native
 from tests.support.hosts.other_tables import OTHERS
+from tests.support.rules import NEW, OLD
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import finish, kill, row
-from tests.support.hosts.nftables import BOOT, CANDIDATE, LOADER, MAIN, NEW, OLD, RUN, Host, alone, native
+from tests.support.hosts.module import finish, kill
+from tests.support.hosts.nftables import BOOT, CANDIDATE, LOADER, MAIN, RUN, Host, alone, native
+from tests.support.rules import NEW, OLD, row
 from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import until
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, connect, linked
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import native
+from tests.support.rules import row
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")

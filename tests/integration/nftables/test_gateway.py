@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import Host, native
 from tests.support.packets import TCP, UDP, World, gateway_world
+from tests.support.rules import row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -15,10 +15,10 @@ from ipaddress import ip_address
 import pytest
 
 from tests.support.ends import Ends
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import Host, native
 from tests.support.names.learned import LEARNED, OTHER, TABLE, left, named, put, reaching, with_rules
 from tests.support.packets import TCP, UDP, Probe, World, gateway_world, host_world
+from tests.support.rules import row
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.ends import Ends
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import BOOT, CANDIDATE, Host, normalised
 from tests.support.names.learned import LEARNED, OTHER, ROWS, TABLE, left, named, put, reaching, with_rules
 from tests.support.names.world import NftHost
 from tests.support.namespaces import Namespace
+from tests.support.rules import row
 from tests.support.systems import system
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, connects, linked, listen
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import HOST, native
+from tests.support.rules import row
 from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, connect, linked, listen
-from tests.support.hosts.module import kill, row
-from tests.support.hosts.nftables import BOOT, CANDIDATE, NEW, OLD, RUN, Host, alone, native
+from tests.support.hosts.module import kill
+from tests.support.hosts.nftables import BOOT, CANDIDATE, RUN, Host, alone, native
+from tests.support.rules import NEW, OLD, row
 from tests.support.waiting import GLANCE, PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.ends import Ends, linked
-from tests.support.hosts.module import row
-from tests.support.hosts.nftables import LOADER, MAIN, NEW, OLD, Host, native
+from tests.support.hosts.nftables import LOADER, MAIN, Host, native
+from tests.support.rules import NEW, OLD, row
 from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")

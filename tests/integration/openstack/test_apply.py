@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import NAME, Cloud, empty
 from tests.support.openstack.plans import (
     DEFAULTS,
     METADATA,
-    NEW,
     OLD,
     documents_say,
     meaning,
@@ -24,6 +22,7 @@ from tests.support.openstack.plans import (
     told,
     wanted,
 )
+from tests.support.rules import NEW, row
 from tests.support.systems import longer
 from tests.support.vendor_oracle import Oracle, documents_directory
 

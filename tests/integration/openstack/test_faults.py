@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.openstack.neutron import NAME, PROJECT, Cloud, empty
-from tests.support.openstack.plans import METADATA, NEW, OLD, meaning, plan, told, wanted, watched
+from tests.support.openstack.plans import METADATA, OLD, meaning, plan, told, wanted, watched
+from tests.support.rules import NEW
 from tests.support.systems import LONG, longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")

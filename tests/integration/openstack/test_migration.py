@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import NAME, Cloud, empty
 from tests.support.openstack.plans import METADATA, meaning, plan, wanted, watched
+from tests.support.rules import row
 from tests.support.systems import longer
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import NAME, Cloud, empty
 from tests.support.openstack.plans import METADATA, OLD, meaning, plan, wanted, watched
+from tests.support.rules import row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 RULES = "rules of the project's security groups"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import PROJECT, Cloud, empty
 from tests.support.openstack.plans import meaning, plan, watched
+from tests.support.rules import row
 from tests.support.systems import LONG, SOAK
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from tests.support import systems
-from tests.support.hosts.module import row
 from tests.support.names.zone import SILENT, Zone
 from tests.support.namespaces import Namespace
 from tests.support.repository import REPOSITORY
+from tests.support.rules import row
 
 CLOUDS = ("aws", "azure", "gcp", "openstack")
 # What says where a cloud's groups are, for a module and for its role; and what a module says that has no library.

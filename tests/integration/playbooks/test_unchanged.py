@@ -20,9 +20,9 @@ from tests.support import systems
 from tests.support.azure.host import azure, planned
 from tests.support.gcp import module
 from tests.support.hosts import firewalld, nftables, ufw
-from tests.support.hosts.module import row
 from tests.support.namespaces import Namespace
 from tests.support.openstack import plans
+from tests.support.rules import row
 
 HOSTS, CLOUDS = ("nftables", "ufw", "firewalld"), ("aws", "azure", "gcp", "openstack")
 ALL = ["vendors", "policy", "scope", "names", "allow"]

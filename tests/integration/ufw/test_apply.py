@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import row
-from tests.support.hosts.ufw import DEFAULTS, NEW, OLD, USER4, USER6, Host, alone, comments, native, shared
+from tests.support.hosts.ufw import DEFAULTS, OLD, USER4, USER6, Host, alone, comments, native, shared
+from tests.support.rules import NEW, row
 from tests.support.systems import LONG, SUITES, longer, play
 
 pytestmark = pytest.mark.usefixtures("namespaces")

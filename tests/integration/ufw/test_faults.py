@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.hosts.module import finish, kill, row
-from tests.support.hosts.ufw import CANDIDATE, HOME, NEW, OLD, RUN, Host, native, shared
+from tests.support.hosts.module import finish, kill
+from tests.support.hosts.ufw import CANDIDATE, HOME, OLD, RUN, Host, native, shared
+from tests.support.rules import NEW, row
 from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import until
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from tests.support.ends import connect, listen
-from tests.support.hosts.module import row
 from tests.support.hosts.ufw import INIT, Host, native, shared
 from tests.support.names.zone import Zone
 from tests.support.namespaces import BITS, MACS, add_addresses
 from tests.support.packets import GATEWAY, SOURCE, SOURCES, TCP, UDP, Probe, World, gateway_world, host_world
+from tests.support.rules import row
 from tests.support.systems import SUITES, enable_ufw, longer, system
 from tests.support.waiting import PATIENCE, until
 

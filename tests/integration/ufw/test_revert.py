@@ -15,8 +15,9 @@ import pytest
 from tests.support.ends import WORLD, connect, listen
 from tests.support.hosts.module import finish
 from tests.support.hosts.nftables import HOST, PEER
-from tests.support.hosts.ufw import CANDIDATE, DEFAULTS, NEW, OLD, RUN, USER4, Host, alone, native, shared
+from tests.support.hosts.ufw import CANDIDATE, DEFAULTS, OLD, RUN, USER4, Host, alone, native, shared
 from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses, add_default_routes, link
+from tests.support.rules import NEW
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")

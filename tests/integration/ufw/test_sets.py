@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.module import row
-from tests.support.hosts.ufw import INIT, NEW, OLD, Host, native, shared
+from tests.support.hosts.ufw import INIT, OLD, Host, native, shared
+from tests.support.rules import NEW, row
 from tests.support.systems import LONG, SUITES, longer
 from tests.support.waiting import until
 

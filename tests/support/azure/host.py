@@ -15,11 +15,10 @@ from unittest.mock import patch
 
 from ansible.module_utils import basic
 from ansible_collections.egress.allowlist.plugins.modules import azure_security_group
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.azure import plan
 
 from tests.support.azure.cloud import CLIENT, GROUP, RESOURCE_GROUP, SECRET, SUBSCRIPTION, TENANT, AzureCloud
+from tests.support.rules import merged
 from tests.support.tls_proxy import TlsProxy
 
 CREDENTIALS = {
@@ -33,7 +32,7 @@ CREDENTIALS = {
 
 def planned(*rows: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Return what the filter azure_security_group_plan makes of rows."""
-    return plan(merge_vendors(expand_rows(list(rows))), **options)
+    return plan(merged(*rows), **options)
 
 
 class AzureHost:

@@ -22,26 +22,19 @@ from typing import Any
 from unittest import mock
 
 from ansible.module_utils import basic
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 
 from tests.support.gcp.cloud import API, NETWORK, PROJECT, TOKEN, Cloud
+from tests.support.rules import merged
 from tests.support.tls_proxy import TlsProxy
 
 METADATA = ("169.254.169.254 ", "metadata.google.internal ")
 MODULE = "ansible_collections.egress.allowlist.plugins.modules.gcp_security_group"
 
 
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    """Return a row of a vendor's."""
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | more
-
-
 def planned(rows: list[dict], **options: Any) -> dict[str, Any]:
     """Return the plan of rows."""
-    return plan(merge_vendors(expand_rows(rows)), **options)
+    return plan(merged(*rows), **options)
 
 
 @dataclass

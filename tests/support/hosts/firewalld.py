@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld.configuration import render
 
-from tests.support.hosts.module import ModuleHost, row
+from tests.support.hosts.module import ModuleHost
 from tests.support.namespaces import ENVIRONMENT, Namespace
+from tests.support.rules import merged
 from tests.support.systems import Firewalld, start_firewalld, system
 
 SUITES = ["bookworm", "trixie"]  # what has a firewalld that is new enough
@@ -40,15 +39,7 @@ print("direct", client.getAllChains(), client.getAllRules(), client.getAllPassth
 
 def native(*rows: dict, **options: Any) -> dict:
     """Return what the filter firewalld_objects makes of rows."""
-    return render(merge_vendors(expand_rows(list(rows))), **options)
-
-
-OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000", "UDP", "media"), row("192.0.2.7", "80", "TCP", "web")]
-NEW = [
-    row("203.0.113.0/25"),
-    row("2001:db8::/63", "10000-60000", "UDP", "media"),
-    row("198.51.100.0/24", "3478", "UDP"),
-]
+    return render(merged(*rows), **options)
 
 
 @dataclass

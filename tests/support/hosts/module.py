@@ -30,12 +30,6 @@ done
 """
 
 
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    """Return a row of a vendor's."""
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"} | more
-
-
 class ModuleHost:
     """What the hosts of all backends have in common; C{space} is set by whoever derives from it."""
 

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
-from tests.support.hosts.module import ModuleHost, row
+from tests.support.hosts.module import ModuleHost
 from tests.support.namespaces import Namespace
 from tests.support.packets import World
+from tests.support.rules import merged
 
 MAIN = "/etc/nftables.conf"  # the user's
 BOOT, LOADER = "/etc/egress-allowlist/nftables.nft", "/etc/egress-allowlist/load-nftables"
@@ -32,15 +31,7 @@ _COUNTS = re.compile(r"packets (\d+) bytes (\d+)")
 
 def native(*rows: dict, timers: Sequence[dict] = (), **options: Any) -> dict:
     """Return what the filter nftables_ruleset makes of rows."""
-    return render(merge_vendors(expand_rows(list(rows)), timers=timers), **options)
-
-
-OLD = [row("203.0.113.0/25"), row("2001:db8::/64", "10000-60000", "UDP", "media"), row("192.0.2.7", "80", "TCP", "web")]
-NEW = [
-    row("203.0.113.0/25"),
-    row("2001:db8::/63", "10000-60000", "UDP", "media"),
-    row("198.51.100.0/24", "3478", "UDP"),
-]
+    return render(merged(*rows, timers=timers), **options)
 
 
 @dataclass

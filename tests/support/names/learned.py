@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.support.ends import Ends, linked
-from tests.support.hosts.module import row
 from tests.support.hosts.nftables import Host, native
+from tests.support.rules import row
 
 TABLE = "inet egress_allowlist"
 # None of them special.

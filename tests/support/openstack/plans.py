@@ -12,16 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import openstack
 
 from tests.support.aws.account import Space
-from tests.support.hosts.module import row
 from tests.support.openstack.neutron import NAME, Opened, everywhere, opening
 from tests.support.repository import VENDOR_FOLDER
+from tests.support.rules import merged, row
 from tests.support.vendor_oracle import Oracle
 
 TODAY = datetime.date(2026, 9, 1)
@@ -31,25 +29,20 @@ OLD = [
     row("2001:db8::/64", "10000-60000,3478", "UDP", "media"),
     row("192.0.2.7", "80,8443-8445", "TCP", "web"),
 ]
-NEW = [
-    row("203.0.113.0/25"),
-    row("2001:db8::/63", "10000-60000", "UDP", "media"),
-    row("198.51.100.0/24", "3478", "UDP"),
-]
 DEFAULTS: Opened = {opening(None, None, None, prefix) for prefix in ("0.0.0.0/0", "::/0")}
 METADATA: Opened = {opening("tcp", 80, 80, "169.254.169.254/32")}
 
 
 def plan(rows: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of rows."""
-    return openstack.plan(merge_vendors(expand_rows(list(rows))), **{"names": "report", **options})
+    return openstack.plan(merged(*rows), **{"names": "report", **options})
 
 
 def of_vendors(selection: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of vendors of the catalog."""
     books = load_vendor_dirs([VENDOR_FOLDER]).vendors
     rows = select_rows(books, list(selection), requirements=["required", "recommended"], today=TODAY)["rows"]
-    return openstack.plan(merge_vendors(expand_rows(rows)), **{"names": "report", **options})
+    return openstack.plan(merged(*rows), **{"names": "report", **options})
 
 
 def documents_say(oracle: Oracle, selection: Sequence[dict]) -> Space:

@@ -17,14 +17,12 @@ from unittest import mock
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import aws, azure, gcp, openstack
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset
 
-from tests.support.hosts.module import row
+from tests.support.rules import merged, row
 
 COLLECTION = "ansible_collections.egress.allowlist.plugins"
 ROWS = [
@@ -33,7 +31,7 @@ ROWS = [
     row("api.example.com", "443", "TCP", "names"),
     row("192.0.2.0/24", "5060", "UDP", "callback", direction="inbound"),
 ]
-ALLOWLIST = merge_vendors(expand_rows(ROWS))
+ALLOWLIST = merged(*ROWS)
 DENY = {"policy": "deny"}
 INTO = {"family": "ip", "table": "filter", "chain": "output", "jump": True}
 FOUND = {"names": "resolve", "addresses": {"api.example.com": ["198.51.100.7"]}}

@@ -13,11 +13,7 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.aws import described, plan
 
-
-def rule(destination: str = "192.0.2.0/28", ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
-    return {
-        "vendor": "acme", "service": "calls", "destination": destination, "ports": ports, "protocol": protocol, **more
-    }  # fmt: skip
+from tests.support.rules import rule
 
 
 def planned(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -12,22 +12,16 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.filter.azure_security_group_plan import azure_security_group_plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.azure import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rules import merged, row
 from tests.support.strategies import port_ranges, prefixes, span
 
 
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | more
-
-
 def planned(*rows: dict, **options: Any) -> dict[str, Any]:
-    found = plan(merge_vendors(expand_rows(list(rows))), **options)
+    found = plan(merged(*rows), **options)
     assert json.loads(json.dumps(found)) == found  # only what JSON has
     return found
 
@@ -174,7 +168,7 @@ def test_widening_is_only_what_was_allowed_and_is_listed() -> None:
 )
 def test_what_is_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(AnsibleFilterError) as refused:
-        azure_security_group_plan(merge_vendors(expand_rows([row("192.0.2.0/28")])), **options)
+        azure_security_group_plan(merged(row("192.0.2.0/28")), **options)
     assert text in str(refused.value)
 
 

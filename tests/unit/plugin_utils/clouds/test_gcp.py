@@ -13,19 +13,14 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.egress.allowlist.plugins.filter.gcp_security_group_plan import gcp_security_group_plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import DoesNotFit
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 
-
-def row(destination: str, ports: str = "443", protocol: str = "TCP", service: str = "calls", **more: Any) -> dict:
-    found = {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-    return found | more
+from tests.support.rules import merged, row
 
 
 def planned(*rows: dict, **options: Any) -> dict[str, Any]:
-    found = plan(merge_vendors(expand_rows(list(rows))), **options)
+    found = plan(merged(*rows), **options)
     assert json.loads(json.dumps(found)) == found  # only what JSON has
     return found
 
@@ -194,7 +189,7 @@ def test_what_is_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)):
         planned(*NAMED, **options)
     with pytest.raises(AnsibleFilterError, match=re.escape(reason)):
-        gcp_security_group_plan(merge_vendors(expand_rows(NAMED)), **options)
+        gcp_security_group_plan(merged(*NAMED), **options)
 
 
 def test_the_last_band_of_a_policy_is_accepted() -> None:

@@ -12,9 +12,9 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.openstack import plan
+
+from tests.support.rules import merged
 
 Row = tuple[str, str, str]  # destination, protocol, ports
 FORMS = ("never", "always")
@@ -28,7 +28,7 @@ def allowlist(*rows: Row, service: str = "media") -> dict[str, Any]:
         {"vendor": "acme", "service": service, "destination": to, "protocol": protocol, "ports": ports}
         for to, protocol, ports in rows
     ]
-    return merge_vendors(expand_rows(listed))
+    return merged(*listed)
 
 
 def singles(count: int) -> list[Row]:

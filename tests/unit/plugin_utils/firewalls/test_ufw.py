@@ -17,15 +17,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.ufw im
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rules import rule
 from tests.support.strategies import PORTS, port_ranges, prefixes, span
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
-
-
-def rule(destination: str = V4, ports: str = "3478", protocol: str = "udp", **more: Any) -> dict[str, Any]:
-    return {
-        "vendor": "acme", "service": "calls", "destination": destination, "ports": ports, "protocol": protocol, **more
-    }  # fmt: skip
 
 
 def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:

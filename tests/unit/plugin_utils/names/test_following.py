@@ -14,10 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains im
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import dnsmasq_lines
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
-
-def rule(destination: str, ports: str = "443", protocol: str = "tcp", **more: Any) -> dict[str, Any]:
-    about = {"vendor": "acme", "service": "calls"}
-    return {**about, "destination": destination, "ports": ports, "protocol": protocol, **more}
+from tests.support.rules import web
 
 
 def found(*rules: dict[str, Any], mode: str = "dnsmasq") -> list[Domain]:
@@ -41,7 +38,7 @@ def test_the_longest_name_has_the_sets_of_the_wildcards_above_it() -> None:
         "d.c.b.example.com",
         "example.net",
     ]
-    assert lines(*map(rule, [*names, "notexample.com"])) == [
+    assert lines(*map(web, [*names, "notexample.com"])) == [
         "nftset=/a.b.example.com/4#inet#t#a.b.example.com,4#inet#t#example.com",
         "nftset=/b.example.com/4#inet#t#b.example.com,4#inet#t#example.com",
         "nftset=/c.b.example.com/4#inet#t#c.b.example.com,4#inet#t#example.com",
@@ -56,8 +53,8 @@ def test_a_line_that_dnsmasq_would_break() -> None:
     long = ".".join(["a" * 60] * 4)
     parents = [f"*.{long.split('.', cut)[-1]}" for cut in (1, 2)]
     with pytest.raises(ValueError, match=rf"^'{long}' is too long for dnsmasq: its line would have \d+ characters$"):
-        dnsmasq_lines(found(*map(rule, [long, *parents])), lambda domain: sets(domain) * 2)
-    assert len(dnsmasq_lines(found(*map(rule, [long, *parents])), sets)) == 3
+        dnsmasq_lines(found(*map(web, [long, *parents])), lambda domain: sets(domain) * 2)
+    assert len(dnsmasq_lines(found(*map(web, [long, *parents])), sets)) == 3
 
 
 def host_side(*rules: dict[str, Any], mode: str = "dnsmasq", **more: Any) -> dict[str, Any]:
@@ -66,12 +63,12 @@ def host_side(*rules: dict[str, Any], mode: str = "dnsmasq", **more: Any) -> dic
 
 
 def test_the_host_is_told_nothing_where_nothing_is_learned() -> None:
-    assert host_side(rule("192.0.2.0/28")) == {}
-    assert host_side(rule("*.example.com"), mode="resolve") == {}
+    assert host_side(web("192.0.2.0/28")) == {}
+    assert host_side(web("*.example.com"), mode="resolve") == {}
 
 
 def test_what_the_host_is_told() -> None:
-    told = host_side(rule("*.kudoway.com"), gateway=True, resolv_conf=True)
+    told = host_side(web("*.kudoway.com"), gateway=True, resolv_conf=True)
     assert told.pop("special") == [*SPECIAL[4], *SPECIAL[6]]
     assert told == {
         "mode": "dnsmasq", "lease": 86400, "refresh": 60, "most": 4096, "table": "inet egress_allowlist",
@@ -92,7 +89,7 @@ def test_what_the_host_is_told() -> None:
 
 def test_who_resolves_needs_no_dnsmasq() -> None:
     told = host_side(
-        rule("a.example.com"), mode="resolve", table="", leased=lambda _, version: f"egress_names_{version}"
+        web("a.example.com"), mode="resolve", table="", leased=lambda _, version: f"egress_names_{version}"
     )
     assert told["domains"] == {
         "a.example.com": {"patterns": ["a.example.com"], "leased": {"4": "egress_names_4", "6": "egress_names_6"}}
@@ -101,7 +98,7 @@ def test_who_resolves_needs_no_dnsmasq() -> None:
 
 
 def test_copies_are_filled_by_dnsmasq_too() -> None:
-    told = host_side(rule("a.example.com"), table="inet names", copies=lambda _, version: f"copy-{version}")
+    told = host_side(web("a.example.com"), table="inet names", copies=lambda _, version: f"copy-{version}")
     assert told["domains"]["a.example.com"]["copies"] == {"4": "copy-4", "6": "copy-6"}
     assert told["dnsmasq"][0] == (
         "nftset=/a.example.com/4#inet#names#asked4_a.example.com,6#inet#names#asked6_a.example.com,"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.explain import explain_destination
+
+from tests.support.rules import merged
 
 PAGE = {"source": "Firewall page", "date": "2026-03"}
 ROWS: list[dict[str, Any]] = [
@@ -30,7 +30,7 @@ ROWS: list[dict[str, Any]] = [
         "direction": "inbound",
     },
 ]
-ALLOWLIST = merge_vendors(expand_rows(ROWS))
+ALLOWLIST = merged(*ROWS)
 MEDIA = "tcp/443 to 192.0.2.0/25  kudo: media: row 1 of Firewall page, 2026-03 (required)"
 CALLS = "udp/8801-8810 to 192.0.2.0/24  zoom: calls: row 9 of no document (required)"
 NAMES = "tcp/443 to *.example.com  kudo: names: row 2 of Firewall page, 2026-03 (required)"

@@ -16,7 +16,8 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewa
     running,
 )
 
-from tests.support.hosts.firewalld import NEW, OLD, native, row
+from tests.support.hosts.firewalld import native
+from tests.support.rules import NEW, OLD, row
 
 # What firewalld 2.3 makes of a rule of ours when it writes the file anew, and what it says that it runs.
 WRITTEN = """<?xml version="1.0" encoding="utf-8"?>

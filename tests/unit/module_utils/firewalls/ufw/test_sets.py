@@ -15,15 +15,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.ufw im
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rules import web
 from tests.support.strategies import port_ranges, prefixes
 
 HOOK = "#!/bin/sh\n# after.init\nset -e\n"
-
-
-def rule(destination: str, ports: str = "443", protocol: str = "tcp", **more: Any) -> dict[str, Any]:
-    return {
-        "vendor": "acme", "service": "calls", "destination": destination, "ports": ports, "protocol": protocol, **more
-    }  # fmt: skip
 
 
 def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -35,7 +30,7 @@ def opened(native: dict[str, Any]) -> dict[str, str]:
 
 
 def test_prefixes_that_are_open_alike_share_a_set() -> None:
-    native = made(rule("192.0.2.0/28"), rule("198.51.100.7"), rule("203.0.113.0/24", "80"), rule("2001:db8::/64"))
+    native = made(web("192.0.2.0/28"), web("198.51.100.7"), web("203.0.113.0/24", "80"), web("2001:db8::/64"))
     assert sorted(native["sets"].values()) == [["192.0.2.0/28", "198.51.100.7"], ["2001:db8::/64"], ["203.0.113.0/24"]]
     assert len(native["chained"]) == 3
     assert native["rules"] == []
@@ -44,22 +39,22 @@ def test_prefixes_that_are_open_alike_share_a_set() -> None:
 
 
 def test_other_members_another_name() -> None:
-    one, other = made(rule("192.0.2.0/28")), made(rule("192.0.2.0/27"))
+    one, other = made(web("192.0.2.0/28")), made(web("192.0.2.0/27"))
     assert set(one["sets"]).isdisjoint(other["sets"])
-    assert made(rule("192.0.2.0/28", "80"))["sets"] == one["sets"]
+    assert made(web("192.0.2.0/28", "80"))["sets"] == one["sets"]
 
 
 @pytest.mark.parametrize(
     ("prefix", "members"), [("0.0.0.0/0", ["0.0.0.0/1", "128.0.0.0/1"]), ("::/0", ["::/1", "8000::/1"])]
 )
 def test_ipset_has_no_prefix_of_length_0(prefix: str, members: list[str]) -> None:
-    assert list(made(rule(prefix))["sets"].values()) == [members]
+    assert list(made(web(prefix))["sets"].values()) == [members]
 
 
 def test_only_sets_that_a_rule_looks_into() -> None:
-    native = made(rule("192.0.2.0/28"), rule("2001:db8::/64"), scope="gateway", sources=["10.0.0.0/8"])
+    native = made(web("192.0.2.0/28"), web("2001:db8::/64"), scope="gateway", sources=["10.0.0.0/8"])
     assert list(native["sets"].values()) == [["192.0.2.0/28"]]
-    assert not sets.texts(render(merge_vendors([rule("192.0.2.0/28")])), (4, 6))
+    assert not sets.texts(render(merge_vendors([web("192.0.2.0/28")])), (4, 6))
 
 
 NAMED = {
@@ -107,8 +102,8 @@ def test_sets_of_names_take_over_what_was_looked_up(live: str, lines: str) -> No
     st.sampled_from([{}, {"scope": "gateway"}, {"scope": "both", "sources": ["10.0.0.0/8", "fd00::/8"]}]),
 )
 def test_sets_open_what_rules_open(rows: list[tuple[str, str, str, str]], options: dict[str, Any]) -> None:
-    rules = [rule(to, ports, protocol, vendor=vendor) for to, ports, protocol, vendor in rows]
-    rules += [rule(to, ports, protocol, direction="inbound") for to, ports, protocol, _vendor in rows[:2]]
+    rules = [web(to, ports, protocol, vendor=vendor) for to, ports, protocol, vendor in rows]
+    rules += [web(to, ports, protocol, direction="inbound") for to, ports, protocol, _vendor in rows[:2]]
     if any(to.endswith("/0") for to, _ports, _protocol, _vendor in rows):
         rules = []
     plain = render(merge_vendors(rules), **options)["rules"]
@@ -116,9 +111,7 @@ def test_sets_open_what_rules_open(rows: list[tuple[str, str, str, str]], option
 
 
 def test_the_files() -> None:
-    native = made(
-        rule("192.0.2.0/28"), policy="deny", scope="gateway", sources=["10.0.0.0/8"], dns_servers="192.0.2.53"
-    )
+    native = made(web("192.0.2.0/28"), policy="deny", scope="gateway", sources=["10.0.0.0/8"], dns_servers="192.0.2.53")
     name = next(iter(native["sets"]))
     files = sets.texts(native, (4, 6))
     assert files[sets.SETS] == f"create {name} hash:net family inet maxelem 65536\nadd {name} 192.0.2.0/28\n"
@@ -132,7 +125,7 @@ def test_the_files() -> None:
 
 
 def test_more_members_than_by_default() -> None:
-    native = {**made(rule("192.0.2.0/28")), "sets": {"egress_allowlist_4_x": [f"10.0.0.{n}" for n in range(70_000)]}}
+    native = {**made(web("192.0.2.0/28")), "sets": {"egress_allowlist_4_x": [f"10.0.0.{n}" for n in range(70_000)]}}
     assert "maxelem 70000\n" in sets.texts(native, (4,))[sets.SETS]
 
 

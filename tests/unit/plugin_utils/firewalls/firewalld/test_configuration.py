@@ -18,15 +18,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.rules import rule
 from tests.support.strategies import PORTS, port_ranges, prefixes, span
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
 HOST, GATEWAY = "policies/egress-allow-host.xml", "policies/egress-allow-gw.xml"
-
-
-def rule(destination: str = V4, **more: Any) -> dict[str, Any]:
-    given = {"vendor": "acme", "service": "calls", "destination": destination, "ports": "3478", "protocol": "udp"}
-    return given | more
 
 
 def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:

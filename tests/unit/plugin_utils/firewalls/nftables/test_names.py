@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
-from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, V4, bodies, rule, timer
+from tests.support.rules import V4, rule
+from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, bodies, timer
 
 NEW = "ct state new,untracked,invalid"
 ELSEWHERE = ["ip daddr @known4 jump names4", "ip6 daddr @known6 jump names6"]

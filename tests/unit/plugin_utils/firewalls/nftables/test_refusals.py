@@ -12,11 +12,7 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
-V4 = "192.0.2.0/28"
-
-
-def rule(destination: str = V4) -> dict[str, Any]:
-    return {"vendor": "acme", "service": "calls", "destination": destination, "ports": "3478", "protocol": "udp"}
+from tests.support.rules import V4, rule
 
 
 def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
-from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, V4, bodies, rule, timer
+from tests.support.rules import V4, rule
+from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, bodies, timer
 
 V6 = "2001:db8::/64"
 LOOKUP = "udp dport 3478 counter name ip daddr map @allowed4_udp_3478 accept"
