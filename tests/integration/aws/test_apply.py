@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -18,8 +17,8 @@ import pytest
 from tests.support.aws.account import Space, opened, rules_of
 from tests.support.aws.module import Run, allowlist_of, packets, planned
 from tests.support.aws.server import Call, Limits, StrictAws, units
-from tests.support.repository import REPOSITORY, VENDOR_FOLDER
-from tests.support.vendor_oracle import Oracle, documents_directory
+from tests.support.documents import needs_documents, oracle
+from tests.support.repository import REPOSITORY
 
 MARK = " (egress.allowlist)"
 DEFAULT = "everything to everywhere  (default rule)"
@@ -578,10 +577,7 @@ def test_labels_longer_than_a_description(account: Account) -> None:
     assert {len(rule["Description"]) for rule in account.rules()} == {255}
 
 
-DOCUMENTS = documents_directory()
-
-
-@pytest.mark.skipif(DOCUMENTS is None, reason="the vendors' documents are not here: say where in VENDOR_DOCUMENTS")
+@needs_documents
 @pytest.mark.parametrize(
     "selection",
     [
@@ -592,21 +588,16 @@ DOCUMENTS = documents_directory()
     ids=["kudo", "kore_ai and eschat", "twilio and securevideo"],
 )
 def test_what_the_documents_ask_for(account: Account, selection: list[dict[str, Any]]) -> None:
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+    from tests.support.catalog import select
+    from tests.support.rules import merged
 
-    assert DOCUMENTS
-    vendors = load_vendor_dirs([VENDOR_FOLDER]).vendors
-    rows = select_rows(vendors, selection, today=datetime.date(2026, 11, 20))["rows"]
-    facts = [fact for fact in Oracle.read(DOCUMENTS).select(selection) if fact.direction == "outbound"]
+    facts = [fact for fact in oracle().select(selection) if fact.direction == "outbound"]
     asked = [
         (fact.protocol, fact.first, fact.last, str(fact.destination))
         for fact in facts
         if not isinstance(fact.destination, str)
     ]
-    account.apply(merge_vendors(expand_rows(rows)), names="report")
+    account.apply(merged(*select(*selection)["rows"]), names="report")
     assert account.open() == Space.of(asked)
 
 

@@ -18,11 +18,10 @@ import yaml
 from tests.support.aws.account import Space, opened
 from tests.support.aws.module import environment
 from tests.support.aws.server import StrictAws
+from tests.support.documents import DOCUMENTS, oracle
 from tests.support.peers import peers
 from tests.support.repository import REPOSITORY
-from tests.support.vendor_oracle import Oracle, documents_directory
 
-DOCUMENTS = documents_directory()
 KUDO = [{"name": "kudo", "regions": ["usa", "europe"]}]
 
 
@@ -88,7 +87,7 @@ def test_the_example_of_the_page(strict_aws: StrictAws, tmp_path: Path) -> None:
     assert strict_aws.writes() == []
     assert attached()[0] == closed
     if DOCUMENTS:
-        facts = [fact for fact in Oracle.read(DOCUMENTS).select(KUDO) if fact.direction == "outbound"]
+        facts = [fact for fact in oracle().select(KUDO) if fact.direction == "outbound"]
         asked = [(fact.protocol, fact.first, fact.last, fact.destination) for fact in facts]
         wanted = Space.of((*found[:3], str(found[3])) for found in asked if not isinstance(found[3], str))
         assert opened(ec2, *attached()) == wanted

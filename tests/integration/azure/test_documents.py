@@ -6,38 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from functools import cache
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.azure import plan
 
 from tests.support.azure.contract import Outbound
 from tests.support.azure.host import azure
+from tests.support.catalog import select
+from tests.support.documents import needs_documents, oracle
 from tests.support.packets import NAMES
 from tests.support.probes import mismatches, probes
-from tests.support.repository import REPOSITORY, VENDOR_FOLDER
+from tests.support.repository import REPOSITORY
+from tests.support.rules import merged
 from tests.support.systems import LONG, longer
-from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Oracle, documents_directory
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING
 
-DOCUMENTS = documents_directory()
 MOST = 10**9 if LONG else 15_000  # probes that are looked up
-
-
-@cache
-def oracle() -> Oracle:
-    assert DOCUMENTS is not None
-    return Oracle.read(DOCUMENTS)
-
-
-@cache
-def catalog() -> dict[str, Any]:
-    return load_vendor_dirs([VENDOR_FOLDER]).vendors
 
 
 CASES = [[entry] for entry in EVERYTHING] + [
@@ -47,8 +32,8 @@ CASES = [[entry] for entry in EVERYTHING] + [
 
 
 def planned_for(selection: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    chosen = select_rows(catalog(), list(selection), requirements=[*DEFAULT_REQUIREMENTS], today=date(2026, 11, 20))
-    return plan(merge_vendors(expand_rows(chosen["rows"])), policy="deny", names="report")
+    chosen = select(*selection, requirements=[*DEFAULT_REQUIREMENTS])
+    return plan(merged(*chosen["rows"]), policy="deny", names="report")
 
 
 def test_the_page_says_what_the_lists_take() -> None:
@@ -58,9 +43,7 @@ def test_the_page_says_what_the_lists_take() -> None:
         assert f"{rules} rules and {addresses} addresses" in page
 
 
-@pytest.mark.skipif(
-    DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
-)
+@needs_documents
 @pytest.mark.sized
 @pytest.mark.parametrize(
     "selection", longer([EVERYTHING], CASES), ids=lambda chosen: " ".join(str(entry["name"]) for entry in chosen)

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from datetime import date
 from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.gcp.vpc import Vpc
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.catalog import select
+from tests.support.documents import needs_documents, oracle
 from tests.support.gcp.cloud import NETWORK, PROJECT
 from tests.support.gcp.module import World, google, planned
-from tests.support.repository import REPOSITORY, VENDOR_FOLDER
-from tests.support.rules import row
+from tests.support.repository import REPOSITORY
+from tests.support.rules import merged, row
 from tests.support.systems import LONG
-from tests.support.vendor_oracle import EVERYTHING, Oracle, documents_directory
+from tests.support.vendor_oracle import EVERYTHING
 
 ROWS = [
     row("192.0.2.0/28"),
@@ -363,19 +360,13 @@ def test_absent_from_a_network_that_is_gone(world: World) -> None:
     assert not world.run(state="absent", network="nowhere")["changed"]
 
 
-DOCUMENTS = documents_directory()
-
-
-@pytest.mark.skipif(DOCUMENTS is None, reason="the vendors' documents are not here: say where in VENDOR_DOCUMENTS")
+@needs_documents
 @pytest.mark.parametrize("most", [5000, 50])
 def test_open_is_what_the_documents_say(most: int) -> None:
     """All vendors with all that they have: what the cloud's rules open equals the documents, address by address."""
-    assert DOCUMENTS is not None
-    facts = Oracle.read(DOCUMENTS).compile(EVERYTHING)
-    catalog = load_vendor_dirs([VENDOR_FOLDER]).vendors
-    rules = expand_rows(select_rows(catalog, EVERYTHING, today=date(2026, 11, 20))["rows"])
+    facts = oracle().compile(EVERYTHING)
     with google() as world:
-        planned_all = plan(merge_vendors(rules), policy="deny", names="report", ranges_per_rule=most)
+        planned_all = plan(merged(*select(*EVERYTHING)["rows"]), policy="deny", names="report", ranges_per_rule=most)
         assert world.run(plan=planned_all)["changed"]
         if most == 5000:
             page = (REPOSITORY / "docs" / "gcp.md").read_text("utf-8")

@@ -9,27 +9,24 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
+from tests.support.documents import needs_documents, oracle
 from tests.support.packets import SOURCES, TCP, UDP, World, gateway_world, host_world
 from tests.support.probes import mismatches, probes
 from tests.support.systems import SOAK, enable_ufw, longer, play, start_firewalld, system
-from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled, Oracle, documents_directory
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, EVERYTHING, Compiled
 
-DOCUMENTS = documents_directory()
 AT_LEAST = 20_000  # probes for each selection and scope
 RESOLVERS = ["198.19.0.53", "2001:2::f:53"]  # what the host has configured
 TIME_SERVERS = ["198.19.0.123", "2001:2::f:123"]  # what the user names
 
 pytestmark = [
     pytest.mark.usefixtures("namespaces"),
-    pytest.mark.skipif(
-        DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
-    ),
+    needs_documents,
 ]
 
 
@@ -61,12 +58,6 @@ WORLDS = {"host": host_world, "gateway": gateway_world}
 FEW = [(case, scope) for case in CASES for scope in WORLDS if str(case) in ("kudo", "all vendors")]
 FEW += [(case, "gateway") for case in CASES if str(case).startswith("eschat without")]
 MORE = [(case, scope) for case in CASES for scope in WORLDS if (case, scope) not in FEW]
-
-
-@cache
-def oracle() -> Oracle:
-    assert DOCUMENTS is not None
-    return Oracle.read(DOCUMENTS)
 
 
 def apply(world: World, case: Case, backend: str = "nftables", **choices: object) -> None:

@@ -11,13 +11,13 @@ from random import Random
 
 import pytest
 
+from tests.support.documents import needs_documents, oracle
 from tests.support.names.world import NamesWorld, names_world
 from tests.support.packets import SOURCES
 from tests.support.probes import mismatches, probes
 from tests.support.systems import play
-from tests.support.vendor_oracle import EVERYTHING, Oracle, admitted, documents_directory, learned
+from tests.support.vendor_oracle import EVERYTHING, admitted, learned
 
-DOCUMENTS = documents_directory()
 WORLDS = [
     ("nftables", "gateway", "bookworm"),
     ("nftables", "host", "bookworm"),
@@ -30,9 +30,7 @@ FIRST = {4: 0x67000000, 6: 0x2A05 << 112}  # of the addresses that names get; no
 
 pytestmark = [
     pytest.mark.usefixtures("namespaces"),
-    pytest.mark.skipif(
-        DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
-    ),
+    needs_documents,
 ]
 
 
@@ -64,8 +62,7 @@ def asked_for(patterns: list[str]) -> list[str]:
 @pytest.mark.long
 @pytest.mark.parametrize(("backend", "scope", "suite"), WORLDS)
 def test_names_open_what_the_documents_say(backend: str, scope: str, suite: str) -> None:
-    assert DOCUMENTS is not None
-    facts = Oracle.read(DOCUMENTS).select(EVERYTHING)
+    facts = oracle().select(EVERYTHING)
     patterns = {str(fact.destination): {("tcp", 1, 1)} for fact in facts if isinstance(fact.destination, str)}
     random = Random(20261121)
     answers: dict[str, list[str]] = {}

@@ -138,15 +138,9 @@ def in_process(aws: StrictAws, *, quick: bool = True) -> Iterator[Run]:
 
 def allowlist_of(rules: Iterable[tuple[str, str, str]], service: str = "calls") -> dict[str, Any]:
     """Return the allowlist of rules in a vendor's words: protocol, ports, destination."""
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-    from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+    from tests.support.rules import merged, row
 
-    rows = [
-        {"vendor": "acme", "service": service, "destination": destination, "ports": ports, "protocol": protocol}
-        | {"source": "Acme's ports", "date": "2026-01", "requirement": "required"}
-        for protocol, ports, destination in rules
-    ]
-    return merge_vendors(expand_rows(rows))
+    return merged(*(row(destination, ports, protocol, service) for protocol, ports, destination in rules))
 
 
 def planned(allowlist: Any, **options: Any) -> dict[str, Any]:

@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import openstack
 
 from tests.support.aws.account import Space
+from tests.support.catalog import select
 from tests.support.openstack.neutron import NAME, Opened, everywhere, opening
-from tests.support.repository import VENDOR_FOLDER
 from tests.support.rules import merged, row
 from tests.support.vendor_oracle import Oracle
-
-TODAY = datetime.date(2026, 9, 1)
 
 OLD = [
     row("203.0.113.0/25"),
@@ -40,9 +35,7 @@ def plan(rows: Sequence[dict], **options: Any) -> dict[str, Any]:
 
 def of_vendors(selection: Sequence[dict], **options: Any) -> dict[str, Any]:
     """Return what the filter makes of vendors of the catalog."""
-    books = load_vendor_dirs([VENDOR_FOLDER]).vendors
-    rows = select_rows(books, list(selection), requirements=["required", "recommended"], today=TODAY)["rows"]
-    return openstack.plan(merged(*rows), **{"names": "report", **options})
+    return plan(select(*selection, requirements=["required", "recommended"])["rows"], **options)
 
 
 def documents_say(oracle: Oracle, selection: Sequence[dict]) -> Space:

@@ -9,7 +9,6 @@ you commit it.
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import os
 from collections.abc import Callable
@@ -17,15 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables import ruleset
 
-from tests.support.repository import VENDOR_FOLDER
+from tests.support.catalog import select, shipped
+from tests.support.rules import merged
 
 GOLDEN = Path(__file__).with_name("golden")
 # Everything that the vendor offers. SecureVideo's list of Zoom, 1,248 elements, is too long to be read.
@@ -63,10 +59,8 @@ NAMED = {"eschat.resolve.nft": "resolve", "vsee.dnsmasq.nft": "dnsmasq"}
 
 def compiled(vendor: str) -> dict[str, Any]:
     requirements = ["required", "recommended", "optional"]
-    chosen = [{"name": vendor, **CHOICES[vendor]}]
-    today = datetime.date(2026, 11, 20)
-    selection = select_rows(load_vendor_dirs([VENDOR_FOLDER]).vendors, chosen, requirements=requirements, today=today)
-    return merge_vendors(expand_rows(selection["rows"]), timers=selection["timers"])
+    selection = select({"name": vendor, **CHOICES[vendor]}, requirements=requirements)
+    return merged(*selection["rows"], timers=selection["timers"])
 
 
 def rendered_text(vendor: str, backend: str) -> str:
@@ -82,7 +76,7 @@ def named_text(name: str) -> str:
 
 
 def test_every_vendor_has_a_golden_file() -> None:
-    assert sorted(load_vendor_dirs([VENDOR_FOLDER]).vendors) == sorted(CHOICES)
+    assert sorted(shipped()) == sorted(CHOICES)
     if not os.environ.get("RENEW_GOLDEN"):
         named = {f"{vendor}.{backend}" for vendor in CHOICES for backend in BACKENDS} | set(NAMED)
         assert {path.name for path in GOLDEN.iterdir()} == named

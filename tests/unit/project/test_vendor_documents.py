@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date
 from functools import cache
 from ipaddress import ip_network
 from itertools import product
@@ -21,18 +20,14 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
+from tests.support.catalog import select, shipped
+from tests.support.documents import DOCUMENTS, needs_documents, oracle
 from tests.support.repository import VENDOR_FOLDER
-from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Destination, Oracle, documents_directory
+from tests.support.vendor_oracle import DEFAULT_REQUIREMENTS, Destination
 
-DOCUMENTS = documents_directory()
-
-pytestmark = pytest.mark.skipif(
-    DOCUMENTS is None, reason="the vendors' documents are not here: say where they are in VENDOR_DOCUMENTS"
-)
+pytestmark = needs_documents
 
 TWILIO = ["au1", "br1", "de1", "in1", "ie1", "jp1", "sg1", "us1", "us2"]
 BOTH = [False, True]
@@ -68,17 +63,6 @@ def selections() -> Iterator[dict[str, Any]]:
             yield {"name": vendor, **said}
 
 
-@cache
-def oracle() -> Oracle:
-    assert DOCUMENTS is not None
-    return Oracle.read(DOCUMENTS)
-
-
-@cache
-def catalog() -> dict[str, Any]:
-    return load_vendor_dirs([VENDOR_FOLDER]).vendors
-
-
 def meaning(parts: Iterable[tuple[str, str, Destination, int, int]]) -> Meaning:
     """Return the same whatever the order and however port ranges were cut: 6000 and 6001 is 6000-6001."""
     ports = defaultdict(set)
@@ -97,7 +81,7 @@ def meaning(parts: Iterable[tuple[str, str, Destination, int, int]]) -> Meaning:
 
 def catalog_meaning(selection: list[dict[str, Any]], requirements: Iterable[str]) -> Meaning:
     """Return what the collection makes of a selection."""
-    chosen = select_rows(catalog(), selection, requirements=list(requirements), today=date(2026, 11, 20))
+    chosen = select(*selection, requirements=list(requirements))
     parts = []
     for rule in expand_rows(chosen["rows"]):
         destination = rule["destination"]
@@ -127,12 +111,12 @@ def test_requirements_are_what_the_documents_say(vendor: str, requirements: tupl
 
 
 def test_every_vendor_is_compared() -> None:
-    assert set(catalog()) == set(CHOICES)
+    assert set(shipped()) == set(CHOICES)
 
 
 @pytest.mark.parametrize("vendor", CHOICES)
 def test_choices_are_those_of_the_documents(vendor: str) -> None:
-    for option, spec in catalog()[vendor].get("options", {}).items():
+    for option, spec in shipped()[vendor].get("options", {}).items():
         if "choices" in spec:
             assert set(spec["choices"]) == set(oracle().choices(vendor, option)), option
 

@@ -6,17 +6,9 @@ import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import parse_age, select_rows
 
-from tests.support.repository import VENDOR_FOLDER
-
-CATALOG = load_vendor_dirs([VENDOR_FOLDER]).vendors
-TODAY = datetime.date(2026, 11, 20)
-
-
-def select(*vendors: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return select_rows(CATALOG, list(vendors), **{"today": TODAY, **options})
+from tests.support.catalog import TODAY, select, shipped
 
 
 def destinations(selection: dict[str, Any], service: str = "") -> list[str]:
@@ -162,9 +154,9 @@ REFUSED: list[tuple[Any, str]] = [
     (["vsee", 7], "vendors: entry 2 is neither a vendor's name nor an entry with a name"),
     ("kudo", f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     (["vsee", {"name": "vsee"}], "vsee: is chosen twice"),
-    ([{"name": "kodo"}], f"unknown vendor 'kodo': known are {', '.join(CATALOG)}; did you mean kudo?"),
-    ("KUDO", f"unknown vendor 'KUDO': known are {', '.join(CATALOG)}; did you mean kudo?"),
-    ("Kore.ai", f"unknown vendor 'Kore.ai': known are {', '.join(CATALOG)}; did you mean kore_ai?"),
+    ([{"name": "kodo"}], f"unknown vendor 'kodo': known are {', '.join(shipped())}; did you mean kudo?"),
+    ("KUDO", f"unknown vendor 'KUDO': known are {', '.join(shipped())}; did you mean kudo?"),
+    ("Kore.ai", f"unknown vendor 'Kore.ai': known are {', '.join(shipped())}; did you mean kore_ai?"),
     ([{"name": ["kudo"]}], "unknown vendor '['kudo']': known are eschat,"),
     ([{"name": "kudo"}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),
     ([{"name": "kudo", "regions": None}], f"kudo: regions must be chosen: any of {REGIONS}, or all"),
@@ -195,7 +187,7 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("vendors", "message"), REFUSED)
 def test_what_cannot_be_chosen_is_refused_with_the_choices(vendors: Any, message: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        select_rows(CATALOG, vendors, today=TODAY)
+        select_rows(shipped(), vendors, today=TODAY)
     assert str(caught.value).startswith(message)
 
 

@@ -20,13 +20,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.documents import DOCUMENTS, ZOOM, zooms_list
 from tests.support.tiny_networks import LABELS, NETWORKS, Cell, members, numbers, opened, rule, wanted
-from tests.support.vendor_oracle import documents_directory
-from tests.support.vendor_oracle.pages import securevideo
 
-DOCUMENTS = documents_directory()
-# For Zoom's list of 312 prefixes (SecureVideo's page of 2022): extra addresses by quota.
-ZOOM = {312: 0, 300: 96, 250: 1_440, 200: 5_504, 150: 19_104, 100: 177_536, 75: 2_923_728, 60: 35_755_471}
 COVERS = {
     version: [
         frozenset(part) for length in range(net.prefixlen, net.max_prefixlen + 1) for part in _subnets(net, length)
@@ -326,7 +322,7 @@ def test_joining_where_a_part_has_all_its_services() -> None:
 def zoom() -> dict[str, Any]:
     if DOCUMENTS is None:
         pytest.skip("the vendors' documents are not on this machine")
-    prefixes = securevideo((DOCUMENTS / "securevideo.txt").read_text("utf-8")).zoom_ipv4
+    prefixes = zooms_list()
     services = [("tcp", "443"), ("tcp", "8801-8802"), ("udp", "3478"), ("udp", "8801-8810")]
     return merge_vendors(
         rule(("securevideo", "zoom"), protocol, ports, prefix) for prefix in prefixes for protocol, ports in services

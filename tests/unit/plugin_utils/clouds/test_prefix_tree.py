@@ -23,12 +23,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.vendor_oracle import documents_directory
-from tests.support.vendor_oracle.pages import securevideo
+from tests.support.documents import ZOOM, needs_documents, zooms_list
 
-DOCUMENTS = documents_directory()
-# For Zoom's list of 312 prefixes (SecureVideo's page of 2022): extra addresses by quota.
-ZOOM = {312: 0, 300: 96, 250: 1_440, 200: 5_504, 150: 19_104, 100: 177_536, 75: 2_923_728, 60: 35_755_471}
 SMALL = ipaddress.ip_network("192.0.2.0/28")
 
 
@@ -153,11 +149,10 @@ def test_what_is_open_anyway_costs_nothing(wanted: frozenset[int], others: froze
         assert cost == len(frozenset(covered) - free)
 
 
-@pytest.mark.skipif(DOCUMENTS is None, reason="the vendors' documents are not on this machine")
+@needs_documents
 @pytest.mark.parametrize(("most", "extra"), ZOOM.items())
 def test_zooms_list(most: int, extra: int) -> None:
-    assert DOCUMENTS
-    wanted = securevideo((DOCUMENTS / "securevideo.txt").read_text("utf-8")).zoom_ipv4
+    wanted = zooms_list()
     fitted = fit_quota(wanted, most)
     assert len(fitted.prefixes) <= most
     assert fitted.addresses == {4: extra}

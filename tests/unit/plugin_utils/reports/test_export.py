@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.export import export_allowlist
 
-from tests.support.repository import VENDOR_FOLDER
+from tests.support.catalog import select
 
-CATALOG = load_vendor_dirs([VENDOR_FOLDER]).vendors
 RULES: list[dict[str, Any]] = [
     {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.0/25"},
     {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.128/25"},
@@ -39,7 +36,7 @@ HOSTILE = {
 
 
 def compile_(day: datetime.date) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    selection = select_rows(CATALOG, [{"name": "kudo", "regions": "usa"}], today=day)
+    selection = select({"name": "kudo", "regions": "usa"}, today=day)
     rules = expand_rows(selection["rows"])
     return rules, merge_vendors(rules, sources=selection["sources"], not_rules=selection["not_rules"])
 

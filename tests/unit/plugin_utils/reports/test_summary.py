@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
 
-from tests.support.repository import VENDOR_FOLDER
+from tests.support.catalog import select
 
-CATALOG = load_vendor_dirs([VENDOR_FOLDER]).vendors
 NFTABLES = {"name": "nftables", "policy": "deny", "names": "report", "timers": True, "notes": []}
 EVERYTHING = [
     {"name": "kore_ai", "regions": "all"},
@@ -29,7 +25,7 @@ EVERYTHING = [
 
 
 def summarise(*vendors: dict[str, Any], backend: dict[str, Any] | None = None, **options: Any) -> list[str]:
-    selection = select_rows(CATALOG, list(vendors), today=datetime.date(2026, 11, 20), **options)
+    selection = select(*vendors, **options)
     parts = {key: selection[key] for key in ("timers", "sources", "not_rules")}
     return summarise_allowlist(merge_vendors(expand_rows(selection["rows"]), **parts), selection, backend)
 
