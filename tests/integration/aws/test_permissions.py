@@ -9,7 +9,6 @@ moto looks at actions and at signatures; which resources and conditions a policy
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
@@ -20,15 +19,10 @@ from moto import settings
 
 from tests.support.aws.module import Run, allowlist_of, planned
 from tests.support.aws.server import StrictAws
+from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
 
-PRINTED = json.loads(
-    next(
-        found
-        for found in re.findall(r"```json\n(.*?)```", (REPOSITORY / "docs/aws.md").read_text("utf-8"), re.DOTALL)
-        if '"Statement"' in found
-    )
-)
+PRINTED = json.loads(next(found for found in blocks(REPOSITORY / "docs/aws.md", "json") if '"Statement"' in found))
 ACTIONS = sorted(action for statement in PRINTED["Statement"] for action in statement["Action"])
 RULES = [("TCP", "443", f"198.51.100.{2 * number}/32") for number in range(5)]
 SIZE = {"policy": "deny", "rules_per_group": 4, "groups": 3, "groups_per_interface": 5}

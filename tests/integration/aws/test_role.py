@@ -20,6 +20,7 @@ from tests.support.aws.module import environment
 from tests.support.aws.server import StrictAws
 from tests.support.documents import DOCUMENTS, oracle
 from tests.support.peers import peers
+from tests.support.playbooks import PLAYBOOK, blocks
 from tests.support.repository import REPOSITORY
 
 KUDO = [{"name": "kudo", "regions": ["usa", "europe"]}]
@@ -27,8 +28,7 @@ KUDO = [{"name": "kudo", "regions": ["usa", "europe"]}]
 
 def example(vpc: str) -> dict[str, Any]:
     """Return the play of the page, in the network of this account."""
-    text = (REPOSITORY / "docs/aws.md").read_text("utf-8")
-    (found,) = (block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "roles:" in block)
+    (found,) = (block for block in blocks(REPOSITORY / "docs/aws.md") if "roles:" in block)
     (play,) = yaml.safe_load(found)
     (role,) = play["roles"]
     assert role["vars"]["catalog_vendors"] == KUDO
@@ -47,7 +47,7 @@ def run(strict_aws: StrictAws, folder: Path, play: dict[str, Any], *arguments: s
         "ANSIBLE_COLLECTIONS_PATH": collections,
         "AWS_URL": strict_aws.url,
     }
-    command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory=localhost,", *arguments, path]
+    command = [PLAYBOOK, "--inventory=localhost,", *arguments, path]
     command += ["--extra-vars", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(command, env=settings, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

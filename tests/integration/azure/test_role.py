@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import yaml
 from tests.support.azure.cloud import GROUP, RESOURCE_GROUP, SUBSCRIPTION
 from tests.support.azure.contract import opened
 from tests.support.azure.host import AzureHost, azure
+from tests.support.playbooks import PLAYBOOK, blocks, text_of
 from tests.support.repository import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "azure.md"
@@ -32,14 +31,9 @@ def host() -> Iterator[AzureHost]:
         yield made
 
 
-def blocks(kind: str) -> list[str]:
-    """Return the page's blocks of one language."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-
-
 def run(host: AzureHost, *arguments: str | Path, **variables: Any) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook in the environment in which only this Azure can be reached."""
-    command = [Path(sys.executable).with_name("ansible-playbook"), *arguments, "-e", json.dumps(variables)]
+    command = [PLAYBOOK, *arguments, "-e", json.dumps(variables)]
     return subprocess.run(
         list(map(str, command)),
         cwd=REPOSITORY,
@@ -56,7 +50,7 @@ def test_the_play_of_the_page(host: AzureHost, tmp_path: Path, monkeypatch: pyte
     """Applied, applied again and removed; the subscription comes from module_defaults."""
     monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
     play = tmp_path / "play.yml"
-    play.write_text(blocks("yaml")[0])
+    play.write_text(blocks(PAGE)[0])
     start = host.cloud.snapshot()
     done = run(host, play, "--diff")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -78,7 +72,7 @@ def test_the_play_of_the_page(host: AzureHost, tmp_path: Path, monkeypatch: pyte
     assert "- network security group interpreters" in gone.stdout, gone.stdout
     assert host.cloud.snapshot() == start
     assert not host.proxy.refused
-    [role] = blocks("json")
+    [role] = blocks(PAGE, "json")
     assert host.cloud.actions <= set(json.loads(role)["Actions"])
 
 
@@ -107,16 +101,9 @@ def test_the_playbooks_of_the_collection(host: AzureHost) -> None:
 
 def test_the_tasks_of_the_page_are_examples_of_the_module() -> None:
     """The page's permissions name this subscription, and its task takes what the module takes."""
-    [role] = blocks("json")
+    [role] = blocks(PAGE, "json")
     assert json.loads(role)["AssignableScopes"] == [f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"]
-    documentation = re.search(r'DOCUMENTATION = r"""(.*?)"""', _module(), re.DOTALL)
-    examples = re.search(r'EXAMPLES = r"""(.*?)"""', _module(), re.DOTALL)
-    assert documentation
-    assert examples
-    options = {*yaml.safe_load(documentation[1])["options"], "state", "name", "plan"}
-    for task in [*yaml.safe_load(blocks("yaml")[1]), *yaml.safe_load(examples[1])]:
+    module = REPOSITORY / "plugins/modules/azure_security_group.py"
+    options = {*yaml.safe_load(text_of(module, "DOCUMENTATION"))["options"], "state", "name", "plan"}
+    for task in [*yaml.safe_load(blocks(PAGE)[1]), *yaml.safe_load(text_of(module, "EXAMPLES"))]:
         assert task["egress.allowlist.azure_security_group"].keys() <= options
-
-
-def _module() -> str:
-    return (REPOSITORY / "plugins/modules/azure_security_group.py").read_text()

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,9 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.gcp.cloud import LOGIN, PROJECT, TOKEN
 from tests.support.gcp.module import World, google
+from tests.support.playbooks import PLAYBOOK, blocks, text_of
 from tests.support.repository import REPOSITORY
-
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 
 @pytest.fixture
@@ -52,19 +49,15 @@ def play(world: World, *arguments: str | Path, **environment: str) -> str:
 
 def page() -> list[list[dict[str, Any]]]:
     """The plays of docs/gcp.md."""
-    text = (REPOSITORY / "docs" / "gcp.md").read_text("utf-8")
-    found = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
+    found = [yaml.safe_load(block) for block in blocks(REPOSITORY / "docs" / "gcp.md")]
     return [block for block in found if isinstance(block, list)]
 
 
 def examples() -> list[dict[str, Any]]:
     """The examples of the module, as tasks."""
-    source = (REPOSITORY / "plugins" / "modules" / "gcp_security_group.py").read_text("utf-8")
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES":
-            found: list[dict[str, Any]] = yaml.safe_load(ast.literal_eval(node.value))
-            return found
-    raise AssertionError("the module has no examples")
+    module = REPOSITORY / "plugins" / "modules" / "gcp_security_group.py"
+    found: list[dict[str, Any]] = yaml.safe_load(text_of(module, "EXAMPLES"))
+    return found
 
 
 @pytest.mark.long

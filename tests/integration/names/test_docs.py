@@ -14,14 +14,11 @@ import yaml
 
 from tests.support import systems
 from tests.support.namespaces import Namespace
+from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "names.md").read_text()
-PLAYS: dict[str, dict[str, Any]] = {
-    found["hosts"]: found
-    for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    for found in yaml.safe_load(text)
-}
+PAGE = REPOSITORY / "docs" / "names.md"
+PLAYS: dict[str, dict[str, Any]] = {found["hosts"]: found for text in blocks(PAGE) for found in yaml.safe_load(text)}
 RESOLVER = "nameserver 192.0.2.53\n"
 
 pytestmark = pytest.mark.usefixtures("namespaces")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.hosts.nftables import BOOT, LOADER, Host, alone, native, normalised, uncounted
 from tests.support.hosts.other_tables import OTHERS
+from tests.support.playbooks import PLAYBOOK
 from tests.support.rules import NEW, OLD, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -229,7 +229,6 @@ def test_the_role_twice_and_in_check_mode(host: Host) -> None:
 
 def play(host: Host, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook against the host, as a user would."""
-    playbook = Path(sys.executable).with_name("ansible-playbook")
     variables = [
         "-e",
         f"ansible_python_interpreter={sys.executable}",
@@ -239,7 +238,7 @@ def play(host: Host, name: str, *arguments: str) -> subprocess.CompletedProcess[
         "nftables_egress_names=report",
     ]
     done = host.space.run(
-        [playbook, f"playbooks/{name}.yml", "-i", "localhost,", "-c", "local", *variables, *arguments]
+        [PLAYBOOK, f"playbooks/{name}.yml", "-i", "localhost,", "-c", "local", *variables, *arguments]
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -17,12 +17,12 @@ import yaml
 
 from tests.support.openstack.neutron import KEYSTONE, NAME, Cloud, opening, serve
 from tests.support.openstack.plans import documents_say, meaning
+from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
 from tests.support.vendor_oracle import Oracle, documents_directory
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-PAGE = (REPOSITORY / "docs/openstack.md").read_text("utf-8")
-PLAY: dict[str, Any] = yaml.safe_load(PAGE.split("```yaml\n", 1)[1].split("```", 1)[0])[0]
+PLAY: dict[str, Any] = yaml.safe_load(blocks(REPOSITORY / "docs/openstack.md")[0])[0]
 VARIABLES: dict[str, Any] = PLAY["roles"][0]["vars"]
 DNS = [(protocol, 53, 53, "203.0.113.53/32") for protocol in ("tcp", "udp")]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import yaml
 from tests.support import systems
 from tests.support.names.zone import SILENT, Zone
 from tests.support.namespaces import Namespace
+from tests.support.playbooks import PLAYBOOK, blocks
 from tests.support.repository import REPOSITORY
 from tests.support.rules import row
 
@@ -120,7 +120,7 @@ def test_a_cloud_is_reached_from_the_controller_without_other_rights(
     chosen = f"apply_backend={cloud} {cloud}_egress_names=resolve {NEEDED[cloud]}"
     done = controller.space.run(
         [
-            Path(sys.executable).with_name("ansible-playbook"),
+            PLAYBOOK,
             f"--inventory={inventory}",
             f"playbooks/{playbook}.yml",
             f"--extra-vars=kudo_regions=usa kudo_names=hosts {chosen}",
@@ -149,7 +149,7 @@ def test_a_missing_library_says_what_installs_it(tmp_path: Path) -> None:
     try:
         done = space.run(
             [
-                Path(sys.executable).with_name("ansible-playbook"),
+                PLAYBOOK,
                 "--inventory=localhost,",
                 "--connection=local",
                 f"--extra-vars=ansible_python_interpreter={bare_python(tmp_path)}",
@@ -166,8 +166,7 @@ def test_a_missing_library_says_what_installs_it(tmp_path: Path) -> None:
 
 
 def test_the_play_of_the_page_plans_without_a_cloud(tmp_path: Path) -> None:
-    page = (REPOSITORY / "docs" / "clouds.md").read_text()
-    (play,) = (text for text in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if "_plan(" in text)
+    (play,) = (text for text in blocks(REPOSITORY / "docs" / "clouds.md") if "_plan(" in text)
     playbook = tmp_path / "plan.yml"
     playbook.write_text(play)
     space = Namespace()

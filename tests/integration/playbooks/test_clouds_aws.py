@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ import yaml
 from tests.support.aws.module import environment
 from tests.support.aws.server import KEY, StrictAws, serve
 from tests.support.peers import peers
+from tests.support.playbooks import PLAYBOOK, blocks
 from tests.support.repository import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "clouds.md").read_text()
-PLAY = next(text for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE) if "profile:" in text)
+PLAY = next(text for text in blocks(REPOSITORY / "docs" / "clouds.md") if "profile:" in text)
 PLACE = "apply_backend=aws aws_egress_name=twilio aws_egress_profile=network"
 
 
@@ -32,7 +31,7 @@ def play(aws: StrictAws, folder: Path, *arguments: str) -> str:
     given |= {"AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), *arguments],
+        [PLAYBOOK, *arguments],
         cwd=REPOSITORY,
         env={**kept, **given, "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peers()}"},
         capture_output=True,

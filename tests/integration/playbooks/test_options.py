@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.namespaces import SANDBOX
+from tests.support.playbooks import play
 from tests.support.repository import REPOSITORY
 
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 ACME = {
     "title": "Acme",
     "sources": [{"id": "acme", "title": "Acme's ports", "date": "2026-01-01", "notices": "none"}],
@@ -36,12 +34,6 @@ ACME = {
 }
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-
-def play(*arguments: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
-    """Run ansible-playbook in a sandbox of its own, with the collection and configuration of the repository."""
-    command = [SANDBOX, "--", "env", f"ANSIBLE_CONFIG={REPOSITORY}/ansible.cfg", "ANSIBLE_NOCOLOR=1", PLAYBOOK]
-    return subprocess.run([*map(str, [*command, *arguments])], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def vendor_folder(folder: Path) -> Path:

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +16,11 @@ import pytest
 import yaml
 
 from tests.support import systems
-from tests.support.namespaces import SANDBOX, Namespace
+from tests.support.namespaces import Namespace
+from tests.support.playbooks import play, text_of
 from tests.support.repository import REPOSITORY, VENDOR_FOLDER
 from tests.support.systems import enable_ufw, longer, start_firewalld, system
 
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 BACKENDS = sorted(
     path.name
     for path in (REPOSITORY / "roles").iterdir()
@@ -34,12 +31,6 @@ FEW = ["kudo"]
 KUDO = json.dumps({"catalog_vendors": [{"name": "kudo", "regions": "usa"}]})
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-
-def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ansible-playbook in the repository's root, in a sandbox of its own."""
-    command = [SANDBOX, "--", PLAYBOOK, *arguments]
-    return subprocess.run(list(map(str, command)), cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
 def test_every_vendor_of_the_catalog_has_its_playbook() -> None:
@@ -154,13 +145,7 @@ def test_what_apply_made_remove_takes_away(backend: str) -> None:
 
 @pytest.mark.parametrize("module", longer(["nftables"], sorted({*BACKENDS} - {"nftables"})))
 def test_examples_of_the_modules(module: str, tmp_path: Path) -> None:
-    source = (REPOSITORY / "plugins" / "modules" / f"{module}.py").read_text("utf-8")
-    texts = {
-        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    }
-    tasks = yaml.safe_load(texts["EXAMPLES"])
+    tasks = yaml.safe_load(text_of(REPOSITORY / "plugins" / "modules" / f"{module}.py", "EXAMPLES"))
     playbook = tmp_path / "examples.yml"
     catalog = {"role": "egress.allowlist.catalog", "catalog_vendors": [{"name": "kudo", "regions": "usa"}]}
     play_of_it = {"hosts": "localhost", "gather_facts": False, "roles": [catalog], "tasks": tasks}

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace, WorldError
+from tests.support.playbooks import PLAYBOOK
 from tests.support.repository import REPOSITORY
 from tests.support.systems import system
 
@@ -222,7 +223,7 @@ class Cloud:
         self, playbook: str | Path, *arguments: str | Path, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook inside, its modules on the controller's Python."""
-        command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory=localhost,", "--connection=local"]
+        command = [PLAYBOOK, "--inventory=localhost,", "--connection=local"]
         command += ["--extra-vars", f"ansible_python_interpreter={sys.executable}", playbook, *arguments]
         return self.space.run(command, cwd=REPOSITORY, env={**scrubbed(), **environment})
 

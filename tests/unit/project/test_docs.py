@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -49,7 +50,7 @@ def anchors(page: Path) -> set[str]:
 
 def roles_of_plays(page: Path) -> Iterator[dict[str, Any]]:
     """Yield each role, with its variables, of the plays in a page."""
-    for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+    for text in blocks(page):
         found = yaml.safe_load(text)
         for play in found if isinstance(found, list) else []:
             yield from play.get("roles", []) if isinstance(play, dict) else []

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from ansible_collections.egress.allowlist.plugins.filter import (
     expand_rows,
 )
 
+from tests.support.playbooks import PLAYBOOK, text_of
 from tests.support.repository import REPOSITORY
 
 FILTERS = sorted((REPOSITORY / "plugins" / "filter").glob("[a-z]*.py"))
@@ -45,18 +44,10 @@ VENDOR = {
 }
 
 
-def _text(path: Path, name: str) -> str:
-    """Return a text that a plugin assigns to C{name}, without importing the plugin."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
-            return str(ast.literal_eval(node.value))
-    raise AssertionError(f"{path.name} has no {name}")
-
-
 def _play(path: Path) -> list[dict[str, Any]]:
     """Return the play of a plugin's examples; none if they are not YAML, which the plugin's own test then reports."""
     try:
-        tasks = yaml.safe_load(_text(path, "EXAMPLES"))
+        tasks = yaml.safe_load(text_of(path, "EXAMPLES"))
     except yaml.YAMLError:
         return []
     play = {"name": _title(path), "hosts": "localhost", "connection": "local", "gather_facts": False}
@@ -77,10 +68,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
     playbook.write_text(yaml.safe_dump(plays, allow_unicode=True, sort_keys=False))
     playbook.with_name("vendors").mkdir()
     playbook.with_name("vendors").joinpath("acme.yml").write_text(yaml.safe_dump({"catalog_acme": VENDOR}))
-    ansible_playbook = Path(sys.executable).with_name("ansible-playbook")
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     return subprocess.run(
-        [ansible_playbook, "-i", "localhost,", playbook],
+        [PLAYBOOK, "-i", "localhost,", playbook],
         cwd=REPOSITORY,
         env=environment,
         text=True,
@@ -92,7 +82,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
 
 @pytest.mark.parametrize("path", [*FILTERS, *LOOKUPS, *ACTIONS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None:
-    tasks = yaml.safe_load(_text(path, "EXAMPLES"))
+    tasks = yaml.safe_load(text_of(path, "EXAMPLES"))
     assert any("ansible.builtin.assert" in task for task in tasks), "an example without an assertion proves nothing"
     found = re.search(rf"^PLAY \[{_title(path)}\].*?(?=^PLAY )", run.stdout, re.MULTILINE | re.DOTALL)
     assert found, run.stdout + run.stderr
@@ -105,21 +95,21 @@ def test_examples_run(path: Path, run: subprocess.CompletedProcess[str]) -> None
 
 @pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
 def test_documentation_names_the_filter(path: Path) -> None:
-    documentation = yaml.safe_load(_text(path, "DOCUMENTATION"))
+    documentation = yaml.safe_load(text_of(path, "DOCUMENTATION"))
     assert documentation["name"] == path.stem
     planning = "egress.allowlist.planning" in documentation.get("extends_documentation_fragment", [])
     assert "_input" in documentation["options"] or planning, "the fragment has it"
-    assert "_value" in yaml.safe_load(_text(path, "RETURN"))
-    assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
+    assert "_value" in yaml.safe_load(text_of(path, "RETURN"))
+    assert f"egress.allowlist.{path.stem}" in text_of(path, "EXAMPLES")
 
 
 @pytest.mark.parametrize("path", LOOKUPS, ids=lambda path: path.stem)
 def test_documentation_names_the_lookup(path: Path) -> None:
-    documentation = yaml.safe_load(_text(path, "DOCUMENTATION"))
+    documentation = yaml.safe_load(text_of(path, "DOCUMENTATION"))
     assert documentation["name"] == path.stem
     assert "_terms" in documentation["options"]
-    assert "_raw" in yaml.safe_load(_text(path, "RETURN"))
-    assert f"egress.allowlist.{path.stem}" in _text(path, "EXAMPLES")
+    assert "_raw" in yaml.safe_load(text_of(path, "RETURN"))
+    assert f"egress.allowlist.{path.stem}" in text_of(path, "EXAMPLES")
 
 
 def test_errors_reach_the_play_with_their_reason() -> None:

@@ -14,7 +14,6 @@ import datetime
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows impor
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
 
+from tests.support.playbooks import PLAYBOOK
 from tests.support.repository import REPOSITORY
 
 EVIL: dict[str, Any] = {
@@ -298,8 +298,7 @@ def test_a_play_runs_nothing_that_a_vendor_file_says(tmp_path: Path, path: tuple
     text = f"{{{{ lookup('pipe', 'touch {marker}') }}}}" if refused else f"$(touch {marker}); `touch {marker}` %}}}}"
     (tmp_path / "evil.yml").write_text(yaml.safe_dump({"catalog_evil": with_value(path, text)}), "utf-8")
     said = json.dumps({"catalog_vendors": [{"name": "evil"}], "catalog_vendor_dirs": [str(tmp_path)]})
-    playbook = Path(sys.executable).with_name("ansible-playbook")
-    command = [playbook, "playbooks/export.yml", "-e", said, "-e", f"export_path={tmp_path}/rules.json"]
+    command = [PLAYBOOK, "playbooks/export.yml", "-e", said, "-e", f"export_path={tmp_path}/rules.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert not marker.exists()
     assert (done.returncode != 0) == refused, done.stdout + done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.playbooks import text_of
 from tests.support.repository import REPOSITORY
 
 CLOUDS = ("aws", "azure", "gcp", "openstack")
@@ -54,8 +55,7 @@ def test_roles_share_their_first_variables(cloud: str) -> None:
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_modules_and_filters_take_what_all_have(cloud: str) -> None:
     def documented(kind: str, name: str) -> dict[str, Any]:
-        text = (REPOSITORY / "plugins" / kind / f"{name}.py").read_text()
-        return yaml.safe_load(text.split('DOCUMENTATION = r"""')[1].split('"""')[0])
+        return yaml.safe_load(text_of(REPOSITORY / "plugins" / kind / f"{name}.py", "DOCUMENTATION"))
 
     module = documented("modules", f"{cloud}_security_group")
     assert "egress.allowlist.cloud" in module["extends_documentation_fragment"]

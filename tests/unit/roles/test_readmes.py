@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from scripts import role_readmes
+from tests.support.playbooks import PLAYBOOK
 from tests.support.repository import REPOSITORY
 
 ROLES = sorted(path for path in (REPOSITORY / "roles").iterdir() if path.is_dir())
@@ -130,7 +130,7 @@ def test_ansible_takes_the_examples(tmp_path: Path) -> None:
 
 def _playbook(*arguments: str | Path) -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), *arguments],
+        [PLAYBOOK, *arguments],
         env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
         cwd=REPOSITORY,
         text=True,
