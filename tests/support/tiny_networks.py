@@ -20,6 +20,7 @@ Cell = tuple[str, int, Any]  # protocol, port, address
 
 
 def rule(label: tuple[str, str], protocol: str, ports: str, destination: str, **more: object) -> dict[str, Any]:
+    """Return a rule; label: vendor and service."""
     vendor, service = label
     return {
         "vendor": vendor,
@@ -32,6 +33,7 @@ def rule(label: tuple[str, str], protocol: str, ports: str, destination: str, **
 
 
 def rules(version: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Return a strategy of up to nine rules in the tiny network of an IP version."""
     net = NETWORKS[version]
     destinations = [
         str(part) for length in range(net.prefixlen, net.max_prefixlen + 1) for part in net.subnets(new_prefix=length)
@@ -48,15 +50,18 @@ def rules(version: int) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 @functools.cache
 def members(prefix: str) -> frozenset[Any]:
+    """Return the addresses of a prefix."""
     return frozenset(ipaddress.ip_network(prefix))
 
 
 def numbers(ports: str) -> range:
+    """Return the ports of a range."""
     first, _dash, last = ports.partition("-")
     return range(int(first), int(last or first) + 1)
 
 
 def wanted(listed: list[dict[str, Any]]) -> set[Cell]:
+    """Return what rules ask for."""
     return {
         (one["protocol"], port, at)
         for one in listed
@@ -66,6 +71,7 @@ def wanted(listed: list[dict[str, Any]]) -> set[Cell]:
 
 
 def opened(found: Iterable[Part]) -> set[Cell]:
+    """Return what parts open."""
     return {
         (protocol, port, at)
         for part in found

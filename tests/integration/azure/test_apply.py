@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,7 +18,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call impo
 
 from tests.support.azure.cloud import API, GROUP_ID, SUBSCRIPTION, AzureCloud, foreign
 from tests.support.azure.contract import opened
-from tests.support.azure.host import CREDENTIALS, AzureHost, azure, planned
+from tests.support.azure.host import CREDENTIALS, AzureHost, planned
 from tests.support.rules import row
 from tests.support.tls_proxy import Request, Response, TlsProxy, fail_write, once_before, throttle
 
@@ -44,13 +43,6 @@ INTERFACES = {
 }
 DELETION = {"Microsoft.Network/networkSecurityGroups/delete"}
 OPERATIONS = {"Microsoft.Network/locations/operations/read"}
-
-
-@pytest.fixture
-def host() -> Iterator[AzureHost]:
-    """An Azure with a virtual network and no network security group."""
-    with azure() as made:
-        yield made
 
 
 def summary(cloud: AzureCloud) -> dict[str, tuple[Any, ...]]:

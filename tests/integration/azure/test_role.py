@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,12 @@ import yaml
 
 from tests.support.azure.cloud import GROUP, RESOURCE_GROUP, SUBSCRIPTION
 from tests.support.azure.contract import opened
-from tests.support.azure.host import AzureHost, azure
+from tests.support.azure.host import AzureHost
 from tests.support.playbooks import PLAYBOOK, blocks, text_of
 from tests.support.repository import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "azure.md"
 PLACE = {"azure_egress_resource_group": RESOURCE_GROUP, "azure_egress_security_group": GROUP}
-
-
-@pytest.fixture
-def host() -> Iterator[AzureHost]:
-    with azure() as made:
-        yield made
 
 
 def run(host: AzureHost, *arguments: str | Path, **variables: Any) -> subprocess.CompletedProcess[str]:

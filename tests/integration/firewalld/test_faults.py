@@ -8,11 +8,10 @@ from __future__ import annotations
 import random
 import shlex
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.firewalld import HOME, RUN, SUITES, Host, alone, native
+from tests.support.hosts.firewalld import HOME, RUN, Host, native
 from tests.support.hosts.module import kill
 from tests.support.rules import NEW, OLD, row
 from tests.support.systems import LONG, SOAK, longer
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.usefixtures("namespaces")
 KILLS = 40 if LONG else 2
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(12)]
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
-
-
-@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
-def started(request: pytest.FixtureRequest) -> Iterator[Host]:
-    with alone(request.param) as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,26 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.hosts.firewalld import CANDIDATE, HOME, RUN, SUITES, Host, alone, native
+from tests.support.hosts.firewalld import CANDIDATE, HOME, RUN, Host, native
 from tests.support.rules import NEW, OLD
-from tests.support.systems import LONG, longer
+from tests.support.systems import LONG
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 BEFORE, AFTER = native(*OLD, policy="deny"), native(*NEW, policy="audit", scope="both")
 DROP_IN = "/etc/systemd/system/firewalld.service.d"
-
-
-@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
-def started(request: pytest.FixtureRequest) -> Iterator[Host]:
-    with alone(request.param) as made:
-        yield made
 
 
 @pytest.fixture
@@ -102,19 +95,14 @@ def test_firewalld_was_killed_while_the_change_waited(host: Host) -> None:
     applied = host.apply(AFTER, after=600)
     host.daemon.kill()
     kept = host.shell("nft list tables")
-    go_back(host, applied)
+    host.go_back(applied)
     if "inet firewalld" in kept:
-        assert until(lambda: "its rules are still in force" in hindrance(host))
+        assert until(lambda: "its rules are still in force" in host.hindrance())
         assert digests(host) == objects
         assert host.read(CANDIDATE)
     host.start()
     assert until(lambda: host.files() == files)
     assert host.rules() == rules
-
-
-def hindrance(host: Host) -> str:
-    """Return what the way back says that hinders it."""
-    return host.shell(f"cat {RUN}/*.hindered 2>/dev/null || true")
 
 
 HINDRANCES = {
@@ -142,8 +130,8 @@ def test_firewalld_cannot_go_back_at_once(host: Host, name: str) -> None:
     applied = host.apply(AFTER, after=600)
     changed = host.rules()
     host.shell(f"{hinder}; rm -f /tmp/log")
-    go_back(host, applied)
-    assert until(lambda: reason in hindrance(host))
+    host.go_back(applied)
+    assert until(lambda: reason in host.hindrance())
     assert host.rules() == changed
     late = host.confirm(applied)
     assert "not confirmed in time" in late["msg"]
@@ -168,8 +156,8 @@ def test_a_run_takes_over_from_a_way_back_that_is_hindered(host: Host) -> None:
     applied = host.apply(AFTER, after=600)
     hinder, help_, reason = HINDRANCES["a broken zone file"]
     host.shell(hinder)
-    go_back(host, applied)
-    assert until(lambda: reason in hindrance(host))
+    host.go_back(applied)
+    assert until(lambda: reason in host.hindrance())
     host.shell(help_)
     done = host.apply(AFTER, after=600)
     if done["changed"]:  # it came before the way back tried again
@@ -209,12 +197,6 @@ def test_a_reload_of_the_same_and_somebody_elses_objects_are_confirmed(host: Hos
     host.shell("firewall-cmd --permanent --add-service=http; firewall-cmd --reload")
     assert not host.confirm(applied).get("failed")
     host.shell("firewall-cmd --permanent --remove-service=http; firewall-cmd --reload")
-
-
-def go_back(host: Host, applied: dict[str, Any]) -> None:
-    """Do now what the host does by itself when the time is over."""
-    script = f"{RUN}/firewalld.revert-{applied['token']}"
-    host.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
 
 
 def ways_back(host: Host, applied: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,6 @@ from tests.support.rules import row
 from tests.support.tls_proxy import Request, Response, fail_write, once_before, throttle
 
 ROWS = [row("192.0.2.0/28"), row("198.51.100.0/24", "80"), row("2001:db8::/32", "3478", "UDP", service="media")]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with google() as found:
-        yield found
 
 
 def writes(request: Request) -> bool:

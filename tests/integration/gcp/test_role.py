@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.gcp.cloud import LOGIN, PROJECT, TOKEN
-from tests.support.gcp.module import World, google
+from tests.support.gcp.module import World
 from tests.support.playbooks import PLAYBOOK, blocks, text_of
 from tests.support.repository import REPOSITORY
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with google() as found:
-        yield found
 
 
 def play(world: World, *arguments: str | Path, **environment: str) -> str:

@@ -7,22 +7,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.nftables import BOOT, LOADER, Host, alone, native, normalised, uncounted
+from tests.support.hosts.nftables import BOOT, LOADER, Host, native, normalised, uncounted
 from tests.support.hosts.other_tables import OTHERS
 from tests.support.playbooks import PLAYBOOK
 from tests.support.rules import NEW, OLD, row
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    with alone() as made:
-        yield made
 
 
 @pytest.mark.parametrize("policy", ["unmanaged", "audit", "deny"])

@@ -8,22 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.nftables import BOOT, LOADER, MAIN, Host, alone, native
+from tests.support.hosts.nftables import BOOT, LOADER, MAIN, Host, native
 from tests.support.hosts.other_tables import OTHERS
 from tests.support.rules import NEW, OLD
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    with alone() as made:
-        yield made
 
 
 def test_absent_removes_all_that_is_ours(host: Host) -> None:

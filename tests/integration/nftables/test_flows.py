@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ends import Ends, connect, linked
+from tests.support.ends import Ends, connect
 from tests.support.hosts.nftables import native
 from tests.support.rules import row
 from tests.support.waiting import PATIENCE
@@ -32,12 +31,6 @@ def eschat(*more: dict, **options: object) -> dict:
         row(prefix, "7400", "TCP/UDP", "register", vendor="eschat") for prefix in ("203.0.113.0/25", "2001:db8::/64")
     ]
     return native(*rows, *more, timers=[*TIMERS, LONGER], **options)
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    with linked() as made:
-        yield made
 
 
 @pytest.mark.parametrize("policy", ["unmanaged", "audit", "deny"])

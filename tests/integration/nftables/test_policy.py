@@ -6,22 +6,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ends import Ends, connects, linked, listen
+from tests.support.ends import Ends, connects, listen
 from tests.support.hosts.nftables import HOST, native
 from tests.support.rules import row
 from tests.support.waiting import GLANCE, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    with linked() as made:
-        yield made
 
 
 def test_counters_that_stay_keep_their_counts(ends: Ends) -> None:

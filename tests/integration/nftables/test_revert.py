@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ends import Ends, connect, linked, listen
+from tests.support.ends import Ends, connect, listen
 from tests.support.hosts.module import kill
 from tests.support.hosts.nftables import BOOT, CANDIDATE, RUN, Host, alone, native
 from tests.support.rules import NEW, OLD, row
@@ -29,12 +29,6 @@ INTO = {"family": "inet", "table": "filter", "chain": "output", "jump": True}
 def host() -> Iterator[Host]:
     with alone() as made:
         made.load(USERS)
-        yield made
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    with linked() as made:
         yield made
 
 

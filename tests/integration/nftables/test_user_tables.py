@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ends import Ends, linked
+from tests.support.ends import Ends
 from tests.support.hosts.nftables import LOADER, MAIN, Host, native
 from tests.support.rules import NEW, OLD, row
 from tests.support.waiting import GLANCE, PATIENCE
@@ -51,12 +50,6 @@ def chain(host: Host, family: str, name: str = "output") -> list[str]:
     """Return the rules of a chain in their order."""
     lines = [line.strip() for line in host.shell(f"nft -s list chain {family} filter {name}").splitlines()[2:-2]]
     return [line for line in lines if not line.startswith("type ")]
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    with linked() as made:
-        yield made
 
 
 @pytest.mark.parametrize("family", ADDRESSES)

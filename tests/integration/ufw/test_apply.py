@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.ufw import DEFAULTS, OLD, USER4, USER6, Host, alone, comments, native, shared
+from tests.support.hosts.ufw import DEFAULTS, OLD, USER4, USER6, Host, alone, comments, native
 from tests.support.rules import NEW, row
-from tests.support.systems import LONG, SUITES, longer, play
+from tests.support.systems import LONG, play
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -32,20 +31,6 @@ FEW = {
     "bookworm": ["deny", "deny both, rejected", "unmanaged again"],
     "trixie": ["deny what a network sends"],
 }
-
-
-@pytest.fixture(scope="module", params=longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]))
-def each(request: pytest.FixtureRequest) -> Iterator[Host]:
-    made = shared(request.param)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = shared("bookworm")
-    yield made
-    made.remove()
 
 
 @pytest.mark.sized

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.hosts.module import finish, kill
-from tests.support.hosts.ufw import CANDIDATE, HOME, OLD, RUN, Host, native, shared
+from tests.support.hosts.ufw import CANDIDATE, HOME, OLD, RUN, Host, native
 from tests.support.rules import NEW, row
 from tests.support.systems import LONG, SOAK, longer
 from tests.support.waiting import until
@@ -29,13 +28,6 @@ TURNS = {
     ),
     "rules to sets": (native(*OLD, *MANY, policy="deny"), native(*OLD, *MANY, policy="deny", sets=True)),
 }
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = shared("bookworm")
-    yield made
-    made.remove()
 
 
 def families(kernel: list[str]) -> list[list[str]]:
@@ -167,20 +159,12 @@ def test_iptables_refuses(host: Host, message: str, after: int) -> None:
         blocked = message == "out of memory"
         assert ("the host goes on trying by itself" if blocked else "the rules are the old ones") in failed["msg"]
         assert bool(host.read(CANDIDATE)) is blocked
-        wait_until(lambda: not blocked or "out of memory" in host.shell(f"cat {RUN}/*.hindered || true"))
+        assert until(lambda: not blocked or "out of memory" in host.hindrance())
     finally:
         host.shell(f"rm -f {tool} /tmp/failed; mv /tmp/kept {tool}")
-    wait_until(lambda: host.read(CANDIDATE) == "")
+    assert until(lambda: host.read(CANDIDATE) == "")
     assert (host.kernel(), host.files()) == before
     assert "ufw.revert" not in host.shell(f"ls {RUN}")
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 # Commands that fail where they are asked what is there: that must not be taken for an answer.

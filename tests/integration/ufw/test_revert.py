@@ -8,14 +8,13 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.support.ends import WORLD, connect, listen
 from tests.support.hosts.module import finish
 from tests.support.hosts.nftables import HOST, PEER
-from tests.support.hosts.ufw import CANDIDATE, DEFAULTS, OLD, RUN, USER4, Host, alone, native, shared
+from tests.support.hosts.ufw import CANDIDATE, DEFAULTS, OLD, RUN, USER4, Host, alone, native
 from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses, add_default_routes, link
 from tests.support.rules import NEW
 from tests.support.waiting import PATIENCE, until
@@ -23,13 +22,6 @@ from tests.support.waiting import PATIENCE, until
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 DENY = native(*NEW, policy="deny", scope="both", stopped="reject")
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = shared("bookworm")
-    yield made
-    made.remove()
 
 
 def test_never_confirmed(host: Host) -> None:
@@ -163,17 +155,6 @@ def hold(host: Host) -> str:
     return process
 
 
-def hindrance(host: Host) -> str:
-    """Return what the way back says that hinders it."""
-    return host.shell(f"cat {RUN}/*.hindered 2>/dev/null || true")
-
-
-def go_back(host: Host, applied: dict[str, Any]) -> None:
-    """Do now what the host does by itself when the time is over."""
-    script = f"{RUN}/ufw.revert-{applied['token']}"
-    host.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
-
-
 def test_the_lock_of_xtables_is_held_while_it_goes_back(legacy: Host) -> None:
     """It is tried until it is done; nobody can confirm meanwhile, and the journal says what hinders it, once."""
     kernel, files = legacy.kernel(), legacy.files()
@@ -181,8 +162,8 @@ def test_the_lock_of_xtables_is_held_while_it_goes_back(legacy: Host) -> None:
     changed = legacy.kernel()
     assert "iptables -P OUTPUT DROP" in changed
     holder = hold(legacy)
-    go_back(legacy, applied)
-    assert until(lambda: "holding the xtables lock" in hindrance(legacy))
+    legacy.go_back(applied)
+    assert until(lambda: "holding the xtables lock" in legacy.hindrance())
     late = legacy.confirm(applied)
     assert "holding the xtables lock" in late["msg"]
     assert "the rules are the old ones" not in late["msg"]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.ufw import INIT, OLD, Host, native, shared
+from tests.support.hosts.ufw import INIT, OLD, Host, native
 from tests.support.rules import NEW, row
-from tests.support.systems import LONG, SUITES, longer
+from tests.support.systems import LONG
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -22,20 +21,6 @@ HOOK = "/etc/ufw/after.init"
 LAN = ["10.1.0.0/16", "fd00:1::/64"]
 WANTED = native(*OLD, *NEW, policy="deny", scope="both", sources=LAN, stopped="reject", sets=True)
 SET_BACK = "changed on the host since, set back"
-
-
-@pytest.fixture(scope="module", params=longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]))
-def each(request: pytest.FixtureRequest) -> Iterator[Host]:
-    made = shared(request.param)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = shared("bookworm")
-    yield made
-    made.remove()
 
 
 def test_ufw_brings_them_back(each: Host) -> None:

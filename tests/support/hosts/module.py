@@ -94,6 +94,15 @@ class ModuleHost:
         assert until(ended), "no way back is armed"
         return waited
 
+    def go_back(self, applied: dict[str, Any]) -> None:
+        """Do now what the host does by itself when the time of an armed run is over."""
+        script = f"/run/egress-allowlist/{self.name}.revert-{applied['token']}"
+        self.shell(f"setsid sh {script} {applied['token']} >/dev/null 2>&1 </dev/null &")
+
+    def hindrance(self) -> str:
+        """Return what the way back says that hinders it, '' where nothing does."""
+        return self.shell("cat /run/egress-allowlist/*.hindered 2>/dev/null || true")
+
     def shell(self, script: str) -> str:
         """Run a script on the host; returns what it prints."""
         done = self.space.target(["sh", "-ec", script])

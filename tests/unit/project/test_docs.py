@@ -15,6 +15,7 @@ import yaml
 
 from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
+from tests.support.roles import options
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 ROLE_PAGES = sorted((REPOSITORY / "roles").glob("*/README.md"))
@@ -31,11 +32,6 @@ _NO_VARIABLE = {
     *(f"{name}_security_group{plan}" for name in CLOUDS for plan in ("", "_plan")),
     "aws_config",  # an option of amazon.aws
 }
-
-
-def options(role: str) -> set[str]:
-    specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
-    return {name for spec in specs.values() for name in spec.get("options", {})}
 
 
 def name_of(page: Path) -> str:
@@ -71,7 +67,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_variables_exist(page: Path) -> None:
     for backend in BACKENDS:
         named = set(re.findall(rf"(?<![\w/.-]){backend}_[a-z_]+[a-z]\b(?![.…-])", page.read_text()))
-        assert named - options(backend) - _NO_VARIABLE == set()
+        assert named - options(backend).keys() - _NO_VARIABLE == set()
 
 
 def test_the_plays_of_the_pages_give_roles_what_they_take() -> None:
@@ -80,7 +76,7 @@ def test_the_plays_of_the_pages_give_roles_what_they_take() -> None:
     assert pages <= {name for name, _role in found}
     for name, role in found:
         backend = role["role"].removeprefix("egress.allowlist.")
-        unknown = role["vars"].keys() - options(backend) - options("catalog")
+        unknown = role["vars"].keys() - options(backend).keys() - options("catalog").keys()
         assert not unknown, f"{name}: {unknown}"
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from tests.support.playbooks import text_of
 from tests.support.repository import REPOSITORY
+from tests.support.roles import options
 
 CLOUDS = ("aws", "azure", "gcp", "openstack")
 COMMON = {
@@ -35,21 +36,17 @@ def test_module_defaults_reach_all_modules_of_a_cloud() -> None:
 
 def specified(cloud: str) -> dict[str, Any]:
     """Return the options of a cloud's role by their names without the role's."""
-    specs = yaml.safe_load((REPOSITORY / "roles" / cloud / "meta" / "argument_specs.yml").read_text())
-    return {
-        name.removeprefix(f"{cloud}_egress_"): option
-        for name, option in specs["argument_specs"]["main"]["options"].items()
-    }
+    return {name.removeprefix(f"{cloud}_egress_"): option for name, option in options(cloud).items()}
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_roles_share_their_first_variables(cloud: str) -> None:
-    options = specified(cloud)
-    assert {name: (options[name]["type"], options[name].get("default")) for name in COMMON} == COMMON
-    assert options["state"]["choices"] == ["present", "absent"]
-    assert options["policy"]["choices"] == ["unmanaged", "deny"]
+    found = specified(cloud)
+    assert {name: (found[name]["type"], found[name].get("default")) for name in COMMON} == COMMON
+    assert found["state"]["choices"] == ["present", "absent"]
+    assert found["policy"]["choices"] == ["unmanaged", "deny"]
     fqdn = ["fqdn"] if cloud == "gcp" else []
-    assert sorted(options["names"]["choices"]) == sorted(["", "report", "resolve", *fqdn])
+    assert sorted(found["names"]["choices"]) == sorted(["", "report", "resolve", *fqdn])
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

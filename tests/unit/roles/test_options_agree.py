@@ -21,6 +21,7 @@ from tests.support import places
 from tests.support.agreement import Place, differences, passing, unnamed
 from tests.support.places import PLUGINS, Options, Passed
 from tests.support.repository import REPOSITORY
+from tests.support.roles import options
 
 FILTERS = sorted(path.stem for path in (REPOSITORY / "plugins" / "filter").glob("*.py"))
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
@@ -104,8 +105,7 @@ def prefix(role: str) -> str:
 
 
 def specified(role: str) -> Options:
-    options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-    return places.without_prefix(places.stated(options, "options"), prefix(role))
+    return places.without_prefix(places.stated(options(role), "options"), prefix(role))
 
 
 def handed(role: str) -> list[Passed]:
@@ -118,8 +118,8 @@ def handed(role: str) -> list[Passed]:
 def targets(role: str) -> dict[tuple[str, str], Options]:
     """Return the options of what a role hands its variables to, but for the input of filters."""
     found = {target: places.documented(*target) for target in TARGETS[role]}
-    for options in found.values():
-        options.pop("_input", None)
+    for taken in found.values():
+        taken.pop("_input", None)
     return found
 
 

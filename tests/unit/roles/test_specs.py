@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.support.repository import REPOSITORY
+from tests.support.roles import options
 
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir() if path.is_dir())
 PLUGINS = sorted(
@@ -28,11 +29,6 @@ PLUGINS = sorted(
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
-
-
-def options(role: str) -> dict[str, dict[str, Any]]:
-    specs: dict[str, Any] = load(REPOSITORY / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
-    return {name: option for spec in specs.values() for name, option in spec.get("options", {}).items()}
 
 
 def text_of(value: Any) -> str:

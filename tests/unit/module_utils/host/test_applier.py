@@ -18,6 +18,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import reve
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier, LateError, ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 
+from tests.support.commands import run
 from tests.support.waiting import until
 
 OLD = {"rules": "old\n", "rules6": "old six\n", "default": "accept\n"}
@@ -78,11 +79,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "etc" / name).write_text(text, "utf-8")
     Tool(tmp_path).load({})
     return tmp_path
-
-
-def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 def applier(folder: Path, **options: Any) -> Applier:

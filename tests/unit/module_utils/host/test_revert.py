@@ -17,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import syst
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import Revert, locked, read_command
 
+from tests.support.commands import run
 from tests.support.waiting import PATIENCE, until
 
 
@@ -51,12 +52,6 @@ def test_a_lock_whose_file_was_removed_is_not_taken(tmp_path: Path) -> None:
     fresh.__exit__(None, None, None)
     waiting.join(PATIENCE)
     assert order == ["first", "second"]
-
-
-def run(command: list[str], text: str | None = None) -> tuple[int, str, str]:
-    """Run a command as the module does."""
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

@@ -13,11 +13,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 from tests.support.rules import V4, rule
-
-
-def made(*rules: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return render(merge_vendors(rules or [rule()]), **options)
-
+from tests.support.rulesets import made
 
 INTO = {"family": "inet", "table": "filter", "chain": "output", "jump": True}
 NAME = "is not a name: write letters, digits, '_', '.' or '-', a letter first"

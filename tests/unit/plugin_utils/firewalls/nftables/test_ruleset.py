@@ -17,15 +17,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
 from tests.support.rules import V4, rule
-from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, bodies, timer
+from tests.support.rulesets import FORWARD, KNOWN, MANAGED, OUTPUT, bodies, made, timer
 
 V6 = "2001:db8::/64"
 LOOKUP = "udp dport 3478 counter name ip daddr map @allowed4_udp_3478 accept"
 INVITED = "udp dport 8801 counter name ip saddr map @inbound4_udp_8801 accept"
-
-
-def made(*rules: dict[str, Any], timers: tuple = (), **options: Any) -> dict[str, Any]:
-    return render(merge_vendors(rules or [rule()], timers=timers), **options)
 
 
 INTO = {"family": "inet", "table": "filter"}
