@@ -143,6 +143,7 @@ def test_firewalld_cannot_go_back_at_once(host: Host, name: str) -> None:
     host.shell(help_)
     assert until(lambda: host.read(CANDIDATE) == "")
     assert (host.rules(), host.files()) == (rules, files)
+    assert until(lambda: len(host.shell("cat /tmp/log").splitlines()) == 2)  # the notice comes last
     log = host.shell("cat /tmp/log; rm /tmp/log /usr/local/bin/logger").splitlines()
     assert [line.partition("firewalld: ")[0] for line in log] == [
         "-t egress-allowlist -p daemon.warning -- ",
