@@ -63,7 +63,4 @@ class ActionModule(ControllerTask):
     def _where(self, variables: Mapping[str, Any]) -> str:
         """Return which role in which play has this done, '' where it is none that has a host to itself."""
         roles = [name for name in variables.get("ansible_parent_role_names", []) if name in _HOST_ROLES]
-        parent = self._task._parent
-        while parent and not getattr(parent, "_play", None):
-            parent = parent._parent
-        return f"{roles[0]} in play {parent._play._uuid}" if roles and parent else ""
+        return f"{roles[0]} in play {self.play._uuid}" if roles else ""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import C
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
+    SETTINGS,
     Known,
     check_backend,
     check_extra,
@@ -26,8 +28,8 @@ SPEC = {
     "vendors": {"type": "raw", "default": []},
     "own": {"type": "bool", "default": False},
     "replace": {"type": "bool", "default": False},
+    "selects": {"type": "bool", "default": False},
 }
-_SETTINGS = ("policy", "scope", "names", "allow")
 
 
 class ActionModule(ControllerTask):
@@ -37,38 +39,53 @@ class ActionModule(ControllerTask):
 
     def answer(self, given: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of C(catalog_vendors), and what a vendor's own playbook leaves as it is."""
-        roles = role_options()
-        if given["backend"]:
-            check_backend(given["backend"], roles)
-        base = base_folder(variables["playbook_dir"])
-        catalog = read_catalog(
-            plain(self._value(variables, "catalog_vendor_dirs", [])),
-            plain(self._value(variables, "catalog_custom_vendors", {})),
-            base,
-        )
+        roles, backend, own = role_options(), given["backend"], given["own"]
+        if backend:
+            check_backend(backend, roles)
         vendors = [str(vendor) for vendor in words_of(plain(given["vendors"]))]
+        extra = load_extra_vars(self._loader)
+        if own and ("apply_vendors" in extra or len(vendors) != 1):
+            raise ValueError("this is the playbook of one vendor: for several run playbooks/apply.yml")
+        base = base_folder(variables["playbook_dir"])
+        folders, custom = (self._value(variables, f"catalog_{name}") for name in ("vendor_dirs", "custom_vendors"))
+        catalog = read_catalog(plain(folders), plain(custom), base)
         catalog.chosen(vendors)
         options = {vendor: frozenset(catalog.vendors.get(vendor, {}).get("options", {})) for vendor in vendors}
-        known = Known(roles, options, frozenset(given["reads"]))
-        extra = load_extra_vars(self._loader)
+        known = Known(roles, options, frozenset(given["reads"]), backend)
         check_extra(extra, known)
         check_variables(variables, known)
+        self._check_place(variables, extra)
+        result = {"unchanged": [], "folder": os.getcwd()}
         if not vendors:
-            return {
-                "vendors": self._value(variables, "catalog_vendors", None),
-                "unchanged": [],
-                "all_by_default": self._value(variables, "catalog_all_by_default", False),
-            }
-        if given["own"] and "apply_vendors" in extra:
-            raise ValueError(f"this is the playbook of one vendor: for {', '.join(vendors)} run playbooks/apply.yml")
+            if given["selects"] and "catalog_vendors" not in variables:
+                raise ValueError(f"no vendor is chosen: give catalog_vendors; known are {', '.join(catalog.vendors)}")
+            by_default = self._value(variables, "catalog_all_by_default")
+            return {**result, "vendors": self._value(variables, "catalog_vendors"), "all_by_default": bool(by_default)}
         if "catalog_vendors" in extra:
             raise ValueError("catalog_vendors and apply_vendors are both given, or a vendor's own playbook: write one")
+        if own and self._value(variables, f"{backend}_egress_state") == "absent":
+            raise ValueError(
+                "state absent removes all vendors, not only this one: run playbooks/remove.yml for that, or "
+                "playbooks/apply.yml with the vendors that stay"
+            )
         names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}
-        values = {name: plain(self._value(variables, name, None)) for name in names & variables.keys()}
-        found, all_by_default = entries(vendors, catalog.vendors, values, own=given["own"])
-        unchanged = [name for name in _SETTINGS if f"{given['backend']}_egress_{name}" not in variables]
-        unchanged += [] if given["replace"] else ["vendors"]
-        return {"vendors": found, "unchanged": unchanged if given["own"] else [], "all_by_default": all_by_default}
+        values = {name: plain(self._value(variables, name)) for name in names & variables.keys()}
+        found, all_by_default = entries(vendors, catalog.vendors, values, own=own)
+        if own:
+            result["unchanged"] = [name for name in SETTINGS if f"{backend}_egress_{name}" not in variables]
+            result["unchanged"] += [] if given["replace"] else ["vendors"]
+        return {**result, "vendors": found, "all_by_default": all_by_default}
 
-    def _value(self, variables: Mapping[str, Any], name: str, default: Any) -> Any:
-        return self._templar.template(variables[name]) if name in variables else default
+    def _check_place(self, variables: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
+        """Raise ValueError for what the inventory says and a play cannot read there: it chooses hosts before."""
+        given = {*extra, *self.play.vars}
+        if "apply_hosts" in variables and "apply_hosts" not in given:
+            raise ValueError("apply_hosts is not read in an inventory: give it with -e, or limit the play with --limit")
+        backend = variables.get("apply_backend")
+        if "apply_backend" not in given and backend in ("aws", "azure", "gcp", "openstack"):
+            raise ValueError(
+                f"apply_backend {backend} is not read in an inventory: a cloud has no hosts; give it with -e"
+            )
+
+    def _value(self, variables: Mapping[str, Any], name: str) -> Any:
+        return self._templar.template(variables[name]) if name in variables else None

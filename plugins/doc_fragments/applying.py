@@ -28,7 +28,7 @@ options:
         names.
     type: list
     elements: str
-    choices: [vendors, policy, scope, names, allow]
+    choices: [vendors, policy, scope, sources, names, allow]
     default: []
 attributes:
   check_mode:

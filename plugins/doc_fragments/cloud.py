@@ -31,11 +31,11 @@ options:
     description:
       - What of an allowlist that is there already must not change. Where it would, the module fails and has touched
         nothing. The playbook of a single vendor asks for this, so that it changes only its own vendor.
-      - C(vendors) are those that rules are for, C(allow) what was added to the baseline. A cloud has no C(scope), and
-        what becomes of C(names) cannot be read back from it.
+      - C(vendors) are those that rules are for, C(allow) what was added to the baseline. A cloud has no C(scope) and no
+        C(sources), and what becomes of C(names) cannot be read back from it.
     type: list
     elements: str
-    choices: [vendors, policy, scope, names, allow]
+    choices: [vendors, policy, scope, sources, names, allow]
     default: []
 attributes:
   check_mode:

@@ -44,6 +44,10 @@ options:
         of a host.
     type: bool
     default: false
+  selects:
+    description: Whether the playbook needs a selection, from O(vendors) or from C(catalog_vendors).
+    type: bool
+    default: false
   replace:
     description: Whether other vendors that a host allows may go, although this is a vendor's own playbook.
     type: bool
@@ -69,6 +73,10 @@ RETURN = r"""
 vendors:
   description: Entries of C(catalog_vendors); that variable itself where O(vendors) is empty.
   type: raw
+  returned: always
+folder:
+  description: The current folder of the controller.
+  type: str
   returned: always
 all_by_default:
   description: Whether V(all) was put where nothing was said.

@@ -40,6 +40,8 @@ def plain(value: Any) -> Any:
         return float.__float__(value)
     if isinstance(value, date):
         return value.isoformat()
+    if kind.__name__ == "AnsibleVaultEncryptedUnicode":  # of ansible-core 2.18; as text it is what was encrypted
+        return str(value)
     raise ValueError(f"a value of type {kind.__name__} is neither text, a number, a list nor a dictionary")
 
 
@@ -66,6 +68,14 @@ class ControllerTask(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _supports_check_mode = True
     spec: Mapping[str, Any]  # of its options
+
+    @property
+    def play(self) -> Any:
+        """The play that the task is in."""
+        parent = self._task._parent
+        while not getattr(parent, "_play", None):
+            parent = parent._parent
+        return parent._play
 
     def answer(self, given: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result for checked options and the host's variables. Raises ValueError, or an AnsibleError."""

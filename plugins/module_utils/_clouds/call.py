@@ -32,19 +32,20 @@ def arguments(**own):
 def refuse_changes(unchanged, cloud, now, wanted):
     """Raise Refused where something would change that must not.
 
-    C{unchanged}: the module's option; C{now}, C{wanted}: C{(labels, policy)} of what is there and of a plan, no labels
-    where nothing is there. What becomes of names cannot be read back from a cloud.
+    C{unchanged}: the module's option; C{now}: labels and policy of what is there, None where nothing is; C{wanted}:
+    labels, policy and vendors of a plan. What becomes of names cannot be read back from a cloud.
     """
-    hindrance = standing.hindrance(unchanged, _state(*now) if now[0] else {}, _state(*wanted), f"{cloud}_egress")
+    hindrance = standing.hindrance(unchanged, _state(*now) if now else {}, _state(*wanted), f"{cloud}_egress")
     if hindrance:
         raise Refused(hindrance)
 
 
-def _state(labels, policy):
+def _state(labels, policy, asked=None):
     """Return a state, see C{_model/standing.py}."""
-    asked = vendors(labels)
-    added = {name for name in asked if name.endswith("_egress_allow")}
-    return {"vendors": asked - added, "policy": policy, "allow": "destinations of yours" if added else ""}
+    named = vendors(labels)
+    added = {name for name in named if name.endswith("_egress_allow")}
+    allow = "destinations of yours" if added else ""
+    return {"vendors": named - added if asked is None else set(asked), "policy": policy, "allow": allow}
 
 
 def missing_library(module, library, package, error):

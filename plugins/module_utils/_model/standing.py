@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands on a host or in a cloud already, and must not change because of a vendor's own playbook.
 
-A state is C{{"vendors": names, "policy", "scope", "names", "allow": text}}, without what a backend does not have or
-cannot read back; an empty one where nothing of ours is there.
+A state is C{{"vendors": names, "policy", "scope", "sources", "names", "allow": text}}, without what a backend does not
+have or cannot read back; an empty one where nothing of ours is there.
 """
 
 from __future__ import annotations
 
-CHOICES = ["vendors", "policy", "scope", "names", "allow"]
+CHOICES = ["vendors", "policy", "scope", "sources", "names", "allow"]
 OPTION = {"type": "list", "elements": "str", "choices": CHOICES, "default": []}
 _CHANGES = "{} would change from {} to {}: write -e {}={} to keep it, or -e {}={}"
 
@@ -24,18 +24,22 @@ def hindrance(unchanged, now, wanted, prefix):
     gone = sorted(now.get("vendors", set()) - wanted.get("vendors", set()))
     if gone and "vendors" in unchanged:
         every = ",".join(sorted(now["vendors"] | wanted["vendors"]))
+        backend = prefix.partition("_")[0]
+        other = "" if backend == "nftables" else f" -e apply_backend={backend}"
         found.append(
-            f"{', '.join(gone)} would go: to have all, run playbooks/apply.yml -e apply_vendors={every} with the "
-            "options of each; to replace what is there, add -e apply_replace=true"
+            f"{', '.join(gone)} would go: to have all, run playbooks/apply.yml{other} -e apply_vendors={every} with "
+            "the options of each; to replace what is there, add -e apply_replace=true"
         )
     for name in ("policy", "scope", "names"):
         before, after = now.get(name), wanted.get(name)
         if name in unchanged and before is not None and before != after:
             variable = f"{prefix}_{name}"
             found.append(_CHANGES.format(name, before, after, variable, before, variable, after))
-    before, after = now.get("allow"), wanted.get("allow")
-    # Policy unmanaged has no baseline that could be added to.
-    if "allow" in unchanged and before is not None and before != after and wanted.get("policy") != "unmanaged":
-        change = f"from {before or 'nothing'} to {after or 'nothing'}"
-        found.append(f"what {prefix}_allow opens would change {change}: write it out")
+    for name in ("sources", "allow"):
+        before, after = now.get(name), wanted.get(name)
+        # Policy unmanaged has no baseline that could be added to.
+        used = name == "sources" or wanted.get("policy") != "unmanaged"
+        if name in unchanged and used and before is not None and before != after:
+            change = f"from {before or 'nothing'} to {after or 'nothing'}"
+            found.append(f"{prefix}_{name} would change {change}: give it as it is to be")
     return f"an allowlist is there already, which this playbook would change: {'; '.join(found)}" if found else ""

@@ -70,11 +70,12 @@ def _load_file(path: Path) -> tuple[str, Definition]:
     try:
         text = path.read_text(encoding="utf-8")
         # Aliases of aliases make a few lines into millions of rows, and nobody could tick those against a page.
-        if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-            raise ValueError(f"'{path}' holds an alias, '*name': write out what it stands for")
-        content = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as exc:
+        alias = "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
+        content = None if alias else yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, OSError, RecursionError, ValueError) as exc:  # ValueError: no UTF-8, or a date that is none
         raise ValueError(f"'{path}' cannot be read: {exc}") from None
+    if alias:
+        raise ValueError(f"'{path}' holds an alias, '*name': write out what it stands for")
     if not isinstance(content, dict) or len(content) != 1 or not str(*content).startswith("catalog_"):
         raise ValueError(f"'{path}' must hold one key, catalog_<vendor>, and the vendor's definition under it")
     return next((str(key).removeprefix("catalog_"), definition) for key, definition in content.items())

@@ -23,6 +23,8 @@ REQUIREMENTS = ("required", "recommended", "optional")
 Definition = dict[str, Any]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+# In labels they are no vendors, before options they begin variables of the playbooks and roles.
+_RESERVED = {"and", "baseline", "egress", "apply", "catalog", "explain", "export"}
 _NAMES = "write small letters, digits and underscores, a letter first"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 
@@ -67,6 +69,8 @@ def check_definition(vendor: str, definition: Any) -> None:
     """Raise ValueError, a line with vendor and place for each error, unless this is a vendor's definition."""
     if not isinstance(vendor, str) or not _NAME.match(vendor):
         raise ValueError(f"vendor name '{vendor}': {_NAMES}")
+    if vendor in _RESERVED or vendor.endswith("_egress_allow"):
+        raise ValueError(f"vendor name '{vendor}' means something else to this collection: choose another")
     _check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
     _check_keys(vendor, definition, _VENDOR)
     faults = Faults()

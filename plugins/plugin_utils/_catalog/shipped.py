@@ -5,27 +5,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import shown
 
 from .files import Catalog, add_vendors, load_vendor_dirs
 
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
-def read_catalog(folders: Iterable[Any], custom_vendors: Any, base: Path) -> Catalog:
+def read_catalog(folders: Any, custom_vendors: Any, base: Path) -> Catalog:
     """Return the shipped vendors, those in the folders, and the user's own.
 
-    C{folders}: names of folders, or lists of names; relative ones are taken from C{base}.
-    Raises ValueError for a folder that is not there.
+    C{folders}: names of folders, a list of them, or of such lists; relative ones are taken from C{base}.
+    Raises ValueError for a folder that is not there, and for what is neither folders nor vendors.
     """
-    named = [name for each in folders for name in ([each] if isinstance(each, str) else each)]
-    shipped = _ROLES / "catalog" / "vars" / "vendors"
-    catalog = load_vendor_dirs([shipped, *(base / Path(str(name)).expanduser() for name in named)])
-    return add_vendors(catalog, custom_vendors)
+    if custom_vendors is not None and not isinstance(custom_vendors, dict):
+        raise ValueError(f"custom vendors are a dictionary of vendors by name, not {shown(custom_vendors)}")
+    try:
+        dirs = [base / Path(name).expanduser() for name in _names(folders)]
+    except RuntimeError:  # nobody has that home
+        raise ValueError(f"vendor_dirs: {shown(folders)}: there is no such home folder") from None
+    catalog = load_vendor_dirs([_ROLES / "catalog" / "vars" / "vendors", *dirs])
+    return add_vendors(catalog, custom_vendors or {})
+
+
+def _names(folders: Any) -> list[str]:
+    """Return the names of folders."""
+    if folders is None:
+        return []
+    if isinstance(folders, str):
+        return [name.strip() for name in folders.split(",") if name.strip()]
+    if not isinstance(folders, (list, tuple)):
+        raise ValueError(f"vendor_dirs are names of folders, not {shown(folders)}")
+    return [name for each in folders for name in ([each] if isinstance(each, str) else _names(each))]
 
 
 def role_options() -> dict[str, frozenset[str]]:

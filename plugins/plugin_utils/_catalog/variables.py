@@ -16,11 +16,10 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
-_OURS, _SHARED, _BARE = (
-    0.75,
-    0.8,
-    0.9,
-)  # how alike (difflib's ratio) a near miss is; the more words others use, the more
+# How alike (difflib's ratio) a near miss is; the more words others use, the more.
+_OURS, _SHARED, _BARE, _BROKEN = 0.75, 0.88, 0.9, 0.85
+# Choices of a role that a vendor's own playbook leaves as they are unless they are given.
+SETTINGS = ("policy", "scope", "sources", "names", "allow")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Known:
     roles: Mapping[str, frozenset[str]]  # of a role, as they are written: {"nftables": {"nftables_egress_policy", ...}}
     vendors: Mapping[str, frozenset[str]]  # the options of a vendor, without its prefix
     playbook: frozenset[str] = frozenset()  # of the playbook itself: {"apply_hosts", ...}
+    role: str = ""  # the one that applies, "nftables"; of others only near misses are looked at
 
     def names(self) -> set[str]:
         """Return all of them as they are written."""
@@ -42,7 +42,7 @@ def check_variables(given: Iterable[str], known: Known) -> list[str]:
 
     Raises ValueError that names each near miss of a known variable, and what was meant.
     """
-    unknown = sorted(set(given) - known.names())
+    unknown = sorted(name for name in given if isinstance(name, str) and name not in known.names())
     missed = dict(filter(None, (_near(name, known) for name in unknown)))
     _stop(missed)
     return [
@@ -61,20 +61,40 @@ def check_backend(backend: str, roles: Iterable[str]) -> None:
 
 
 def check_extra(given: Iterable[str], known: Known) -> None:
-    """Raise ValueError for names given with C{-e} that lack a prefix: C{regions}, or C{nftables_policy}."""
+    """Raise ValueError for names given with C{-e} that lack a prefix or have a broken one.
+
+    C{regions}, C{nftables_policy}, C{hosts}, C{KUDO_REGIONS}; not where what they mean is given too.
+    """
+    given = {name for name in given if isinstance(name, str)}
     missed = {}
-    for name in sorted(set(given) - known.names()):
-        meant = [
-            f"{vendor}_{option}"
-            for vendor, options in known.vendors.items()
-            for option in difflib.get_close_matches(name, options, 1, _BARE)
-        ]
-        role, _line, rest = name.partition("_")
-        if role in known.roles and role != "catalog":
-            meant += _closest(f"{role}_egress_{rest}", f"{role}_egress_", known.roles[role], _OURS)
+    for name in sorted(given - known.names()):
+        meant = [each for each in dict.fromkeys(_meant(name, known)) if each not in given]
         if meant:
             missed[name] = " or ".join(meant)
     _stop(missed)
+
+
+def _meant(name: str, known: Known) -> list[str]:
+    """Return what may be meant by a name on the command line."""
+    meant = [
+        f"{vendor}_{option}"
+        for vendor, options in known.vendors.items()
+        for option in difflib.get_close_matches(name, options, 1, _BARE)
+    ]
+    meant += [each for each in known.playbook if each == f"apply_{name}"]
+    if known.role:
+        names, prefix = known.roles[known.role], f"{known.role}_egress_"
+        meant += [prefix + name] if name in SETTINGS and prefix + name in names else []
+        if name.startswith(f"{known.role}_"):
+            meant += _closest(prefix + name.removeprefix(f"{known.role}_"), prefix, names, _OURS)
+        if name.startswith("egress_"):
+            meant += _closest(f"{known.role}_{name}", prefix, names, _OURS)
+    # A prefix that is broken: KUDO_REGIONS, kudo-regions, nftables_egres_policy.
+    plain = name.lower().replace("-", "_")
+    if not meant and (plain.startswith(tuple(known.vendors)) or "egres" in plain):
+        others = set().union(*(names for role, names in known.roles.items() if role not in (known.role, "catalog")))
+        meant = difflib.get_close_matches(plain, sorted(known.names() - others), 1, _BROKEN)
+    return meant
 
 
 def check_once(where: str, selection: Mapping[str, Any], former: Mapping[str, Any]) -> None:

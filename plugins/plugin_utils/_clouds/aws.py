@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
 
 from .fit import fit
 from .options import common
@@ -80,6 +81,7 @@ def plan(
     need = max(sum(":" in rule["cidr"] for rule in rules), sum(":" not in rule["cidr"] for rule in rules))
     return {
         "policy": policy,
+        "vendors": vendors_of(allowlist),
         "rules": rules,
         "limits": given,
         "prefix_lists": bool(prefix_lists),

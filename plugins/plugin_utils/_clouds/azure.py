@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 
 from .fit import fit
@@ -71,6 +71,7 @@ def plan(
     )
     return {
         "policy": policy,
+        "vendors": vendors_of(allowlist),
         "rules": [_rule(part) for part in fitted.parts],
         "stops": stops if policy == "deny" else "",
         "priorities": list(band),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
@@ -86,6 +87,7 @@ def plan(
     ]
     return {
         "policy": policy,
+        "vendors": vendors_of(allowlist),
         "firewall_policy": firewall_policy,
         "priority": priority,
         "deny_priority": priority + BAND - 2 if firewall_policy else deny_priority,

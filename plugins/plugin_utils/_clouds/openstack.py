@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
 
 from .fit import DoesNotFit, fit
 from .options import common
@@ -90,6 +90,7 @@ def plan(
     fitted = fit(found, [room], widen_at_most=widen_at_most, join_services=join_services, variable=VARIABLE)
     return {
         "policy": policy,
+        "vendors": vendors_of(allowlist),
         "form": "groups" if grouped else "rules",
         "parts": [
             {

@@ -20,7 +20,12 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.ru
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_labels,
+    check_names,
+    one_of,
+    vendors_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_learning
@@ -95,6 +100,7 @@ def render(
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": [name for name, addresses in servers.items() if deny and not addresses],
         "roads": roads,
+        "vendors": vendors_of(allowlist),
         "place": place,
         "notes": unfiltered(sorted(listed)) if listed else [],
     }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot, no slash and no space: these join labels
@@ -28,6 +29,11 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     spelled = {each.lower(): each for each in known}
     close = difflib.get_close_matches(str(name).lower(), spelled, n=1)
     return f"{text}; did you mean {spelled[close[0]]}?" if close else text
+
+
+def vendors_of(allowlist: Mapping[str, Any]) -> list[str]:
+    """Return the vendors that ask for anything, also for what stays shut because it is only known by name."""
+    return sorted({entry["vendor"] for entry in allowlist["provenance"]})
 
 
 def check_labels(allowlist: dict, where: str) -> None:

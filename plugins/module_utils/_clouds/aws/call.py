@@ -198,8 +198,9 @@ class Call:
         if self._limits is None:  # as it was before this call
             told = {group.tags.get(POLICY) for group in account.groups.values()}
             labels = [group.rules[key].label for group in account.groups.values() for key in group.ours()]
-            now = (labels, "deny" if "deny" in told else "unmanaged")
-            refuse_changes(params["unchanged"], "aws", now, (wanted.labels.values(), wanted.policy))
+            now = (labels, "deny" if "deny" in told else "unmanaged") if account.groups else None
+            then = (wanted.labels.values(), wanted.policy, params["plan"]["vendors"])
+            refuse_changes(params["unchanged"], "aws", now, then)
         self._limits = wanted.limits
         return [*params["plan"]["notes"], *present(account, self._attachments, wanted)]
 

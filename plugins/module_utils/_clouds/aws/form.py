@@ -18,5 +18,6 @@ FORM = Form(
         "widened": [str],
         "units": [dict],
         "notes": [str],
+        "vendors": [str],
     },
 )

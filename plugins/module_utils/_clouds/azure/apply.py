@@ -101,7 +101,8 @@ class Work:
         old = body["properties"].get("securityRules") or []
         if not self.written:  # what is there may be ours then
             who = [label for rule in plan["rules"] for label in rule["asked"]]
-            refuse_changes(self._params["unchanged"], "azure", report.asked(old, self._name), (who, plan["policy"]))
+            then = (who, plan["policy"], plan["vendors"])
+            refuse_changes(self._params["unchanged"], "azure", report.asked(old, self._name), then)
         new = [rule for rule in old if rules.whose(rule) != self._name] + rules.wanted(plan, self._name, old)
         self.units = report.units(old, new, plan["limits"])
         self.notes = report.notes(new, self._name, plan)

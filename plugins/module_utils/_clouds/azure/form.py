@@ -20,5 +20,6 @@ FORM = Form(
         "widened": [str],
         "units": [dict],
         "notes": [str],
+        "vendors": [str],
     },
 )

@@ -71,8 +71,10 @@ def _where(text):
 
 
 def asked(rules, name):
-    """Return C{(who asks, policy)} of our rules."""
+    """Return C{(who asks, policy)} of our rules, None where there are none."""
     ours = [rule for rule in rules if whose(rule) == name]
+    if not ours:
+        return None
     told = [properties(rule)["description"][len(mark(name)) :].strip() for rule in ours if not denies(rule)]
     return told, "deny" if any(map(denies, ours)) else "unmanaged"
 

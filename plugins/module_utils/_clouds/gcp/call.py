@@ -46,8 +46,9 @@ class _Call:
             if self.first is None:
                 self.first = dict(self.now)
                 if self.plan:
-                    now = asked(self.now.values(), self.params["name"])
-                    refuse_changes(self.params["unchanged"], "gcp", now, (self.labels.values(), self.plan["policy"]))
+                    now = asked(self.now.values(), self.params["name"]) if self.now else None
+                    then = (self.labels.values(), self.plan["policy"], self.plan["vendors"])
+                    refuse_changes(self.params["unchanged"], "gcp", now, then)
             wanted = self._wanted()
             self._account(wanted)
             if wanted == self.now:

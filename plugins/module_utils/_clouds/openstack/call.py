@@ -33,7 +33,7 @@ class Run:
         if "standard-attr-description" not in self._known:
             raise Refused("this cloud keeps no descriptions of rules (extension standard-attr-description): no marks")
         self._wanted = Wanted(name, [], False)
-        self._first, self._unchanged = None, ()
+        self._first, self._unchanged, self._vendors = None, (), ()
         self._before, self._after, self._used, self._notes = [], [], {}, []
         self._own = {"id": "", "widened": []}
 
@@ -42,7 +42,7 @@ class Run:
 
         Raises Refused where that cannot be done, or ApiError.
         """
-        self._unchanged = unchanged
+        self._unchanged, self._vendors = unchanged, plan["vendors"]
         form = plan["form"]
         missing = [extension for extension in _ADDRESS_GROUPS if extension not in self._known]
         if form == "groups" and missing:
@@ -106,8 +106,8 @@ class Run:
         for _attempt in range(TRIES + 1):
             state = self._read()
             if state is self._first:
-                now, wanted = (state.labels(), state.policy or None), (self._wanted.rules.values(), policy)
-                refuse_changes(self._unchanged, "openstack", now, wanted)
+                now = (state.labels(), state.policy or None) if state.group else None
+                refuse_changes(self._unchanged, "openstack", now, (self._wanted.rules.values(), policy, self._vendors))
             todo = Todo(state, self._wanted, policy)
             told = [*notes, *todo.keep_used(self._neutron), *self._standing(state, policy)]
             if not todo:

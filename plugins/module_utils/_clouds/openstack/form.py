@@ -16,5 +16,6 @@ FORM = Form(
         "widened": [str],
         "units": [dict],
         "notes": [str],
+        "vendors": [str],
     },
 )

@@ -14,6 +14,7 @@ FORM = Form(
         "files": {str: str},
         "discover": [{"dns", "ntp"}],
         "notes": [str],
+        "vendors": [str],
         "names": NAMES,
     },
 )

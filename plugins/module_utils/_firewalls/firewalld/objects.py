@@ -179,7 +179,8 @@ def standing(found):
         return {}
     settings = _settings(found)
     asked = vendors(each["short"] for name, each in found.items() if name.startswith("services/"))
-    state = {"vendors": asked}
+    sources = {entry for name, each in found.items() if "/egress-allow-sources-" in name for entry in each["entries"]}
+    state = {"vendors": asked, "sources": ", ".join(sorted(sources))}
     if settings:
         state.update(policy=settings.get("policy"), scope=settings.get("scope"), allow=settings.get("allow", ""))
     return state

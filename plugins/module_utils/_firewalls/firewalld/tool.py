@@ -80,7 +80,8 @@ class Firewalld:
         files = {path: read(path) for path in own_files()}
         if native:
             files = {os.path.join(self.home, name): text for name, text in native["files"].items()}
-        return objects.standing({name: found for name, found in self._objects(files).items() if found})
+        found = objects.standing({name: found for name, found in self._objects(files).items() if found})
+        return {**found, "vendors": set(native["vendors"])} if native else found
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""

@@ -19,7 +19,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.files impor
 
 from .boot import FILE, Boot, boot_text
 from .completion import complete
-from .differences import difference, entries, settings_difference, state
+from .differences import asking, difference, entries, settings_difference, state
 from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
 from .rollback import back, since, way_back
@@ -76,11 +76,15 @@ class Applier:
     def standing(self, native=None):
         """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
         if native:
-            return state([blocks(native["ruleset"], native["owned"])], native["owned"], native["settings"])
+            return state(native["vendors"], native["settings"])
         saved = self._saved()
         place = _place_of(saved) or Place()
         texts = [self.nft.listing(place), read(self.boot_file), read(self.revert.candidate)]
-        return state([blocks(text, place.owned) for text in texts], place.owned, saved["settings"])
+        found = [blocks(text, place.owned) for text in texts]
+        if not any(found):
+            return {}
+        # Long labels are cut: they are asked where our file does not tell.
+        return state(saved["vendors"].get("names") or asking(found, place.owned), saved["settings"])
 
     def confirmed(self, token):
         """Keep what was applied."""

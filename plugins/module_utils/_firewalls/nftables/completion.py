@@ -30,7 +30,8 @@ def complete(native, place, saved):
         if members:
             text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
     settings = {name: value for name, value in settings.items() if value}
-    head = header("settings", settings) + header("place", place.as_dict())
+    vendors = header("vendors", {"names": native["vendors"]})
+    head = header("settings", settings) + vendors + header("place", place.as_dict())
     return head + text, notes
 
 

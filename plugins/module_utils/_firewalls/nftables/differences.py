@@ -54,14 +54,16 @@ def words(label, owned):
     return label[len(owned) :].replace(".", ", ").replace("/", ": ")
 
 
-def state(found, owned, settings):
-    """Return the state of blocks in one or more places, see C{_model/standing.py}; an empty one of none."""
-    if not any(found):
-        return {}
-    labels = {label for each in found for label in entries(each).values()}
+def asking(found, owned):
+    """Return the vendors that the labels in blocks name."""
+    return vendors(words(label, owned) for each in found for label in entries(each).values())
+
+
+def state(asked, settings):
+    """Return the state of vendors and settings, see C{_model/standing.py}."""
     told = {name: settings.get(name) for name in ("policy", "scope")} if settings else {}
-    told.update({"allow": settings.get("allow", "")} if settings else {})
-    return {"vendors": vendors(words(label, owned) for label in labels), **told}
+    told.update({name: settings.get(name, "") for name in ("sources", "allow")} if settings else {})
+    return {"vendors": set(asked), **told}
 
 
 def settings_difference(old, new):

@@ -18,6 +18,7 @@ FORM = Form(
         "owned": str,
         "discover": [{"dns", "ntp"}],
         "notes": [str],
+        "vendors": [str],
         "settings": {str: str},
         "ruleset": str,
         "names": NAMES,

@@ -15,7 +15,7 @@ import re
 
 _BLOCK = re.compile(r"^\t([a-z][a-z ]*) (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
 _NUMBERS = {"6": "tcp", "17": "udp"}  # what nft prints where the host has no /etc/protocols
-_HEADERS = ("settings", "place", "loaded")
+_HEADERS = ("settings", "vendors", "place", "loaded")
 # Where it prints them: in a ct timeout, a rule, an element of a set.
 _NUMBER = re.compile(r"((?: \.|^\t\tprotocol|\bl4proto) )(6|17)(?= \. \d| reject| : |$)", re.MULTILINE)
 _HEADER = re.compile(r"^# ({}): (\{{.*\}})$".format("|".join(_HEADERS)), re.MULTILINE)

@@ -21,5 +21,6 @@ FORM = Form(
         "roads": [({"out", "route"}, str)],
         "place": {"first", "last"},
         "notes": [str],
+        "vendors": [str],
     },
 )

@@ -23,25 +23,33 @@ def opened(reader):
 
 def there(reader):
     """Return the state of what is in the files, an empty one where nothing is ours."""
-    found, remarked = opened(reader), kernel.remarked(reader(kernel.DEFAULTS))
-    if not found and not remarked:
+    found = opened(reader)
+    if not found and not kernel.remarked(reader(kernel.DEFAULTS)):
         return {}
-    ways = {"route" if spec.startswith("route:") else "out" for spec in found}
-    return _state(found, ways, remarked or any(map(rules.stops_packets, found)))
+    labels = [label for spec, label in found.items() if label != _ALLOWED and not rules.stops_packets(spec)]
+    return {"vendors": vendors(labels), **_settings(found)}
 
 
 def wanted(native):
     """Return the state of a native form."""
-    found = dict(map(rules.split, [*native["rules"], *native["chained"]]))
-    ways = {way for way, dummy in native["roads"]}
-    return _state(found, ways, bool(native["defaults"] or native["stops"]))
+    found = dict(map(rules.split, [*native["rules"], *native["chained"], *native["stops"]]))
+    return {"vendors": set(native["vendors"]), **_settings(found, native["roads"])}
 
 
-def _state(found, ways, deny):
+def _settings(found, roads=()):
+    """Return the choices that rules tell of; C{roads}: which packets they are for, where there may be no rules."""
     allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)
+    routed = [spec for spec in found if spec.startswith("route:")]
+    ways = {way for way, dummy in roads} | ({"out"} if len(routed) < len(found) else set())
+    ways |= {"route"} if routed else set()
+    # What comes from anywhere to a vendor, or is stopped; a vendor that may connect is a source too.
+    anywhere = set(rules.ANY.values())
+    sources = {spec.split()[5] for spec in routed if rules.stops_packets(spec) or spec.split()[3] not in anywhere}
+    sources |= {rules.address(source) for dummy, source in roads if source}
     return {
-        "vendors": vendors(label for label in found.values() if label != _ALLOWED),
-        "policy": "deny" if deny else "unmanaged",
+        # Only this policy has a baseline.
+        "policy": "deny" if any(label.startswith("baseline ") for label in found.values()) else "unmanaged",
         "scope": "both" if len(ways) > 1 else "gateway" if "route" in ways else "host",
+        "sources": ", ".join(sorted(sources - anywhere)),
         "allow": ", ".join(allowed),
     }

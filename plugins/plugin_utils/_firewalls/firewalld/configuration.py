@@ -21,7 +21,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
     check_scope,
     unfiltered,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_labels,
+    check_names,
+    one_of,
+    vendors_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
@@ -104,6 +109,7 @@ def render(
     )
     return {
         "files": files,
+        "vendors": vendors_of(allowlist),
         "discover": [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses],
         "notes": [
             *_notes(policy, scope, sorted(listed) if sources else [4, 6]),

@@ -21,7 +21,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
     unfiltered,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_names, one_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_names, one_of, vendors_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
@@ -122,6 +122,7 @@ def render(
     return {
         **place,
         "discover": discover,
+        "vendors": vendors_of(allowlist),
         "notes": [
             *_notes(policy, scope, bool(into), filtered, bool(allowlist["inbound"])),
             *names_notes("nftables_egress", names, scope, bool(found), names_dns),

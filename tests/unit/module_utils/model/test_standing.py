@@ -13,7 +13,14 @@ from ansible_collections.egress.allowlist.plugins.module_utils._model.standing i
 from hypothesis import given
 from hypothesis import strategies as st
 
-STATE: dict[str, Any] = {"vendors": {"kudo"}, "policy": "deny", "scope": "host", "names": "report", "allow": ""}
+STATE: dict[str, Any] = {
+    "vendors": {"kudo"},
+    "policy": "deny",
+    "scope": "host",
+    "sources": "",
+    "names": "report",
+    "allow": "",
+}
 BEGIN = "an allowlist is there already, which this playbook would change: "
 
 
@@ -25,8 +32,9 @@ BEGIN = "an allowlist is there already, which this playbook would change: "
         ({**STATE, "vendors": set()}, ""),
         (
             {**STATE, "vendors": {"zoom", "eschat", "kudo"}},
-            "eschat, zoom would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo,zoom with the "
-            "options of each; to replace what is there, add -e apply_replace=true",
+            "eschat, zoom would go: to have all, run playbooks/apply.yml -e apply_backend=ufw -e "
+            "apply_vendors=eschat,kudo,zoom with the options of each; to replace what is there, add -e "
+            "apply_replace=true",
         ),
         (
             {**STATE, "policy": "audit"},
@@ -42,7 +50,7 @@ BEGIN = "an allowlist is there already, which this playbook would change: "
         ),
         (
             {**STATE, "allow": "tcp/9100 to 192.0.2.7/32"},
-            "what ufw_egress_allow opens would change from tcp/9100 to 192.0.2.7/32 to nothing: write it out",
+            "ufw_egress_allow would change from tcp/9100 to 192.0.2.7/32 to nothing: give it as it is to be",
         ),
         ({"vendors": {"kudo"}}, ""),  # what cannot be read back cannot be compared
     ],
@@ -59,6 +67,7 @@ def test_what_was_said_may_change(name: str) -> None:
         "vendors": {"zoom"},
         "policy": "audit",
         "scope": "both",
+        "sources": "10.0.0.0/8",
         "names": "resolve",
         "allow": "tcp/1 to 192.0.2.7/32",
     }

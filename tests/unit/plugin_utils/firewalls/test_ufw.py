@@ -37,6 +37,7 @@ def test_the_defaults_only_allow_on_a_host() -> None:
         "defaults": {},
         "discover": [],
         "roads": [["out", ""]],
+        "vendors": ["acme"],
         "place": "last",
         "notes": [],
     }

@@ -148,8 +148,8 @@ def test_leases_move_as_far_as_they_fit(size: int, lease: int, elements: list[st
 def test_headers_are_read_back() -> None:
     place = {"family": "inet", "table": "filter", "jump": True}
     text = "table x\n" + header("place", place) + LISTING + header("loaded", {"chain output": "ab"})
-    assert headers(text) == {"settings": {}, "place": place, "loaded": {"chain output": "ab"}}
-    assert headers("") == {"settings": {}, "place": {}, "loaded": {}}
+    assert headers(text) == {"settings": {}, "vendors": {}, "place": place, "loaded": {"chain output": "ab"}}
+    assert headers("") == {"settings": {}, "vendors": {}, "place": {}, "loaded": {}}
 
 
 def test_a_declaration_has_no_elements() -> None:

@@ -74,7 +74,7 @@ def test_the_defaults_are_audit_on_a_host() -> None:
     native = made()
     assert {key: value for key, value in native.items() if key != "ruleset"} == {
         "family": "inet", "table": "egress_allowlist", "chain": "", "jump": False, "owned": "",
-        "discover": ["dns", "ntp"], "notes": [], "names": {},
+        "discover": ["dns", "ntp"], "vendors": ["acme"], "notes": [], "names": {},
         "settings": {"policy": "audit", "scope": "host", "log rate": "10/minute"},
     }  # fmt: skip
     found = bodies(native)
