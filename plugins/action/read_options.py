@@ -45,7 +45,7 @@ class ActionModule(ControllerTask):
         vendors = [str(vendor) for vendor in words_of(plain(given["vendors"]))]
         extra = load_extra_vars(self._loader)
         if own and ("apply_vendors" in extra or len(vendors) != 1):
-            raise ValueError("this is the playbook of one vendor: for several run playbooks/apply.yml")
+            raise ValueError("this is the playbook of one vendor: for others, or several, run playbooks/apply.yml")
         base = base_folder(variables["playbook_dir"])
         folders, custom = (self._value(variables, f"catalog_{name}") for name in ("vendor_dirs", "custom_vendors"))
         catalog = read_catalog(plain(folders), plain(custom), base)
@@ -84,7 +84,7 @@ class ActionModule(ControllerTask):
         backend = variables.get("apply_backend")
         if "apply_backend" not in given and backend in ("aws", "azure", "gcp", "openstack"):
             raise ValueError(
-                f"apply_backend {backend} is not read in an inventory: a cloud has no hosts; give it with -e"
+                f"apply_backend {backend} is not read in an inventory: give it with -e, a cloud has no hosts"
             )
 
     def _value(self, variables: Mapping[str, Any], name: str) -> Any:

@@ -57,9 +57,16 @@ def vendor_folder(folder: Path) -> Path:
             ["-e", "apply_backend=iptables"],
             "unknown backend 'iptables': known are aws, azure, firewalld, gcp, nftables,",
         ),
+        (["-e", "hosts=booths"], "'hosts' is not read: write apply_hosts"),
+        (["-e", "KUDO_REGIONS=usa"], "'KUDO_REGIONS' is not read: write kudo_regions"),
+        (["-e", "nftables_egress_state=absent"], "state absent removes all vendors, not only this one: run playbooks/"),
+        (
+            ["-e", "apply_vendors="],
+            "this is the playbook of one vendor: for others, or several, run playbooks/apply.yml",
+        ),
         (
             ["-e", "apply_vendors=kudo,zoom"],
-            "this is the playbook of one vendor: for kudo, zoom run playbooks/apply.yml",
+            "this is the playbook of one vendor: for others, or several, run playbooks/apply.yml",
         ),
         (
             ["-e", "catalog_vendors=zoom"],

@@ -25,7 +25,7 @@ from tests.support.openstack import plans
 from tests.support.rules import row
 
 HOSTS, CLOUDS = ("nftables", "ufw", "firewalld"), ("aws", "azure", "gcp", "openstack")
-ALL = ["vendors", "policy", "scope", "names", "allow"]
+ALL = ["vendors", "policy", "scope", "sources", "names", "allow"]
 KUDO = row("203.0.113.0/25", vendor="kudo")
 OTHERS = [row("198.51.100.0/24", vendor="eschat"), row("203.0.113.0/26", "3478", "UDP", vendor="zoom")]
 ALLOW = [{"destination": "10.5.0.0/16", "ports": "5671"}]
@@ -114,11 +114,12 @@ def refused(found: Backend, *rows: dict[str, Any], **options: Any) -> str:
 
 def test_other_vendors_stay(backend: tuple[str, Backend]) -> None:
     """Also one whose addresses are among those of the vendor that is applied."""
-    _name, found = backend
+    name, found = backend
     assert not found.apply(KUDO, unchanged=ALL).get("failed")  # where nothing is, nothing can change
     assert not found.apply(KUDO, *OTHERS).get("failed")
     told = refused(found, KUDO)
-    assert "eschat, zoom would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo,zoom" in told
+    run = "run playbooks/apply.yml" + ("" if name == "nftables" else f" -e apply_backend={name}")
+    assert f"eschat, zoom would go: to have all, {run} -e apply_vendors=eschat,kudo,zoom" in told
     assert "policy would change" not in told
     assert not found.apply(KUDO, *OTHERS, row("192.0.2.0/24", vendor="vsee"), unchanged=ALL).get("failed")
     done = found.apply(KUDO, unchanged=[each for each in ALL if each != "vendors"])
@@ -133,14 +134,52 @@ def test_policy_and_allow_stay(backend: tuple[str, Backend]) -> None:
     assert not found.apply(KUDO, **deny, allow=ALLOW).get("failed")
     assert "policy would change from deny to unmanaged: write -e " + name in refused(found, KUDO, policy="unmanaged")
     told = refused(found, KUDO, **deny)
-    assert f"what {name}_egress_allow opens would change from " in told
+    assert f"{name}_egress_allow would change from " in told
     assert "policy would change" not in told
     more = [*ALLOW, {"destination": "10.6.0.0/16", "ports": "5671"}]
     if name in HOSTS:
-        assert f"what {name}_egress_allow opens would change from " in refused(found, KUDO, **deny, allow=more)
+        assert f"{name}_egress_allow would change from " in refused(found, KUDO, **deny, allow=more)
     assert not found.apply(row("203.0.113.0/24", vendor="kudo"), unchanged=ALL, **deny, allow=ALLOW).get("failed")
-    done = found.apply(KUDO, unchanged=["vendors", "scope", "names", "allow"], policy="unmanaged")
+    done = found.apply(KUDO, unchanged=[each for each in ALL if each != "policy"], policy="unmanaged")
     assert not done.get("failed"), done
+
+
+def test_a_deny_stays_where_only_names_are_known(backend: tuple[str, Backend]) -> None:
+    """Nothing is open to a vendor then, and all else is stopped; the one that is applied is in the printed command."""
+    _name, found = backend
+    named = row("live.example.com", vendor="vsee")
+    assert not found.apply(named, policy="deny", names="report").get("failed")
+    told = refused(found, KUDO, policy="unmanaged")
+    assert "policy would change from deny to unmanaged" in told
+    assert not found.apply(KUDO, policy="deny", names="report").get("failed")
+    told = refused(found, named, policy="deny", names="report")
+    assert "kudo would go" in told
+    assert "apply_vendors=kudo,vsee" in told
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_sources_stay(name: str) -> None:
+    with host(name) as found:
+        inbound = row("198.51.100.9", vendor="kudo", direction="inbound")
+        given = {"policy": "deny", "names": "report", "scope": "gateway", "sources": ["10.1.0.0/16", "fd00:1::/64"]}
+        assert not found.apply(KUDO, inbound, **given).get("failed")
+        assert not found.apply(KUDO, inbound, **given, unchanged=ALL).get("failed")
+        told = refused(found, KUDO, inbound, **{**given, "sources": []})
+        assert f"{name}_egress_sources would change from 10.1.0.0/16, fd00:1::/64 to nothing" in told
+        assert "scope would change" not in told
+
+
+def test_a_deny_of_ufws_own_is_not_taken_for_ours() -> None:
+    """The rules of the baseline tell of our policy, whatever ufw's own default is."""
+    deny = {"policy": "deny", "names": "report"}
+    with ufw.alone("bookworm", users="ufw default deny outgoing\n") as found:
+        assert not found.module(rules=ufw.native(KUDO), revert_after=0, unchanged=ALL).get("failed")
+        found.apply(ufw.native(KUDO, **deny, allow=ALLOW))
+        before = found.files()
+        assert not found.module(rules=ufw.native(KUDO, **deny, allow=ALLOW), unchanged=ALL)["changed"]
+        done = found.module(rules=ufw.native(KUDO), unchanged=ALL)
+        assert "policy would change from deny to unmanaged" in done["msg"]
+        assert found.files() == before
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -152,7 +191,9 @@ def test_scope_and_names_stay(name: str) -> None:
         assert not found.apply(KUDO, named, scope="both", names="resolve").get("failed")
         told = refused(found, KUDO, named, scope="both", names="report")
         assert f"names would change from resolve to report: write -e {name}_egress_names=resolve" in told
-        done = found.apply(KUDO, named, scope="host", names="report", unchanged=["vendors", "policy", "allow"])
+        done = found.apply(
+            KUDO, named, scope="host", names="report", unchanged=["vendors", "policy", "sources", "allow"]
+        )
         assert not done.get("failed"), done
 
 
