@@ -62,6 +62,12 @@ def test_what_is_no_data_is_an_error(value: Any) -> None:
         plain(value)
 
 
+def test_a_vaulted_value_of_ansible_core_2_18() -> None:
+    """It is a sequence of its own kind, which decrypts itself as text."""
+    vaulted = type("AnsibleVaultEncryptedUnicode", (), {"__str__": lambda _self: "7400"})()
+    assert plain({"port": vaulted}) == {"port": "7400"}
+
+
 def test_tagged_values_of_ansible() -> None:
     """What a play hands to a filter: a tagged text in a lazy container."""
     tags = pytest.importorskip("ansible._internal._datatag._tags")

@@ -59,6 +59,7 @@ def test_a_folder_of_vendor_files_adds_vendors(tmp_path: Path) -> None:
         ("catalog_a: {}\ncatalog_b: {}\n", "must hold one key, catalog_<vendor>"),
         ("- 1\n", "must hold one key, catalog_<vendor>"),
         ("catalog_a: [\n", "cannot be read"),
+        ("catalog_a: {title: 2026-99-99}\n", "cannot be read: month must be in 1..12"),
         ("catalog_a: {title: x, title: y}\n", "the key 'title' is there twice"),
         ("catalog_a: !!python/object/apply:os.getcwd []\n", "cannot be read"),
         ("catalog_kudo: {}\n", "would replace a vendor that is there already"),

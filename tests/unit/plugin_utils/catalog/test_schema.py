@@ -96,7 +96,7 @@ def test_a_destination_may_have_several_lines() -> None:
     check_definition("example", definition)
 
 
-@pytest.mark.parametrize("name", ["", "Example", "a-b", "1a", "a b", 7])
+@pytest.mark.parametrize("name", ["", "Example", "a-b", "1a", "a b", 7, "and", "baseline", "egress", "x_egress_allow"])
 def test_a_bad_vendor_name_is_refused(name: Any) -> None:
     with pytest.raises(ValueError, match="vendor name"):
         check_definition(name, GOOD)
