@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema i
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import names_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
+    FIREWALLS,
     Known,
     check_once,
     check_variables,
@@ -40,7 +41,7 @@ SPEC = {
     "all_by_default": {"type": "bool", "default": False},
     "today": {"type": "str"},
 }
-_HOST_ROLES = [f"egress.allowlist.{role}" for role in ("nftables", "ufw", "firewalld")]
+_HOST_ROLES = [f"egress.allowlist.{role}" for role in FIREWALLS]
 
 
 class ActionModule(ControllerTask):

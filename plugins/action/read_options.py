@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import C
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
+    CLOUDS,
     SETTINGS,
     Known,
     check_backend,
@@ -82,7 +83,7 @@ class ActionModule(ControllerTask):
         if "apply_hosts" in variables and "apply_hosts" not in given:
             raise ValueError("apply_hosts is not read in an inventory: give it with -e, or limit the play with --limit")
         backend = variables.get("apply_backend")
-        if "apply_backend" not in given and backend in ("aws", "azure", "gcp", "openstack"):
+        if "apply_backend" not in given and backend in CLOUDS:
             raise ValueError(
                 f"apply_backend {backend} is not read in an inventory: give it with -e, a cloud has no hosts"
             )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
@@ -20,6 +20,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options im
 _OURS, _SHARED, _BARE, _BROKEN = 0.75, 0.88, 0.9, 0.85
 # Choices of a role that a vendor's own playbook leaves as they are unless they are given.
 SETTINGS = ("policy", "scope", "sources", "names", "allow")
+FIREWALLS = ("nftables", "ufw", "firewalld")  # the roles of hosts
+CLOUDS = ("aws", "azure", "gcp", "openstack")
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,13 @@ def check_variables(given: Iterable[str], known: Known) -> list[str]:
 
     Raises ValueError that names each near miss of a known variable, and what was meant.
     """
-    unknown = sorted(name for name in given if isinstance(name, str) and name not in known.names())
-    missed = dict(filter(None, (_near(name, known) for name in unknown)))
-    _stop(missed)
+    read = known.names()
+    unread = sorted(name for name in given if isinstance(name, str) and name not in read)
+    _stop(dict(filter(None, (_near(name, known) for name in unread))))
     return [
         f"{name} is not read: the role {role} has no such variable"
         for role in sorted(known.roles)
-        for name in unknown
+        for name in unread
         if name.startswith(f"{role}_egress_")
     ]
 
@@ -81,7 +83,7 @@ def _meant(name: str, known: Known) -> list[str]:
         for vendor, options in known.vendors.items()
         for option in difflib.get_close_matches(name, options, 1, _BARE)
     ]
-    meant += [each for each in known.playbook if each == f"apply_{name}"]
+    meant += {f"apply_{name}"} & known.playbook
     if known.role:
         names, prefix = known.roles[known.role], f"{known.role}_egress_"
         meant += [prefix + name] if name in SETTINGS and prefix + name in names else []
@@ -92,8 +94,8 @@ def _meant(name: str, known: Known) -> list[str]:
     # A prefix that is broken: KUDO_REGIONS, kudo-regions, nftables_egres_policy.
     plain = name.lower().replace("-", "_")
     if not meant and (plain.startswith(tuple(known.vendors)) or "egres" in plain):
-        others = set().union(*(names for role, names in known.roles.items() if role not in (known.role, "catalog")))
-        meant = difflib.get_close_matches(plain, sorted(known.names() - others), 1, _BROKEN)
+        used = {role: names for role, names in known.roles.items() if role in (known.role, "catalog")}
+        meant = difflib.get_close_matches(plain, sorted(replace(known, roles=used).names()), 1, _BROKEN)
     return meant
 
 
@@ -144,9 +146,10 @@ def _near(name: str, known: Known) -> tuple[str, str] | None:
 
 def _closest(name: str, prefix: str, names: Iterable[str], alike: float) -> list[str]:
     """Return the one of C{names} that differs least behind the prefix, if any is that much alike."""
+    if not name.startswith(prefix):
+        return []
     rests = [each.removeprefix(prefix) for each in names if each.startswith(prefix)]
-    near = difflib.get_close_matches(name.removeprefix(prefix), rests, 1, alike) if name.startswith(prefix) else []
-    return [prefix + rest for rest in near]
+    return [prefix + rest for rest in difflib.get_close_matches(name.removeprefix(prefix), rests, 1, alike)]
 
 
 def entries(
