@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules that apply to a host have in common."""
+"""What the tasks that apply to a host have in common with the modules that do the host's half."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  state:
+    description:
+      - C(present) applies what the filter returned. C(confirmed) confirms what a former call applied. C(absent)
+        removes all that is ours, and only that.
+    type: str
+    choices: [present, confirmed, absent]
+    default: present
   token:
     description: What the call that applied returned as RV(token). Needed for O(state=confirmed).
     type: str
@@ -20,6 +27,13 @@ options:
       - Where going back fails, the host says why in its journal and tries again until it is done.
     type: int
     default: 60
+  missing_ok:
+    description:
+      - Return RV(missing) instead of failing where a command is missing that the options need.
+      - In check mode the differences are returned all the same. Where the firewall itself is missing, they are those
+        from nothing.
+    type: bool
+    default: false
   unchanged:
     description:
       - What of an allowlist that is there already must not change. Where it would, the module fails and has touched

@@ -1,8 +1,7 @@
-#!/usr/bin/python
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apply rendered objects to firewalld on this host."""
+"""Documentation of the task C(firewalld), which plugins/action/firewalld.py does by means of firewalld_host.py."""
 
 from __future__ import annotations
 
@@ -14,8 +13,9 @@ description:
   - Writes the result of P(egress.allowlist.firewalld_objects#filter) as ipsets, services and policies
     below C(/etc/firewalld) and makes firewalld load them by one C(firewall-cmd --reload), after
     C(firewall-offline-cmd --check-config) has accepted them.
-  - Arms the host to go back to the former objects by itself, unless a second call with O(state=confirmed) comes in
-    time. That call is meant to come over a fresh connection; only then does the change survive a reboot.
+  - Arms the host to go back to the former rules by itself, opens a fresh connection to it and confirms over that one.
+    Only then do the rules survive a reboot. Where no connection comes through, the host goes back within
+    O(revert_after) seconds, and the task fails. Other hosts are not waited for.
   - Changes nothing and reloads nothing when files and running objects are what is wanted; mends what somebody changed.
   - The objects that are ours have a name that starts with C(egress-) and a description that starts with
     C(Made by egress.allowlist.); all others stay as they are.
@@ -25,24 +25,9 @@ author:
 requirements:
   - firewalld 1.0 or newer with its nftables backend on the host, with root rights
 options:
-  state:
-    description:
-      - C(present) applies O(objects). C(confirmed) confirms what a former call applied. C(absent) removes all that
-        this module made, and only that.
-    type: str
-    choices: [present, confirmed, absent]
-    default: present
   objects:
     description: What the filter returned. Needed for O(state=present).
     type: dict
-  missing_ok:
-    description: Return RV(missing) instead of failing where firewalld is not installed.
-    type: bool
-    default: false
-  beside_others:
-    description: Apply although another firewall manager is at work on this host.
-    type: bool
-    default: false
   lose_runtime:
     description:
       - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent).
@@ -56,18 +41,23 @@ attributes:
     support: full
 extends_documentation_fragment:
   - egress.allowlist.applying
+  - egress.allowlist.beside_others
+  - egress.allowlist.confirming
 """
 
 EXAMPLES = r"""
-- name: Apply, armed to revert after a minute
+- name: Apply, and confirm over a fresh connection
   egress.allowlist.firewalld:
     objects: "{{ catalog_compiled.allowlist | egress.allowlist.firewalld_objects(policy='audit') }}"
+
+- name: Apply a stricter policy, which goes away again unless somebody confirms it
+  egress.allowlist.firewalld:
+    objects: "{{ catalog_compiled.allowlist | egress.allowlist.firewalld_objects(policy='deny', names='report') }}"
+    revert_after: 300
+    confirm: false
   register: applied
 
-- name: Open a fresh connection
-  ansible.builtin.meta: reset_connection
-
-- name: Confirm
+- name: Confirm it, after a look of your own at what it stops
   egress.allowlist.firewalld:
     state: confirmed
     token: "{{ applied.token }}"
@@ -79,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 armed:
-  description: Whether the change waits for its confirmation.
+  description: Whether the change waits for its confirmation, as it does only with O(confirm=false).
   type: bool
   returned: always
 missing:
@@ -106,24 +96,3 @@ notes:
   elements: str
   returned: always
 """
-
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.form import FORM
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld.tool import Firewalld, own_files
-from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
-
-
-def main():
-    """Run one call."""
-    flag = {"type": "bool", "default": False}
-    call = Call("firewalld", "objects", FORM, beside_others=flag, lose_runtime=flag)
-
-    def applier():
-        tool = Firewalld(call.find, call.run, call.params["lose_runtime"])
-        return Applier(tool, call.run, call.module.check_mode)
-
-    call.end({"firewall-cmd": "firewalld"}, applier, own_files)
-
-
-if __name__ == "__main__":
-    main()

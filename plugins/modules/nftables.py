@@ -1,8 +1,7 @@
-#!/usr/bin/python
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apply a rendered nftables ruleset to this host."""
+"""Documentation of the task C(nftables), which plugins/action/nftables.py does by means of nftables_host.py."""
 
 from __future__ import annotations
 
@@ -12,8 +11,9 @@ short_description: Apply an egress allowlist to nftables, atomically and with a 
 version_added: "0.1.0"
 description:
   - Loads the result of P(egress.allowlist.nftables_ruleset#filter) as one transaction, after C(nft -c) has checked it.
-  - Arms the host to go back to the former rules by itself, unless a second call with O(state=confirmed) comes in
-    time. That call is meant to come over a fresh connection; only then do the rules survive a reboot.
+  - Arms the host to go back to the former rules by itself, opens a fresh connection to it and confirms over that one.
+    Only then do the rules survive a reboot. Where no connection comes through, the host goes back within
+    O(revert_after) seconds, and the task fails. Other hosts are not waited for.
   - Changes nothing when the live rules and the boot file are what is wanted; mends what somebody changed by hand.
   - Keeps the addresses that were learned by name when the rules change, as far as their names are still wanted.
   - Touches its own table only, or, in a table of the user's, only objects whose names start with C(egress_allowlist).
@@ -22,20 +22,9 @@ author:
 requirements:
   - nft 1.0 or newer on the host, with root rights
 options:
-  state:
-    description:
-      - C(present) applies O(ruleset). C(confirmed) confirms what a former call applied. C(absent) removes all that
-        this module made, and only that.
-    type: str
-    choices: [present, confirmed, absent]
-    default: present
   ruleset:
     description: What the filter returned. Needed for O(state=present).
     type: dict
-  missing_ok:
-    description: Return RV(missing) instead of failing where nft is not installed, or dnsmasq where names need it.
-    type: bool
-    default: false
 attributes:
   platform:
     description: Linux with nftables.
@@ -43,18 +32,22 @@ attributes:
     support: full
 extends_documentation_fragment:
   - egress.allowlist.applying
+  - egress.allowlist.confirming
 """
 
 EXAMPLES = r"""
-- name: Apply, armed to revert after a minute
+- name: Apply, and confirm over a fresh connection
   egress.allowlist.nftables:
     ruleset: "{{ catalog_compiled.allowlist | egress.allowlist.nftables_ruleset(policy='audit') }}"
+
+- name: Apply a stricter policy, which goes away again unless somebody confirms it
+  egress.allowlist.nftables:
+    ruleset: "{{ catalog_compiled.allowlist | egress.allowlist.nftables_ruleset(policy='deny', names='report') }}"
+    revert_after: 300
+    confirm: false
   register: applied
 
-- name: Open a fresh connection
-  ansible.builtin.meta: reset_connection
-
-- name: Confirm
+- name: Confirm it, after a look of your own at what it stops
   egress.allowlist.nftables:
     state: confirmed
     token: "{{ applied.token }}"
@@ -66,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 armed:
-  description: Whether the change waits for its confirmation.
+  description: Whether the change waits for its confirmation, as it does only with O(confirm=false).
   type: bool
   returned: always
 missing:
@@ -93,23 +86,3 @@ notes:
   elements: str
   returned: always
 """
-
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.apply import Applier
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.boot import own_files
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.form import FORM
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.nft import Nft
-
-
-def main():
-    """Run one call."""
-    call = Call("nftables", "ruleset", FORM)
-
-    def applier():
-        return Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode)
-
-    call.end({"nft": "nftables"}, applier, own_files)
-
-
-if __name__ == "__main__":
-    main()

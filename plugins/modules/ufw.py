@@ -1,8 +1,7 @@
-#!/usr/bin/python
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apply the rendered rules to ufw on this host."""
+"""Documentation of the task C(ufw), which plugins/action/ufw.py does by means of ufw_host.py."""
 
 from __future__ import annotations
 
@@ -13,8 +12,9 @@ version_added: "0.1.0"
 description:
   - Writes the result of P(egress.allowlist.ufw_rules#filter) into ufw's own files as ordinary rules with comments, and
     loads them as one transaction per IP version. C(ufw reload) is not needed and not called.
-  - Arms the host to go back to the former rules by itself, unless a second call with O(state=confirmed) comes in
-    time. That call is meant to come over a fresh connection; only then do the rules survive a reboot.
+  - Arms the host to go back to the former rules by itself, opens a fresh connection to it and confirms over that one.
+    Only then do the rules survive a reboot. Where no connection comes through, the host goes back within
+    O(revert_after) seconds, and the task fails. Other hosts are not waited for.
   - Changes nothing when files and running rules are what is wanted; mends what somebody changed by hand.
   - The rules that are ours are those whose comment ends in C((egress.allowlist)); all others stay as they are.
   - Where ufw is inactive the files are written and nothing is loaded. It is never enabled.
@@ -24,24 +24,9 @@ requirements:
   - ufw 0.36 or newer on the host, with root rights
   - ipset, where sets are wanted or names are looked up
 options:
-  state:
-    description:
-      - C(present) applies O(rules). C(confirmed) confirms what a former call applied. C(absent) removes all that
-        this module made, and only that.
-    type: str
-    choices: [present, confirmed, absent]
-    default: present
   rules:
     description: What the filter returned. Needed for O(state=present).
     type: dict
-  missing_ok:
-    description: Return RV(missing) instead of failing where ufw is not installed, or ipset where its sets are wanted.
-    type: bool
-    default: false
-  beside_others:
-    description: Apply although another firewall manager is at work on this host.
-    type: bool
-    default: false
 attributes:
   platform:
     description: Linux with ufw.
@@ -49,18 +34,23 @@ attributes:
     support: full
 extends_documentation_fragment:
   - egress.allowlist.applying
+  - egress.allowlist.beside_others
+  - egress.allowlist.confirming
 """
 
 EXAMPLES = r"""
-- name: Apply, armed to revert after a minute
+- name: Apply, and confirm over a fresh connection
   egress.allowlist.ufw:
     rules: "{{ catalog_compiled.allowlist | egress.allowlist.ufw_rules(policy='unmanaged') }}"
+
+- name: Apply a stricter policy, which goes away again unless somebody confirms it
+  egress.allowlist.ufw:
+    rules: "{{ catalog_compiled.allowlist | egress.allowlist.ufw_rules(policy='deny', names='report') }}"
+    revert_after: 300
+    confirm: false
   register: applied
 
-- name: Open a fresh connection
-  ansible.builtin.meta: reset_connection
-
-- name: Confirm
+- name: Confirm it, after a look of your own at what it stops
   egress.allowlist.ufw:
     state: confirmed
     token: "{{ applied.token }}"
@@ -72,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 armed:
-  description: Whether the change waits for its confirmation.
+  description: Whether the change waits for its confirmation, as it does only with O(confirm=false).
   type: bool
   returned: always
 missing:
@@ -99,23 +89,3 @@ notes:
   elements: str
   returned: always
 """
-
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.form import FORM
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.tool import Ufw
-from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
-
-
-def main():
-    """Run one call."""
-    call = Call("ufw", "rules", FORM, beside_others={"type": "bool", "default": False})
-    commands = {"ufw": "ufw"}
-    if call.params["state"] == "absent":
-        commands = {}  # its files, which outlive the package, and what runs are changed without it
-    elif call.params["rules"] and call.params["rules"]["chained"]:
-        commands["ipset"] = "ipset"
-    call.end(commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode))
-
-
-if __name__ == "__main__":
-    main()

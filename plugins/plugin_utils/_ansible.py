@@ -1,20 +1,28 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the collection's Python meets Ansible: plain copies, the folder of the play, tasks of the controller."""
+"""Where the collection's Python meets Ansible: plain copies, the folder of the play, tasks of controller and hosts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ansible import context  # type: ignore[import-untyped] # Ansible has no type hints
-from ansible.errors import AnsibleActionFail, AnsibleError  # type: ignore[import-untyped]
+from ansible.errors import (  # type: ignore[import-untyped]
+    AnsibleActionFail,
+    AnsibleConnectionFailure,
+    AnsibleError,
+)
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
+from ansible.plugins.connection import ConnectionBase  # type: ignore[import-untyped]
 
+_PAUSE = 1  # second between two attempts to connect
+_LATER = 10  # seconds after which the host has begun to go back, as it was told to
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
@@ -89,3 +97,71 @@ class ControllerTask(ActionBase):  # type: ignore[misc]
             return {**result, "changed": False, **self.answer(given, task_vars or {})}
         except (AnsibleError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
+
+
+class HostTask(ActionBase):  # type: ignore[misc]
+    """A task that applies to a host by the module C{<backend>_host}, and confirms over a fresh connection.
+
+    It is one task, so that no host waits armed for what a play does on others.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+    backend: str
+    spec: Mapping[str, Any]  # of its options
+    required_if: Sequence[tuple[str, str, list[str]]]
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what the module returns, after the confirmation that of both calls."""
+        if self._task.async_val:
+            raise AnsibleActionFail(
+                f"async is not accepted: {self.backend} confirms over a second connection, which takes seconds; for "
+                "many hosts at once raise forks, or use the strategy free"
+            )
+        result = super().run(tmp, task_vars)
+        _checked, given = self.validate_argument_spec(self.spec, required_if=self.required_if)
+        confirm = given.pop("confirm")
+        options = {name: plain(value) for name, value in given.items() if value is not None}
+        applied = self._on_host(options, task_vars)
+        result.update(applied)
+        if confirm and applied.get("armed"):
+            del result["token"]
+            confirmed = self._confirm(applied["token"], options["revert_after"], task_vars)
+            result["notes"] = list(dict.fromkeys([*result["notes"], *confirmed.pop("notes", [])]))
+            result.update(armed=False, **{name: confirmed[name] for name in ("failed", "msg") if name in confirmed})
+        return result
+
+    def _on_host(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Run the module; returns its result without the echo of its options, which are long."""
+        found = self._execute_module(f"egress.allowlist.{self.backend}_host", options, task_vars=task_vars)
+        return {name: value for name, value in found.items() if name != "invocation"}
+
+    def _confirm(self, token: str, seconds: int, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Confirm over a fresh connection, tried until the host has gone back; returns what the module returns."""
+        end, failure = time.monotonic() + seconds + _LATER, ""
+        while True:
+            try:
+                self._reconnect()
+                confirmed = self._on_host({"state": "confirmed", "token": token}, task_vars)
+                break
+            except AnsibleConnectionFailure as error:
+                failure = str(error).strip()
+            if time.monotonic() > end:
+                return {
+                    "failed": True,
+                    "msg": f"not confirmed: no fresh connection came through since the rules were applied: {failure}; "
+                    f"the host goes back to the former rules by itself, {seconds} seconds after it applied",
+                }
+            time.sleep(_PAUSE)
+        if failure and confirmed.get("failed"):
+            confirmed["msg"] = f"no fresh connection came through in time: {failure}; {confirmed.get('msg', '')}"
+        return confirmed
+
+    def _reconnect(self) -> None:
+        """Let the next module open a connection of its own: what was open may pass where nothing new does."""
+        if type(self._connection).reset is ConnectionBase.reset:  # which only warns that there is none
+            self._connection.close()
+            self._connection._connect()
+        else:
+            self._connection.reset()

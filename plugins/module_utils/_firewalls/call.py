@@ -14,36 +14,26 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.revert impo
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
 from ansible_collections.egress.allowlist.plugins.module_utils._names import host
 
+from . import options
 from .managers import other_managers
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
 
 class Call:
-    """One call of the module of C{backend}.
+    """One call of the module of C{backend}; C{form}: the shape of its native form."""
 
-    C{native}: its option with the native form, which is C{form}; C{more}: options of its own.
-    """
-
-    def __init__(self, backend, native, form, **more):
-        self._backend, self._native = backend, native
+    def __init__(self, backend, form):
+        self._backend, self._native = backend, options.NATIVE[backend]
         self.module = AnsibleModule(
-            argument_spec={
-                "state": {"type": "str", "choices": ["present", "confirmed", "absent"], "default": "present"},
-                native: {"type": "dict"},
-                "token": {"type": "str", "no_log": False},
-                "revert_after": {"type": "int", "default": 60},
-                "missing_ok": {"type": "bool", "default": False},
-                "unchanged": standing.OPTION,
-                **more,
-            },
-            required_if=[("state", "present", [native]), ("state", "confirmed", ["token"])],
+            argument_spec=options.spec(backend),
+            required_if=options.required_if(backend),
             supports_check_mode=True,
         )
         # What tools say is read, and shown as an error: in one language.
         self.module.run_command_environ_update = {"LANG": "C", "LC_ALL": "C", "LANGUAGE": "C"}
         self.params = self.module.params
-        forms.check(self.module, native, form)
+        forms.check(self.module, self._native, form)
         self._names = host.Names(backend, self.find, self.run)
 
     def run(self, command, text=None):
@@ -69,13 +59,14 @@ class Call:
             raise ToolError(f"{command} is not installed")
         return path
 
-    def end(self, commands, applier, ours=tuple):
+    def end(self, commands, applier, anew, ours=tuple):
         """Do what is asked for and end the module.
 
-        C{commands}: C{{command: package}} of what must be there; C{applier}: a function that returns what has
-        C{present(native, seconds)}, C{confirmed(token)}, C{absent()} and C{standing(native)}, the state of a native
-        form or, without one, of what is there; C{ours}: one that returns the paths of our files, which nobody can
-        remove where a command is missing.
+        C{commands}: C{{command: package}} of what must be there, the backend's own first; C{applier}: a function that
+        returns what has C{present(native, seconds)}, C{confirmed(token)}, C{absent()} and C{standing(native)}, the
+        state of a native form or, without one, of what is there; C{anew}: one that returns the differences of a native
+        form from nothing; C{ours}: one that returns the paths of our files, which nobody can remove where a command is
+        missing.
         """
         params, fail = self.params, self.module.fail_json
         if params["revert_after"] < 0:
@@ -86,11 +77,16 @@ class Call:
         try:
             missing = host.missing(self.find, self.run, commands)
             if missing:
-                self._end_without(missing[0], commands[missing[0]], ours(), result)
-            if os.geteuid() != 0:
-                fail(msg=f"{self._backend} needs root rights: use become", **result)
-            made = applier()
-            result.update(self._do(made))
+                self._without(missing[0], commands[missing[0]], ours(), result)
+            if missing and missing[0] == next(iter(commands)):
+                lines = [*anew(params[self._native]), *host.anew(self._wanted())]
+                result.update(changed=True, differences=list(dict.fromkeys(lines)))
+            else:
+                if os.geteuid() != 0:
+                    fail(msg=f"{self._backend} needs root rights: use become", **result)
+                made = applier()
+                done = self._do(made, ready=not missing)
+                result.update(done, notes=[*result["notes"], *done["notes"]])
         except LateError as error:
             fail(msg=str(error), **result)
         except ToolError as error:
@@ -105,27 +101,32 @@ class Call:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
         self.module.exit_json(**result)
 
-    def _end_without(self, command, package, ours, result):
-        """End the module where a command is missing: say so where nothing needs it or the caller installs it."""
-        absent = self.params["state"] == "absent"
+    def _without(self, command, package, ours, result):
+        """Say that a command is missing; end the module, except where check mode can tell what would change."""
+        absent, check = self.params["state"] == "absent", self.module.check_mode
+        told = f"{command} (package {package}) is not installed"
         if absent and ours:
-            told = f"{command} is not installed, and what is ours is still there ({', '.join(ours)})"
-            self.module.fail_json(msg=f"{told}: install the package {package}, and run this again", **result)
-        if absent or self.params["missing_ok"]:
-            self.module.exit_json(**{**result, "missing": True}, msg=f"{command} (package {package}) is not installed")
-        remedy = f"install the package {package}, or set {self._backend}_egress_install to true"
-        self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
+            left = f"{command} is not installed, and what is ours is still there ({', '.join(ours)})"
+            self.module.fail_json(msg=f"{left}: install the package {package}, and run this again", **result)
+        if not absent and not self.params["missing_ok"]:
+            remedy = f"install the package {package}, or set {self._backend}_egress_install to true"
+            self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
+        result.update(missing=True, msg=told)
+        if self.params["state"] != "present" or not check:
+            self.module.exit_json(**result)
+        result["notes"].append(f"{told}: it would be, before anything else; what it would refuse is not known")
 
     def _wanted(self):
         """Return what is wanted of names."""
         form = self.params[self._native] if self.params["state"] != "absent" else None
         return form["names"] if form else {}
 
-    def _do(self, applier):
+    def _do(self, applier, ready):
+        """Do what is asked for; C{ready}: whether all commands are there."""
         names, check = self._names, self.module.check_mode
         if self.params["state"] == "present":
             self._refuse_others()
-            return self._present(applier, names, self._wanted())
+            return self._present(applier, names, self._wanted(), ready)
         if self.params["state"] == "confirmed":
             result = applier.confirmed(self.params["token"])
             if not check:
@@ -139,10 +140,11 @@ class Call:
             result["changed"] = bool(result["differences"])
         return {**result, "notes": [*result.get("notes", []), *names.notes]}
 
-    def _present(self, applier, names, wanted):
+    def _present(self, applier, names, wanted, ready):
         """Apply the rules, and what names need: at once, or when the rules are confirmed."""
         self._refuse_changes(applier, wanted)
-        names.check(wanted)
+        if ready:
+            names.check(wanted)
         lines = names.differences(wanted)
         result = applier.present(self.params[self._native], self.params["revert_after"])
         rules = result.get("changed", False)

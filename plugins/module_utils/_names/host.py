@@ -255,6 +255,11 @@ def commands(backend, wanted):
     return {"ipset": "ipset"} if wanted and backend == "ufw" else {}
 
 
+def anew(wanted):
+    """Return the differences of what is wanted from a host that follows no names."""
+    return _in_words({}, wanted)
+
+
 def standing_notes(backend, wanted):
     """Return what a person should know of names on this host each time."""
     if not wanted or systemd.runs():

@@ -16,7 +16,7 @@ from tests.support.namespaces import ENVIRONMENT, MOUNTED, Namespace
 from tests.support.systems import module_environment
 from tests.support.waiting import until
 
-_FORKS: WeakKeyDictionary[Namespace, dict[str, Forks]] = WeakKeyDictionary()  # by module
+_FORKS: WeakKeyDictionary[Namespace, dict[str, Forks]] = WeakKeyDictionary()  # by backend
 # Ends the wait of each way back, which is a child of the process whose number is kept beside its script.
 _ELAPSE = """
 for file in /run/egress-allowlist/{backend}.revert-*.pid; do
@@ -33,7 +33,7 @@ done
 class ModuleHost:
     """What the hosts of all backends have in common; C{space} is set by whoever derives from it."""
 
-    name: str  # of the module
+    name: str  # of the backend
     native: str  # its option with the native form
     space: Namespace
     path: str  # where commands are looked for
@@ -46,7 +46,7 @@ class ModuleHost:
         forks = _FORKS.setdefault(self.space, {})
         if self.name not in forks:
             python = ["chroot", MOUNTED, "/usr/bin/python3"] if self.space.system else [sys.executable]
-            forks[self.name] = Forks(self.space, python, self.name, environment)
+            forks[self.name] = Forks(self.space, python, f"{self.name}_host", environment)
         return forks[self.name].run(json.dumps(arguments), environment)
 
     def module(self, **params: Any) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def excepted(role: str) -> dict[str, str]:
         states = 'role ["absent", "present"]', f'{module} ["absent", "confirmed", "present"]'
         return found | {
             f"state: choices: {', '.join(states)}": "the role confirms by itself",
-            f"token: the {module} does not get it": "it gets what the call before it returned",
+            f"confirm: the {module} does not get it": "the task confirms by itself unless it is told not to",
+            f"token: the {module} does not get it": "only who told the task not to confirm needs it",
             f"install: is missing_ok in the {module}": "the role installs what the module found missing",
             f"install: default: role true, {module} false": "a module by itself installs nothing, and so must fail",
         }

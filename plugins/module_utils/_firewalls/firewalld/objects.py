@@ -173,6 +173,12 @@ def _bounds(old, new):
     return sorted(lines)
 
 
+def anew(native):
+    """Return the lines that lead from nothing to a native form."""
+    found = {name[: -len(".xml")]: (name.partition("/")[0], text) for name, text in native["files"].items()}
+    return differences({}, {name: parse(kind, text) for name, (kind, text) in found.items()})
+
+
 def standing(found):
     """Return the state of objects C{{name: object}}, see C{_model/standing.py}."""
     if not found:

@@ -9,6 +9,8 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
+from .listing import blocks
+
 _MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
 _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
 _NAME = re.compile(r"name[46]_(\S+)")
@@ -47,6 +49,12 @@ def difference(old, new, owned):
         sign = "+" if new.get(key[0]) == label else "-"
         lines.append(f"{sign} {protocol}/{ports} {direction} {prefix}  {words(label, owned)}")
     return lines
+
+
+def anew(native):
+    """Return the lines that lead from nothing to a native form, as far as it is known without the host."""
+    lines = difference({}, entries(blocks(native["ruleset"], native["owned"])), native["owned"])
+    return lines + settings_difference({}, native["settings"])
 
 
 def words(label, owned):

@@ -36,6 +36,15 @@ def wanted(native):
     return {"vendors": set(native["vendors"]), **_settings(found, native["roads"])}
 
 
+def anew(native):
+    """Return the lines that lead from ufw as it is installed to a native form."""
+    lines = rules.difference({}, dict(map(rules.split, [*native["rules"], *native["chained"], *native["stops"]])))
+    lines += ["~ our rules look into sets: yes"] if native["sets"] else []
+    for chain, target in native["defaults"].items():
+        lines.append(f"~ default {kernel.CHAINS[chain]} policy: {kernel.WORDS.get(target, target)}")
+    return lines
+
+
 def _settings(found, roads=()):
     """Return the choices that rules tell of; C{roads}: which packets they are for, where there may be no rules."""
     allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)

@@ -133,7 +133,8 @@ def run(case: Case, form: Any, **params: Any) -> dict[str, Any]:
         redirect_stdout(out),
         suppress(SystemExit),
     ):
-        import_module(f"{COLLECTION}.modules.{case.module}").main()
+        half = case.module + ("" if case.option == "plan" else "_host")
+        import_module(f"{COLLECTION}.modules.{half}").main()
     return json.loads(out.getvalue())
 
 
