@@ -13,7 +13,7 @@ case "$name" in bullseye | bookworm | trixie | neutron) ;; *) fail "unknown suit
 [ "$(id -u)" = 0 ] || exec scripts/with_root.sh scripts/system.sh "$@"
 
 suite=$name variant=minbase tools="ufw and firewalld"
-packages=python3,python3-apt,ufw,firewalld,ipset,iptables,nftables,dbus,iproute2,conntrack,procps,dnsmasq
+packages=python3,python3-apt,ufw,firewalld,ipset,iptables,nftables,dbus,iproute2,conntrack,procps,dnsmasq,openssh-server,sudo
 # shellcheck disable=SC2016  # mmdebstrap's shell expands it
 more=(--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*'
     --customize-hook='for tool in modprobe rmmod; do ln -sf /bin/true "$1/sbin/$tool"; done')

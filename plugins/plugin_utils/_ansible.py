@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,7 @@ class HostTask(ActionBase):  # type: ignore[misc]
     backend: str
     spec: Mapping[str, Any]  # of its options
     required_if: Sequence[tuple[str, str, list[str]]]
+    _cut_off = False
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module returns, after the confirmation that of both calls."""
@@ -132,6 +134,11 @@ class HostTask(ActionBase):  # type: ignore[misc]
             result.update(armed=False, **{name: confirmed[name] for name in ("failed", "msg") if name in confirmed})
         return result
 
+    def cleanup(self, force: bool = False) -> None:
+        """Remove the temporary folder on the host, unless that cannot be reached any more, which the result says."""
+        with suppress(AnsibleConnectionFailure) if self._cut_off else nullcontext():
+            super().cleanup(force)
+
     def _on_host(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; returns its result without the echo of its options, which are long."""
         found = self._execute_module(f"egress.allowlist.{self.backend}_host", options, task_vars=task_vars)
@@ -148,6 +155,7 @@ class HostTask(ActionBase):  # type: ignore[misc]
             except AnsibleConnectionFailure as error:
                 failure = str(error).strip()
             if time.monotonic() > end:
+                self._cut_off = True
                 return {
                     "failed": True,
                     "msg": f"not confirmed: no fresh connection came through since the rules were applied: {failure}; "
