@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import errno
+import fcntl
 import glob
 import os
+import sys
 
+_GET_FLAGS = 0x80086601 if sys.maxsize > 2**32 else 0x80046601  # FS_IOC_GETFLAGS
+_APPEND_ONLY = 0x20  # FS_APPEND_FL
 TEMPORARY = ".egress-allowlist"  # how the name of a file ends before it takes its own
 
 
@@ -42,6 +48,34 @@ def write_all(files, mode=0o600):
     for folder in sorted({os.path.dirname(os.path.realpath(path)) for path in files}):
         if os.path.isdir(folder):
             sync_folder(folder)
+
+
+def check_writable(*paths):
+    """Raise OSError, which names the file, where one of these could not be written or removed; writes nothing."""
+    for path in map(os.path.realpath, paths):
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        for found in filter(os.path.exists, (path, folder)):
+            # Root may write all that is no read-only or immutable file; to append alone is not to write.
+            if not os.access(found, os.W_OK) or _attributes(found) & _APPEND_ONLY:
+                raise OSError(errno.EPERM, "cannot be changed: see 'lsattr -d' and 'findmnt -T' of it", found)
+
+
+def _attributes(path):
+    """Return the flags of a file as lsattr(1) shows them, 0 where its file system has none."""
+    answer = array.array("i", [0])
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return 0
+    try:
+        fcntl.ioctl(handle, _GET_FLAGS, answer)
+    except OSError:
+        return 0
+    finally:
+        os.close(handle)
+    return answer[0]
 
 
 def _stage(path, text, mode):

@@ -18,7 +18,7 @@ from . import resolv_conf
 
 MAIN, FOLDER = "/etc/dnsmasq.conf", "/etc/dnsmasq.d"
 DROP_IN = FOLDER + "/egress-allowlist.conf"
-_SERVICE, _SCRIPT = "dnsmasq.service", "/etc/init.d/dnsmasq"
+SERVICE, _SCRIPT = "dnsmasq.service", "/etc/init.d/dnsmasq"
 # What says which folder of drop-ins is read, besides dnsmasq's own configuration.
 _STARTERS = ("/etc/default/dnsmasq", "/usr/share/dnsmasq/init-system-common", _SCRIPT)
 _CONFIG_DIR = re.compile(r"""^\s*(?:export\s+)?CONFIG_DIR=["']?([^\s"'$]+)""", re.MULTILINE)
@@ -125,7 +125,7 @@ class Dnsmasq:
     def running(self):
         """True where the host's own dnsmasq runs."""
         if systemd.runs():
-            return systemd.unit_state(self._run, _SERVICE, "ActiveState") == "active"
+            return systemd.unit_state(self._run, SERVICE, "ActiveState") == "active"
         return any(name == "dnsmasq" for dummy, dummy, name in resolv_conf.listeners(port(settings())))
 
     def service(self, verb=""):
@@ -133,16 +133,16 @@ class Dnsmasq:
         if not systemd.runs():
             return ""
         if not verb:
-            return systemd.unit_state(self._run, _SERVICE, "UnitFileState")
-        status, output, errors = self._run(["systemctl", verb, _SERVICE])
+            return systemd.unit_state(self._run, SERVICE, "UnitFileState")
+        status, output, errors = self._run(["systemctl", verb, SERVICE])
         if status:
-            raise ToolError(f"names: systemctl cannot {verb} {_SERVICE}: {errors.strip()}")
+            raise ToolError(f"names: systemctl cannot {verb} {SERVICE}: {errors.strip()}")
         return output.strip()
 
     def starter(self):
         """Return the command that starts and stops it, None where there is none."""
         if systemd.runs():
-            return lambda verb: ["systemctl", verb, _SERVICE]
+            return lambda verb: ["systemctl", verb, SERVICE]
         return (lambda verb: [_SCRIPT, verb]) if os.access(_SCRIPT, os.X_OK) else None
 
     def put(self, text, runs=True, alone=False):

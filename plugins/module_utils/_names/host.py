@@ -17,7 +17,13 @@ import sys
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host import revert, systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import (
+    check_writable,
+    read,
+    remove,
+    write,
+    write_all,
+)
 
 from . import dnsmasq, keeper, resolv_conf, units
 
@@ -45,16 +51,29 @@ class Names:
         self._service = {}  # of dnsmasq, as it was before us
 
     def check(self, wanted):
-        """Raise ToolError where the host cannot do what is wanted."""
-        if wanted.get("mode") != "dnsmasq":
+        """Raise ToolError, or OSError for a file that cannot be written, where the host cannot do what is wanted."""
+        if not wanted:
             return
-        if self._taken():
+        uses_dnsmasq = wanted["mode"] == "dnsmasq"
+        if uses_dnsmasq and self._taken():
             raise ToolError(
                 f"names: dnsmasq learns for another backend already ({self._taken()}): remove that one first"
             )
-        if wanted["resolv_conf"] or not wanted["gateway"]:
+        if uses_dnsmasq and (wanted["resolv_conf"] or not wanted["gateway"]):
             resolv_conf.check(wanted["resolv_conf"])
-        self.dnsmasq.check(wanted, self._files(wanted)[dnsmasq.DROP_IN])
+        units_needed = [self._timer, self._timer.replace(".timer", ".service")]
+        self._check_masked([*units_needed, *([dnsmasq.SERVICE] if uses_dnsmasq else [])])
+        files = self._files(wanted)
+        state = f"{STATE}/names-{self.backend}.json"
+        check_writable(*files, state, *([resolv_conf.PATH] if self._resolver(wanted)[1] is not None else []))
+        if uses_dnsmasq:
+            self.dnsmasq.check(wanted, files[dnsmasq.DROP_IN])
+
+    def _check_masked(self, names):
+        """Raise ToolError for a unit that somebody masked: it cannot be started."""
+        for name in names if systemd.runs() else ():
+            if systemd.unit_state(self._run, name, "LoadState") == "masked":
+                raise ToolError(f"names: {name} is masked: 'systemctl unmask {name}', or choose report")
 
     def differences(self, wanted):
         """Return in words what applying would change."""

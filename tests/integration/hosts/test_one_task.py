@@ -30,7 +30,11 @@ APPLY: dict[str, Any] = {"name": "Apply", "egress.allowlist.nftables": {"ruleset
 # The first call of nft takes its time, as behind the lock of a package manager.
 SLOW = """
 mv /usr/sbin/nft /usr/sbin/nft.real
-printf '#!/bin/sh\\n[ -e /run/waited ] || { touch /run/waited; sleep 8; }\\nexec /usr/sbin/nft.real "$@"\\n' >/usr/sbin/nft
+cat >/usr/sbin/nft <<'END'
+#!/bin/sh
+[ -e /run/waited ] || { touch /run/waited; sleep 8; }
+exec /usr/sbin/nft.real "$@"
+END
 chmod 755 /usr/sbin/nft
 """
 # What cuts the path of new connections when the rules are loaded, and heals after so many seconds where it does.

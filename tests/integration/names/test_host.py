@@ -372,3 +372,36 @@ def test_leftovers_go_too(names: NamesWorld) -> None:
         assert names.host.shell(OURS) == ""
     finally:
         names.host.shell("mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq")
+
+
+HINDRANCES = {  # what is done to a path, undone, and named by the error
+    "immutable": ("chattr +i {}", "chattr -i {}"),
+    "append-only": ("chattr +a {}", "chattr -a {}"),
+    "read-only": ("mount --bind {0} {0} && mount -o remount,bind,ro {0}", "umount {}"),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "hindrance"),
+    [
+        *((RESOLV, hindrance) for hindrance in HINDRANCES),
+        *((folder, "read-only") for folder in ("/etc/dnsmasq.d", "/usr/local/sbin", "/var/lib")),
+    ],
+)
+def test_what_names_need_is_tried_before_anything_is_armed(path: str, hindrance: str, names: NamesWorld) -> None:
+    """Deny would be in force and confirmed, and then no name could be asked."""
+    applied(names, policy="audit", names="report", names_resolv_conf=False)
+    set_up, undo = (script.format(path) for script in HINDRANCES[hindrance])
+    names.host.shell(set_up)
+    try:
+        before = looks(names)
+        for check in (True, False):
+            done = apply(names, after=600, check=check)
+            assert done.get("failed"), done
+            assert "cannot be changed" in done["msg"]
+            assert path in done["msg"]
+            assert done["msg"].endswith("the rules are the old ones")
+            assert looks(names) == before
+        assert names.host.shell("ls /run/egress-allowlist") == "nftables.lock\n", "something is armed"
+    finally:
+        names.host.shell(undo)
