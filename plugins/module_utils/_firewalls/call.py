@@ -73,11 +73,11 @@ class Call:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
         commands = {**commands, **host.commands(self._backend, self._wanted())}
-        made = None
+        made, told = None, {}
         try:
             missing = host.missing(self.find, self.run, commands)
             if missing:
-                self._without(missing[0], commands[missing[0]], ours(), result)
+                told = self._without(missing[0], commands[missing[0]], ours(), result)
             if missing and missing[0] == next(iter(commands)):
                 lines = [*anew(params[self._native]), *host.anew(self._wanted())]
                 result.update(changed=True, differences=list(dict.fromkeys(lines)))
@@ -99,10 +99,10 @@ class Call:
             fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
-        self.module.exit_json(**result)
+        self.module.exit_json(**result, **told)
 
     def _without(self, command, package, ours, result):
-        """Say that a command is missing; end the module, except where check mode can tell what would change."""
+        """Return what to say of a missing command; ends the module, unless check mode can tell what would change."""
         absent, check = self.params["state"] == "absent", self.module.check_mode
         told = f"{command} (package {package}) is not installed"
         if absent and ours:
@@ -111,10 +111,11 @@ class Call:
         if not absent and not self.params["missing_ok"]:
             remedy = f"install the package {package}, or set {self._backend}_egress_install to true"
             self.module.fail_json(msg=f"{command} is not installed: {remedy}", **result)
-        result.update(missing=True, msg=told)
+        result["missing"] = True
         if self.params["state"] != "present" or not check:
-            self.module.exit_json(**result)
+            self.module.exit_json(**result, msg=told)
         result["notes"].append(f"{told}: it would be, before anything else; what it would refuse is not known")
+        return {"msg": told}
 
     def _wanted(self):
         """Return what is wanted of names."""

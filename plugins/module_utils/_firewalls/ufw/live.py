@@ -47,7 +47,8 @@ class Live:
         """Raise ToolError where the rules of the files would be refused."""
         for version in versions:
             self._restore(version, self._transaction(read, version), ["--test"])
-            if read(sets.CHAINS[version]) and self._can_be_alone():
+            tried = read(sets.CHAINS[version]) and self._find("ipset", needed=False)  # check mode may be without it
+            if tried and self._can_be_alone():
                 self._done("iptables refuses the rules that look into sets", self._alone(read, version))
 
     def load(self, read, versions):

@@ -38,7 +38,8 @@ def wanted(native):
 
 def anew(native):
     """Return the lines that lead from ufw as it is installed to a native form."""
-    lines = rules.difference({}, dict(map(rules.split, [*native["rules"], *native["chained"], *native["stops"]])))
+    plain = dict(map(rules.split, [*native["rules"], *native["stops"]]))
+    lines = rules.difference({}, {**plain, **sets.entries(sets.texts(native, (4, 6)))})
     lines += ["~ our rules look into sets: yes"] if native["sets"] else []
     for chain, target in native["defaults"].items():
         lines.append(f"~ default {kernel.CHAINS[chain]} policy: {kernel.WORDS.get(target, target)}")
