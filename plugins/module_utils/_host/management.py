@@ -1,17 +1,64 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How this host is managed: by which ports, which stay open whatever else is stopped."""
+"""The local ports by which this host is managed. Their replies pass whatever else is stopped."""
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 
+from .files import read, read_all
+
+_CONFIGURATION = "/etc/ssh/sshd_config"
+_PORT = re.compile(r"^\s*Port[\s=]+(\d+)", re.MULTILINE | re.IGNORECASE)
+_ADDRESS = re.compile(r"^\s*ListenAddress[\s=]+(?:\[[^]\s]*\]|[^\s:]+):(\d+)", re.MULTILINE | re.IGNORECASE)
+_INCLUDE = re.compile(r"^\s*Include[\s=]+(.+)$", re.MULTILINE | re.IGNORECASE)
+_SERVERS = {"sshd", "dropbear"}  # programs
+_LISTENS = "0A"  # the state of a TCP socket
+
 
 def management_ports():
-    """Return the local ports that Ansible came in by (from SSH_CONNECTION of the module's ancestors), and 22."""
-    ports, process = {22}, os.getpid()
+    """Return the ports of SSH servers, sorted: 22, those configured, those that listen, and Ansible's connection.
+
+    They do not depend on how this run came in, so that a run from the host itself leaves them as they are.
+    """
+    return sorted({22} | _configured() | _listening() | _connected())
+
+
+def _configured():
+    """Return the ports in sshd's configuration, which a restart opens."""
+    texts, patterns = [read(_CONFIGURATION)], []
+    for words in _INCLUDE.findall(texts[0]):
+        patterns += [os.path.join(os.path.dirname(_CONFIGURATION), word.strip('"')) for word in words.split()]
+    texts += read_all(patterns)
+    return {int(port) for text in texts for port in _PORT.findall(text) + _ADDRESS.findall(text)}
+
+
+def _listening():
+    """Return the ports on which a program that is an SSH server listens."""
+    sockets = {}
+    for table in ("tcp", "tcp6"):
+        for line in read("/proc/net/" + table).splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTENS:
+                sockets[f"socket:[{fields[9]}]"] = int(fields[1].rpartition(":")[2], 16)
+    found = set()
+    for path in glob.glob("/proc/[0-9]*/exe"):
+        try:
+            program = os.path.basename(os.readlink(path)).partition(" (deleted)")[0]
+            if program in _SERVERS:
+                handles = glob.glob(os.path.dirname(path) + "/fd/*")
+                found |= {sockets[target] for target in map(os.readlink, handles) if target in sockets}
+        except OSError:
+            continue  # it ended meanwhile
+    return found
+
+
+def _connected():
+    """Return the ports that Ansible came in by, from SSH_CONNECTION of the module's ancestors."""
+    ports, process = set(), os.getpid()
     while process > 1:
         try:
             with open(f"/proc/{process}/environ", "rb") as handle:
@@ -22,4 +69,4 @@ def management_ports():
             break
         if found:
             ports.add(int(found.group(1)))
-    return sorted(ports)
+    return ports

@@ -196,3 +196,22 @@ def test_a_connection_that_has_nothing_to_reset(ends: ExitStack, tmp_path: Path)
     assert "changed=1 " in done.stdout
     assert "reset" not in (done.stdout + done.stderr).lower()
     assert fleet.confirmed() == {"one": True}
+
+
+def test_a_run_from_the_host_itself_leaves_the_management_ports(ends: ExitStack, tmp_path: Path) -> None:
+    """They are those of its SSH servers, whichever way a run comes in."""
+    fleet = Fleet(ends, ["one"], tmp_path)
+    host = fleet.hosts["one"]
+    host.target(["/usr/sbin/sshd", "-o", "UsePAM=no", "-o", "LogLevel=ERROR", "-p", "2222"], check=True)
+    host.target(["sh", "-c", "echo 'Port 2022' >/etc/ssh/sshd_config.d/later.conf"], check=True)
+    fleet.inventory["one"]["ansible_port"] = 2222
+    playbook = tmp_path / "local.yml"
+    playbook.write_text(yaml.safe_dump([tasks(APPLY)]), "utf-8")
+    for changed, done in (
+        (1, fleet.play([tasks(APPLY)], ["--diff"])),
+        (0, play_locally(host, playbook)),
+        (0, fleet.play([tasks(APPLY)])),
+    ):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"changed={changed} " in done.stdout
+        assert changed == 0 or "~ management ports: none -> 22, 2022, 2222" in done.stdout
