@@ -15,6 +15,7 @@ options:
     description:
       - What becomes of the questions that clients of a gateway ask of other name servers, with O(names=dnsmasq).
       - They pass like all else (C(leave)), are answered by the gateway (C(redirect)), or are rejected (C(refuse)).
+      - C(redirect) and C(refuse) are about the clients that O(sources) names, and need it.
     type: str
     choices: [leave, redirect, refuse]
     default: leave

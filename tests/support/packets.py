@@ -158,8 +158,8 @@ class _Way:
 
     def __init__(self, inbound: bool, start: Namespace, end: Namespace) -> None:
         self._count = 0
-        self._capture = end.call(_capture)
-        self._out = {version: start.call(partial(_raw, version)) for version in (4, 6)}
+        self._capture = end.call(capture)
+        self._out = {version: start.call(partial(raw_socket, version)) for version in (4, 6)}
         self._to = {version: (SOURCE[version], 0) for version in (4, 6)} if inbound else {}
         self._templates = {(p, version): Template(p, version, inbound) for p in (TCP, UDP) for version in (4, 6)}
 
@@ -223,13 +223,15 @@ class _Way:
             opened.close()
 
 
-def _capture() -> socket.socket:
+def capture() -> socket.socket:
+    """Return a socket that sees all packets of its namespace."""
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
     return opened
 
 
-def _raw(version: int) -> socket.socket:
+def raw_socket(version: int) -> socket.socket:
+    """Return a socket that sends whole packets of an IP version."""
     opened = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
     if version == 4:
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)

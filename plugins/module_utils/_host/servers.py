@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The name and time servers that the baseline lets a host ask, where the user named none."""
+"""The name, time and DHCP servers that the baseline lets a host ask, where the user named none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import socket
 
 from .files import read_all
+from .leases import dhcp_servers
 
 # Where the real servers stand when /etc/resolv.conf names a stub on the loopback.
 _RESOLVERS = (
@@ -35,15 +36,17 @@ _CLOCKS = (
 NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
+_NO_LEASE = "this host holds no DHCP lease that could be found: it may ask DHCP servers of IPv4 by broadcast only"
 _TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
 
 
-def discover(wanted, known, prefix):
-    """Return C{(servers, names, notes)} for what is wanted of C{dns} and C{ntp}.
+def discover(wanted, known, prefix, run):
+    """Return C{(servers, names, notes)} for what is wanted of C{dns}, C{ntp} and C{dhcp}.
 
-    C{servers}: C{{"dns": addresses, "ntp": addresses}}; C{names}: C{{name: addresses}} of the time servers that are
-    configured by name. One in C{known} keeps its addresses: pools answer differently each time, and no run
-    would be the last. C{prefix} is how the user's variables begin, C{nftables_egress}.
+    C{servers}: C{{"dns": addresses, "ntp": addresses, "dhcp": IPv4 addresses}}; C{names}: C{{name: addresses}} of the
+    time servers that are configured by name. One in C{known} keeps its addresses: pools answer differently each time,
+    and no run would be the last. C{prefix} is how the user's variables begin, C{nftables_egress}. C{run} takes a
+    command and returns C{(status, output, errors)}.
     """
     servers, names, notes = {}, {}, []
     if "dns" in wanted:
@@ -56,6 +59,10 @@ def discover(wanted, known, prefix):
         remedy = f"to be sure of the clock, name servers by address in {prefix}_ntp_servers"
         notes += [f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in names]
         notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
+    if "dhcp" in wanted:
+        servers["dhcp"] = dhcp_servers(run)
+        if not servers["dhcp"]:
+            notes.append(_NO_LEASE)
     return servers, names, notes
 
 

@@ -16,7 +16,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, SERVICES, address, specs
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, address, asking, specs
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
@@ -36,7 +36,8 @@ POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
 NAMES = ("report", "resolve")
 _MOST_PORTS = 15  # of one multiport match; a range counts as two
-_DHCP = {4: "67,68", 6: "546,547"}  # client and server, in both directions
+# Whom a DHCP client asks without knowing its server, by its service: all of the link.
+_DHCP = (("dhcp", "255.255.255.255"), ("dhcp6", "ff02::1:2"), ("dhcp6", "fe80::/10"))
 _TARGETS = {"drop": "DROP", "reject": "REJECT"}
 _ACTIONS = {"drop": "deny", "reject": "reject"}
 
@@ -63,8 +64,8 @@ def render(
     C{rules}, C{stops}: tuples with their comments, in order; the stops belong behind everything. C{defaults}: ufw's
     default policies that must be (C{OUTPUT}, C{FORWARD}). C{sets}: the members of each set by its name, C{chained}: the
     rules that look into them, and into the sets of C{names}: what the host looks up. C{discover}: the servers (C{dns},
-    C{ntp}) that only the host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they say.
-    Raises ValueError that says what is accepted.
+    C{ntp}, C{dhcp}) that only the host knows; C{roads}: where rules for them are needed. C{place}, C{notes}: as they
+    say. Raises ValueError that says what is accepted.
     """
     _check_what_others_can(policy, names)
     one_of("policy", policy, POLICIES)
@@ -98,7 +99,7 @@ def render(
         "chained": [*(vendors if sets else []), *named],
         "names": lookups,
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
-        "discover": [name for name, addresses in servers.items() if deny and not addresses],
+        "discover": _discover(servers, roads) if deny else [],
         "roads": roads,
         "vendors": vendors_of(allowlist),
         "place": place,
@@ -242,21 +243,26 @@ def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:
 
 def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads: list[list[str]]) -> list[str]:
     """Return what is always allowed, as far as ufw's own before.rules do not allow it: servers that are named,
-    DHCP, the user's additions."""
+    DHCP of the host's own, the user's additions."""
     rules = []
-    for version, ports in _DHCP.items():
-        rules += [f"{spec} # baseline DHCP" for spec in specs(roads, version, "udp", ports, "", sport=ports)]
-    for name, listed in servers.items():
-        protocol, ports, label = SERVICES[name]
+    for service, everybody in _DHCP:
+        rules += asking(service, everybody, roads)
+    for service, listed in servers.items():
         for version in sorted(listed):
             for server in listed[version]:
-                rules += [f"{spec} # {label}" for spec in specs(roads, version, protocol, ports, server)]
+                rules += asking(service, server, roads)
     for rule in extra:
         version, ports = parse_prefix(rule["destination"])[0], rule["ports"].replace("-", ":")
         rules += [
             f"{spec} # ufw_egress_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])
         ]
     return rules
+
+
+def _discover(servers: dict[str, dict[int, list[str]]], roads: list[list[str]]) -> list[str]:
+    """Return the servers that only the host knows; that of its DHCP lease, where its own packets are filtered."""
+    unnamed = [name for name, addresses in servers.items() if not addresses]
+    return unnamed + ["dhcp"] * (["out", ""] in roads)
 
 
 def _stops(listed: dict[int, list[str]], stopped: str) -> list[str]:

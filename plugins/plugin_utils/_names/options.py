@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 ENFORCED = ("resolve", "dnsmasq")  # the modes in which a host learns addresses of names
 _LONGEST_LEASE = 2_147_483  # seconds; see the timers of conntrack
 
@@ -23,7 +25,9 @@ def check_learning(prefix: str, lease: object, refresh: object, most: object) ->
     _whole(f"{prefix}_names_max_addresses", most, 1, 65536)
 
 
-def check_dns(prefix: str, mode: str, scope: str, dns: object, resolv_conf: object) -> None:
+def check_dns(
+    prefix: str, mode: str, scope: str, dns: object, resolv_conf: object, sources: Sequence[str] | str
+) -> None:
     """Raise ValueError that names the user's variable for a choice about DNS that does not fit the others."""
     choices = ("leave", "redirect", "refuse")
     if dns not in choices:
@@ -32,6 +36,12 @@ def check_dns(prefix: str, mode: str, scope: str, dns: object, resolv_conf: obje
         raise ValueError(f"{prefix}_names_dns '{dns}' needs {prefix}_names dnsmasq")
     if dns != "leave" and scope == "host":
         raise ValueError(f"{prefix}_names_dns '{dns}' is for forwarded packets: use the scope gateway or both")
+    if dns != "leave" and not sources:
+        done = "turned to this host" if dns == "redirect" else "refused"
+        raise ValueError(
+            f"{prefix}_names_dns '{dns}' needs {prefix}_sources, the clients whose questions are {done}: otherwise "
+            "what outsiders ask of a name server behind this gateway would be too"
+        )
     if not isinstance(resolv_conf, bool):
         raise ValueError(f"{prefix}_names_resolv_conf '{resolv_conf}' is not accepted: write true or false")
     if resolv_conf and mode != "dnsmasq":

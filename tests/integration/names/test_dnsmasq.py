@@ -12,9 +12,10 @@ from random import Random
 
 import pytest
 
+from tests.support.ends import connects, datagram, listen
 from tests.support.names.dns_client import NO_ANSWER, TURNED_AWAY, ask
 from tests.support.names.world import NamesWorld, names_world
-from tests.support.packets import TCP, UDP
+from tests.support.packets import SOURCE, SOURCES, TCP, UDP
 from tests.support.probes import mismatches, probes
 from tests.support.rules import row
 from tests.support.systems import longer
@@ -259,7 +260,7 @@ def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
     """A program with a name server of its own, which the list even lets out, teaches the gateway nothing."""
     with names_world("gateway", backend) as names:
         rows = [row(f"{names.upstream[4]}", "53", "TCP/UDP", "dns"), row(names.upstream[6], "53", "TCP/UDP", "dns")]
-        names.learn(*rows, *ROWS, names_dns=choice)
+        names.learn(*rows, *ROWS, names_dns=choice, sources=SOURCES)
         for version, tcp in itertools.product((4, 6), (False, True)):
             addresses = fresh()
             name = f"dns{version}{tcp}.zoom.us"
@@ -272,6 +273,21 @@ def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
                 assert found.addresses == tuple(addresses)
             assert names.ask(name, version=version, tcp=tcp).addresses == tuple(addresses)
             assert names.opens(443, *addresses) == [True]
+
+
+@pytest.mark.parametrize(
+    ("backend", "choice"),
+    longer([("nftables", "redirect"), ("firewalld", "refuse")], [("nftables", "refuse"), ("firewalld", "redirect")],
+           unpack=True),
+)  # fmt: skip
+def test_a_name_server_of_the_user_s_behind_the_gateway(backend: str, choice: str) -> None:
+    """What outsiders ask of it is neither turned to the gateway nor refused."""
+    with names_world("gateway", backend) as names:
+        names.learn(*ROWS, names_dns=choice, sources=SOURCES)
+        for address in SOURCE.values():
+            assert datagram(names.world.wire, names.client, address, 53)
+            with listen(names.client, address, 53):
+                assert connects(names.world.wire, address, 53) == "open"
 
 
 # firewalld before 2.0 gives its sets no bound: there only the keeper does.

@@ -216,7 +216,7 @@ def test_the_way_back_when_the_rules_are_gone(ends: Ends) -> None:
 def test_removal_leaves_nothing(ends: Ends) -> None:
     host = ends.host
     rules, files = host.rules(), host.files()
-    with_rules(host, named(scope="both", names_dns="redirect"))
+    with_rules(host, named(scope="both", names_dns="redirect", sources="10.0.0.0/8"))
     put(host, "asked4_example.com", LEARNED[4])
     assert host.module(state="absent")["changed"]
     assert (host.rules(), host.files()) == (rules, files)

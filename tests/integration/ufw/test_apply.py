@@ -140,8 +140,9 @@ def test_the_block_stays_where_it_is_unless_it_must_be_first(host: Host) -> None
 
 def test_rules_of_the_user_that_make_a_difference_are_named(host: Host) -> None:
     host.shell("ufw reject out proto tcp to any port 25; ufw allow out on lan0; ufw route allow in on lan0 out on wan0")
-    told = {scope: host.apply(native(*OLD, policy="deny", scope=scope))["notes"] for scope in ("host", "gateway")}
+    notes = {scope: host.apply(native(*OLD, policy="deny", scope=scope))["notes"] for scope in ("host", "gateway")}
     lead = "rules of yours let out more than the allowlist: "
+    told = {scope: [note for note in found if note.startswith(lead)] for scope, found in notes.items()}
     assert told == {
         "host": [
             f"{lead}'allow out on eth0 to 10.1.1.1', 'allow out on lan0 to any', "
@@ -152,6 +153,11 @@ def test_rules_of_the_user_that_make_a_difference_are_named(host: Host) -> None:
             "'route allow in on lan0 out on wan0 to any'"
         ],
     }
+    before = [note for note in notes["gateway"] if " before any rule of the allowlist is asked: " in note]
+    assert [note.split()[0] for note in before] == ["/etc/ufw/before.rules", "/etc/ufw/before6.rules"]
+    assert all(
+        f"-p {name} --{name}-type echo-request" in note for name, note in zip(("icmp", "icmpv6"), before, strict=True)
+    )
     assert host.apply(native(*OLD))["notes"] == []
     host.shell("ufw delete reject out proto tcp to any port 25; ufw delete allow out on lan0")
     host.shell("ufw route delete allow in on lan0 out on wan0")

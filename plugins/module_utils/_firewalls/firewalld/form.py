@@ -12,7 +12,7 @@ FORM = Form(
     "firewalld_objects",
     {
         "files": {str: str},
-        "discover": [{"dns", "ntp"}],
+        "discover": [{"dns", "ntp", "dhcp"}],
         "notes": [str],
         "vendors": [str],
         "names": NAMES,

@@ -22,9 +22,9 @@ from ansible_collections.egress.allowlist.plugins.module_utils._model.labels imp
 MARK = "Made by egress.allowlist."
 _TOLD = ("short", "description")
 _KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
-_SERVERS = {"dns": "name server", "ntp": "time server", "sources": "source"}
+_SERVERS = {"dns": "name server", "ntp": "time server", "dhcp": "DHCP server", "sources": "source"}
 _OPENED = re.compile(r'(destination|source) ipset="([^"]+)" service name="([^"]+)" accept$')
-_SET = re.compile(r"ipsets/egress-allow-(dns|ntp|sources)-[46]$")
+_SET = re.compile(r"ipsets/egress-allow-(dns|ntp|dhcp|sources)-[46]$")
 # What the host fills, so that its entries are nowhere in firewalld's words; and what keeps special addresses out of it.
 _LEARNED = "ipsets/egress-n-"
 _GUARD = 'destination ipset="egress-allow-special-'

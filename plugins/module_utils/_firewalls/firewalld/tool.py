@@ -244,7 +244,7 @@ class Firewalld:
             told = read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, notes = discover(native["discover"], known, "firewalld_egress")
+        servers, names, notes = discover(native["discover"], known, "firewalld_egress", self._run)
         self._notes += notes
         files = dict(native["files"])
         for kind, addresses in servers.items():
@@ -255,6 +255,8 @@ class Firewalld:
             )
             for version in (4, 6):
                 name = f"ipsets/egress-allow-{kind}-{version}.xml"
+                if name not in files:  # of DHCPv6's servers there is none
+                    continue
                 entries = [address for address in addresses if (":" in address) == (version == 6)]
                 lines = "".join(f"  <entry>{address}</entry>\n" for address in entries)
                 text = files[name].replace(_ASKED, _ASKED + escape(told)).replace("</ipset>", lines + "</ipset>")

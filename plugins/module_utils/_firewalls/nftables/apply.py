@@ -42,7 +42,7 @@ class Applier:
         place = Place(**{key: native[key] for key in ("family", "table", "chain", "jump", "owned")})
         with self._locked():
             saved = self._saved()
-            wanted, notes = complete(native, place, saved)
+            wanted, notes = complete(native, place, saved, self._run)
             listing = self.nft.listing(place)
             self._check_place(place, listing)
             live = blocks(listing, place.owned)

@@ -11,15 +11,15 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.servers imp
 from .listing import header
 
 
-def complete(native, place, saved):
-    """Return the wanted text with what only the host knows, and notes about it."""
+def complete(native, place, saved, run):
+    """Return the wanted text with what only the host knows, and notes about it; C{run} runs a command."""
     settings, elements, notes = dict(native["settings"]), [], list(native["notes"])
     if "chain baseline" in native["ruleset"]:
         elements.append(("management", [str(port) for port in management_ports()]))
         settings["management ports"] = ", ".join(elements[0][1])
     known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
     known = {name: addresses.split() for name, addresses in known.items()}
-    servers, names, told = discover(native["discover"], known, "nftables_egress")
+    servers, names, told = discover(native["discover"], known, "nftables_egress", run)
     for name, addresses in servers.items():
         elements += _by_version(name, addresses)
         settings[f"{name} servers"] = ", ".join(addresses)

@@ -16,7 +16,7 @@ FORM = Form(
         "chain": str,
         "jump": bool,
         "owned": str,
-        "discover": [{"dns", "ntp"}],
+        "discover": [{"dns", "ntp", "dhcp"}],
         "notes": [str],
         "vendors": [str],
         "settings": {str: str},

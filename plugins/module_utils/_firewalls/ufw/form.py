@@ -17,7 +17,7 @@ FORM = Form(
         "chained": [str],
         "names": NAMES,
         "defaults": {"OUTPUT?": {"DROP", "REJECT"}, "FORWARD?": {"DROP", "REJECT"}},
-        "discover": [{"dns", "ntp"}],
+        "discover": [{"dns", "ntp", "dhcp"}],
         "roads": [({"out", "route"}, str)],
         "place": {"first", "last"},
         "notes": [str],

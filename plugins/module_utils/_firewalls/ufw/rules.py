@@ -19,8 +19,13 @@ from typing import NamedTuple
 
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 OWNER = " (egress.allowlist)"
-# Protocol, port and label of what the baseline lets a host ask.
-SERVICES = {"dns": ("any", "53", "baseline DNS"), "ntp": ("udp", "123", "baseline NTP")}
+# Protocol, port, source port and label of what the baseline lets a host ask.
+SERVICES = {
+    "dns": ("any", "53", "any", "baseline DNS"),
+    "ntp": ("udp", "123", "any", "baseline NTP"),
+    "dhcp": ("udp", "67", "68", "baseline DHCP"),
+    "dhcp6": ("udp", "547", "546", "baseline DHCP"),
+}
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 _START = "### RULES ###\n"
 _BLOCK = re.compile(
@@ -58,6 +63,18 @@ def specs(roads: list[list[str]], version: int, protocol: str, ports: str, to: s
             ends = f"{address(to) or ANY[version]} {sport} {address(source) or ANY[version]}"
             found.append(f"{action} {protocol} {ports} {ends} {direction}")
     return found
+
+
+def asking(service: str, server: str, roads: list[list[str]], name: str = "") -> list[str]:
+    """Return the rules that let a server (an address or a prefix) be asked on each road; DHCP by the host itself only.
+
+    C{service}: a key of C{SERVICES}; C{name}: what the server is known by, for the comment.
+    """
+    protocol, ports, sport, label = SERVICES[service]
+    if sport != "any":
+        roads = [road for road in roads if road[0] == "out"]
+    label = f"{label} {name}" if name else label
+    return [f"{spec} # {label}" for spec in specs(roads, version_of(server), protocol, ports, server, sport)]
 
 
 def address(prefix: str) -> str:

@@ -27,13 +27,13 @@ def there(reader):
     if not found and not kernel.remarked(reader(kernel.DEFAULTS)):
         return {}
     labels = [label for spec, label in found.items() if label != _ALLOWED and not rules.stops_packets(spec)]
-    return {"vendors": vendors(labels), **_settings(found)}
+    return {"vendors": vendors(labels), **_settings(found, denied=kernel.remarked(reader(kernel.DEFAULTS)))}
 
 
 def wanted(native):
     """Return the state of a native form."""
     found = dict(map(rules.split, [*native["rules"], *native["chained"], *native["stops"]]))
-    return {"vendors": set(native["vendors"]), **_settings(found, native["roads"])}
+    return {"vendors": set(native["vendors"]), **_settings(found, native["roads"], bool(native["defaults"]))}
 
 
 def anew(native):
@@ -46,8 +46,11 @@ def anew(native):
     return lines
 
 
-def _settings(found, roads=()):
-    """Return the choices that rules tell of; C{roads}: which packets they are for, where there may be no rules."""
+def _settings(found, roads=(), denied=False):
+    """Return the choices that rules tell of; C{roads}: which packets they are for, where there may be no rules.
+
+    C{denied}: whether a default policy stops all else.
+    """
     allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)
     routed = [spec for spec in found if spec.startswith("route:")]
     ways = {way for way, dummy in roads} | ({"out"} if len(routed) < len(found) else set())
@@ -57,9 +60,13 @@ def _settings(found, roads=()):
     sources = {spec.split()[5] for spec in routed if rules.stops_packets(spec) or spec.split()[3] not in anywhere}
     sources |= {rules.address(source) for dummy, source in roads if source}
     return {
-        # Only this policy has a baseline.
-        "policy": "deny" if any(label.startswith("baseline ") for label in found.values()) else "unmanaged",
+        "policy": "deny" if denied or any(_denying(*rule) for rule in found.items()) else "unmanaged",
         "scope": "both" if len(ways) > 1 else "gateway" if "route" in ways else "host",
         "sources": ", ".join(sorted(sources - anywhere)),
         "allow": ", ".join(allowed),
     }
+
+
+def _denying(spec, label):
+    """True for a rule that only the policy deny has: one of its baseline, or one that stops."""
+    return label.startswith("baseline ") or rules.stops_packets(spec)

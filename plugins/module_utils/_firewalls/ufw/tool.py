@@ -22,7 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.applier imp
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
-from . import kernel, rules, sets, state
+from . import kernel, rules, sets, state, surroundings
 from .live import Live
 
 _CONFIG = "/etc/ufw/ufw.conf"
@@ -50,7 +50,7 @@ class Ufw:
 
     def __init__(self, find, run):
         self.live = Live(find, run)
-        self._find = find
+        self._find, self._run = find, run
         self._notes, self._openers = [], []
         self._native, self._made = None, []  # the native form, and its rules with those for this host's servers
         self._mode = None  # of after.init: with and without our line
@@ -174,6 +174,7 @@ class Ufw:
             notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
         if self.live.unseen:
             notes.append(f"what runs could not be compared with ufw's files: {self.live.unseen}")
+        notes += surroundings.opened_before(self._native, self._versions()) if self._native else []
         if self._native and 6 not in self._versions():
             notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
         return notes
@@ -232,16 +233,14 @@ class Ufw:
         """Return the rules, with those for the servers that only this host knows."""
         if not native["discover"]:
             return native["rules"]
-        servers, names, notes = discover(native["discover"], _known(files), "ufw_egress")
+        servers, names, notes = discover(native["discover"], _known(files), "ufw_egress", self._run)
         self._notes += notes
         named = {place: name for name, places in names.items() for place in places}
         found = []
         for service, addresses in servers.items():
-            protocol, ports, label = rules.SERVICES[service]
             for server in addresses:
-                label_of = f"{label} {named[server]}" if service == "ntp" and server in named else label
-                made = rules.specs(native["roads"], rules.version_of(server), protocol, ports, server)
-                found += [f"{spec} # {label_of}" for spec in made]
+                name = named.get(server, "") if service == "ntp" else ""
+                found += rules.asking(service, server, native["roads"], name)
         return list(dict.fromkeys([*native["rules"], *found]))
 
     def _versions(self):
@@ -289,6 +288,6 @@ def _known(files):
     for path in kernel.FILES.values():
         for entry in rules.parse(files[path]).blocks:
             label, dummy, name = entry.label.rpartition(" ")
-            if label == rules.SERVICES["ntp"][2]:
+            if label == rules.SERVICES["ntp"][-1]:
                 known.setdefault(name, set()).add(entry.spec.split()[3])
     return {name: sorted(addresses) for name, addresses in known.items()}

@@ -69,15 +69,16 @@ def render(
     """Return the native form for one host.
 
     C{files}: C{{path below /etc/firewalld: XML}}, in the order in which they are to be written; C{discover}: the
-    servers (C{dns}, C{ntp}) that only the host knows, whose sets are empty; C{names}: what the host needs to follow
-    names, {} where it follows none; C{notes}: what a person should know. Raises ValueError that says what is accepted.
+    servers (C{dns}, C{ntp}, C{dhcp}) that only the host knows, whose sets are empty; C{names}: what the host needs to
+    follow names, {} where it follows none; C{notes}: what a person should know. Raises ValueError that says what is
+    accepted.
     """
     rate = _check(policy, scope, sources, priority, stopped, log_rate)
     zones = (_zones("ingress_zones", ingress_zones), _zones("egress_zones", egress_zones))
     check_labels(allowlist, "a service's name")
     check_names(allowlist, policy, names, "firewalld_egress", instead="audit")
     check_learning("firewalld_egress", names_lease, names_refresh, names_max_addresses)
-    check_dns("firewalld_egress", names, scope, names_dns, names_resolv_conf)
+    check_dns("firewalld_egress", names, scope, names_dns, names_resolv_conf, sources)
     found = domains(allowlist, names)
     choices = Choices(
         policy,
@@ -97,8 +98,11 @@ def render(
     for version, prefixes in listed.items():
         files[f"ipsets/{OWN}sources-{version}.xml"] = ipset("sources", "Whose packets are filtered.", version, prefixes)
     servers = {"dns": dns_servers, "ntp": ntp_servers}
+    asks = policy != "unmanaged" and scope != "gateway"  # for a lease, of servers that only the host knows
     if policy != "unmanaged":
         files.update(_server_sets(servers))
+    if asks:
+        files[f"ipsets/{OWN}dhcp-4.xml"] = ipset("DHCP servers", "Who may be asked.", 4, [])
     dns = names_dns if found else "leave"
     told = _settings(choices, scope, sources, log_rate)
     told += f"; names dns: {dns}" if dns != "leave" else ""
@@ -110,7 +114,10 @@ def render(
     return {
         "files": files,
         "vendors": vendors_of(allowlist),
-        "discover": [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses],
+        "discover": [
+            *(name for name, addresses in servers.items() if policy != "unmanaged" and not addresses),
+            *(["dhcp"] if asks else []),
+        ],
         "notes": [
             *_notes(policy, scope, sorted(listed) if sources else [4, 6]),
             *names_notes("firewalld_egress", names, scope, bool(found), names_dns),
@@ -207,8 +214,8 @@ def _policies(
             ends = (["ANY"], ["HOST"])
             files["in"] = policy_file("what comes in", told, "CONTINUE", ends, invitations(invited), priority - 1)
     if scope in ("gateway", "both"):
-        if sources:
-            choices, target = replace(choices, sources=sources), "CONTINUE"
+        choices = replace(choices, sources=sources, host=False)
+        target = "CONTINUE" if sources else target
         rules = rules_of(choices, opened)
         files["gw"] = policy_file("what is forwarded", told, target, zones, rules, priority)
         if invited:

@@ -26,8 +26,10 @@ _ICMP = {
         "neighbour-advertisement",
     ),
 }
-# The ports of DHCP. A rich rule cannot name the ports of both ends, so first all else of UDP is stopped.
-_DHCP = {4: (67, 68), 6: (546, 547)}
+# DHCP of the host's own: its ports at the client's and the server's end, and whom a client asks without knowing its
+# server; the servers of its leases have a set. A rich rule cannot name the ports of both ends, so that UDP from other
+# ports is stopped first.
+_DHCP = {4: (68, 67, ("255.255.255.255",)), 6: (546, 547, ("ff02::1:2", "fe80::/10"))}
 FIRST, LAST = -32768, 32767  # priorities
 
 
@@ -41,6 +43,7 @@ class Choices:
     allow: list[dict]
     learned: Names
     guarded: bool  # whether the host may be told addresses of names that must stay shut
+    host: bool = True  # whether the packets are the host's own, and not forwarded ones
     sources: dict[int, str] | None = None
 
     def rule(self, version: int, *parts: str, priority: int = 0) -> list[str]:
@@ -80,10 +83,14 @@ def invitations(invited: list[Block]) -> list[str]:
 
 
 def _baseline(choices: Choices) -> list[str]:
-    """Return what is always allowed; firewalld itself lets the loopback and known connections through."""
+    """Return what is always allowed; firewalld itself lets the loopback and known connections through.
+
+    What IP itself needs of a host is open to its own packets only: nothing of it is forwarded that belongs to no known
+    connection.
+    """
     rules = []
     for version in (4, 6):
-        for kind in _ICMP[version]:
+        for kind in _ICMP[version] if choices.host else ():
             rules += choices.rule(version, f'<icmp-type name="{kind}"/>', "<accept/>")
         for name, services in {"dns": (("tcp", 53), ("udp", 53)), "ntp": (("udp", 123),)}.items():
             for protocol, port in services:
@@ -91,7 +98,8 @@ def _baseline(choices: Choices) -> list[str]:
                 rules += choices.rule(version, way, f'<port port="{port}" protocol="{protocol}"/>', "<accept/>")
     # Who listens to which multicast group: not each firewalld knows these types of ICMPv6 by name.
     listeners = '<destination address="ff02::/16"/>'
-    rules += choices.rule(6, listeners, '<protocol value="ipv6-icmp"/>', "<accept/>")
+    if choices.host:
+        rules += choices.rule(6, listeners, '<protocol value="ipv6-icmp"/>', "<accept/>")
     for row in choices.allow:
         destination = row["destination"]
         narrowed = [] if destination.endswith("/0") else [f'<destination address="{destination}"/>']
@@ -101,22 +109,33 @@ def _baseline(choices: Choices) -> list[str]:
 
 
 def _rest(choices: Choices) -> list[str]:
-    """Return what becomes of the rest: DHCP passes, all else is logged and, by policy deny, stopped.
+    """Return what becomes of the rest: the host's own DHCP passes, all else is logged and, by policy deny, stopped.
 
     Without sources the policy's own target stops what comes to the end.
     """
     log, answers, rules = _log(choices), _answers(choices), []
-    for version, (low, high) in _DHCP.items():
+    for version in (4, 6):
         stop = [answers[version]] if choices.policy == "deny" else []
-        for others in (f"0-{low - 1}", f"{high + 1}-65535") if stop else ():
-            source = f'<source-port port="{others}" protocol="udp"/>'
-            rules += choices.rule(version, source, log, *stop, priority=LAST - 2)
-        dhcp = f'<port port="{low}-{high}" protocol="udp"/>'
-        rules += choices.rule(version, dhcp, "<accept/>", priority=LAST - 1)
+        rules += _dhcp(choices, version, [log, *stop] if stop else []) if choices.host else []
         if stop and choices.stopped == "reject":
             reset = '<reject type="tcp-reset"/>'  # no ICMP error, of which the kernel sends a few a second only
             rules += choices.rule(version, '<protocol value="tcp"/>', log, reset, priority=LAST - 1)
         rules += choices.rule(version, log, *(stop if choices.sources is not None else []), priority=LAST)
+    return rules
+
+
+def _dhcp(choices: Choices, version: int, stop: list[str]) -> list[str]:
+    """Return the rules that let the host ask for a lease; C{stop}: what becomes of UDP from other ports, if it must."""
+    client, server, everybody = _DHCP[version]
+    rules = []
+    for others in (f"0-{client - 1}", f"{client + 1}-65535") if stop else ():
+        source = f'<source-port port="{others}" protocol="udp"/>'
+        rules += choices.rule(version, source, *stop, priority=LAST - 2)
+    ends = [f'address="{address}"' for address in everybody]
+    ends += [f'ipset="{OWN}dhcp-4"'] if version == 4 else []
+    for end in ends:
+        opened = f'<port port="{server}" protocol="udp"/>'
+        rules += choices.rule(version, f"<destination {end}/>", opened, "<accept/>", priority=LAST - 1)
     return rules
 
 

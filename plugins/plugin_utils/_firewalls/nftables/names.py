@@ -91,18 +91,16 @@ def entries(versions: Iterable[int] = (4, 6)) -> list[str]:
     return [f"meta nfproto ipv{version} jump names{version}" for version in versions]
 
 
-def redirect_chain(versions: Iterable[int], sources: bool) -> str:
-    """Return the chain that turns others' questions to any name server to this host's own."""
-    whose = [_source(version, True) for version in versions] if sources else [""]
-    rules = [f"{source}{_DNS} fib daddr type != local redirect" for source in whose]
+def redirect_chain(versions: Iterable[int]) -> str:
+    """Return the chain that turns what the sources ask of any name server to this host's own."""
+    rules = [f"{_source(version, True)}{_DNS} fib daddr type != local redirect" for version in versions]
     return block("chain redirect_dns", ["type nat hook prerouting priority dstnat; policy accept;", *rules])
 
 
-def refuse_rules(versions: Iterable[int], sources: bool) -> list[str]:
-    """Return the rules that answer others' questions to any other name server with an error."""
+def refuse_rules(versions: Iterable[int]) -> list[str]:
+    """Return the rules that answer what the sources ask of any other name server with an error."""
     answers = ("tcp dport 53 reject with tcp reset", "udp dport 53 reject with icmpx admin-prohibited")
-    whose = [_source(version, True) for version in versions] if sources else [""]
-    return [source + answer for source in whose for answer in answers]
+    return [_source(version, True) + answer for version in versions for answer in answers]
 
 
 def _source(version: int, sources: bool) -> str:
@@ -134,10 +132,10 @@ def auxiliary(
         blocks.append(block("chain output", [hook, 'oif "lo" accept', *renewals(), *first]))
     if scope in ("gateway", "both"):
         hook = "type filter hook forward priority filter - 10; policy accept;"
-        refused = refuse_rules(versions, bool(sources)) if dns == "refuse" else []
+        refused = refuse_rules(versions) if dns == "refuse" else []
         if sources:
             first = [f"{_source(version, True)}{_NEW} jump names{version}" for version in versions]
         blocks.append(block("chain forward", [hook, *refused, *renewals(versions, bool(sources)), *first]))
         if dns == "redirect":
-            blocks.append(redirect_chain(versions, bool(sources)))
+            blocks.append(redirect_chain(versions))
     return f"table {AUXILIARY} {{\n" + "\n".join(blocks) + "}\n"

@@ -41,14 +41,18 @@ _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 _KNOWN = "ct state established,related accept"
 
-# What IP itself needs; answers, and errors that belong to a known connection, are accepted before.
-_BASELINE = """\
+# What IP itself needs of a host, on its own packets only: a gateway forwards nothing of it that belongs to no known
+# connection. A DHCP client asks by broadcast, and the server of its lease directly.
+_BASELINE_HOST = """\
 icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
 icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
 icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept
-udp sport { 67, 68 } udp dport { 67, 68 } accept
-udp sport { 546, 547 } udp dport { 546, 547 } accept
+udp sport 68 udp dport 67 ip daddr 255.255.255.255 accept
+udp sport 68 udp dport 67 ip daddr @dhcp4 accept
+udp sport 546 udp dport 547 ip6 daddr { ff02::1:2, fe80::/10 } accept"""
+# Servers that hosts and clients of a gateway may ask.
+_BASELINE = """\
 meta l4proto { tcp, udp } th dport 53 ip daddr @dns4 accept
 meta l4proto { tcp, udp } th dport 53 ip6 daddr @dns6 accept
 udp dport 123 ip daddr @ntp4 accept
@@ -79,9 +83,9 @@ def render(
     """Return the native form for one host: place, settings and ruleset.
 
     C{family, table, chain, jump}: where it goes; C{owned}: the prefix of the names that are ours there ('' in an own
-    table); C{discover}: the servers (C{dns}, C{ntp}) that only the host knows; C{notes}: what a person should know;
-    C{settings}: the choices in words; C{ruleset}: the text; C{names}: what the host needs to follow names, if it does.
-    Raises ValueError that says what is accepted.
+    table); C{discover}: the servers (C{dns}, C{ntp}, C{dhcp}) that only the host knows; C{notes}: what a person should
+    know; C{settings}: the choices in words; C{ruleset}: the text; C{names}: what the host needs to follow names, if it
+    does. Raises ValueError that says what is accepted.
     """
     _check(policy, scope, stopped, log_rate, sources)
     servers = {"dns": dns_servers, "ntp": ntp_servers}
@@ -89,7 +93,7 @@ def render(
     check(allowlist)
     check_names(allowlist, policy, names, "nftables_egress", instead="audit")
     check_learning("nftables_egress", names_lease, names_refresh, names_max_addresses)
-    check_dns("nftables_egress", names, scope, names_dns, names_resolv_conf)
+    check_dns("nftables_egress", names, scope, names_dns, names_resolv_conf, sources)
     found = domains(allowlist, names)
     versions, owned, learning = VERSIONS[place["family"]], place["owned"], bool(found) and names == "dnsmasq"
     source_sets = address_sets(f"{owned}sources", sources, "nftables_egress_sources")
@@ -106,10 +110,11 @@ def render(
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
         if policy != "unmanaged":
-            blocks += _baseline(servers, allow or [])
+            blocks += _baseline(servers, allow or [], scope != "gateway")
         blocks += _egress_chain(policy, stopped, log_rate, opened)
         blocks += _base_chains(policy, scope, invited, filtered, bool(sources), bool(found), dns)
     discover = [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses]
+    discover += ["dhcp"] if policy != "unmanaged" and scope != "gateway" else []
     settings = {
         "policy": policy,
         "scope": scope,
@@ -214,8 +219,11 @@ def _only_from(sources: Sequence[str] | str, source_sets: dict[int, str], versio
     return rules
 
 
-def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict]) -> list[str]:
-    """Return the sets of servers (empty ones for the host to fill) and the chain of what is always allowed."""
+def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict], host: bool) -> list[str]:
+    """Return the sets of servers (empty ones for the host to fill) and the chains of what is always allowed.
+
+    host: whether packets of the host's own are filtered, which has a chain for these alone.
+    """
     blocks = []
     for name, addresses in servers.items():
         found = address_sets(name, addresses, f"nftables_egress_{name}_servers")
@@ -223,6 +231,9 @@ def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict]) -> lis
             empty = members("set", f"{name}{version}", f"ipv{version}_addr", [], interval=False)
             blocks.append(found.get(version, empty))
     blocks.append(members("set", "management", "inet_service", [], interval=False))
+    if host:
+        blocks.append(members("set", "dhcp4", "ipv4_addr", [], interval=False))
+        blocks.append(block("chain baseline_host", _BASELINE_HOST.splitlines()))
     return [*blocks, block("chain baseline", _BASELINE.splitlines() + _allow_rules(allow))]
 
 
@@ -248,19 +259,19 @@ def _base_chains(
     """
     blocks = []
     if scope in ("host", "both"):
-        managed = [] if policy == "unmanaged" else [_MANAGED]
+        managed = [] if policy == "unmanaged" else [_MANAGED, "jump baseline_host"]
         hook = "type filter hook output priority filter; policy accept;"
         renewed = renewals() if named else []
         blocks.append(block("chain output", [hook, 'oif "lo" accept', *renewed, _KNOWN, *managed, "jump egress"]))
     if scope in ("gateway", "both"):
         hook = "type filter hook forward priority filter; policy accept;"
-        refused = refuse_rules(filtered, sources) if dns == "refuse" else []
+        refused = refuse_rules(filtered) if dns == "refuse" else []
         renewed = renewals(filtered, sources) if named else []
         jumps = [f"{IP[version]} saddr @sources{version} jump egress" for version in filtered]
         jumps = jumps if sources else ["jump egress"]
         blocks.append(block("chain forward", [hook, *refused, *renewed, _KNOWN, *invited, *jumps]))
         if dns == "redirect":
-            blocks.append(redirect_chain(filtered, sources))
+            blocks.append(redirect_chain(filtered))
     return blocks
 
 

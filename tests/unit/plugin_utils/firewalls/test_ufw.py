@@ -117,15 +117,26 @@ DENY = {"policy": "deny", "dns_servers": ["192.0.2.53"], "ntp_servers": "2001:db
 def test_deny_has_a_baseline_and_default_policies() -> None:
     native = made(**DENY, allow=[{"destination": "10.0.0.0/24", "ports": "5671-5672", "protocol": "TCP/UDP"}])
     assert native["rules"][1:] == [
-        "allow udp 67,68 0.0.0.0/0 67,68 0.0.0.0/0 out # baseline DHCP",
-        "allow udp 546,547 ::/0 546,547 ::/0 out # baseline DHCP",
+        "allow udp 67 255.255.255.255 68 0.0.0.0/0 out # baseline DHCP",
+        "allow udp 547 ff02::1:2 546 ::/0 out # baseline DHCP",
+        "allow udp 547 fe80::/10 546 ::/0 out # baseline DHCP",
         "allow any 53 192.0.2.53 any 0.0.0.0/0 out # baseline DNS",
         "allow udp 123 2001:db8::123 any ::/0 out # baseline NTP",
         "allow tcp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_egress_allow",
         "allow udp 5671:5672 10.0.0.0/24 any 0.0.0.0/0 out # ufw_egress_allow",
     ]
+    assert native["discover"] == ["dhcp"]
+    assert made(policy="deny")["discover"] == ["dns", "ntp", "dhcp"]
+
+
+@pytest.mark.parametrize("sources", [[], ["10.0.0.0/8", "fd00::/8"]])
+def test_a_gateway_forwards_no_dhcp(sources: list[str]) -> None:
+    native = made(**DENY, scope="gateway", sources=sources)
     assert native["discover"] == []
-    assert made(policy="deny")["discover"] == ["dns", "ntp"]
+    assert {text.partition(" # ")[2] for text in native["rules"]} == {"acme calls", "baseline DNS", "baseline NTP"}
+    both = made(**DENY, scope="both", sources=sources)
+    assert {text.split()[0] for text in both["rules"] if text.endswith("DHCP")} == {"allow"}
+    assert both["discover"] == ["dhcp"]
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,22 @@ def test_leases_that_can_be() -> None:
 )  # fmt: skip
 def test_choices_about_dns_that_do_not_fit(mode: str, scope: str, dns: str, resolv_conf: Any, text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        check_dns("nft", mode, scope, dns, resolv_conf)
+        check_dns("nft", mode, scope, dns, resolv_conf, ["10.0.0.0/8"])
+
+
+@pytest.mark.parametrize("scope", ["gateway", "both"])
+@pytest.mark.parametrize(("dns", "done"), [("redirect", "turned to this host"), ("refuse", "refused")])
+@pytest.mark.parametrize("sources", [[], "", ()])
+def test_others_questions_need_sources(dns: str, done: str, scope: str, sources: Any) -> None:
+    text = (
+        f"nft_names_dns '{dns}' needs nft_sources, the clients whose questions are {done}: otherwise what outsiders "
+        "ask of a name server behind this gateway would be too"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        check_dns("nft", "dnsmasq", scope, dns, False, sources)
 
 
 def test_choices_about_dns_that_fit() -> None:
-    check_dns("nft", "dnsmasq", "gateway", "redirect", True)
-    check_dns("nft", "report", "host", "leave", False)
+    check_dns("nft", "dnsmasq", "gateway", "redirect", True, "10.0.0.0/8")
+    check_dns("nft", "dnsmasq", "gateway", "leave", True, [])
+    check_dns("nft", "report", "host", "leave", False, [])

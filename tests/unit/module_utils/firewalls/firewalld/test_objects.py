@@ -143,7 +143,7 @@ def test_differences_of_names_are_words() -> None:
     ]
     assert differences(named(wild, exact), named(wild)) == ["- tcp/80 to api.kudo.com  acme: api"]
     assert differences(named(wild), named(wild, names_lease=3600)) == ["~ names lease: 86400 -> 3600"]
-    gateway = [named(wild, scope="gateway", names_dns=choice) for choice in ("leave", "refuse")]
+    gateway = [named(wild, scope="gateway", sources="10.0.0.0/8", names_dns=choice) for choice in ("leave", "refuse")]
     assert differences(*gateway) == ["~ names dns: none -> refuse"]
     made = named(wild)
     host = made["policies/egress-allow-host"]

@@ -171,7 +171,7 @@ def test_vendor_text_stays_text() -> None:
 def test_policy_deny_on_a_host() -> None:
     native = made(policy="deny", dns_servers=["192.0.2.53"], allow=[{"destination": "0.0.0.0/0", "ports": "5671"}])
     assert read(native, HOST).get("target") == "REJECT"
-    assert native["discover"] == ["ntp"]
+    assert native["discover"] == ["ntp", "dhcp"]
     assert [e.text for e in read(native, "ipsets/egress-allow-dns-4.xml").iter("entry")] == ["192.0.2.53"]
     found = rules(native)
     assert "rule ipv4 destination egress-allow-dns-4 port 53 udp accept" in found
@@ -180,12 +180,17 @@ def test_policy_deny_on_a_host() -> None:
     assert "rule ipv4 port 5671 tcp accept" in found
     assert not any("echo-request" in rule for rule in found)
     order = [int(str(part.get("priority"))) for part in read(native, HOST).iter("rule") if part.get("priority")]
-    assert sorted(order) == sorted([32765] * 4 + [32766] * 4 + [32767] * 2)
+    assert sorted(order) == sorted([32765] * 4 + [32766] * 6 + [32767] * 2)
     first = next(rule for rule in found if rule.startswith("rule 32765"))
-    assert first.startswith("rule 32765 ipv4 source-port 0-66 udp log egress.allowlist stopped: ")
+    assert first.startswith("rule 32765 ipv4 source-port 0-67 udp log egress.allowlist stopped: ")
     assert first.endswith(" limit 10/m reject icmp-admin-prohibited")
     assert any(rule.startswith("rule 32766 ipv6 protocol tcp") and rule.endswith("reject tcp-reset") for rule in found)
-    assert "rule 32766 ipv4 port 67-68 udp accept" in found
+    assert [rule for rule in found if " port 67 " in rule or " port 547 " in rule] == [
+        "rule 32766 ipv4 destination 255.255.255.255 port 67 udp accept",
+        "rule 32766 ipv4 destination egress-allow-dhcp-4 port 67 udp accept",
+        "rule 32766 ipv6 destination ff02::1:2 port 547 udp accept",
+        "rule 32766 ipv6 destination fe80::/10 port 547 udp accept",
+    ]
 
 
 def test_policy_audit_stops_nothing() -> None:
@@ -196,6 +201,24 @@ def test_policy_audit_stops_nothing() -> None:
         assert not list(read(native, path).iter("drop"))
     assert any("egress.allowlist would stop: " in rule for rule in rules(native))
     assert any("cannot count" in note for note in native["notes"])
+
+
+@pytest.mark.parametrize("policy", ["audit", "deny"])
+@pytest.mark.parametrize("sources", [[], ["10.0.0.0/8", "fd00::/8"]])
+@pytest.mark.parametrize("scope", ["gateway", "both"])
+def test_a_gateway_opens_servers_and_what_is_allowed_besides(policy: str, sources: list[str], scope: str) -> None:
+    allow = [{"destination": "198.51.100.0/24", "ports": "5671"}]
+    native = made(rule(), policy=policy, scope=scope, sources=sources, allow=allow)
+    opens = {re.sub(" source egress-allow-sources-[46]", "", text) for text in rules(native, GATEWAY)}
+    assert {text for text in opens if text.endswith("accept")} == {
+        "rule ipv4 destination 198.51.100.0/24 port 5671 tcp accept",
+        *(
+            f"rule ipv{version} destination egress-allow-{name}-{version} port {port} {protocol} accept"
+            for version in (4, 6)
+            for name, port, protocol in (("dns", 53, "tcp"), ("dns", 53, "udp"), ("ntp", 123, "udp"))
+        ),
+    }
+    assert ("ipsets/egress-allow-dhcp-4.xml" in native["files"]) == ("dhcp" in native["discover"]) == (scope == "both")
 
 
 def test_a_gateway_without_sources() -> None:
@@ -407,6 +430,10 @@ def test_names_on_a_gateway() -> None:
         (
             {"names": "dnsmasq", "names_dns": "redirect"},
             "firewalld_egress_names_dns 'redirect' is for forwarded packets",
+        ),
+        (
+            {"names": "dnsmasq", "names_dns": "refuse", "scope": "gateway"},
+            "firewalld_egress_names_dns 'refuse' needs firewalld_egress_sources, the clients whose questions",
         ),
         (
             {"names": "resolve", "names_resolv_conf": True},

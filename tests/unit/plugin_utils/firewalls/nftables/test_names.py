@@ -48,13 +48,22 @@ def test_a_name_has_its_sets_and_chains() -> None:
             "ip daddr @asked4_example.com jump name4_example.com",
             "ip daddr @leased4_example.com jump name4_example.com",
         ],
+        "set dhcp4": ["type ipv4_addr"],
         "set dns4": ["type ipv4_addr"],
         "set ntp4": ["type ipv4_addr"],
     }  # fmt: skip
     assert found["chain egress"][:3] == [
         "meta nfproto ipv4 jump names4", "meta nfproto ipv6 jump names6", "jump baseline",
     ]  # fmt: skip
-    assert found["chain output"] == [OUTPUT, 'oif "lo" accept', *ELSEWHERE, KNOWN, MANAGED, "jump egress"]
+    assert found["chain output"] == [
+        OUTPUT,
+        'oif "lo" accept',
+        *ELSEWHERE,
+        KNOWN,
+        MANAGED,
+        "jump baseline_host",
+        "jump egress",
+    ]
     assert found["counter acme/calls"] == ['comment "acme: calls"']
     assert native["names"]["domains"]["example.com"]["asked"] == {
         "4": "asked4_example.com", "6": "asked6_example.com",
@@ -148,17 +157,17 @@ REFUSED = ["tcp dport 53 reject with tcp reset", "udp dport 53 reject with icmpx
 
 def test_clients_that_ask_others_are_left_redirected_or_refused() -> None:
     left, redirected, refused = (
-        named(scope="gateway", names_dns=choice) for choice in ("leave", "redirect", "refuse")
-    )  # fmt: skip
+        named(scope="gateway", sources="10.0.0.0/8", names_dns=choice) for choice in ("leave", "redirect", "refuse")
+    )
     assert "chain redirect_dns" not in bodies(left)
     assert bodies(redirected)["chain redirect_dns"] == [
-        "type nat hook prerouting priority dstnat; policy accept;", ASKING,
+        "type nat hook prerouting priority dstnat; policy accept;", f"ip saddr @sources4 {ASKING}",
     ]  # fmt: skip
-    assert bodies(refused)["chain forward"][:4] == [FORWARD, *REFUSED, ELSEWHERE[0]]
+    assert bodies(refused)["chain forward"][:3] == [FORWARD, *(f"ip saddr @sources4 {line}" for line in REFUSED)]
     assert "names dns" not in left["settings"]
     assert [native["settings"]["names dns"] for native in (redirected, refused)] == ["redirect", "refuse"]
     for dns in ("redirect", "refuse"):
-        native = named(rule(), scope="gateway", names_dns=dns)  # there is nothing to learn
+        native = named(rule(), scope="gateway", names_dns=dns, sources="fd00::/8")  # there is nothing to learn
         assert not re.search("redirect|dport 53 reject", native["ruleset"])
 
 
@@ -175,7 +184,7 @@ def test_only_sources_are_redirected_or_refused() -> None:
     [
         ({}, ""),
         ({"scope": "gateway"}, "only clients that ask this host for names open them"),
-        ({"scope": "gateway", "names_dns": "refuse"}, ""),
+        ({"scope": "gateway", "names_dns": "refuse", "sources": ["10.0.0.0/8", "fd00::/8"]}, ""),
         ({"scope": "both", "names": "resolve"}, "clients may be given other addresses of a name than this host"),
         ({"names": "resolve"}, ""),
         ({"scope": "gateway", "names": "report"}, ""),
@@ -204,6 +213,9 @@ def test_a_mode_that_has_nothing_to_do_says_so(names: str) -> None:
         ({"names_max_addresses": 0}, "nftables_egress_names_max_addresses '0' is not a whole number from 1 to 65536"),
         ({"names_dns": "refuse"},
          "nftables_egress_names_dns 'refuse' is for forwarded packets: use the scope gateway or both"),
+        ({"names_dns": "redirect", "scope": "both"},
+         "nftables_egress_names_dns 'redirect' needs nftables_egress_sources, the clients whose questions are turned "
+         "to this host: otherwise what outsiders ask of a name server behind this gateway would be too"),
         ({"names": "report", "names_resolv_conf": True},
          "nftables_egress_names_resolv_conf needs nftables_egress_names dnsmasq"),
     ],

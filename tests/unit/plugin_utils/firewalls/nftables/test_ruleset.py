@@ -9,7 +9,6 @@ Whether the kernel takes the text and means the same by it is for the integratio
 from __future__ import annotations
 
 import random
-import re
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ def test_the_defaults_are_audit_on_a_host() -> None:
     native = made()
     assert {key: value for key, value in native.items() if key != "ruleset"} == {
         "family": "inet", "table": "egress_allowlist", "chain": "", "jump": False, "owned": "",
-        "discover": ["dns", "ntp"], "vendors": ["acme"], "notes": [], "names": {},
+        "discover": ["dns", "ntp", "dhcp"], "vendors": ["acme"], "notes": [], "names": {},
         "settings": {"policy": "audit", "scope": "host", "log rate": "10/minute"},
     }  # fmt: skip
     found = bodies(native)
@@ -85,7 +84,7 @@ def test_the_defaults_are_audit_on_a_host() -> None:
         "elements = {",
         f'{V4} : "acme/calls" }}',
     ]
-    assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, MANAGED, "jump egress"]
+    assert found["chain output"] == [OUTPUT, 'oif "lo" accept', KNOWN, MANAGED, "jump baseline_host", "jump egress"]
     assert "chain forward" not in found
     assert found["chain egress"] == [
         LOOKUP,
@@ -157,12 +156,12 @@ def test_only_what_the_sources_send_is_filtered(sources: Any, sets: dict[str, st
 def test_servers_that_are_named_need_not_be_found() -> None:
     native = made(policy="deny", dns_servers=["192.0.2.53", "2001:db8::53"], ntp_servers="192.0.2.123")
     found = bodies(native)
-    assert native["discover"] == []
+    assert native["discover"] == ["dhcp"]
     assert [found[f"set {name}"][-1] for name in ("dns4", "dns6", "ntp4")] == [
         "192.0.2.53/32 }", "2001:db8::53/128 }", "192.0.2.123/32 }",
     ]  # fmt: skip
     assert found["set ntp6"] == ["type ipv6_addr"]
-    assert made(policy="audit", dns_servers=["192.0.2.53"])["discover"] == ["ntp"]
+    assert made(policy="audit", dns_servers=["192.0.2.53"], scope="gateway")["discover"] == ["ntp"]
 
 
 def test_the_user_adds_to_the_baseline() -> None:
@@ -175,15 +174,34 @@ def test_the_user_adds_to_the_baseline() -> None:
         for ports in ("25", "1000-2000")
         for ip, prefix in (("ip", V4), ("ip6", V6))
     ] + ["ip daddr 0.0.0.0/0 tcp dport 5671 accept"]
-    assert bodies(native)["chain baseline"][10:] == expected
+    assert bodies(native)["chain baseline"][4:] == expected
     assert native["settings"]["allow"] == "; ".join(expected)
 
 
-def test_the_baseline_opens_dns_and_ntp_to_servers_only() -> None:
-    for line in bodies(made(policy="deny"))["chain baseline"]:
-        ports = set(re.findall(r"dport (?:\{ )?([0-9, ]+[0-9])", line))
-        assert ports <= {"53", "123", "67, 68", "546, 547"}
-        assert ("@" in line) == bool(ports & {"53", "123"}), line
+@pytest.mark.parametrize("scope", ["host", "gateway", "both"])
+@pytest.mark.parametrize("policy", ["audit", "deny"])
+def test_the_baseline_opens_dns_and_ntp_to_servers_only(policy: str, scope: str) -> None:
+    """It is all that a gateway forwards to where no list leads; the rest is for packets of the host's own."""
+    found = bodies(made(policy=policy, scope=scope))
+    dns = "meta l4proto { tcp, udp } th dport 53"
+    assert found["chain baseline"] == [
+        f"{dns} ip daddr @dns4 accept",
+        f"{dns} ip6 daddr @dns6 accept",
+        "udp dport 123 ip daddr @ntp4 accept",
+        "udp dport 123 ip6 daddr @ntp6 accept",
+    ]
+    jumping = {name for name, lines in found.items() if "jump baseline_host" in lines}
+    assert jumping == ({"chain output"} if scope != "gateway" else set())
+    assert ("chain baseline_host" in found) == ("set dhcp4" in found) == bool(jumping)
+
+
+def test_a_host_asks_for_its_lease_and_nobody_else_for_one() -> None:
+    dhcp = [line for line in bodies(made(policy="deny"))["chain baseline_host"] if line.startswith("udp")]
+    assert dhcp == [
+        "udp sport 68 udp dport 67 ip daddr 255.255.255.255 accept",
+        "udp sport 68 udp dport 67 ip daddr @dhcp4 accept",
+        "udp sport 546 udp dport 547 ip6 daddr { ff02::1:2, fe80::/10 } accept",
+    ]
 
 
 @pytest.mark.parametrize("scope", ["gateway", "both"])

@@ -1,0 +1,52 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What passes on this host before any rule of ufw's is asked that we write: notes for the summary."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
+
+BEFORE = {4: "/etc/ufw/before.rules", 6: "/etc/ufw/before6.rules"}
+_OPENS = re.compile(r"^-A ufw6?-before-(output|forward) (.*?) ?-j ACCEPT\b", re.MULTILINE)
+_STATES = re.compile(r"--(?:ct)?state (\S+)")
+_KNOWN = {"RELATED", "ESTABLISHED"}
+_WORDS = {"output": "lets out", "forward": "forwards"}
+
+
+def opened_before(native, versions):
+    """Return notes on what ufw's own before.rules let through where the native form is to stop all else.
+
+    C{versions}: the IP versions that ufw filters. What belongs to known connections is none of it, nor what an IP stack
+    needs of a host: the loopback, ICMP.
+    """
+    notes = []
+    chains = [chain.lower() for chain in native["defaults"]] + ["forward"] * bool(native["stops"])
+    sources = [source for way, source in native["roads"] if way == "route" and source]
+    for version in versions:
+        for chain in sorted(set(chains)):
+            # With sources named, an IP version without any is forwarded as before.
+            if chain == "forward" and sources and not any((":" in source) == (version == 6) for source in sources):
+                continue
+            found = _openings(version, chain)
+            if found:
+                notes.append(
+                    f"{BEFORE[version]} {_WORDS[chain]} before any rule of the allowlist is asked: {', '.join(found)}; "
+                    "to stop that, put # before these lines and run 'ufw reload'"
+                )
+    return notes
+
+
+def _openings(version, wanted):
+    """Return what the rules of one chain let through, as their matches: C{-p icmp --icmp-type echo-request}."""
+    found = []
+    for text in read_all([BEFORE[version]]):
+        for chain, match in _OPENS.findall(text):
+            states = _STATES.search(match)
+            known = states and set(states.group(1).split(",")) <= _KNOWN
+            own = chain == "output" and re.search(r"(?:^| )-(?:o lo|p (?:ipv6-)?icmp(?:v6)?)\b", match)
+            if chain == wanted and not known and not own:
+                found.append(match or "everything")
+    return list(dict.fromkeys(found))
