@@ -82,7 +82,7 @@ case "$wanted" in
         # The systems of scripts/system.sh are Debians on Ubuntu too; modules run with the system's own Python.
         tools+=(/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/bin/python3:python3)
         # The boot is tested in containers.
-        tools+=(podman:podman runc:runc ssh:openssh-client)
+        tools+=(podman:podman runc:runc ssh:openssh-client ssh-keygen:openssh-client)
         ;;
     molecule) tools+=(podman:podman runc:runc ssh:openssh-client "${builder[@]}") ;;
     *) fail "unknown part '$wanted': runtime, dev or molecule" ;;

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support import systems
 from tests.support.hosts.fleet import Fleet
 from tests.support.systems import longer
-from tests.support.systems import play as play_locally
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -191,7 +191,7 @@ def test_a_connection_that_has_nothing_to_reset(ends: ExitStack, tmp_path: Path)
     fleet = Fleet(ends, ["one"], tmp_path)
     playbook = tmp_path / "local.yml"
     playbook.write_text(yaml.safe_dump([tasks(APPLY)]), "utf-8")
-    done = play_locally(fleet.hosts["one"], playbook)
+    done = systems.play(fleet.hosts["one"], playbook)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=1 " in done.stdout
     assert "reset" not in (done.stdout + done.stderr).lower()
@@ -209,7 +209,7 @@ def test_a_run_from_the_host_itself_leaves_the_management_ports(ends: ExitStack,
     playbook.write_text(yaml.safe_dump([tasks(APPLY)]), "utf-8")
     for changed, done in (
         (1, fleet.play([tasks(APPLY)], ["--diff"])),
-        (0, play_locally(host, playbook)),
+        (0, systems.play(host, playbook)),
         (0, fleet.play([tasks(APPLY)])),
     ):
         assert done.returncode == 0, done.stdout + done.stderr

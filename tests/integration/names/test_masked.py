@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.hosts.boot_machine import Machine
+from tests.support.ssh import new_key
 from tests.support.systems import longer
 
 PLAY = """
@@ -36,9 +36,7 @@ pytestmark = pytest.mark.usefixtures("namespaces")
     longer([], [("dnsmasq", "dnsmasq.service"), ("resolve", "egress-allowlist-names-nftables.timer")], unpack=True),
 )
 def test_a_masked_unit_is_found_before_anything_is_armed(mode: str, unit: str, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    with Machine("bookworm", "masked", key) as machine:
+    with Machine("bookworm", "masked", new_key(tmp_path)) as machine:
         machine.run(f"{STANDS_FOR}; systemctl mask {unit}")
         done = machine.play(PLAY.format(mode=mode, managed=str(mode == "dnsmasq").lower()), tmp_path)
         assert done.returncode == 2, done.stdout + done.stderr

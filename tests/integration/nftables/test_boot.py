@@ -10,7 +10,6 @@ exactly when they should be.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from tests.support.hosts.boot_situations import (
     Situation,
 )
 from tests.support.hosts.boot_trial import DROP_IN, LOADS, PLAY, UNIT, Trial
+from tests.support.ssh import new_key
 
 # What a controller that vanishes leaves behind: applied, armed, never confirmed.
 ARMED = """
@@ -51,9 +51,7 @@ ARMED = """
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an SSH key, which all machines accept."""
-    path = tmp_path_factory.mktemp("ssh") / "id"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
-    return path
+    return new_key(tmp_path_factory.mktemp("ssh"))
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import yaml
 
 from tests.support.namespaces import BITS, Namespace, add_addresses, link, namespaces
 from tests.support.repository import REPOSITORY
+from tests.support.ssh import new_key
 from tests.support.systems import system
 from tests.support.waiting import until
 
@@ -47,8 +48,7 @@ class Fleet:
 
     def __init__(self, ends: ExitStack, names: Sequence[str], folder: Path, suite: str = "bookworm") -> None:
         """Start all of them; they end with C{ends}."""
-        self._key = folder / "key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self._key], check=True)
+        self._key = new_key(folder)
         # Short: the path of a socket has 108 bytes at most.
         self._sockets = tempfile.mkdtemp(prefix="cp-")
         ends.callback(shutil.rmtree, self._sockets, ignore_errors=True)

@@ -191,7 +191,7 @@ ESSENTIAL = (
     "bash cat chroot cp echo env find kill make mkdir mount nsenter rm setpriv setsid sh sleep tail true unshare"
 )
 # Of openssh-client, and on systems of the tests' own (scripts/system.sh), which have what is called there.
-THERE = "ssh-keygen firewall-cmd firewall-offline-cmd firewalld dnsmasq ipset iptables pgrep pkill systemctl ufw"
+THERE = "firewall-cmd firewall-offline-cmd firewalld dnsmasq ipset iptables pgrep pkill systemctl ufw"
 
 
 def called(path: Path) -> set[str]:
@@ -208,7 +208,7 @@ def called(path: Path) -> set[str]:
 
 def test_what_tests_call_is_installed_by_setup() -> None:
     script = (REPOSITORY / "scripts/setup.sh").read_text("utf-8")
-    installed = set(re.findall(r"[ (/]([a-z0-9]+):[a-z0-9-]+", script))
+    installed = set(re.findall(r"[ (/]([a-z0-9-]+):[a-z0-9-]+", script))
     assert {"nft", "ip", "ps", "git"} <= installed
     files = [*REPOSITORY.glob("tests/unit/**/*.py"), *REPOSITORY.glob("tests/support/**/*.py")]
     words = set().union(*map(called, files))
