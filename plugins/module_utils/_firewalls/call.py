@@ -177,7 +177,7 @@ class Call:
     def _refuse_others(self):
         # A module without this option has a table of its own, beside which others may work.
         alone = "beside_others" in self.params and not self.params["beside_others"]
-        others = other_managers(self._backend, self.run) if alone else []
+        others = other_managers(self._backend, self.find, self.run) if alone else []
         if others:
             raise ToolError(
                 f"another firewall manager is at work on this host: {', '.join(others)}; stop it, or set "

@@ -312,14 +312,15 @@ def _empty_cache():
     for path in PIDS:
         with contextlib.suppress(OSError, ValueError), open(path) as handle:
             number = int(handle.read())
-            with open(f"/proc/{number}/comm") as name:
-                if name.read() == "dnsmasq\n":
+            # Not looked for by its name: that keeps a number from another process that has it since.
+            with open(f"/proc/{number}/comm", "rb") as name:
+                if name.read() == b"dnsmasq\n":
                     os.kill(number, signal.SIGHUP)
 
 
 def _boot():
     """Return what tells this boot from others; a container boots while the kernel runs on."""
-    with open("/proc/sys/kernel/random/boot_id") as boot, open("/proc/1/stat") as first:
+    with open("/proc/sys/kernel/random/boot_id") as boot, open("/proc/1/stat", errors="replace") as first:
         return "{}-{}".format(boot.read().strip(), first.read().rpartition(")")[2].split()[19])  # when process 1 began
 
 
@@ -329,7 +330,7 @@ def _call(command, text=None):
     environment = dict(os.environ, PATH=path, LC_ALL="C")
     try:
         done = subprocess.run(  # pylint: disable=E5103 # no module runs here: there is no run_command
-            command, input=text, capture_output=True, text=True, env=environment, check=False
+            command, input=text, capture_output=True, errors="replace", env=environment, check=False
         )
     except FileNotFoundError:
         raise KeeperError(f"{command[0]} is not installed") from None

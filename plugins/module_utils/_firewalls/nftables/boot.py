@@ -104,7 +104,7 @@ class Boot:
         """Write the files and enable the unit; it is not started, for the rules are loaded already."""
         managed = _UNIT_FILE in self._files
         if self._wrong() or (managed and not _enabled(self._states())):
-            write_all(self._files, mode=0o644)
+            write_all(self._files, mode=0o644, own=True)
             if managed:
                 self._systemctl("daemon-reload")
                 self._systemctl("enable", UNIT)

@@ -27,9 +27,9 @@ SERVICES = {
     "dhcp6": ("udp", "547", "546", "baseline DHCP"),
 }
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
-_START = "### RULES ###\n"
+_HEAD = re.compile(r"\*filter\r?\n.*?^### RULES ###\r?\n", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(
-    r"\n### tuple ### ([^\n]*?)(?: comment=([0-9a-fA-F]*))?\n"
+    r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
 
@@ -134,16 +134,17 @@ def _ends(to: str, dport: str, source: str, sport: str) -> list[str]:
 
 def parse(text: str) -> Rules:
     """Return the parts of user.rules or user6.rules; raises ValueError where it is not such a file."""
-    head, start, rest = text.partition(_START)
-    if not start or not head.startswith("*filter\n"):
+    start = _HEAD.match(text)
+    if not start:
         raise ValueError("is not a file of ufw's rules")
+    head, rest = start.group(0), text[start.end() :]
     blocks, end = [], 0
     for match in _BLOCK.finditer(rest):
         if match.start() != end:
             break
         blocks.append(Block(match.group(1), _label(match.group(2)), match.group(0)))
         end = match.end()
-    return Rules(head + start, blocks, rest[end:])
+    return Rules(head, blocks, rest[end:])
 
 
 def _label(comment: str | None) -> str:
