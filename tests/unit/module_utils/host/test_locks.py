@@ -62,7 +62,10 @@ def test_a_lock_of_ours_names_who_holds_it_too(tmp_path: Path) -> None:
     path = tmp_path / "nftables.lock"
     with other(path, 60, "flock") as process:
         assert until(lambda: got(path))
-        with pytest.raises(TimeoutError, match=rf"seconds, it is process {process.pid} \("), revert.locked(str(path), 0.1):
+        with (
+            pytest.raises(TimeoutError, match=rf"seconds, it is process {process.pid} \("),
+            revert.locked(str(path), 0.1),
+        ):
             pass
 
 
@@ -95,7 +98,7 @@ def guarded(path: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_way_back_runs_under_the_lock_and_tells_how_it_ended(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    taken = f'{sys.executable} -c "import fcntl; fcntl.lockf(open(\'{path}\', \'w\'), fcntl.LOCK_EX | fcntl.LOCK_NB)"'
+    taken = f"{sys.executable} -c \"import fcntl; fcntl.lockf(open('{path}', 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)\""
     done = guarded(path, f"{taken} 2>/dev/null && echo free; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
