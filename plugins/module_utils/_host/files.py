@@ -145,6 +145,15 @@ def mode_lines(modes):
     return [f"~ {path}: mode {found[path]:04o} -> {modes[path]:04o}" for path in sorted(found)]
 
 
+def alone_in(path):
+    """Return C{{folder: mode}} of the folder of a file of ours where nothing else is in it, else {}."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError):
+        if os.listdir(folder) == [name]:
+            return {folder: _FOLDER}
+    return {}
+
+
 def set_modes(modes):
     """Give our paths C{{path: mode}} that are there their modes back."""
     for path in wrong_modes(modes):

@@ -13,7 +13,8 @@ import socket
 import struct
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import write as write_own
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import FORMER, NAMESERVER
 
 PATH = "/etc/resolv.conf"
@@ -82,6 +83,16 @@ def write(text):
             raise
         with open(PATH, "wb") as handle:
             handle.write(encode(text))
+
+
+def put(text, former):
+    """Write /etc/resolv.conf where it is another; C{former}: what is put back later, None where nothing is."""
+    if former is not None and former != read(FORMER, missing=None):
+        write_own(FORMER, former)
+    if text != read(PATH):
+        write(text)
+    if former is None:
+        remove(FORMER)
 
 
 def answers(port, address="127.0.0.1", seconds=5):
