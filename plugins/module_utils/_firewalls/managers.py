@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import re
 
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld import bus
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
-
-from .firewalld import bus
 
 # Services that load rules of their own, some of them after flushing everybody's.
 _MANAGERS = (

@@ -30,8 +30,8 @@ import time
 CONFIG, STATE = "/etc/egress-allowlist/names-{}.json", "/var/lib/egress-allowlist/names-{}.json"
 PIDS = ("/run/dnsmasq/dnsmasq.pid", "/run/dnsmasq.pid")
 FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
-LOOKUPS, SECONDS = 32, 20  # at once, and for all of them together
-LATE = "not asked"  # in this round, for lack of time
+LOOKUPS, SECONDS = 64, 20  # at once, and for all of them together
+LATE = "not asked for long enough"  # in this round: the time was over
 EMPTY = {"epoch": "", "at": 0, "up": 0, "leases": {}, "good": {}, "said": [], "next": ""}
 # The name has no such address: an answer. All other failures say nothing about the name.
 _NONE = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
@@ -303,16 +303,13 @@ def look_up(names, first="", seconds=SECONDS):
         thread.start()
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
-    late = []
-    with contextlib.suppress(IndexError):
-        while True:
-            late.append(waiting.popleft())
-    found = {**answers.copy(), **dict.fromkeys(late, ([], LATE))}
-    silent = [key for key in keys if key not in found]
-    # Who was asked first and is silent had the whole time. The others may only have had the rest of it.
-    next_ones = [key for key in keys if key in set(late) | set(silent) - set(keys[:LOOKUPS])]
-    found.update(dict.fromkeys(silent, ([], f"no answer in {seconds} s")))
-    return found, next_ones[0][0] if next_ones else ""
+    waiting.clear()
+    found = answers.copy()
+    # Who was asked first and is silent had all the time; the others had the rest of it, or none.
+    late = [key for key in keys if key not in found and key not in keys[:LOOKUPS]]
+    found.update(dict.fromkeys(late, ([], LATE)))
+    silent = {key: ([], f"no answer in {seconds} s") for key in keys if key not in found}
+    return {**found, **silent}, late[0][0] if late else ""
 
 
 def _ask(name, version):
