@@ -35,6 +35,15 @@ def decode(data):
     return data.decode("utf-8", "surrogateescape")
 
 
+def readable(value):
+    """Return texts, also those in lists and dictionaries, as what anybody can print: other bytes as C{\\xe9}."""
+    if isinstance(value, str):
+        return encode(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {readable(name): readable(each) for name, each in value.items()}
+    return [readable(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
 def write(path, text):
     """Write a file of ours so that after a crash the old or the new one is there whole; OSError names the file.
 
