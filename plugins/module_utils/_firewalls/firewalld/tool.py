@@ -70,6 +70,8 @@ class Firewalld:
             if there is not None and path not in own:
                 raise ToolError(f"{path} is not ours, and we need this name: rename yours")
             kind = name.partition("/")[0]
+            if objects.parse(kind, text) is None:
+                raise ToolError(f"'{name}' of the native form is not a file of firewalld's {kind}")
             # What firewalld wrote anew without another meaning stays.
             same = there is not None and objects.parse(kind, there) == objects.parse(kind, text)
             files[path] = there if same else text
@@ -253,6 +255,8 @@ class Firewalld:
                     continue
                 entries = [address for address in addresses if (":" in address) == (version == 6)]
                 lines = "".join(f"  <entry>{address}</entry>\n" for address in entries)
+                if name not in files:
+                    raise ToolError(f"'{name}' of the native form is missing: servers are discovered for it")
                 text = files[name].replace(_ASKED, _ASKED + escape(told)).replace("</ipset>", lines + "</ipset>")
                 files[name] = text
         return files

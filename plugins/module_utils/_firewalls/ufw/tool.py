@@ -268,6 +268,6 @@ def _known(files):
     for path in kernel.FILES.values():
         for entry in rules.parse(files[path]).blocks:
             label, dummy, name = entry.label.rpartition(" ")
-            if label == rules.SERVICES["ntp"][-1]:
+            if label == rules.SERVICES["ntp"][-1] and rules.is_tuple(entry.spec):
                 known.setdefault(name, set()).add(entry.spec.split()[3])
     return {name: sorted(addresses) for name, addresses in known.items()}
