@@ -13,8 +13,7 @@ import socket
 import struct
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write_all
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import write as write_own
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write, write_all
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import FORMER, NAMESERVER
 
 PATH = "/etc/resolv.conf"
@@ -74,7 +73,7 @@ def check(managed):
         )
 
 
-def write(text):
+def _overwrite(text):
     """Write /etc/resolv.conf, in place where it is a mount of its own, as in containers."""
     try:
         write_all({PATH: text}, mode=0o644)
@@ -88,9 +87,9 @@ def write(text):
 def put(text, former):
     """Write /etc/resolv.conf where it is another; C{former}: what is put back later, None where nothing is."""
     if former is not None and former != read(FORMER, missing=None):
-        write_own(FORMER, former)
+        write(FORMER, former)
     if text != read(PATH):
-        write(text)
+        _overwrite(text)
     if former is None:
         remove(FORMER)
 

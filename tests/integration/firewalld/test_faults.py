@@ -195,7 +195,8 @@ def test_a_process_that_is_only_called_firewalld_hinders_nothing() -> None:
     """Neither applying where none runs, nor the way back."""
     with alone(start=False) as host:
         host.shell(
-            "cp /bin/sleep /tmp/firewalld; cd /tmp; setpriv --reuid 65534 --clear-groups ./firewalld 300 >/dev/null 2>&1 &"
+            "cp /bin/sleep /tmp/firewalld; cd /tmp; "
+            "setpriv --reuid 65534 --clear-groups ./firewalld 300 >/dev/null 2>&1 &"
         )
         done = host.apply(FIRST)
         assert "firewalld is not running: nothing is filtered until it starts" in done["notes"]

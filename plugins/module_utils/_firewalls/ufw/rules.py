@@ -32,8 +32,6 @@ _BLOCK = re.compile(
     r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
-
-
 # What ufw takes for a tuple: six to nine words. It passes over others, and so do we.
 _PORTS = r"(?:any|\d+(?::\d+)?(?:,\d+(?::\d+)?)*)"
 _TUPLE = re.compile(rf"\S+ \S+ {_PORTS} \S+ {_PORTS} \S+(?: \S+){{0,3}}")
