@@ -63,6 +63,7 @@ while True:
         os.close(file)
     os.environ.clear()
     os.environ.update(json.loads(text))
+    os.umask(int(os.environ.get("TEST_UMASK", "022"), 8))
     status = run()
     atexit._run_exitfuncs()
     try:

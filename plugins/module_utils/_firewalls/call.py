@@ -10,6 +10,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import readable
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
 from ansible_collections.egress.allowlist.plugins.module_utils._names import host
@@ -68,7 +69,11 @@ class Call:
         form from nothing; C{ours}: one that returns the paths of our files, which nobody can remove where a command is
         missing.
         """
-        params, fail = self.params, self.module.fail_json
+        params = self.params
+
+        def fail(**told):
+            self.module.fail_json(**readable(told))
+
         if params["revert_after"] < 0:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
@@ -99,7 +104,7 @@ class Call:
             fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
-        self.module.exit_json(**result, **told)
+        self.module.exit_json(**readable({**result, **told}))
 
     def _without(self, command, package, ours, result):
         """Return what to say of a missing command; ends the module, unless check mode can tell what would change."""
@@ -177,7 +182,7 @@ class Call:
     def _refuse_others(self):
         # A module without this option has a table of its own, beside which others may work.
         alone = "beside_others" in self.params and not self.params["beside_others"]
-        others = other_managers(self._backend, self.run) if alone else []
+        others = other_managers(self._backend, self.find, self.run) if alone else []
         if others:
             raise ToolError(
                 f"another firewall manager is at work on this host: {', '.join(others)}; stop it, or set "

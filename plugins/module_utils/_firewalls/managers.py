@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld import bus
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
 
 # Services that load rules of their own, some of them after flushing everybody's.
@@ -20,16 +21,17 @@ _MANAGERS = (
 )
 
 
-def other_managers(own, run, root="/"):
+def other_managers(own, find, run, root="/"):
     """Return the names of firewall managers besides C{own} that are at work on this host.
 
-    C{run} takes a command and returns C{(status, output, errors)}.
+    C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}. Raises OSError where systemd,
+    or D-Bus for firewalld, does not answer.
     """
     found = []
     switch = "\n".join(read_all([os.path.join(root, "etc/ufw/ufw.conf")]))
     if own != "ufw" and re.search(r"^ENABLED=['\"]?yes\b", switch, re.MULTILINE | re.IGNORECASE):
         found.append("ufw")
-    if own != "firewalld" and "firewalld\n" in read_all([os.path.join(root, "proc/[0-9]*/comm")]):
+    if own != "firewalld" and bus.runs(find, run):
         found.append("firewalld")
     if os.path.exists(os.path.join(root, "etc/egress-allowlist/nftables.nft")):
         found.append("the role egress.allowlist.nftables")

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import secrets
+import time
 
 from . import revert, systemd
 from .files import read, remove, write, write_all
@@ -20,10 +21,15 @@ from .journal import Journal
 
 _TAKEN_OVER = "this run took over from a way back that nobody's confirmation had stopped and that was hindered by: "
 _MOST = 5  # differences that an error names
+_PATIENCE = 60  # seconds for which commands of the tool's may overtake us
 
 
 class ToolError(Exception):
     """The tool refuses something, or is not in a state to work with; its message is for the user."""
+
+
+class OvertakenError(ToolError):
+    """A command of the tool's has read the files before we write them, and would write its old list over ours."""
 
 
 class LateError(ToolError):
@@ -48,8 +54,8 @@ class Applier:
       - C{prepare(folder)}: writes into a folder that a boot empties what the way back needs; returns the shell command
         that makes the running rules follow the files, once these are put back;
       - C{notes()}: what a person should know, once the files are wanted;
-      - where the tool has a lock of its own, C{locked()}, a context that holds it, and C{guarded(command)}, a shell
-        command that runs another one under it.
+      - where the tool has a lock of its own, C{locked()}, a context that holds it, C{waited_for()}, true while a
+        command of the tool's waits for it, and C{guarded(command)}, a shell command that runs another one under it.
     """
 
     def __init__(self, tool, run, check_mode):
@@ -58,15 +64,19 @@ class Applier:
         self.revert = revert.Revert(tool.name, revert.FOLDER, candidate, run)
         self.journal = Journal(candidate, self.revert.rollback, tool.unit)
         self._confirmed = os.path.join(revert.FOLDER, tool.name + ".confirmed")
+        self._again, self._deadline = False, None  # whether another turn is needed, and until when one is taken
 
     def present(self, native, revert_after):
         """Apply the native form; returns what the module returns."""
-        with self._locked():
-            hindrance = self.revert.hindrance()
-            result = self._apply(native, revert_after if self.tool.running() else 0)
-            if hindrance and not self.check_mode:
-                result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
-            return result
+        hindrance, results = "", []
+        while not self._done(results):
+            with self._locked(), self._turn(results):
+                hindrance = hindrance or self.revert.hindrance()
+                results.append(self._apply(native, revert_after if self.tool.running() else 0, again=bool(results)))
+        result = _joined(results)
+        if hindrance and not self.check_mode:
+            result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
+        return result
 
     def standing(self, native=None):
         """Return what the tool says of it."""
@@ -74,11 +84,13 @@ class Applier:
 
     def absent(self):
         """Remove all that is ours; nothing has to be confirmed."""
-        with self._locked():
-            result = self._apply(None, 0)
-            if not self.check_mode:
-                remove(self._confirmed, self.revert.lock, self.revert.folder)
-            return result
+        results = []
+        while not self._done(results):
+            with self._locked(), self._turn(results):
+                results.append(self._apply(None, 0, again=bool(results)))
+                if not self.check_mode:
+                    remove(self._confirmed, self.revert.lock, self.revert.folder)
+        return _joined(results)
 
     def confirmed(self, token):
         """Keep what was applied."""
@@ -117,13 +129,43 @@ class Applier:
             more = f" and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
             raise ToolError(f"what runs is not what was applied: {'; '.join(lines[:_MOST])}{more}")
 
-    def _apply(self, native, revert_after):
+    @contextlib.contextmanager
+    def _turn(self, results):
+        """One attempt under the lock, which adds to C{results} what it did; C{_done} tells whether it was the last.
+
+        Raises ToolError where commands of the tool's overtake us for longer than C{_PATIENCE}.
+        """
+        self._again = False
+        try:
+            yield
+            self._again = self._waited_for()
+        except OvertakenError:
+            self._again = True
+        self._deadline = self._deadline or time.monotonic() + _PATIENCE
+        if self._again and time.monotonic() > self._deadline:
+            told = f"commands of {self.tool.name} are at work all the time, one after another: run this again later"
+            raise LateError(f"the new rules are written, but {told}") if results else ToolError(told)
+
+    def _done(self, results):
+        return bool(results) and not self._again
+
+    def _waited_for(self):
+        """True where a command of the tool's waits for its lock."""
+        return not self.check_mode and getattr(self.tool, "waited_for", bool)()
+
+    def _be_first(self):
+        """Raise OvertakenError where a command of the tool's has read its files and waits to write them."""
+        if self._waited_for():
+            raise OvertakenError
+
+    def _apply(self, native, revert_after, again=False):
+        """Apply what differs; C{again}: a moment ago it was applied, and what waits to be confirmed is that."""
         boot = self._boot() if native else []
         files = self.tool.files(native)
         differences = self.tool.differences(files)
         before = {path: _read(path) for path in files}
         changed = {path: text for path, text in files.items() if text != before[path]}
-        if not changed and not differences and not self.revert.pending():
+        if not changed and not differences and (again or not self.revert.pending()):
             return {"notes": [*self.tool.notes(), *boot]}
         self.tool.check(files)
         result = {"changed": True, "differences": differences or ["~ the same rules, written anew"]}
@@ -150,9 +192,11 @@ class Applier:
             back = getattr(self.tool, "guarded", str)(back)
             applied = {"native": self.tool.completed(native), "seen": {}}
             write(self.revert.rollback, json.dumps(applied))
+            self._be_first()
             if revert_after:
                 self.revert.start(back, revert_after, token)
             self.journal.open(changed, token)
+            self._be_first()
             wrote = True
             write_all(changed, mode=0o640)
             self.tool.load(changed)
@@ -215,6 +259,14 @@ class Applier:
         if not os.path.exists(self.revert.candidate):
             self.journal.tidy()
             self.revert.forget()
+
+
+def _joined(results):
+    """Return one result of several turns: the first one's differences, the token and the notes of the last."""
+    if len(results) == 1:
+        return results[0]
+    told = next((result["differences"] for result in results if result.get("differences")), [])
+    return {name: value for result in results for name, value in {**result, "differences": told}.items()}
 
 
 def _read(path):

@@ -1,7 +1,10 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that survive a crash: whole at any moment, the old one or the new."""
+"""Files that survive a crash: whole at any moment, the old one or the new.
+
+Texts are bytes in another coat: what is not UTF-8, a NUL or a carriage return is read and written as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,50 @@ import errno
 import fcntl
 import glob
 import os
+import stat
 import sys
 
 _GET_FLAGS = 0x80086601 if sys.maxsize > 2**32 else 0x80046601  # FS_IOC_GETFLAGS
 _APPEND_ONLY = 0x20  # FS_APPEND_FL
 TEMPORARY = ".egress-allowlist"  # how the name of a file ends before it takes its own
+# Modes of our folders, whatever the umask is. Whoever may open a lock may hold it: nobody but root below /run.
+FOLDERS = {"/etc/egress-allowlist": 0o755, "/run/egress-allowlist": 0o700, "/var/lib/egress-allowlist": 0o700}
+_FOLDER = 0o755  # of all others that we make
+
+
+def encode(text):
+    """Return the bytes of a text that C{read} returned or that we made."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decode(data):
+    """Return bytes as a text from which C{encode} makes the same bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def readable(value):
+    """Return texts, also those in lists and dictionaries, as what anybody can print: other bytes as C{\\xe9}."""
+    if isinstance(value, str):
+        return encode(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {readable(name): readable(each) for name, each in value.items()}
+    return [readable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def write(path, text):
-    """Write a file so that after a crash either the old or the new one is there whole; OSError names the file.
+    """Write a file of ours so that after a crash the old or the new one is there whole; OSError names the file.
 
-    A file that is there keeps its owner and mode, a link stays one; a new file is for root only.
+    It is for root only.
     """
-    write_all({path: text})
+    write_all({path: text}, own=True)
 
 
-def write_all(files, mode=0o600):
+def write_all(files, mode=0o600, own=False):
     """Write several files as C{write} does, C{{path: text}}; a text of None removes the file.
 
     All are on the disk before the first takes its name, so that a full disk changes none of them. C{mode} is that of
-    new files.
+    new files, whatever the umask; a file that is there keeps its owner and mode unless it is our C{own}, and a link
+    stays one.
     """
     staged = []
     try:
@@ -38,7 +65,7 @@ def write_all(files, mode=0o600):
             path = os.path.realpath(path)
             if text is not None:
                 staged.append((path, temporary_of(path)))
-                _stage(path, text, mode)
+                _stage(path, text, mode, own)
         for path, temporary in staged:
             os.replace(temporary, path)
     except OSError as error:
@@ -78,19 +105,68 @@ def _attributes(path):
     return answer[0]
 
 
-def _stage(path, text, mode):
+def _stage(path, text, mode, own):
     """Write what shall become C{path} beside it, with that file's owner and mode."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    make_folder(os.path.dirname(path))
     temporary = temporary_of(path)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        os.fchmod(stream.fileno(), mode)
+        with contextlib.suppress(FileNotFoundError):
+            former = os.stat(path)
+            if not stat.S_ISREG(former.st_mode):  # a link to /dev/null is how an administrator switches a file off
+                raise OSError(errno.EINVAL, "not a regular file")
+            if not own:
+                os.fchown(stream.fileno(), former.st_uid, former.st_gid)
+                os.fchmod(stream.fileno(), former.st_mode & 0o7777)
+        stream.write(encode(text))
         stream.flush()
         os.fsync(stream.fileno())
-    with contextlib.suppress(FileNotFoundError):
-        former = os.stat(path)
-        os.chown(temporary, former.st_uid, former.st_gid)
-        os.chmod(temporary, former.st_mode & 0o7777)
+
+
+def make_folder(path):
+    """Make a folder, and those above it, with our modes; one of ours that is there gets its mode back."""
+    if not os.path.isdir(path):
+        above = os.path.dirname(path)
+        if above != path:
+            make_folder(above)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+            os.chmod(path, FOLDERS.get(path, _FOLDER))
+    elif path in FOLDERS and wrong_modes({path: FOLDERS[path]}):
+        os.chmod(path, FOLDERS[path])
+
+
+def wrong_modes(modes):
+    """Return those of our paths C{{path: mode}} that are there with another mode, C{{path: mode}}; no links."""
+    found = {}
+    for path, mode in modes.items():
+        with contextlib.suppress(OSError):
+            is_now = os.lstat(path).st_mode
+            if not stat.S_ISLNK(is_now) and stat.S_IMODE(is_now) != mode:
+                found[path] = stat.S_IMODE(is_now)
+    return found
+
+
+def mode_lines(modes):
+    """Return in words which of our paths C{{path: mode}} have another mode."""
+    found = wrong_modes(modes)
+    return [f"~ {path}: mode {found[path]:04o} -> {modes[path]:04o}" for path in sorted(found)]
+
+
+def alone_in(path):
+    """Return C{{folder: mode}} of the folder of a file of ours where nothing else is in it, else {}."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError):
+        if os.listdir(folder) == [name]:
+            return {folder: _FOLDER}
+    return {}
+
+
+def set_modes(modes):
+    """Give our paths C{{path: mode}} that are there their modes back."""
+    for path in wrong_modes(modes):
+        os.chmod(path, modes[path])
 
 
 def temporary_of(path):
@@ -111,8 +187,8 @@ def sync_folder(folder):
 def read(path, missing=""):
     """Return a file's text, C{missing} where there is none."""
     try:
-        with open(path, encoding="utf-8") as handle:
-            return handle.read()
+        with open(path, "rb") as handle:
+            return decode(handle.read())
     except FileNotFoundError:
         return missing
 
@@ -122,8 +198,8 @@ def read_all(patterns):
     for pattern in patterns:
         for path in sorted(glob.glob(pattern)):
             try:
-                with open(path, encoding="utf-8", errors="replace") as handle:
-                    yield handle.read()
+                with open(path, "rb") as handle:
+                    yield decode(handle.read())
             except OSError:
                 continue
 

@@ -17,11 +17,12 @@ import os
 import shlex
 
 from . import systemd
-from .files import read, remove, sync_folder, temporary_of, write, write_all
+from .files import decode, encode, read, remove, sync_folder, temporary_of, write, write_all
 
 _HEAD = """#!/bin/sh
 # egress.allowlist: puts the files back as they were before a change that is not confirmed
 # token: {token}
+umask 077
 # A service that is merely started again changes nothing: the change still waits then.
 if [ "$1" = boot ] && [ -e {mark} ]; then exit 0; fi
 unhook() {{
@@ -85,7 +86,7 @@ class Journal:
             new = files[path] if path in files else read(path, missing=None)
             parts.append(_undo(path, state, new))
         if os.path.isdir(systemd.FOLDER):
-            write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644)
+            write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644, own=True)
         write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))
 
     def former(self):
@@ -95,7 +96,7 @@ class Journal:
             head, dummy, rest = block.partition("\n")
             path, owner, mode = json.loads(head)
             encoded = f"{rest}\n".partition("<<'END'")[2].partition("\nEND\n")[0]
-            found[path] = (base64.b64decode(encoded).decode(), owner, mode) if owner else None
+            found[path] = (decode(base64.b64decode(encoded)), owner, mode) if owner else None
         return found
 
     def undo(self):
@@ -133,10 +134,10 @@ def _undo(path, state, new):
     if state is None:
         return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new), temporary)
     text, owner, mode = state
-    encoded = base64.encodebytes(text.encode()).decode()
+    encoded = base64.encodebytes(encode(text)).decode()
     head = _FORMER + json.dumps([path, owner, mode]) + "\n"
     return head + _BACK.format(name, temporary, owner, mode, _digest(new), _digest(text), encoded)
 
 
 def _digest(text):
-    return "-" if text is None else hashlib.sha256(text.encode()).hexdigest()
+    return "-" if text is None else hashlib.sha256(encode(text)).hexdigest()

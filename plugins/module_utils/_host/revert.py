@@ -24,8 +24,8 @@ import shlex
 import signal
 import time
 
-from . import systemd
-from .files import TEMPORARY, read, remove, temporary_of, write
+from . import locks, systemd
+from .files import TEMPORARY, make_folder, read, remove, temporary_of, write
 from .revert_script import SCRIPT
 
 FOLDER = "/run/egress-allowlist"  # a boot empties it
@@ -71,7 +71,8 @@ class Revert:
             return
         # A session of its own, no open files of ours: it outlives the module, the connection and the controller.
         # Who is stopped before it has said its number finds its script gone, and leaves no number behind.
-        waiting = 'cd /; exec </dev/null >/dev/null 2>&1; echo $$ >"$2.pid"; [ -e "$2" ] || exec rm -f "$2.pid"; '
+        waiting = 'cd /; umask 077; exec </dev/null >/dev/null 2>&1; echo $$ >"$2.pid"; '
+        waiting += '[ -e "$2" ] || exec rm -f "$2.pid"; '
         waiting += 'sleep "$1"; exec /bin/sh "$2" "$3"'
         command = ["setsid", "--fork", "/bin/sh", "-c", waiting, self.unit, str(seconds), script, token]
         status, dummy, errors = self._run(command)
@@ -136,16 +137,26 @@ def locked(path, seconds=30):
     """Hold the lock of C{path}; raises TimeoutError when another run does not let go of it in time."""
     deadline = time.monotonic() + seconds
     while True:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as handle:
+        make_folder(os.path.dirname(path))
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
             while not _lock(handle):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another run holds {path} since more than {seconds} seconds{_hindered(path)}")
+                    told = f"another run holds {path} since more than {seconds} seconds"
+                    raise TimeoutError(f"{told}{_by(path)}{_hindered(path)}")
                 time.sleep(0.1)
             # Whoever held it may have removed the file: then this lock is nobody's, and another one is taken.
-            if os.path.exists(path) and os.path.samestat(os.fstat(handle.fileno()), os.stat(path)):
+            if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
+                os.fchmod(handle, 0o600)
                 yield
                 return
+        finally:
+            os.close(handle)
+
+
+def _by(path):
+    holder = locks.by(path)[len(" by ") :]
+    return f", it is {holder}" if holder else ""
 
 
 def _lock(handle):

@@ -13,6 +13,7 @@ from __future__ import annotations
 SCRIPT = """#!/bin/sh
 # egress.allowlist: back to the rules before the last change, unless that was confirmed; tried again until it is done
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 077 # who may open the lock may hold it
 token=$1 said= pause=1
 bounded=$(command -v timeout) && bounded="$bounded 900" # seconds: a reload of a very long list takes minutes
 say() {{ # priority, text

@@ -39,3 +39,8 @@ def states(run, units, names, lists=()):
 def unit_state(run, unit, name):
     """Return one property of a unit: ActiveState, UnitFileState ('' without a file), LoadState. Raises OSError too."""
     return states(run, [unit], [name])[unit][name]
+
+
+def masked(run, units):
+    """Return those of these units that somebody masked: they cannot be started; none without systemd."""
+    return [unit for unit in units if runs() and unit_state(run, unit, "LoadState") == "masked"]

@@ -3,13 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is this what the controller made? A native form is checked before anything is read or touched.
 
-A shape says what a value is: a type; a set of texts, one of which it is; C{[shape]}, a list of any length;
-C{(shape, shape)}, a list of that length; C{{str: shape}}, a dictionary with any keys; C{{"key": shape, "key?": shape}},
-one with these keys, of which the second may be missing; C{Maybe} of such a one, which may also be empty.
+A shape says what a value is: a type; a set of texts, one of which it is; C{Text}, a text of one kind; C{[shape]}, a
+list of any length; C{(shape, shape)}, a list of that length; C{{str: shape}}, a dictionary with any keys, and with a
+C{Text} in the place of C{str} with keys of that kind; C{{"key": shape, "key?": shape}}, one with these keys, of which
+the second may be missing; C{Maybe} of such a one, which may also be empty.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import NamedTuple
 
 # Filters by a key that only what they return has.
@@ -32,7 +35,35 @@ _WORDS = (
     (dict, "a dictionary"),
     (type(None), "nothing"),
 )
-_KINDS = ((set, str), (list, list), (tuple, list), (dict, dict))  # what a shape that is no type is a shape of
+
+
+class Text:
+    """The shape of a text that a pattern matches as a whole; C{words}: what such a text is."""
+
+    def __init__(self, words, pattern):
+        self.words, self._pattern = words, re.compile(pattern)
+
+    def takes(self, text):
+        """True for a text of this kind."""
+        return self._pattern.fullmatch(text) is not None
+
+
+class Prefix(Text):
+    """The shape of an address or a prefix, or of '' where it may be empty."""
+
+    def __init__(self, empty=False):
+        super().__init__("an address or a prefix", "[0-9a-fA-F.:]+(?:/[0-9]+)?" + ("|" if empty else ""))
+
+    def takes(self, text):
+        """True for a prefix of IPv4 or IPv6."""
+        try:
+            return super().takes(text) and (not text or bool(ipaddress.ip_network(text, strict=False)))
+        except ValueError:
+            return False
+
+
+# What a shape that is no type is a shape of.
+_KINDS = ((set, str), (Text, str), (list, list), (tuple, list), (dict, dict))
 
 
 class Form(NamedTuple):
@@ -69,6 +100,8 @@ def problem(value, shape, path=""):
         return f"'{path}' is {words[found]}, not {words[kind]}"
     if isinstance(shape, set) and value not in shape:
         return f"'{path}' is '{value}', not one of {', '.join(map(repr, sorted(shape)))}"
+    if isinstance(shape, Text) and not shape.takes(value):
+        return f"'{path}' is {_quoted(value)}, not {shape.words}"
     if isinstance(shape, tuple) and len(value) != len(shape):
         return f"'{path}' has {len(value)} items, not {len(shape)}"
     parts = []
@@ -76,7 +109,12 @@ def problem(value, shape, path=""):
         parts = [(item, shape[at % len(shape)], f"{path}[{at}]") for at, item in enumerate(value)]
     elif isinstance(shape, dict) and (value or not isinstance(shape, Maybe)):
         before = path + "." if path else ""
-        shapes = dict.fromkeys(value, shape[str]) if str in shape else {key.rstrip("?"): shape[key] for key in shape}
+        keys = next((key for key in shape if not isinstance(key, str)), None)  # of a dictionary with any keys
+        if isinstance(keys, Text):
+            wrong = [key for key in value if not keys.takes(key)]
+            if wrong:
+                return f"'{path}' has the key {_quoted(wrong[0])}, which is not {keys.words}"
+        shapes = dict.fromkeys(value, shape[keys]) if keys else {key.rstrip("?"): shape[key] for key in shape}
         missing = [key for key in shapes if key not in value and key in shape]
         if missing:
             return f"'{before}{missing[0]}' is missing"
@@ -85,3 +123,9 @@ def problem(value, shape, path=""):
             return f"'{before}{unknown[0]}' is not known: it is of another version of this collection"
         parts = [(value[key], shapes[key], before + key) for key in shapes if key in value]
     return next(filter(None, (problem(*part) for part in parts)), "")
+
+
+def _quoted(text):
+    """Return a text as a message shows it: on one line, its beginning only where it is long."""
+    shown = repr(text)
+    return shown if len(shown) <= 80 else f"{shown[:75]}...'"

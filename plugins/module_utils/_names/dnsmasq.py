@@ -14,7 +14,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import syst
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write, write_all
 
-from . import resolv_conf
+from . import keeper, resolv_conf
 
 MAIN, FOLDER = "/etc/dnsmasq.conf", "/etc/dnsmasq.d"
 DROP_IN = FOLDER + "/egress-allowlist.conf"
@@ -23,6 +23,7 @@ SERVICE, _SCRIPT = "dnsmasq.service", "/etc/init.d/dnsmasq"
 _STARTERS = ("/etc/default/dnsmasq", "/usr/share/dnsmasq/init-system-common", _SCRIPT)
 _CONFIG_DIR = re.compile(r"""^\s*(?:export\s+)?CONFIG_DIR=["']?([^\s"'$]+)""", re.MULTILINE)
 _BINDS = ("bind-interfaces", "bind-dynamic")
+_TAKEN = ("0.0.0.0", "::", "127.0.0.1", "::1")  # where dnsmasq answers, however it binds
 _CAPS = ("max-cache-ttl", "max-ttl")
 _HEAD = "# made by egress.allowlist: what is changed here is set back by its next run\n"
 _STALE = 86400  # seconds that use-stale-cache means where it says none
@@ -110,8 +111,11 @@ class Dnsmasq:
             raise ToolError("names: dnsmasq is told not to answer (port=0): take that out of its configuration")
         if self.running():
             return
+        own = settings()
+        binds = any(name in _BINDS for name, dummy, dummy in own) or _stub(own)
         for address, process, name in resolv_conf.listeners(number):
-            if name != "dnsmasq" and address not in resolv_conf.STUBS:
+            # Where it binds each address by itself, others may have theirs: those of libvirt's networks, for example.
+            if address not in resolv_conf.STUBS and (address in _TAKEN or not binds):
                 raise ToolError(
                     f"names: {name} (process {process}) answers on port {number} of {address}, where dnsmasq shall: "
                     "stop it, or choose resolve or report"
@@ -126,7 +130,7 @@ class Dnsmasq:
         """True where the host's own dnsmasq runs."""
         if systemd.runs():
             return systemd.unit_state(self._run, SERVICE, "ActiveState") == "active"
-        return any(name == "dnsmasq" for dummy, dummy, name in resolv_conf.listeners(port(settings())))
+        return self._listens()
 
     def service(self, verb=""):
         """Ask whether it starts at boot ('' where no systemd runs), or change that: C{enable}, C{disable}."""
@@ -153,14 +157,14 @@ class Dnsmasq:
         former = read(DROP_IN, missing=None)
         if text == former and (text is None or self.running() or not self.starter()):
             return
-        write_all({DROP_IN: text}, mode=0o644)
+        write_all({DROP_IN: text}, mode=0o644, own=True)
         try:
             self._test()
             self._restart("restart" if runs else "stop")
             if alone and not resolv_conf.answers(port(settings())):
                 raise ToolError("names: dnsmasq does not answer on 127.0.0.1: let it listen there too")
         except ToolError:
-            write_all({DROP_IN: former}, mode=0o644)
+            write_all({DROP_IN: former}, mode=0o644, own=True)
             self._restart("restart", quiet=True)
             raise
 
@@ -181,9 +185,17 @@ class Dnsmasq:
             raise ToolError("names: dnsmasq does not start: " + (errors.strip() or output.strip() or silent))
 
     def _answers(self):
-        return self.running() and any(
-            name == "dnsmasq" for dummy, dummy, name in resolv_conf.listeners(port(settings()))
-        )
+        return self.running() and self._listens()
+
+    def _listens(self):
+        """True where the process that is the host's dnsmasq, and not one of somebody's network, has its port."""
+        own = settings()
+        if systemd.runs():
+            known = {systemd.unit_state(self._run, SERVICE, "MainPID")}
+        else:
+            given = [value for name, value, dummy in own if name == "pid-file" and value]
+            known = {read(path).strip() for path in given or keeper.PIDS}
+        return any(str(process) in known for dummy, process, dummy in resolv_conf.listeners(port(own)))
 
 
 def settings():
@@ -217,8 +229,7 @@ def _read(path, found, seen):
         return
     seen.add(path)
     try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
-            lines = handle.read().splitlines()
+        lines = read(path).split("\n")
     except OSError:
         return
     for line in lines:

@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Maybe
+from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Maybe, Prefix, Text
 
-_SETS = {"4": str, "6": str}
+_SET = Text("the name of a set", r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_SETS = {"4": _SET, "6": _SET}
+_NAME = Text("a domain name", r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_TABLE = Text("a table of nftables, or nothing", r"(?:inet|ip|ip6) [A-Za-z_][A-Za-z0-9_/.-]*|")
+_LINE = Text("a line", r"[^\r\n\0]*")
 NAMES = Maybe(
     {
         "mode": {"dnsmasq", "resolve"},
         "lease": int,
         "refresh": int,
         "most": int,
-        "table": str,
-        "domains": {str: {"patterns": [str], "leased": _SETS, "asked?": _SETS, "copies?": _SETS}},
-        "special": [str],
-        "dnsmasq": [str],
+        "table": _TABLE,
+        "domains": {_NAME: {"patterns": [_LINE], "leased": _SETS, "asked?": _SETS, "copies?": _SETS}},
+        "special": [Prefix()],
+        "dnsmasq": [_LINE],
         "resolv_conf": bool,
         "gateway": bool,
         "ruleset": str,

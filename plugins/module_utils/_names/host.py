@@ -18,21 +18,23 @@ import sys
 from ansible_collections.egress.allowlist.plugins.module_utils._host import revert, systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import (
+    FOLDERS,
     check_writable,
+    encode,
+    mode_lines,
     read,
     remove,
+    set_modes,
     write,
     write_all,
 )
 
-from . import dnsmasq, keeper, resolv_conf, units
+from . import dnsmasq, interpreter, resolv_conf, units, words
 
 KEEPER = "/usr/local/sbin/egress-allowlist-names"
 HOME, STATE = "/etc/egress-allowlist", "/var/lib/egress-allowlist"
 _SET_BACK = "on the host since, set back"
 ANEW = "~ names: written anew"
-_HOW = {"dnsmasq": "learned by dnsmasq", "resolve": "looked up"}
-_WORDS = {"mode": "names", "lease": "names lease", "refresh": "names refresh", "most": "names max addresses"}
 
 
 class Names:
@@ -47,7 +49,8 @@ class Names:
         self.notes = []
         self._config = f"{HOME}/names-{backend}.json"
         self._staged = f"{revert.FOLDER}/{backend}.names"
-        self._timer = f"egress-allowlist-names-{backend}.timer"
+        self._units = units.Units(backend, run)
+        self._python = ""  # the keeper's
         self._service = {}  # of dnsmasq, as it was before us
 
     def check(self, wanted):
@@ -61,24 +64,18 @@ class Names:
             )
         if uses_dnsmasq and (wanted["resolv_conf"] or not wanted["gateway"]):
             resolv_conf.check(wanted["resolv_conf"])
-        units_needed = [self._timer, self._timer.replace(".timer", ".service")]
-        self._check_masked([*units_needed, *([dnsmasq.SERVICE] if uses_dnsmasq else [])])
+        for name in systemd.masked(self._run, [*self._units.names, *([dnsmasq.SERVICE] if uses_dnsmasq else [])]):
+            raise ToolError(f"names: {name} is masked: 'systemctl unmask {name}', or choose report")
         files = self._files(wanted)
         state = f"{STATE}/names-{self.backend}.json"
         check_writable(*files, state, *([resolv_conf.PATH] if self._resolver(wanted)[1] is not None else []))
         if uses_dnsmasq:
             self.dnsmasq.check(wanted, files[dnsmasq.DROP_IN])
 
-    def _check_masked(self, names):
-        """Raise ToolError for a unit that somebody masked: it cannot be started."""
-        for name in names if systemd.runs() else ():
-            if systemd.unit_state(self._run, name, "LoadState") == "masked":
-                raise ToolError(f"names: {name} is masked: 'systemctl unmask {name}', or choose report")
-
     def differences(self, wanted):
         """Return in words what applying would change."""
         former = self._former()
-        lines, other = _in_words(former, wanted), False
+        lines, other = words.differences(former, wanted), False
         for path, text in self._files(wanted).items():
             now = read(path, missing=None)
             if now == text:
@@ -87,6 +84,7 @@ class Names:
             if text is not None and made and (now is None or _digest(now) != made):
                 lines.append("~ names: {}: {} {}".format(path, "removed" if now is None else "changed", _SET_BACK))
             other = True
+        lines += mode_lines(self._modes(wanted))
         text, former_text = self._resolver(wanted)
         if text != read(resolv_conf.PATH):
             how = "names this host's dnsmasq" if former_text is not None else "as it was before"
@@ -140,7 +138,7 @@ class Names:
         leaves, drop_in = dnsmasq.DROP_IN in files, files.pop(dnsmasq.DROP_IN, None)
         text, former_text = self._resolver(wanted)
         if former_text is None and not self._taken():
-            self._write_resolver(text, None)
+            resolv_conf.put(text, None)
         if wanted.get("mode") == "dnsmasq":
             self.dnsmasq.put(drop_in, alone=former_text is not None)
             if self.dnsmasq.service() == "disabled":
@@ -148,38 +146,50 @@ class Names:
         elif leaves:
             self._leave(former)
         if former_text is not None:
-            self._write_resolver(text, former_text)
-        if not wanted and systemd.runs() and systemd.unit_state(self._run, self._timer, "UnitFileState"):
-            self._systemctl("disable", "--now", self._timer)
+            resolv_conf.put(text, former_text)
+        failed = wanted and self._units.failed()
+        if not wanted:
+            self._units.stop()
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
         changed = {path: text for path, text in files.items() if text != read(path, missing=None)}
-        write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755)
-        write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644)
+        write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755, own=True)
+        write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644, own=True)
+        set_modes(self._modes(wanted))
         if changed:
-            self._systemctl("daemon-reload")
+            self._units.systemctl("daemon-reload")
         if not wanted:
             remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
             return
-        if changed or self._stopped(wanted):
-            self._systemctl("enable", self._timer)
-            self._systemctl("restart", self._timer)
+        mended = bool(changed or self._stopped(wanted))
+        if mended:
+            self._units.start(failed)
         self._keep()
+        if mended:
+            self._units.try_out()
 
     def _files(self, wanted):
         """Return C{{path: text, None for one that goes}} but for /etc/resolv.conf; the configuration comes last."""
-        files = {KEEPER: _keeper() if wanted or self._others() else None}
+        python = self._interpreter() if wanted else interpreter.named_in(read(KEEPER)) or interpreter.own()
+        files = {KEEPER: interpreter.source_of(python) if wanted or self._others() else None}
         if wanted.get("mode") == "dnsmasq":
             servers = resolv_conf.wanted(wanted["resolv_conf"])[2]
             files[dnsmasq.DROP_IN] = self.dnsmasq.drop_in(wanted, servers)
         elif os.path.exists(dnsmasq.DROP_IN) and not self._taken():
             files[dnsmasq.DROP_IN] = None
-        for path, text in units.units(self.backend, KEEPER, wanted.get("refresh")).items():
-            files[path] = text if wanted and systemd.runs() else None
+        files.update(self._units.files(KEEPER, wanted.get("refresh"), bool(wanted)))
         made = {path: _digest(text) for path, text in files.items() if text is not None}
         config = {**wanted, "made": made, "service": self._service or self._former().get("service", {})}
         files[self._config] = json.dumps(config, indent=1, sort_keys=True) + "\n" if wanted else None
         return files
+
+    def _modes(self, wanted):
+        """Return C{{path: mode}} of what is ours and stays."""
+        if not wanted:
+            return {}
+        paths = [self._config, dnsmasq.DROP_IN, *self._units.paths()]
+        modes = {KEEPER: 0o755, resolv_conf.FORMER: 0o600, f"{STATE}/names-{self.backend}.json": 0o600}
+        return {HOME: FOLDERS[HOME], STATE: FOLDERS[STATE], **modes, **dict.fromkeys(paths, 0o644)}
 
     def mode(self):
         """Return how the host follows names now, C{report} where it does not."""
@@ -188,7 +198,7 @@ class Names:
     def _former(self):
         """Return the configuration of the last run, {} where there is none, or none that is whole."""
         found = _parsed(self._config)
-        return found if {"table", "domains", *_WORDS} <= set(found) else {}
+        return found if {"table", "domains", *words.SETTINGS} <= set(found) else {}
 
     def _others(self):
         """Return where other backends have theirs."""
@@ -204,13 +214,18 @@ class Names:
             return read(resolv_conf.PATH), None
         return resolv_conf.wanted(bool(wanted.get("resolv_conf")))[:2]
 
+    def _interpreter(self):
+        """Return the path of the keeper's Python, asked once; raises ToolError where its unit can run none."""
+        if not self._python:
+            present = "" if self._units.failed() else interpreter.named_in(read(KEEPER))
+            self._python = interpreter.choose(self._run, present)
+        return self._python
+
     def _stopped(self, wanted):
-        """Return in words what should run and does not."""
-        lines = []
-        if systemd.runs():
-            states = [systemd.unit_state(self._run, self._timer, name) for name in ("UnitFileState", "ActiveState")]
-            if states != ["enabled", "active"]:
-                lines.append(f"~ names: {self._timer}: stopped {_SET_BACK}")
+        """Return in words what should run and does not, or fails."""
+        lines = [f"~ names: {self._units.timer}: stopped {_SET_BACK}"] if self._units.stopped() else []
+        failed = self._units.failed()
+        lines += [f"~ names: {failed}, started again"] if failed else []
         if wanted["mode"] == "dnsmasq" and self.dnsmasq.starter() and not self.dnsmasq.running():
             lines.append(f"~ names: dnsmasq: stopped {_SET_BACK}")
         return lines
@@ -237,26 +252,11 @@ class Names:
         if status:
             raise ToolError("nft refused: " + errors.strip())
 
-    def _write_resolver(self, text, former):
-        """Write /etc/resolv.conf; C{former}: what is put back later, None where nothing is."""
-        if former is not None and former != read(resolv_conf.FORMER, missing=None):
-            write(resolv_conf.FORMER, former)
-        if text != read(resolv_conf.PATH):
-            resolv_conf.write(text)
-        if former is None:
-            remove(resolv_conf.FORMER)
-
     def _keep(self):
         """Run the keeper once, so that what is known already is open when the play ends."""
         status, output, errors = self._run([sys.executable, KEEPER, "run", self.backend])
         told = [line for line in output.splitlines() if ": + " not in line and ": - " not in line]
         self.notes += told + (errors.strip().splitlines()[-1:] if status else [])
-
-    def _systemctl(self, *arguments):
-        """Have systemd do something, where it runs; raises ToolError where it fails."""
-        status, dummy, errors = self._run(["systemctl", *arguments]) if systemd.runs() else (0, "", "")
-        if status:
-            raise ToolError("systemctl {}: {}".format(" ".join(arguments), errors.strip() or f"status {status}"))
 
 
 def missing(find, run, names):
@@ -276,7 +276,7 @@ def commands(backend, wanted):
 
 def anew(wanted):
     """Return the differences of what is wanted from a host that follows no names."""
-    return _in_words({}, wanted)
+    return words.differences({}, wanted)
 
 
 def standing_notes(backend, wanted):
@@ -285,27 +285,6 @@ def standing_notes(backend, wanted):
         return []
     every = f"let '{KEEPER} run {backend}' run every {wanted['refresh']} seconds"
     return [f"nothing keeps names open: no systemd runs here; {every}"]
-
-
-def _in_words(former, wanted):
-    """Return the differences of two configurations, {} for none."""
-    before, after = (
-        {pattern for domain in each.get("domains", {}).values() for pattern in domain["patterns"]}
-        for each in (former, wanted)
-    )
-    lines = ["+ name {}  {}".format(pattern, _HOW[wanted["mode"]]) for pattern in sorted(after - before)]
-    lines += ["- name {}  {}".format(pattern, _HOW[former["mode"]]) for pattern in sorted(before - after)]
-    for key, word in _WORDS.items():
-        if former and wanted and former[key] != wanted[key]:
-            lines.append(f"~ {word}: {former[key]} -> {wanted[key]}")
-    return lines
-
-
-def _keeper():
-    """Return the keeper's text; it is part of what Ansible brings to the host, in an archive or not."""
-    usual = "/usr/bin/python3"
-    python = usual if os.path.realpath(usual) == os.path.realpath(sys.executable) else sys.executable
-    return f"#!{python}\n" + keeper.__loader__.get_source(keeper.__name__)
 
 
 def _parsed(path):
@@ -318,4 +297,4 @@ def _parsed(path):
 
 
 def _digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(encode(text)).hexdigest()

@@ -12,6 +12,8 @@ answer is seen again (dnsmasq renews nothing that is there). Else names are look
 Only sets that the configuration names are ever changed. Standard library only, Python 3.8 or newer.
 """
 
+import bisect
+import collections
 import contextlib
 import fcntl
 import ipaddress
@@ -28,8 +30,9 @@ import time
 CONFIG, STATE = "/etc/egress-allowlist/names-{}.json", "/var/lib/egress-allowlist/names-{}.json"
 PIDS = ("/run/dnsmasq/dnsmasq.pid", "/run/dnsmasq.pid")
 FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
-LOOKUPS, SECONDS = 16, 20  # at once, and for all of them together
-EMPTY = {"epoch": "", "at": 0, "up": 0, "leases": {}, "good": {}, "said": []}
+LOOKUPS, SECONDS = 64, 20  # at once, and for all of them together
+LATE = "not asked for long enough"  # in this round: the time was over
+EMPTY = {"epoch": "", "at": 0, "up": 0, "leases": {}, "good": {}, "said": [], "next": ""}
 # The name has no such address: an answer. All other failures say nothing about the name.
 _NONE = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
 
@@ -128,7 +131,7 @@ class Keeper:
         }
 
     def run(self, answers):
-        """Do all; returns the exit status. C{answers}: of C{look_up}, {} with dnsmasq."""
+        """Do all; returns the exit status. C{answers}: those of C{look_up}, {} with dnsmasq."""
         tables = self.sets.tables()
         if self.table not in tables and self.config.get("ruleset"):
             _call(["nft", "-f", "-"], self.config["ruleset"])
@@ -198,7 +201,11 @@ class Keeper:
         """Return the addresses that a name has now: of the answer, or of the last one where DNS failed."""
         addresses, failure = answer
         good = self.former["good"].get(name, {}).get(version, [])
-        if failure:
+        if failure == LATE:
+            self.said.add(f"not all names could be looked up within {SECONDS} s: the next round begins with the others")
+            self.said |= {line for line in self.former["said"] if line.startswith(f"{name}: DNS fails (")}
+            addresses = good
+        elif failure:
             self.said.add(f"{name}: DNS fails ({failure}) for IPv{version}: {len(good)} addresses kept")
             addresses = good
         addresses = [address for address in addresses if self._usable(name, address)]
@@ -268,27 +275,41 @@ class Keeper:
 
     def changed(self):
         """True where the state is another than before, apart from time that went by."""
-        if any(self.state[key] != self.former[key] for key in ("epoch", "good", "said")):
+        if any(self.state[key] != self.former[key] for key in ("epoch", "good", "said", "next")):
             return True
         now, before = _flat(self.state["leases"]), _flat(self.before)
         return set(now) != set(before) or any(abs(now[key] - before[key]) > self.lease / 20 for key in now)
 
 
-def look_up(names, seconds=SECONDS):
-    """Return C{{(name, version): (sorted addresses, failure)}}, each IP version asked apart, several at once."""
-    found = {(name, version): ([], f"no answer in {seconds} s") for name in names for version in FAMILIES}
-    limit, answers, deadline = threading.BoundedSemaphore(LOOKUPS), {}, time.monotonic() + seconds
+def look_up(names, first="", seconds=SECONDS):
+    """Return C{({(name, version): (sorted addresses, failure)}, the name that the next round begins with)}.
 
-    def work(key):
-        with limit:
-            answers[key] = _ask(*key)
+    Each IP version is asked apart, C{LOOKUPS} at once, in the order of the names from C{first} on. What the time did
+    not suffice for has the failure C{LATE} and comes first in the next round.
+    """
+    names = sorted(names)
+    start = bisect.bisect_left(names, first)
+    keys = [(name, version) for name in names[start:] + names[:start] for version in FAMILIES]
+    waiting, answers, deadline = collections.deque(keys), {}, time.monotonic() + seconds
 
-    threads = [threading.Thread(target=work, args=(key,), daemon=True) for key in found]
+    def work():
+        with contextlib.suppress(IndexError):  # none is left
+            while True:
+                key = waiting.popleft()
+                answers[key] = _ask(*key)
+
+    threads = [threading.Thread(target=work, daemon=True) for dummy in keys[:LOOKUPS]]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
-    return {**found, **answers.copy()}
+    waiting.clear()
+    found = answers.copy()
+    # Who was asked first and is silent had all the time; the others had the rest of it, or none.
+    late = [key for key in keys if key not in found and key not in keys[:LOOKUPS]]
+    found.update(dict.fromkeys(late, ([], LATE)))
+    silent = {key: ([], f"no answer in {seconds} s") for key in keys if key not in found}
+    return {**found, **silent}, late[0][0] if late else ""
 
 
 def _ask(name, version):
@@ -312,14 +333,15 @@ def _empty_cache():
     for path in PIDS:
         with contextlib.suppress(OSError, ValueError), open(path) as handle:
             number = int(handle.read())
-            with open(f"/proc/{number}/comm") as name:
-                if name.read() == "dnsmasq\n":
+            # Not looked for by its name: that keeps a number from another process that has it since.
+            with open(f"/proc/{number}/comm", "rb") as name:
+                if name.read() == b"dnsmasq\n":
                     os.kill(number, signal.SIGHUP)
 
 
 def _boot():
     """Return what tells this boot from others; a container boots while the kernel runs on."""
-    with open("/proc/sys/kernel/random/boot_id") as boot, open("/proc/1/stat") as first:
+    with open("/proc/sys/kernel/random/boot_id") as boot, open("/proc/1/stat", errors="replace") as first:
         return "{}-{}".format(boot.read().strip(), first.read().rpartition(")")[2].split()[19])  # when process 1 began
 
 
@@ -329,7 +351,7 @@ def _call(command, text=None):
     environment = dict(os.environ, PATH=path, LC_ALL="C")
     try:
         done = subprocess.run(  # pylint: disable=E5103 # no module runs here: there is no run_command
-            command, input=text, capture_output=True, text=True, env=environment, check=False
+            command, input=text, capture_output=True, errors="replace", env=environment, check=False
         )
     except FileNotFoundError:
         raise KeeperError(f"{command[0]} is not installed") from None
@@ -361,10 +383,12 @@ def _save(path, value):
 def run(backend, asks=True):
     """Keep the names of a backend once; returns the exit status. C{asks}: whether names are looked up at all."""
     config, path = _load(CONFIG.format(backend)), STATE.format(backend)
-    answers = look_up(sorted(config["domains"])) if asks and config["mode"] == "resolve" else {}
+    begin = _load(path, missing={}).get("next", "")
+    answers, begin = look_up(config["domains"], begin) if asks and config["mode"] == "resolve" else ({}, begin)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     fcntl.flock(os.open(os.path.dirname(path), os.O_RDONLY), fcntl.LOCK_EX)  # until the process ends
     keeper = Keeper(_load(CONFIG.format(backend)), dict(EMPTY, **_load(path, missing={})))
+    keeper.state["next"] = begin
     if not asks:
         keeper.state["good"], keeper.said = keeper.former["good"], set(keeper.former["said"])
     status = keeper.run(answers)

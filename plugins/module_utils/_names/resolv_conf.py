@@ -13,7 +13,7 @@ import socket
 import struct
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write, write_all
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import FORMER, NAMESERVER
 
 PATH = "/etc/resolv.conf"
@@ -73,15 +73,25 @@ def check(managed):
         )
 
 
-def write(text):
+def _overwrite(text):
     """Write /etc/resolv.conf, in place where it is a mount of its own, as in containers."""
     try:
         write_all({PATH: text}, mode=0o644)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV):
             raise
-        with open(PATH, "w", encoding="utf-8") as handle:
-            handle.write(text)
+        with open(PATH, "wb") as handle:
+            handle.write(encode(text))
+
+
+def put(text, former):
+    """Write /etc/resolv.conf where it is another; C{former}: what is put back later, None where nothing is."""
+    if former is not None and former != read(FORMER, missing=None):
+        write(FORMER, former)
+    if text != read(PATH):
+        _overwrite(text)
+    if former is None:
+        remove(FORMER)
 
 
 def answers(port, address="127.0.0.1", seconds=5):
@@ -98,7 +108,7 @@ def answers(port, address="127.0.0.1", seconds=5):
 
 
 def listeners(port):
-    """Return C{[(address, process, its name)]} of who listens on a port, UDP or TCP."""
+    """Return C{[(address, process, its name)]} of who listens on a port, UDP or TCP; the name only for messages."""
     sockets = {}
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in read("/proc/net/" + table).splitlines()[1:]:
@@ -116,8 +126,7 @@ def _owners(sockets):
             target = os.readlink(path)
             if target in sockets:
                 process = path.split("/")[2]
-                with open(f"/proc/{process}/comm", encoding="utf-8") as handle:
-                    yield sockets[target], int(process), handle.read().strip()
+                yield sockets[target], int(process), read(f"/proc/{process}/comm", missing="?").strip()
         except OSError:
             continue  # it ended meanwhile
 

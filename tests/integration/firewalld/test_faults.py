@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.support.hosts.firewalld import HOME, RUN, Host, native
+from tests.support.hosts.firewalld import CANDIDATE, HOME, RUN, Host, alone, native
 from tests.support.hosts.module import kill
 from tests.support.rules import NEW, OLD, row
 from tests.support.systems import LONG, SOAK, longer
@@ -187,5 +187,25 @@ def test_firewalld_does_not_answer(host: Host) -> None:
     host.shell("mv /run/dbus/system_bus_socket /run/dbus/was")
     failed = host.module(objects=FIRST)
     host.shell("mv /run/dbus/was /run/dbus/system_bus_socket")
-    assert "firewalld runs and does not answer on D-Bus" in failed["msg"]
+    assert "firewalld does not answer on D-Bus, and its rules are still in force: start it" in failed["msg"]
     assert (host.rules(), host.files()) == before
+
+
+def test_a_process_that_is_only_called_firewalld_hinders_nothing() -> None:
+    """Neither applying where none runs, nor the way back."""
+    with alone(start=False) as host:
+        host.shell(
+            "cp /bin/sleep /tmp/firewalld; cd /tmp; "
+            "setpriv --reuid 65534 --clear-groups ./firewalld 300 >/dev/null 2>&1 &"
+        )
+        done = host.apply(FIRST)
+        assert "firewalld is not running: nothing is filtered until it starts" in done["notes"]
+        host.start()
+        before = host.rules(), host.files()
+        applied = host.apply(SECOND, after=600)
+        assert host.daemon
+        host.daemon.stop()
+        host.go_back(applied)
+        assert until(lambda: host.read(CANDIDATE) == "")
+        host.start()
+        assert (host.rules(), host.files()) == before

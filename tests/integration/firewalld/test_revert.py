@@ -114,7 +114,7 @@ HINDRANCES = {
     "no D-Bus": (
         "mv /run/dbus/system_bus_socket /run/dbus/was",
         "mv /run/dbus/was /run/dbus/system_bus_socket",
-        "firewalld runs and does not answer on D-Bus",
+        "firewalld does not answer on D-Bus, and its rules are still in force: start it",
     ),
 }
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.names.world import NamesWorld, names_world
 from tests.support.packets import UDP
 from tests.support.rules import row
 from tests.support.systems import longer
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -93,3 +95,28 @@ def test_special_addresses_are_not_opened(names: NamesWorld) -> None:
     names.zone.put("api.kudo.com", "10.0.0.1", "2001:db8::1", "52.84.0.4", ttl=0)
     assert "special" in names.keep()
     assert names.opens(443, "10.0.0.1", "2001:db8::1", "52.84.0.4") == [False, False, True]
+
+
+@pytest.mark.parametrize(("count", "rounds"), longer([(60, 1)], [(150, 2)], unpack=True))
+def test_a_first_name_server_that_is_dead_keeps_no_name_shut(count: int, rounds: int) -> None:
+    """Each question costs its five seconds there; where a round does not suffice, the next begins with the others."""
+    found = {f"host{number:03}.kudo.com": f"52.84.1.{number}" for number in range(count)}
+    with names_world("host") as names:
+        dead = "52.84.0.200"
+        names.host.shell(f"printf 'nameserver {dead}\\nnameserver {names.upstream[4]}\\n' > /etc/resolv.conf")
+        names.world.wire.script(
+            "nft add table inet dead; nft add chain inet dead input '{ type filter hook input priority 0; }'\n"
+            f"nft add rule inet dead input ip daddr {dead} udp dport 53 drop"
+        )
+        for name, address in found.items():
+            names.zone.put(name, address, ttl=0)
+        began = time.monotonic()
+        done = names.learn(*map(row, found), names="resolve", names_lease=LEASE, names_refresh=1)
+        assert time.monotonic() - began < 20 + PATIENCE
+        shut = [name for name in found if not names.left(name)]
+        said = "not all names could be looked up within 20 s: the next round begins with the others"
+        assert (said in done["notes"]) is bool(shut) is (rounds > 1)
+        for _round in range(1, rounds):
+            names.keep()
+        assert [name for name in found if not names.left(name)] == []
+        assert all(names.opens(443, *found.values()))

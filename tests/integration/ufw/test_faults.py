@@ -11,9 +11,9 @@ import time
 import pytest
 
 from tests.support.hosts.module import finish, kill
-from tests.support.hosts.ufw import CANDIDATE, HOME, OLD, RUN, Host, native
+from tests.support.hosts.ufw import CANDIDATE, HOME, OLD, RUN, USER4, Host, native
 from tests.support.rules import NEW, row
-from tests.support.systems import LONG, SOAK, longer
+from tests.support.systems import LONG, SOAK, longer, start_firewalld
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -211,19 +211,149 @@ def test_a_probe_that_fails_is_an_error(host: Host, probe: str, after: int) -> N
 
 def test_another_manager_is_named(host: Host) -> None:
     before = host.kernel(), host.files()
-    host.shell("mkdir -p /etc/egress-allowlist; touch /etc/egress-allowlist/nftables.nft; cp /bin/sleep /tmp/firewalld")
-    host.shell("/tmp/firewalld 60 >/dev/null 2>&1 & true")
-    failed = host.module(rules=native(*NEW))
-    assert failed.get("failed"), failed
-    assert "at work on this host: firewalld, the role egress.allowlist.nftables; stop it" in failed["msg"]
+    host.shell("mkdir -p /etc/egress-allowlist; touch /etc/egress-allowlist/nftables.nft")
+    daemon = start_firewalld(host.space)
+    try:
+        failed = host.module(rules=native(*NEW))
+        assert failed.get("failed"), failed
+        assert "at work on this host: firewalld, the role egress.allowlist.nftables; stop it" in failed["msg"]
+    finally:
+        daemon.stop()
+    host.shell("ufw reload")  # firewalld flushes iptables when it starts
     assert (host.kernel(), host.files()) == before
+    failed = host.module(rules=native(*NEW))
+    assert "at work on this host: the role egress.allowlist.nftables; stop it" in failed["msg"]
     assert host.apply(native(*NEW), beside_others=True)["changed"]
-    host.shell("rm /etc/egress-allowlist/nftables.nft; kill $(pidof firewalld)")
+    host.shell("rm /etc/egress-allowlist/nftables.nft")
 
 
-def test_ufw_holds_its_lock_for_too_long(host: Host) -> None:
-    script = "import fcntl, time; f = open('/run/ufw.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(1.5)"
-    host.shell(f'python3 -c "{script}" >/dev/null 2>&1 & sleep 0.3')
+def test_processes_that_are_only_called_so_hinder_nothing(host: Host) -> None:
+    """Neither unprivileged ones nor those of containers, which have a mount and a process namespace of their own."""
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    lock = "import fcntl, time; f = open('/run/ufw.lock', 'w'); fcntl.lockf(f, 2); time.sleep(300)"
+    host.write("/tmp/container", f'mount -t tmpfs none /run\nexec python3 -c "{lock}" /usr/sbin/ufw\n')
+    commands = [
+        f"{nobody} /tmp/x/bin/ufw 300",
+        f"{nobody} python3 -c 'import time; time.sleep(300)' x/bin/ufw",
+        "/tmp/firewalld 300",
+        "/tmp/dnsmasq 300",
+        "unshare --mount --pid --fork --kill-child --mount-proc sh /tmp/container",
+    ]
+    host.shell("mkdir -p /tmp/x/bin; for at in firewalld dnsmasq x/bin/ufw; do cp /bin/sleep /tmp/$at; done")
+    host.shell("chmod -R 755 /tmp/x; rm -f /tmp/pids")
+    for command in commands:
+        host.shell(f"cd /tmp; {command} >/dev/null 2>&1 </dev/null & echo $! >>/tmp/pids")
+    began = time.monotonic()
+    before = host.kernel(), host.texts()
+    applied = host.apply(native(*OLD, policy="deny"), after=600)
+    host.elapse()
+    assert until(lambda: (host.kernel(), host.texts()) == before)
+    assert applied["armed"]
+    assert host.apply(native(*NEW))["changed"]
+    assert time.monotonic() - began < 25
+    host.shell("kill $(cat /tmp/pids)")
+
+
+HOLD = """
+import fcntl, os, sys, time
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("/tmp/held", "w").write("held")
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def hold(host: Host, seconds: float, path: str = "/run/ufw.lock") -> str:
+    """Hold ufw's lock, as a command of its own does; returns the process."""
+    host.write("/tmp/hold.py", HOLD)
+    start = f"rm -f /tmp/held; python3 /tmp/hold.py {path} {seconds} of-ufw >/dev/null 2>&1 </dev/null & echo $!"
+    process = host.shell(start).strip()
+    assert until(lambda: host.read("/tmp/held") == "held")
+    return process
+
+
+def test_ufw_holds_its_lock_for_a_while(host: Host) -> None:
+    hold(host, 1.5)
     began = time.monotonic()
     assert finish(host.begin(rules=native(*OLD), revert_after=0))["changed"]
     assert time.monotonic() - began > 0.8
+
+
+@pytest.mark.parametrize("named", ["", "/run/elsewhere/ufw.lock"])
+def test_ufw_holds_its_lock_for_too_long(host: Host, named: str) -> None:
+    """The error names who does; nothing is touched, the way back is not hindered. The lock is where ufw has it."""
+    host.apply(native(*OLD))
+    before = host.kernel(), host.texts()
+    applied = host.apply(native(*NEW, policy="deny"), after=600)
+    path = named or "/run/ufw.lock"
+    if named:
+        host.shell(
+            f"mkdir -p /run/elsewhere; sed -i \"s|lockfile = '/run/ufw.lock'|lockfile = '{named}'|\" /usr/sbin/ufw"
+        )
+    waits = host.kernel(), host.texts()
+    process = hold(host, 999, path)
+    try:
+        failed = host.module(rules=native(*OLD), revert_after=600)
+        assert failed.get("failed"), failed
+        assert f"the lock {path} is held by process {process} (python3 /tmp/hold.py" in failed["msg"]
+        assert "since more than 30 seconds; the rules are the old ones" in failed["msg"]
+        assert (host.kernel(), host.texts()) == waits
+        host.go_back(applied)
+        assert until(lambda: (host.kernel(), host.texts()) == before)
+    finally:
+        host.shell(f"kill {process}; sed -i \"s|lockfile = '{named}'|lockfile = '/run/ufw.lock'|\" /usr/sbin/ufw")
+
+
+# ufw, stopped for a while between reading its rules and taking its lock.
+SLOW = """
+import sys, time
+sys.path.insert(0, "/usr/lib/python3/dist-packages")
+import ufw.util
+real = ufw.util.create_lock
+def create_lock(*args, **options):
+    open("/tmp/read", "a").write("read\\n")
+    while not __import__("os").path.exists("/tmp/go"):
+        time.sleep(0.01)
+    return real(*args, **options)
+ufw.util.create_lock = create_lock
+sys.argv = ["/usr/sbin/ufw", *sys.argv[1:]]
+exec(compile(open("/usr/sbin/ufw").read(), "/usr/sbin/ufw", "exec"))
+"""
+
+
+@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("moment", ["before we look", "while we look", "after we wrote"])
+def test_a_command_of_ufws_that_has_read_its_rules_before_we_write(host: Host, moment: str, after: int) -> None:
+    """It would write its old list over ours: it goes first, or we write once more; neither's rules are lost."""
+    host.apply(native(*OLD))
+    host.write("/tmp/slow.py", SLOW)
+    # Stops the module at a moment when it holds the lock.
+    tool = "iptables-restore" if moment != "while we look" else "iptables"
+    only = {"after we wrote": '*" -n"', "while we look": "*-S*", "before we look": "none"}[moment]
+    once = "[ -e /tmp/once ] || { touch /tmp/once; until [ -e /tmp/on ]; do sleep 0.02; done; }"
+    waits = f'case "$*" in {only}) {once};; esac'
+    host.shell(f"rm -f /tmp/read /tmp/go /tmp/once /tmp/on; mv /usr/sbin/{tool} /usr/sbin/kept-{tool}")
+    host.write(f"/usr/sbin/{tool}", f'#!/bin/bash\n{waits}\nexec -a {tool} /usr/sbin/xtables-nft-multi "$@"\n')
+    host.shell(f"chmod 755 /usr/sbin/{tool}")
+    try:
+        host.shell("python3 /tmp/slow.py allow 4444/tcp >/tmp/ufw.log 2>&1 </dev/null &")
+        assert until(lambda: host.read("/tmp/read"))
+        if moment == "before we look":
+            host.shell("touch /tmp/go")
+        running = host.begin(rules=native(*NEW, policy="deny"), revert_after=after)
+        if moment != "before we look":
+            assert until(lambda: host.shell("ls /tmp/once 2>/dev/null || :"))
+            host.shell("touch /tmp/go")
+            assert until(lambda: "->" in host.read("/proc/locks"))
+        host.shell("touch /tmp/on")
+        done = finish(running)
+        assert not done.get("failed"), (done, host.read("/tmp/ufw.log"))
+        assert any("203.0" in line or "192.0" in line for line in done["differences"])
+        assert until(lambda: "4444" in host.read(USER4))
+        if after:
+            assert not host.confirm(done).get("failed")
+        assert host.apply(native(*NEW, policy="deny"))["changed"] is False, "our rules were written over"
+        assert "4444" in host.read(USER4)
+        assert "4444" in "".join(host.kernel())
+    finally:
+        host.shell(f"mv /usr/sbin/kept-{tool} /usr/sbin/{tool}; ufw delete allow 4444/tcp")

@@ -166,8 +166,13 @@ class Machine:
         jobs = podman("exec", self.name, "systemctl", "list-jobs").stdout
         raise MachineError(f"{self.name} does not come up: {state}\n{jobs}")
 
-    def play(self, content: str, directory: Path) -> subprocess.CompletedProcess[str]:
-        """Run a playbook's text on the host C{machine}, each connection through the machine's own SSH port."""
+    def play(
+        self, content: str, directory: Path, *, python: str = "/usr/bin/python3"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a playbook's text on the host C{machine}, each connection through the machine's own SSH port.
+
+        python: Ansible's interpreter on the machine.
+        """
         playbook = directory / f"{self.name}.yml"
         playbook.write_text(content, "utf-8")
         relay = "exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & exec cat >&3"
@@ -176,7 +181,7 @@ class Machine:
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_common_args": f'-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ProxyCommand="{dial}"',
-            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_python_interpreter": python,
         }
         environment = {
             **os.environ,

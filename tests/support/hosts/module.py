@@ -37,12 +37,13 @@ class ModuleHost:
     native: str  # its option with the native form
     space: Namespace
     path: str  # where commands are looked for
+    umask = "022"  # of the module
 
     def begin(self, *, check: bool = False, **params: Any) -> Run:
         """Start the module in a process group of its own; C{finish} waits for it."""
         arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_diff": True, **params}}
         environment = {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"} if self.space.system else dict(os.environ)
-        environment |= {**module_environment(self.space), "PATH": self.path}
+        environment |= {**module_environment(self.space), "PATH": self.path, "TEST_UMASK": self.umask}
         forks = _FORKS.setdefault(self.space, {})
         if self.name not in forks:
             python = ["chroot", MOUNTED, "/usr/bin/python3"] if self.space.system else [sys.executable]

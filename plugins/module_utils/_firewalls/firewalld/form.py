@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form
+from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form, Text
 from ansible_collections.egress.allowlist.plugins.module_utils._names.form import NAMES
+
+_FILE = Text("such as 'ipsets/egress-NAME.xml'", r"(?:ipsets|services|policies)/egress-[A-Za-z0-9_-]+\.xml")
 
 FORM = Form(
     "firewalld_objects",
     {
-        "files": {str: str},
+        "files": {_FILE: str},
         "discover": [{"dns", "ntp", "dhcp"}],
         "notes": [str],
         "vendors": [str],

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 MARK = "Made by egress.allowlist."
@@ -49,9 +50,13 @@ def is_ours(found):
 def parse(kind, text):
     """Return the object of a file of C{kind} (C{policies}), None where the text is none."""
     try:
-        root = ElementTree.fromstring(text.encode())
-    except ElementTree.ParseError:
+        return _parsed(kind, ElementTree.fromstring(encode(text)))
+    except (ElementTree.ParseError, ValueError, TypeError):  # somebody broke it
         return None
+
+
+def _parsed(kind, root):
+    """Return the object of an element, None of another kind; raises ValueError or TypeError where it is broken."""
     found = {"short": "", "description": ""}
     if root.tag != _KINDS[kind]:
         return None

@@ -4,12 +4,13 @@
 """Ask firewalld by its own library what runs and, besides, what a reload would lose.
 
 This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
-It reads one JSON object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a
-configuration, to look for what a reload of it would lose, or ''}}, and prints one, C{{"version", "owner"
-(whether nobody else may write into its table unless it is told so), "state" ('' while it is stopped), "policies",
-"ipsets", "services", "zoned" (whether a zone has an interface or a source), "lost", "kernel" (C{{chain: lines}} of what
-its table has of objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld,
-D-Bus or the kernel does not answer.
+With an argument C{runs} it ends with 0 where firewalld runs, C{ABSENT} where it does not. Else it reads one JSON
+object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a configuration, to look for what
+a reload of it would lose, or ''}}, and prints one, C{{"version", "owner" (whether nobody else may write into its table
+unless it is told so), "state" ('' while it is stopped), "bus" (whether there is a D-Bus), "policies", "ipsets",
+"services", "zoned" (whether a zone has an interface or a source), "lost", "kernel" (C{{chain: lines}} of what its table
+has of objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld, D-Bus or
+the kernel does not answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 # Who binds interfaces to these zones while they run, and again after a reload, by themselves.
 _REBOUND = ("docker", "libvirt")
 _NO_BUS = ("FileNotFound", "NoServer")  # no D-Bus at all: then no firewalld answers there
+ABSENT = 3  # the status of the answer that no firewalld runs
 _WORDS = ("version", "short", "description")
 
 
@@ -33,6 +35,7 @@ def main():
         "version": config.VERSION,
         "owner": getattr(config, "FALLBACK_NFTABLES_TABLE_OWNER", False),
         "state": "",
+        "bus": True,
         "policies": {},
         "ipsets": {},
         "services": {},
@@ -40,7 +43,9 @@ def main():
         "lost": [],
         "kernel": kernel(wanted["prefix"]),
     }
-    client = connect()
+    bus = system_bus()
+    found["bus"] = bus is not None
+    client = connect(bus)
     if client:
         found["state"] = str(client.get_property("state"))
         found["zoned"] = any(any(zone.values()) for zone in client.getActiveZones().values())
@@ -51,17 +56,26 @@ def main():
     json.dump(found, sys.stdout, default=str)
 
 
-def connect():
-    """Return a client of the running firewalld, None where none runs; an exception where that is not known."""
+def system_bus():
+    """Return a connection to D-Bus, None where there is none; an exception where that is not known."""
     import dbus
 
     try:
-        bus = dbus.SystemBus(private=True)  # the shared one is for a client with a main loop
+        return dbus.SystemBus(private=True)  # the shared one is for a client with a main loop
     except dbus.exceptions.DBusException as error:
         if error.get_dbus_name().rpartition(".")[2] in _NO_BUS:
             return None
         raise
-    if not bus.name_has_owner("org.fedoraproject.FirewallD1"):
+
+
+def runs(bus):
+    """True where a firewalld has its name on D-Bus: processes are not looked for, others' containers have them too."""
+    return bus is not None and bool(bus.name_has_owner("org.fedoraproject.FirewallD1"))
+
+
+def connect(bus):
+    """Return a client of the running firewalld, None where none runs; an exception where it does not answer."""
+    if not runs(bus):
         return None
     from firewall.client import FirewallClient
 
@@ -211,4 +225,5 @@ def told(where, running, written):
 
 
 if __name__ == "__main__":
-    main()
+    # With an argument: only whether it runs, as the status.
+    raise SystemExit(main() if len(sys.argv) < 2 else 0 if runs(system_bus()) else ABSENT)

@@ -10,9 +10,11 @@ then the way back is tried again.
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
+import subprocess
+
+# As systemctl is-active says it of a firewalld that has come up, is about to, or has not gone yet.
+_ALIVE = ("active", "activating", "reloading", "deactivating")
 
 
 def main():
@@ -33,22 +35,25 @@ def main():
         state = str(client.get_property("state"))
         raise SystemExit(None if state == "RUNNING" else f"firewalld is {state.lower()} after the reload")
     if alive():
-        raise SystemExit("firewalld runs and does not answer on D-Bus" + silent)
+        raise SystemExit("firewalld.service runs and does not answer on D-Bus" + silent)
     from nftables.nftables import Nftables
 
     status, output, errors = Nftables().cmd("list tables")
     if status or "table inet firewalld" in output.splitlines():
-        raise SystemExit(errors or "firewalld does not run, and its rules are still in force: start it" + silent)
+        told = "does not answer on D-Bus" if silent else "does not run"
+        raise SystemExit(errors or f"firewalld {told}, and its rules are still in force: start it{silent}")
 
 
 def alive():
-    """True where a process of firewalld's is there, not counting those in containers."""
-    own = os.readlink("/proc/self/ns/pid")
-    for path in glob.glob("/proc/[0-9]*/comm"):
-        with contextlib.suppress(OSError), open(path) as handle:
-            if handle.read() == "firewalld\n" and os.readlink(os.path.dirname(path) + "/ns/pid") == own:
-                return True
-    return False
+    """True where systemd runs firewalld, which may not have its name on D-Bus yet."""
+    if not os.path.isdir("/run/systemd/system"):
+        return False
+    try:
+        asked = ["systemctl", "is-active", "firewalld.service"]
+        done = subprocess.run(asked, capture_output=True, check=False)  # pylint: disable=E5103 # no module runs here
+    except OSError:
+        return False
+    return done.stdout.decode("utf-8", "replace").strip() in _ALIVE
 
 
 if __name__ == "__main__":

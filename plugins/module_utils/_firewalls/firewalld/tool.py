@@ -15,11 +15,12 @@ import tempfile
 from xml.sax.saxutils import escape
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 from ansible_collections.egress.allowlist.plugins.module_utils._names.host import HOME, KEEPER
 
 from . import objects, probe, rollback
+from .bus import ANSWERS, bounded, interpreter, last_line, source
 
 PREFIX = "egress-"
 _OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
@@ -34,7 +35,7 @@ _KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
 _MOST = 5  # lines of what a reload would lose
 # As firewall-cmd --reload, which gives up after 25 seconds while firewalld goes on: a long list takes longer.
 _RELOAD = "from firewall.client import FirewallClient; FirewallClient().fw.reload(timeout=900)"
-_ANSWERS, _LOADS = 180, 960  # seconds until firewalld has answered, and reloaded
+_LOADS = 960  # seconds until firewalld has reloaded
 # A reload empties the sets of what was learned of names.
 _REFILL, _LEARNS = [KEEPER, "refill", "firewalld"], HOME + "/names-firewalld.json"
 
@@ -69,6 +70,8 @@ class Firewalld:
             if there is not None and path not in own:
                 raise ToolError(f"{path} is not ours, and we need this name: rename yours")
             kind = name.partition("/")[0]
+            if objects.parse(kind, text) is None:
+                raise ToolError(f"'{name}' of the native form is not a file of firewalld's {kind}")
             # What firewalld wrote anew without another meaning stays.
             same = there is not None and objects.parse(kind, there) == objects.parse(kind, text)
             files[path] = there if same else text
@@ -120,7 +123,8 @@ class Firewalld:
         """True where firewalld runs; raises ToolError where its rules are in force without it."""
         look = self._look()
         if not look["state"] and look["kernel"] is not None:
-            raise ToolError("firewalld does not run, and its rules are still in force: start it")
+            told = "does not run" if look["bus"] else "does not answer on D-Bus"
+            raise ToolError(f"firewalld {told}, and its rules are still in force: start it")
         return bool(look["state"])
 
     def load(self, files):
@@ -133,7 +137,7 @@ class Firewalld:
             status, dummy, errors = self._bounded(_LOADS, _RELOAD)
         self._seen = None
         if status:
-            raise ToolError("firewalld cannot load its configuration: " + _last(errors))
+            raise ToolError("firewalld cannot load its configuration: " + last_line(errors))
         state = self._look()["state"]
         if state != "RUNNING":
             raise ToolError(f"firewalld is {state.lower() or 'gone'} after the reload")
@@ -144,7 +148,7 @@ class Firewalld:
 
     def prepare(self, folder):
         """Return the shell command that makes a running firewalld follow its files."""
-        reload = " ".join(map(shlex.quote, [*self._python(), "-c", _source(rollback)]))
+        reload = " ".join(map(shlex.quote, [*interpreter(self._command), "-c", source(rollback)]))
         refill = "! [ -e {} ] || {} || :".format(_LEARNS, " ".join(_REFILL))
         return f"{{ {reload} && {{ {refill}; }}; }}"
 
@@ -166,7 +170,7 @@ class Firewalld:
         if os.path.exists(_LEARNS):
             status, dummy, errors = self._run(_REFILL)
             if status:
-                self._notes.append("what was learned of names is not open again yet: " + _last(errors))
+                self._notes.append("what was learned of names is not open again yet: " + last_line(errors))
 
     def _able(self, names):
         """Raise ToolError for a firewalld that cannot do what we need; C{names}: whether the host fills sets."""
@@ -190,28 +194,20 @@ class Firewalld:
         """Return what the probe says, asked once as long as nothing is loaded; C{lost}: see there."""
         if self._seen is None or lost:
             wanted = json.dumps({"prefix": PREFIX, "mark": objects.MARK, "lost": lost})
-            status, output, errors = self._bounded(_ANSWERS, _source(probe), wanted)
+            status, output, errors = self._bounded(ANSWERS, source(probe), wanted)
             if status:
-                raise ToolError("firewalld cannot be asked: " + _last(errors))
+                raise ToolError("firewalld cannot be asked: " + last_line(errors))
             seen = json.loads(output)
             if not seen["state"] and rollback.alive():
-                raise ToolError("firewalld runs and does not answer on D-Bus: wait until it has started, or restart it")
+                raise ToolError(
+                    "firewalld.service runs and does not answer on D-Bus: wait until it has started, or restart it"
+                )
             self._seen = seen
         return self._seen
 
-    def _bounded(self, seconds, source, text=None):
+    def _bounded(self, seconds, program, text=None):
         """Run a program with firewalld's Python, which must end in time; returns C{(status, output, errors)}."""
-        timeout = self._find("timeout", needed=False)
-        command = [*([timeout, str(seconds)] if timeout else []), *self._python(), "-c", source]
-        status, output, errors = self._run(command, text)
-        return status, output, f"no answer in {seconds} seconds" if timeout and status == 124 else errors
-
-    def _python(self):
-        """Return the command of the Python that firewalld is written for."""
-        with open(self._command, "rb") as handle:
-            first = handle.readline().decode(errors="replace")
-        command = first[2:].split() if first.startswith("#!") else ["/usr/bin/python3"]
-        return command[: 2 if command[0].endswith("/env") else 1]
+        return bounded(self._find, self._run, seconds, [*interpreter(self._command), "-c", program], text)
 
     def _kept(self, path, files):
         """True for firewalld's copy of a file that stays."""
@@ -259,6 +255,8 @@ class Firewalld:
                     continue
                 entries = [address for address in addresses if (":" in address) == (version == 6)]
                 lines = "".join(f"  <entry>{address}</entry>\n" for address in entries)
+                if name not in files:
+                    raise ToolError(f"'{name}' of the native form is missing: servers are discovered for it")
                 text = files[name].replace(_ASKED, _ASKED + escape(told)).replace("</ipset>", lines + "</ipset>")
                 files[name] = text
         return files
@@ -275,8 +273,8 @@ class Firewalld:
                 shutil.copy(path, folder)
         for path, text in files.items():
             if text is not None:
-                with open(os.path.join(folder, os.path.relpath(path, self.home)), "w", encoding="utf-8") as handle:
-                    handle.write(text)
+                with open(os.path.join(folder, os.path.relpath(path, self.home)), "wb") as handle:
+                    handle.write(encode(text))
 
 
 def own_files():
@@ -290,17 +288,5 @@ def own_files():
     return found
 
 
-def _source(module):
-    """Return the text of one of our files, which Ansible may have brought to the host in an archive."""
-    return module.__loader__.get_source(module.__name__)
-
-
 def _version(text):
     return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
-
-
-def _last(errors):
-    """Return what a traceback is about."""
-    lines = [line for line in errors.splitlines() if line.strip() and line[0] not in " \t"]
-    told = [line.partition("Exception: ")[2] or line for line in lines if "Exception: " in line] or lines[-1:]
-    return (told or ["no reason given"])[0][:500]

@@ -302,4 +302,5 @@ def _asleep(place, listing):
 
 
 def _place_of(saved):
-    return Place(**saved["place"]) if saved["place"] else None
+    with contextlib.suppress(TypeError):  # somebody changed it: then it names none
+        return Place(**saved["place"]) if saved["place"] else None

@@ -15,7 +15,15 @@ import shlex
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import (
+    FOLDERS,
+    alone_in,
+    mode_lines,
+    read,
+    remove,
+    set_modes,
+    write_all,
+)
 
 from .listing import blocks
 from .nft import COMMENT, NftError
@@ -27,6 +35,7 @@ LOADER = os.path.join(FOLDER, "load-nftables")
 UNIT = "egress-allowlist-nftables.service"
 _UNIT_FILE = os.path.join(systemd.FOLDER, UNIT)
 _FLUSHES = "nftables.service"
+_MODE = 0o644
 _DROP_IN = os.path.join(systemd.FOLDER, _FLUSHES + ".d", "egress-allowlist.conf")
 _EARLIER = (_FLUSHES, "ufw.service", "firewalld.service")
 _WHEN = {"ExecStartPost": "start", "ExecReload": "reload", "ExecStopPost": "stop"}
@@ -98,16 +107,17 @@ class Boot:
         lines = [f"~ {path}: {'changed' if os.path.exists(path) else 'removed'} on the host since" for path in wrong]
         if _UNIT_FILE in self._files and not _enabled(states) and _UNIT_FILE not in wrong:
             lines.append(f"~ {UNIT}: {_state(states)} on the host since")
-        return [f"{line}, set back" for line in lines]
+        return [f"{line}, set back" for line in lines] + mode_lines(self._modes())
 
     def install(self):
         """Write the files and enable the unit; it is not started, for the rules are loaded already."""
         managed = _UNIT_FILE in self._files
         if self._wrong() or (managed and not _enabled(self._states())):
-            write_all(self._files, mode=0o644)
+            write_all(self._files, mode=_MODE, own=True)
             if managed:
                 self._systemctl("daemon-reload")
                 self._systemctl("enable", UNIT)
+        set_modes(self._modes())
 
     def remains(self):
         """Return those of our files that are there, whether systemd runs or not; raises NftError as C{differences}."""
@@ -155,6 +165,10 @@ class Boot:
                 words = f"{' and '.join(lost)} of {_FLUSHES}"
                 notes.append(f"{words} takes the rules away until the next run: {_DROP_IN} is overridden")
         return notes
+
+    def _modes(self):
+        """Return C{{path: mode}} of what is ours, whether it is there or not."""
+        return {FOLDER: FOLDERS[FOLDER], FILE: 0o600, **dict.fromkeys(self._files, _MODE), **alone_in(_DROP_IN)}
 
     def _wrong(self):
         return [path for path, text in self._files.items() if read(path, missing=None) != text]

@@ -17,8 +17,10 @@ def complete(native, place, saved, run):
     if "chain baseline" in native["ruleset"]:
         elements.append(("management", [str(port) for port in management_ports()]))
         settings["management ports"] = ", ".join(elements[0][1])
-    known = dict(item.split(" = ") for item in saved["settings"].get("ntp names", "").split("; ") if item)
-    known = {name: addresses.split() for name, addresses in known.items()}
+    known = {}
+    for item in str(saved["settings"].get("ntp names", "")).split("; "):
+        name, dummy, addresses = item.partition(" = ")
+        known.update({name: addresses.split()} if addresses else {})
     servers, names, told = discover(native["discover"], known, "nftables_egress", run)
     for name, addresses in servers.items():
         elements += _by_version(name, addresses)

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form
+from ansible_collections.egress.allowlist.plugins.module_utils._model.forms import Form, Text
 from ansible_collections.egress.allowlist.plugins.module_utils._names.form import NAMES
+
+_NAME = Text("a name that nftables takes", r"[A-Za-z_][A-Za-z0-9_/.-]*")
+_NO_NAME = Text("a name that nftables takes, or nothing", r"[A-Za-z_][A-Za-z0-9_/.-]*|")
 
 FORM = Form(
     "nftables_ruleset",
     {
         "family": {"inet", "ip", "ip6"},
-        "table": str,
-        "chain": str,
+        "table": _NAME,
+        "chain": _NO_NAME,
         "jump": bool,
-        "owned": str,
+        "owned": {"", "egress_allowlist_"},
         "discover": [{"dns", "ntp", "dhcp"}],
         "notes": [str],
         "vendors": [str],

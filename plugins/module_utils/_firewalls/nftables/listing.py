@@ -9,6 +9,7 @@ the ruleset that is wanted, the file of the last run, and the live listing of th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -91,16 +92,19 @@ def moved(live, wanted):
     match, declared = _ELEMENTS.search(live), dict(_declared(wanted))
     found = []
     for address, left in _LEASE.findall(match.group(1)) if match else []:
-        longest = int(float(declared["timeout"]))
+        longest = int(float(declared.get("timeout", 0)))
         seconds = min(int(_seconds(left)), longest) if left else longest
         if seconds:
             found.append((-seconds, address))
-    return [f"{address} expires {-seconds}s" for seconds, address in sorted(found)[: int(declared["size"])]]
+    return [f"{address} expires {-seconds}s" for seconds, address in sorted(found)[: int(declared.get("size", 0))]]
 
 
 def headers(text):
     """Return what a file of ours carries in comments."""
-    found = {name: json.loads(value) for name, value in _HEADER.findall(text)}
+    found = {}
+    for name, value in _HEADER.findall(text):
+        with contextlib.suppress(ValueError):  # somebody changed it: then it says nothing
+            found[name] = json.loads(value)
     return {name: found.get(name, {}) for name in _HEADERS}
 
 

@@ -23,7 +23,7 @@ _POLICY = re.compile(r"^DEFAULT_(INPUT|OUTPUT|FORWARD)_POLICY=(.*)$", re.MULTILI
 _REMARK = "# egress.allowlist: DEFAULT_{}_POLICY was {}, set to {}\n"
 _REMARKED = r"^# egress\.allowlist: DEFAULT_{}_POLICY was (.*), set to (\S+)\n"
 _LOG_LINE = re.compile(r"^-A (ufw6?-after-logging-)(?:input|output|forward) -j LOG [^\n]*\n", re.MULTILINE)
-_LOGGING = "### LOGGING ###\n"
+_LOGGING = re.compile(r"^### LOGGING ###\r?\n", re.MULTILINE)
 _DECIDES = re.compile(
     r"egress-allowlist-(input|output|forward)|policy of (OUTPUT|FORWARD)"
     r"|ufw6?-user-(input|output|forward)|ufw6?-(skip-to-policy|reject|track)-(output|forward)"
@@ -34,7 +34,7 @@ _LEVELS = ("low", "medium", "high", "full")
 SCRIPT = r"""#!/bin/sh
 # egress.allowlist: makes the running rules follow ufw's files, in one transaction per IP version
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-. /etc/default/ufw || exit 1
+defaults=$(tr -d '\000\r' </etc/default/ufw) && eval "$defaults" || exit 1 # as ufw does, whatever ends the lines
 policies() {
     for direction in output forward; do
         if [ $direction = output ]; then builtin=OUTPUT policy=$DEFAULT_OUTPUT_POLICY; fi
@@ -53,7 +53,11 @@ policies() {
     done
 }
 load() {
-    { echo '*filter'; policies "$2"; grep -vx '\*filter' "$3"; } | "$1-restore" -w 10 -n
+    { # what the user wrote into the file need not be text
+        echo '*filter'
+        policies "$2"
+        tr -d '\000\r' <"$3" | LC_ALL=C grep -vx '\*filter'
+    } | "$1-restore" -w 10 -n
 }
 rules=$(iptables -w 10 -S) || exit 1 # a lock that is held says nothing about ufw
 case "$rules" in *"-N ufw-user-output"*) ;; *) exit 0 ;; esac
@@ -110,10 +114,11 @@ def _set(text, chain, value, remark=""):
 
 def with_logging(text, defaults, level):
     """Return a rules file with the log rules that ufw writes for these default policies at this log level."""
-    head, start, tail = text.partition(_LOGGING)
-    found = _LOG_LINE.search(tail)
+    start = _LOGGING.search(text)
     if not start or level not in _LEVELS:
         return text
+    head, tail = text[: start.end()], text[start.end() :]
+    found = _LOG_LINE.search(tail)
     prefix = found.group(1) if found else "ufw6-after-logging-" if ":ufw6-" in head else "ufw-after-logging-"
     limit = "" if level in ("high", "full") else " -m limit --limit 3/min --limit-burst 10"
     lines = ""
@@ -121,7 +126,7 @@ def with_logging(text, defaults, level):
         word = "BLOCK" if defaults.get(chain) != "ACCEPT" else "ALLOW" if level != "low" else ""
         if word:
             lines += f'-A {prefix}{chain.lower()} -j LOG --log-prefix "[UFW {word}] "{limit}\n'
-    return head + start + lines + _LOG_LINE.sub("", tail)
+    return head + lines + _LOG_LINE.sub("", tail)
 
 
 def transaction(rules, defaults, version, more=()):
@@ -140,7 +145,9 @@ def transaction(rules, defaults, version, more=()):
                 f"-A {name}-track-{chain} -p {protocol} -m conntrack --ctstate NEW -j ACCEPT"
                 for protocol in ("tcp", "udp")
             ]
-    rules = rules.replace("*filter\n", "", 1).rpartition("COMMIT\n")[0].splitlines()
+    # Lines may end otherwise, and the last one not at all.
+    rules = rules.replace("\0", "").replace("\r", "") + "\n"
+    rules = rules.replace("*filter\n", "", 1).rpartition("COMMIT\n")[0].rstrip("\n").split("\n")
     return "\n".join(["*filter", *lines, *rules, *more, "COMMIT\n"])
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host import locks
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 
 from . import kernel, names, sets
 
-_WAIT = ["-w", "10"]
+_WAIT = ["-w", "10"]  # seconds for the lock of xtables, which the iptables of old takes
+_XTABLES = "/run/xtables.lock"
 # Loads rules from its input in a network of its own, which is gone at once, and lists them as the kernel has them. Ends
 # with _REFUSED where iptables does not take the rules, which it says with 1 or 2; all else says nothing about them.
 _ALONE = """
@@ -123,6 +125,8 @@ class Live:
         status, dummy, errors = done
         if status:
             reason = errors.strip() or f"it ended with status {status}"
+            if "xtables lock" in reason:
+                reason += f"; {_XTABLES} is held{locks.by(_XTABLES) or ' no more'}"
             raise ToolError(f"{what}: {reason}")
 
     def _can_be_alone(self):

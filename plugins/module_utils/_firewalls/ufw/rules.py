@@ -27,11 +27,14 @@ SERVICES = {
     "dhcp6": ("udp", "547", "546", "baseline DHCP"),
 }
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
-_START = "### RULES ###\n"
+_HEAD = re.compile(r"\*filter\r?\n.*?^### RULES ###\r?\n", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(
-    r"\n### tuple ### ([^\n]*?)(?: comment=([0-9a-fA-F]*))?\n"
+    r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
+# What ufw takes for a tuple: six to nine words. It passes over others, and so do we.
+_PORTS = r"(?:any|\d+(?::\d+)?(?:,\d+(?::\d+)?)*)"
+_TUPLE = re.compile(rf"\S+ \S+ {_PORTS} \S+ {_PORTS} \S+(?: \S+){{0,3}}")
 
 
 class Block(NamedTuple):
@@ -85,10 +88,15 @@ def address(prefix: str) -> str:
     return host if length == ("128" if ":" in host else "32") else host + slash + length
 
 
+def is_tuple(spec: str) -> bool:
+    """True for a tuple that ufw reads."""
+    return _TUPLE.fullmatch(spec) is not None
+
+
 def version_of(spec: str) -> int:
     """Return the IP version of a tuple, or of a prefix; ports have colons too, sets have it in their names."""
     fields = spec.split()
-    return 6 if any(":" in fields[n] for n in ((3, 5) if len(fields) > 1 else (0,))) else 4
+    return 6 if any(":" in field for field in (fields[3:6:2] if len(fields) > 1 else fields)) else 4
 
 
 def split(rule: str) -> tuple[str, str]:
@@ -134,16 +142,17 @@ def _ends(to: str, dport: str, source: str, sport: str) -> list[str]:
 
 def parse(text: str) -> Rules:
     """Return the parts of user.rules or user6.rules; raises ValueError where it is not such a file."""
-    head, start, rest = text.partition(_START)
-    if not start or not head.startswith("*filter\n"):
+    start = _HEAD.match(text)
+    if not start:
         raise ValueError("is not a file of ufw's rules")
+    head, rest = start.group(0), text[start.end() :]
     blocks, end = [], 0
     for match in _BLOCK.finditer(rest):
         if match.start() != end:
             break
         blocks.append(Block(match.group(1), _label(match.group(2)), match.group(0)))
         end = match.end()
-    return Rules(head + start, blocks, rest[end:])
+    return Rules(head, blocks, rest[end:])
 
 
 def _label(comment: str | None) -> str:
@@ -182,7 +191,9 @@ def stops_packets(spec: str) -> bool:
 
 
 def words(spec: str, label: str) -> str:
-    """Return C{udp/3478 to 192.0.2.0/28  kudo: media}."""
+    """Return C{udp/3478 to 192.0.2.0/28  kudo: media}; of what is no tuple what stands there."""
+    if not is_tuple(spec):
+        return f"'{spec}'  {label}"
     action, protocol, ports, to, dummy, source = spec.split()[:6]
     passed = " (forwarded)" if action.startswith("route:") else ""
     ends = ["to " + to] if to not in ANY.values() else []
@@ -227,7 +238,7 @@ def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
     """
     notes = []
     for number, entry in enumerate(blocks):
-        if entry.label or not stops_packets(entry.spec):
+        if entry.label or not stops_packets(entry.spec) or not is_tuple(entry.spec):
             continue
         behind = [(ours.spec, ours.label) for ours in blocks[number:] if ours.label] + list(more.items())
         stopped = next((ours for ours in behind if _meet(entry.spec, ours[0])), None)
@@ -245,7 +256,7 @@ def openers(blocks: list[Block], ways: set[str]) -> list[str]:
     return [
         spoken(entry.spec)
         for entry in blocks
-        if not entry.label and not stops_packets(entry.spec) and _way(entry.spec) in ways
+        if not entry.label and is_tuple(entry.spec) and not stops_packets(entry.spec) and _way(entry.spec) in ways
     ]
 
 

@@ -89,7 +89,7 @@ def texts(native, versions):
         return {}
     found = {INIT: SCRIPT, SETS: names.heads(native["names"])}
     for name, members in sorted(native["sets"].items()):
-        version = 6 if ":" in members[0] else 4
+        version = 6 if name.startswith("egress_allowlist_6_") else 4
         if version in versions:
             family, most = "inet6" if version == 6 else "inet", max(65536, len(members))
             found[SETS] += f"create {name} hash:net family {family} maxelem {most}\n"
@@ -134,7 +134,7 @@ def entries(files):
 def contents(listing):
     """Return C{{set: members}} of what C{ipset save} prints and C{ipset restore} reads; ours only."""
     found = {}
-    for text in listing.splitlines():
+    for text in listing.split("\n"):
         word, dummy, rest = text.partition(" ")
         name, dummy, rest = rest.partition(" ")
         if word in ("create", "add") and name.startswith("egress_allowlist_"):
@@ -148,7 +148,7 @@ def repair(wanted, live):
     A set that is there may be in use: it is swapped with a whole one.
     """
     lines, there = [], contents(live)
-    heads = {text.split()[1]: text for text in wanted.splitlines() if text.startswith("create ")}
+    heads = {text.split()[1]: text for text in wanted.split("\n") if text.startswith("create ")}
     for name, members in contents(wanted).items():
         if name not in there:
             lines += [heads[name], *(f"add {name} {member}" for member in members)]

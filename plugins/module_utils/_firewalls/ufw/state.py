@@ -27,7 +27,8 @@ def there(reader):
     if not found and not kernel.remarked(reader(kernel.DEFAULTS)):
         return {}
     labels = [label for spec, label in found.items() if label != _ALLOWED and not rules.stops_packets(spec)]
-    return {"vendors": vendors(labels), **_settings(found, denied=kernel.remarked(reader(kernel.DEFAULTS)))}
+    tuples = {spec: label for spec, label in found.items() if rules.is_tuple(spec)}
+    return {"vendors": vendors(labels), **_settings(tuples, denied=kernel.remarked(reader(kernel.DEFAULTS)))}
 
 
 def wanted(native):

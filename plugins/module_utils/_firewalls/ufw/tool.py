@@ -10,14 +10,12 @@ version, rewrites a file for each rule and loads as it goes.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import glob
 import os
 import re
 import shlex
 import sys
-import time
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host import locks
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
@@ -27,20 +25,9 @@ from .live import Live
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
-_LOCK = "/run/ufw.lock"  # ufw's own, by fcntl.lockf
+_LOCK = "/run/ufw.lock"  # ufw's own, where its command names no other: some distributions have theirs elsewhere
+_NAMED = re.compile(r"^\s*lockfile = ['\"](/[^'\"\n]+)['\"]", re.MULTILINE)
 _SET_BACK = "changed on the host since, set back"
-# Waits for ufw's lock, not for ever, and goes on in any case: the way back must not depend on it.
-_GUARD = """import fcntl, os, sys, time
-lock = open(sys.argv[1], "w")
-os.set_inheritable(lock.fileno(), True)
-for n in range(50):
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        break
-    except OSError:
-        time.sleep(0.1)
-os.execv("/bin/sh", ["sh", "-c", sys.argv[2]])
-"""
 
 
 class Ufw:
@@ -54,6 +41,7 @@ class Ufw:
         self._notes, self._openers = [], []
         self._native, self._made = None, []  # the native form, and its rules with those for this host's servers
         self._mode = None  # of after.init: with and without our line
+        self._held = None  # the handle of ufw's lock
 
     # What the applier asks for.
 
@@ -137,29 +125,30 @@ class Ufw:
 
     def guarded(self, command):
         """Return a shell command that runs another one while ufw itself keeps still."""
-        python, guard, lock, quoted = map(shlex.quote, (sys.executable, _GUARD, _LOCK, command))
+        guard = locks.__loader__.get_source(locks.__name__)
+        python, guard, lock, quoted = map(shlex.quote, (sys.executable, guard, self._lock(), command))
         return (
             f"if {python} -c 'import fcntl' 2>/dev/null; then {python} -c {guard} {lock} {quoted}; else {command}; fi"
         )
 
     @contextlib.contextmanager
     def locked(self, seconds=30):
-        """Hold ufw's own lock, while no command of its own is at work.
-
-        ufw reads its rules before it takes the lock: one that waits for it would write its old list over ours.
-        """
-        deadline = time.monotonic() + seconds
-        with open(_LOCK, "w", encoding="utf-8") as handle:
-            while True:
-                with contextlib.suppress(OSError):
-                    fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if not _at_work():
-                        break
-                    fcntl.lockf(handle, fcntl.LOCK_UN)
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"another ufw command is at work since {seconds} seconds")
-                time.sleep(0.1)
+        """Hold ufw's own lock."""
+        with locks.held(self._lock(), seconds) as self._held:
             yield
+
+    def waited_for(self):
+        """True where a command of ufw's waits for the lock that we hold.
+
+        It has read its rules already, and will write that list over what we write now.
+        """
+        return bool(locks.waiters(self._held))
+
+    def _lock(self):
+        """Return the path of ufw's lock, as its command says it of root."""
+        command = self._find("ufw", needed=False)
+        named = _NAMED.search(read(command)) if command else None
+        return named.group(1) if named else _LOCK
 
     def notes(self):
         """Return what a person should know."""
@@ -258,15 +247,6 @@ class Ufw:
         return lambda path: (files[path] or "") if path in files else read(path)
 
 
-def _at_work():
-    """True while a command of ufw's runs."""
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        with contextlib.suppress(OSError), open(path, "rb") as handle:
-            if any(word.endswith(b"bin/ufw") for word in handle.read().split(b"\0")[:4]):
-                return True
-    return False
-
-
 def _moved(was, will):
     """True where two files have the same rules of ours, and not in the same places."""
     old, new = (rules.parse(text) if text else rules.Rules("", [], "") for text in (was, will))
@@ -288,6 +268,6 @@ def _known(files):
     for path in kernel.FILES.values():
         for entry in rules.parse(files[path]).blocks:
             label, dummy, name = entry.label.rpartition(" ")
-            if label == rules.SERVICES["ntp"][-1]:
+            if label == rules.SERVICES["ntp"][-1] and rules.is_tuple(entry.spec):
                 known.setdefault(name, set()).add(entry.spec.split()[3])
     return {name: sorted(addresses) for name, addresses in known.items()}

@@ -163,7 +163,9 @@ def test_a_way_back_that_fails_is_tried_until_it_is_done(revert: Revert, tmp_pat
     assert revert.pending()
     with locked(revert.lock):
         why.write_text("")
-        with pytest.raises(TimeoutError, match=r"more than 0 seconds; the way back .* hindered by: the disk is full$"):
+        with pytest.raises(
+            TimeoutError, match=r"more than 0 seconds, it is process .*; the way back .* hindered by: the disk is full$"
+        ):
             locked(revert.lock, seconds=0).__enter__()
     assert until(lambda: revert.hindrance() == "it ended with status 1", 60)
     why.unlink()

@@ -212,6 +212,54 @@ def test_what_another_filter_made_is_told_by_that_filters_name(module: str, of: 
     )
 
 
+RULE = "a rule such as 'allow tcp 443 192.0.2.0/24 any 0.0.0.0/0 out # vendor service'"
+GOOD = "allow tcp 443 192.0.2.0/24 any 0.0.0.0/0 out # acme calls"
+# Of the right shape, with nonsense inside: where, what stands there, and what is said of it.
+NONSENSE = [
+    *(
+        ("ufw", (key, 0), rule, f"'{key}[0]' is {rule!r}, not {RULE}")
+        for key in ("rules", "stops")
+        for rule in (
+            "", "allow", "allow tcp 443 # acme calls", GOOD.partition(" # ")[0], GOOD.replace("443", "http"),
+            GOOD.replace("443", "443,"), GOOD.replace("out", "out; reboot"), GOOD.replace(" tcp", ""), GOOD + "\n-F",
+            GOOD.replace("192.0.2.0/24", "$(id)"), GOOD.replace("allow", "permit"), GOOD.replace(" any ", " any any "),
+        )
+    ),
+    ("ufw", ("chained", 0), "allow tcp 443 SET", "'chained[0]' is 'allow tcp 443 SET', not a rule such as"),
+    ("ufw", ("sets",), {"egress_allowlist_4_x": ["no prefix"]}, "'sets.egress_allowlist_4_x[0]' is 'no prefix'"),
+    ("ufw", ("sets",), {"egress_allowlist_4_x": ["192.0.2.256"]}, "'sets.egress_allowlist_4_x[0]' is '192.0.2.256'"),
+    ("ufw", ("sets",), {"mine; reboot": []}, "'sets' has the key 'mine; reboot', which is not the name of a set"),
+    ("ufw", ("roads", 0), ["route", "home"], "'roads[0][1]' is 'home', not an address or a prefix"),
+    ("ufw", ("names", "special", 0), "10.0.0.0/33", "'names.special[0]' is '10.0.0.0/33', not an address or a prefix"),
+    (
+        "ufw", ("names", "domains", "api.example.com", "leased", "4"), "a b",
+        "'names.domains.api.example.com.leased.4' is 'a b', not the name of a set",
+    ),
+    ("firewalld", ("files",), {"../zones/public.xml": ""}, "'files' has the key '../zones/public.xml', which is"),
+    ("firewalld", ("files",), {"policies/mine.xml": ""}, "'files' has the key 'policies/mine.xml', which is"),
+    ("nftables", ("table",), "a b", "'table' is 'a b', not a name that nftables takes"),
+    ("nftables", ("table",), "", "'table' is '', not a name that nftables takes"),
+    ("nftables", ("chain",), "out; flush ruleset", "'chain' is 'out; flush ruleset', not a name that nftables"),
+    ("nftables", ("owned",), "mine_", "'owned' is 'mine_', not one of '', 'egress_allowlist_'"),
+    ("nftables", ("names", "table"), "inet $(id)", "'names.table' is 'inet $(id)', not a table of nftables"),
+    ("nftables", ("names", "dnsmasq", 0), "a\nb", "'names.dnsmasq[0]' is 'a\\nb', not a line"),
+    ("nftables", ("names", "domains"), {"a b": {}}, "'names.domains' has the key 'a b', which is not a domain name"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "path", "value", "told"), NONSENSE)
+def test_nonsense_of_the_right_shape_is_refused_in_words(
+    module: str, path: tuple[str | int, ...], value: Any, told: str
+) -> None:
+    case = CASES[module]
+    form = case.form(case.more[-1] | {"names": "resolve"} if path[0] == "stops" else None)
+    at(form, path[:-1])[path[-1]] = value
+    said = run(case, form)
+    start = f"{case.option} is not what the filter egress.allowlist.{case.filter} returns: "
+    assert said["msg"].startswith(start + told), said["msg"]
+    assert "exception" not in said
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_empty_form_is_refused(case: Case) -> None:
     first = next(iter(case.form()))
@@ -267,6 +315,17 @@ def test_a_form_that_nobody_needs_is_not_looked_at(case: Case) -> None:
         ({"a": "", "b": ["", 3]}, {"a?": str, "b": [str]}, "'x.b[1]' is a whole number, not text"),
         ({"any": {"a": 3}}, {str: {"a": str}}, "'x.any.a' is a whole number, not text"),
         ({}, {str: str}, ""),
+        ("ab", forms.Text("a letter", "[a-z]"), "'x' is 'ab', not a letter"),
+        ("a\n", forms.Text("a letter", "[a-z]"), "'x' is 'a\\n', not a letter"),
+        ({"A": "a"}, {forms.Text("a letter", "[a-z]"): str}, "'x' has the key 'A', which is not a letter"),
+        ({"a": 1}, {forms.Text("a letter", "[a-z]"): str}, "'x.a' is a whole number, not text"),
+        ("a" * 99, forms.Text("a letter", "[a-z]"), "'x' is '" + "a" * 74 + "...', not a letter"),
+        *((prefix, forms.Prefix(), "") for prefix in ("192.0.2.1", "192.0.2.1/24", "::/0", "2001:db8::1")),
+        *(
+            (text, forms.Prefix(), f"'x' is '{text}', not an address or a prefix")
+            for text in ("", "1", "192.0.2.1/33", "::g", "192.0.2", "1.2.3.4/24/24", "fe80::1%eth0", "$(id)")
+        ),
+        ("", forms.Prefix(empty=True), ""),
     ],
 )
 def test_shapes(value: Any, shape: Any, told: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._names import host
+from ansible_collections.egress.allowlist.plugins.module_utils._names import host, interpreter, words
 
 LEARNED = "learned by dnsmasq"
 
@@ -42,11 +42,11 @@ def config(*patterns: str, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_differences_in_words(former: dict, wanted: dict, lines: list[str]) -> None:
-    assert host._in_words(former, wanted) == lines
+    assert words.differences(former, wanted) == lines
 
 
 def test_the_keeper_is_a_script(tmp_path: Path) -> None:
-    first, rest = host._keeper().split("\n", 1)
+    first, rest = interpreter.source_of(interpreter.own()).split("\n", 1)
     assert os.access(first.removeprefix("#!"), os.X_OK)
     compile(rest, "keeper", "exec")
     assert "ansible" not in rest, "it needs Python alone"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,15 +135,63 @@ def test_names_are_looked_up_at_once_and_not_for_ever(monkeypatch: pytest.Monkey
         return [(family, 0, 0, "", ("198.18.0.1" if family == socket.AF_INET else "2001:db8::1", 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    # The time stands still until only the two look-ups that get no answer are waited for, and is over then.
-    stands = iter([0.0] * 9)
-    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: next(stands, 1000.0)))
     try:
-        found = keeper.look_up(["ok1.test", "ok2.test", "gone.test", "down.test", "stuck.test"], seconds=999)
+        found, begin = keeper.look_up(["ok1.test", "ok2.test", "gone.test", "down.test", "stuck.test"], seconds=4)
     finally:
         stuck.set()
+    assert begin == "", "each was asked from the beginning"
     assert found["ok1.test", "4"] == found["ok2.test", "4"] == (["198.18.0.1"], "")
     assert found["ok1.test", "6"] == (["2001:db8::1"], "")
     assert found["gone.test", "4"] == ([], ""), "an answer: there is none"
     assert found["down.test", "6"] == ([], "Temporary failure in name resolution")
-    assert found["stuck.test", "4"] == ([], "no answer in 999 s")
+    assert found["stuck.test", "4"] == ([], "no answer in 4 s")
+
+
+class Clock:
+    """Time that goes on only while names are looked up, one second for as many as are looked up at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left, self.lock = seconds * keeper.LOOKUPS, threading.Lock()
+
+    def answer(self, name: str, _port: None, family: int, _kind: int) -> list[tuple]:
+        """Answer after five seconds, as with a first name server that is dead, or never."""
+        with self.lock:
+            self.left -= 5
+            over = self.left < 0
+        if over or name.startswith("stuck"):
+            threading.Event().wait(0.2)
+        return [(family, 0, 0, "", ("198.18.0.1" if family == socket.AF_INET else "2001:db8::1", 0))]
+
+
+@pytest.mark.parametrize("count", [1, 8, 60, 125])
+@pytest.mark.parametrize("stuck", [0, 3, 10])
+def test_each_name_has_its_turn(monkeypatch: pytest.MonkeyPatch, count: int, stuck: int) -> None:
+    """A round begins with those that the last one had no time for, whatever their number."""
+    monkeypatch.setattr(keeper, "LOOKUPS", 8)
+    names = [f"n{number:03}.test" for number in range(count)] + [f"stuck{number:02}.test" for number in range(stuck)]
+    answered, begin = set(), ""
+    rounds = -(-2 * count // (3 * keeper.LOOKUPS)) + -(-2 * stuck // keeper.LOOKUPS) + 1
+    for _number in range(rounds):
+        clock = Clock(20)
+        monkeypatch.setattr(socket, "getaddrinfo", clock.answer)
+        found, begin = keeper.look_up(names, begin, seconds=0.1)
+        assert set(found) == {(name, version) for name in names for version in "46"}
+        answered |= {key for key, (addresses, failure) in found.items() if addresses and not failure}
+        if not any(failure for addresses, failure in found.values()):
+            assert begin == ""
+    assert {(name, version) for name in names if name.startswith("n") for version in "46"} <= answered
+
+
+def test_a_name_without_a_turn_keeps_what_it_has() -> None:
+    domains = {"a.test": {"patterns": ["a.test"], "leased": {"4": "leased"}}}
+    options: dict[str, Any] = {"mode": "resolve", "domains": domains}
+    sets = Sets(leased={})
+    made = run(sets, answers={("a.test", "4"): (["198.18.0.1"], "")}, **options)
+    sets.sets["leased"]["198.18.0.1"] = 7
+    late = run(sets, made.state, answers={("a.test", "4"): ([], keeper.LATE)}, **options)
+    assert sets.sets["leased"]["198.18.0.1"] == LEASE
+    assert late.state["said"] == ["not all names could be looked up within 20 s: the next round begins with the others"]
+    failed = run(sets, late.state, answers={("a.test", "4"): ([], "no")}, **options)
+    assert failed.state["said"] == ["a.test: DNS fails (no) for IPv4: 1 addresses kept"]
+    again = run(sets, failed.state, answers={("a.test", "4"): ([], keeper.LATE)}, **options)
+    assert failed.state["said"][0] in again.state["said"], "it does not answer again"

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import kernel
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read
 
 from tests.support.ufw_files import FILE, FRESH
 
@@ -36,6 +38,16 @@ def test_a_default_policy_that_the_user_changed_stays() -> None:
     changed = made.replace('OUTPUT_POLICY="DROP"', 'OUTPUT_POLICY="REJECT"')
     assert kernel.with_policies(changed, {}) == DEFAULTS.replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="REJECT"')
     assert kernel.with_policies(changed, {"OUTPUT": "DROP"}) == made
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+@pytest.mark.parametrize("last", ["", "\udcff\0", "# no end of line"])
+def test_a_default_policy_is_given_back_to_the_byte(end: str, last: str) -> None:
+    before = f"# caf\udce9 \0{end}{DEFAULTS}".replace("\n", end) + last
+    made = kernel.with_policies(before, {"OUTPUT": "DROP", "FORWARD": "REJECT"})
+    assert kernel.policies(made) == {"INPUT": "DROP", "OUTPUT": "DROP", "FORWARD": "REJECT"}
+    assert kernel.with_policies(made, {"OUTPUT": "DROP", "FORWARD": "REJECT"}) == made
+    assert kernel.with_policies(made, {}) == before
 
 
 def test_a_default_policy_that_is_not_there() -> None:
@@ -71,9 +83,29 @@ def test_without_logging_nothing_is_logged(level: str) -> None:
 def test_the_way_back_loads_what_we_load(tmp_path: Path, output: str, forward: str) -> None:
     """The script makes the same transactions of the files as the module does."""
     text = kernel.with_policies(DEFAULTS, {"OUTPUT": output, "FORWARD": forward})
-    (tmp_path / "default").write_text(text, "utf-8")
-    (tmp_path / "user.rules").write_text(FILE, "utf-8")
-    (tmp_path / "user6.rules").write_text(FILE.replace("ufw-", "ufw6-"), "utf-8")
+    loaded_alike(tmp_path, text, FILE)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("### RULES ###\n", "### RULES ###\n# \udce9 \udcff \0 \u2028 \x85\n"),
+        lambda text: text.rstrip("\n"),
+    ],
+)
+def test_the_way_back_loads_what_is_no_text_too(tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    loaded_alike(tmp_path, spoil(DEFAULTS), spoil(FILE))
+    plain = kernel.transaction(FILE, kernel.policies(DEFAULTS), 4)
+    made = kernel.transaction(spoil(FILE), kernel.policies(spoil(DEFAULTS)), 4)
+    assert [line for line in made.split("\n") if "\udce9" not in line] == plain.split("\n")
+
+
+def loaded_alike(tmp_path: Path, text: str, rules: str) -> None:
+    """Assert that the script makes the module's transactions of /etc/default/ufw and of a file of rules."""
+    (tmp_path / "default").write_bytes(encode(text))
+    (tmp_path / "user.rules").write_bytes(encode(rules))
+    (tmp_path / "user6.rules").write_bytes(encode(rules.replace("ufw-", "ufw6-")))
     for tool in ("iptables", "ip6tables", "iptables-restore", "ip6tables-restore", "ipset"):
         catch = f'case "$*" in *-restore*|*-n) cat >{tmp_path}/{tool}.got;; esac\n'
         lists = "echo '-N ufw-user-output'\n" if tool == "iptables" else ""
@@ -83,9 +115,9 @@ def test_the_way_back_loads_what_we_load(tmp_path: Path, output: str, forward: s
     script = script.replace("/etc/default/ufw", f"{tmp_path}/default").replace("/etc/ufw", str(tmp_path))
     subprocess.run(["sh", "-c", script], check=True)
     defaults = kernel.policies(text)
-    assert (tmp_path / "iptables-restore.got").read_text() == kernel.transaction(FILE, defaults, 4)
-    wanted = kernel.transaction(FILE.replace("ufw-", "ufw6-"), defaults, 6)
-    assert (tmp_path / "ip6tables-restore.got").read_text() == wanted
+    assert read(str(tmp_path / "iptables-restore.got")) == kernel.transaction(rules, defaults, 4)
+    wanted = kernel.transaction(rules.replace("ufw-", "ufw6-"), defaults, 6)
+    assert read(str(tmp_path / "ip6tables-restore.got")) == wanted
 
 
 def test_only_what_decides_counts_as_drift() -> None:

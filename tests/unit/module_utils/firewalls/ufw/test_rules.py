@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import rules
 
@@ -119,3 +121,39 @@ def test_differences_in_words() -> None:
 )
 def test_a_rule_of_the_users_in_words(spec: str, words: str) -> None:
     assert rules.spoken(spec) == words
+
+
+BROKEN = [
+    "",
+    "allow",
+    "allow any",
+    "allow tcp 22 0.0.0.0/0 any",
+    "deny tcp http 0.0.0.0/0 any 0.0.0.0/0 out",
+    "x " * 12,
+]
+
+
+@pytest.mark.parametrize("spec", BROKEN)
+@pytest.mark.parametrize("comment", ["", f" comment={b'kudo media (egress.allowlist)'.hex()}"])
+def test_what_ufw_passes_over_hinders_nothing(spec: str, comment: str) -> None:
+    """A tuple that somebody broke: the user's stays, one of ours goes."""
+    text = FILE.replace("### RULES ###\n", f"### RULES ###\n\n### tuple ### {spec.strip()}{comment}\n", 1)
+    found = rules.parse(text)
+    assert len(found.blocks) == len(rules.parse(FILE).blocks) + 1
+    made = composed(text, ONE)
+    assert (f"### tuple ### {spec.strip()}\n" in made) is not bool(comment)
+    assert f"### tuple ### {rules.split(ONE)[0]}" in made
+    assert rules.stoppers(rules.parse(made).blocks, {}) == []
+    assert len(rules.openers(rules.parse(made).blocks, {"out"})) == 1
+    lines = rules.difference(rules.opened(found), rules.opened(rules.parse(made)))
+    gone = {f"- '{spec.strip()}'  kudo media"} if comment else set()
+    assert set(lines) == {"+ udp/3478,8801-8810 to 192.0.2.0/28  kudo: media", *gone}
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text.replace("\n", "\r\n"), lambda text: text.rstrip("\n")])
+def test_a_file_with_other_ends_of_lines(spoil: Callable[[str], str]) -> None:
+    text = spoil(FILE)
+    assert [entry.spec for entry in rules.parse(text).blocks] == [entry.spec for entry in rules.parse(FILE).blocks]
+    made = composed(text, ONE, stops=(STOP,))
+    assert composed(made, ONE, stops=(STOP,)) == made
+    assert composed(made) == text
