@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import unseen
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
 from .enforcement import enforcement, followed
@@ -53,12 +54,13 @@ def summarise_allowlist(
             lines += table(enforcement(asked, learned, slow, backend))
     lines += section("Timers", _timers(timers, backend))
     lines += section(_ASKED, _not_rules(selection.get("not_rules", allowlist["not_rules"])))
+    lines += section("Wide or special, and why", _reasons(allowlist.get("reasons", [])))
     lines += section("Quota", table(_units(backend.get("units", []))))
     lines += section(
         "Open although nobody asked", (line for text in backend.get("widened", []) for line in wrapped(text, "  "))
     )
     lines += section("Notes", (line for note in backend.get("notes", []) for line in wrapped(note, "  - ")))
-    return ["".join(c if c.isprintable() else "?" for c in line).rstrip() for line in lines]
+    return ["".join(c if c.isprintable() and not unseen(c) else "?" for c in line).rstrip() for line in lines]
 
 
 def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[str]:
@@ -170,6 +172,15 @@ def _timers(timers: Iterable[Mapping[str, Any]], backend: Mapping[str, Any]) -> 
 def _not_rules(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         yield from wrapped(f"{entry['vendor']}: {entry['title']}: {entry['why']}", "  ")
+
+
+def _reasons(reasons: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield why each opening that is wide or special is there: C{kudo: media: row 1: 17.0.0.0/8 is open because: ...}."""
+    for reason in reasons:
+        row = f": {reason['service']}: row {reason['row']}" if reason["row"] else ""
+        opened = reason["opened"]
+        verb = "are" if "," in opened or opened.endswith(("addresses", "more")) else "is"
+        yield from wrapped(f"{reason['vendor']}{row}: {opened} {verb} open because: {reason['because']}", "  ")
 
 
 def _units(units: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
