@@ -32,17 +32,24 @@ def plain(value: Any) -> Any:
 
     Ansible's containers are lazy and its strings tagged: walking them is slow, and code that asks
     for C{type(x)} is surprised. A date that YAML made of an unquoted C{2022-03-01} becomes that text again.
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, and for what nests deeper than anybody writes.
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ValueError("a value nests its lists and dictionaries hundreds of levels deep") from None
+
+
+def _plain(value: Any) -> Any:
     kind = type(value)
     if kind is str or value is None or kind is bool or kind is int or kind is float:
         return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):

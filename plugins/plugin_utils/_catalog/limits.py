@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 FILE_BYTES = 8 << 20
-VALUES = 1_000_000  # keys, values, lists and mappings of a file
+VALUES = 750_000  # keys, values, lists and mappings of a file
 DEPTH = 16  # of mappings and lists inside each other; the forms of a vendor file need eight
 LONGEST_PLAIN = 1_000  # characters of a number or a date
 LONGEST_TEXT = 10_000  # characters of a text

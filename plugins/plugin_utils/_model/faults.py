@@ -12,6 +12,10 @@ _MOST = 20  # that a message lists
 _ENOUGH = 200  # after which no more are looked for
 
 
+class _TooManyError(ValueError):
+    """So many errors that no more are looked for; passes through whatever notes errors."""
+
+
 class Faults(list[str]):
     """The messages of the errors that were met so far."""
 
@@ -23,10 +27,12 @@ class Faults(list[str]):
         """
         try:
             yield
+        except _TooManyError:
+            raise
         except ValueError as exc:
             self.append(f"{where}{exc}")
-            if len(self) == _ENOUGH:
-                self.stop()
+            if len(self) >= _ENOUGH:
+                raise _TooManyError(self.text()) from None
 
     def stop(self) -> None:
         """Raise ValueError with all of them, if there are any."""
@@ -36,6 +42,6 @@ class Faults(list[str]):
     def text(self) -> str:
         """Return a line for each, what is met again once, and how many more there are."""
         told = list(dict.fromkeys(self))
-        others = " or more" if len(self) >= _ENOUGH else ""
-        more = [f"and {len(told) - _MOST}{others} more errors"] if len(told) > _MOST else []
+        others = " or more errors" if len(self) >= _ENOUGH else " more errors"
+        more = [f"and {len(told) - _MOST}{others}"] if len(told) > _MOST else []
         return "\n".join([*told[:_MOST], *more])
