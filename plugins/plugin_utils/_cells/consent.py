@@ -180,8 +180,8 @@ class Openings:
             self._reasons[Reason(name, "", 0, opened, vendor.because)] = None
             return
         faults.append(
-            f"{name}: its rows open {opened}, more than 2^{MOST_BITS[version]}: if it must be so, say why in the vendor's "
-            "own wide_because, beside its title"
+            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a wide_because of "
+            "its own, beside its title, that says why it must be so"
         )
 
     def _together(self, anywhere: Mapping[int, list[str]]) -> Iterator[str]:

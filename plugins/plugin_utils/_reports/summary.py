@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
@@ -176,7 +177,7 @@ def _not_rules(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _reasons(reasons: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield why each opening that is wide or special is there: C{kudo: media: row 1: 17.0.0.0/8 is open because: ...}."""
-    for reason in reasons:
+    for reason in sorted(reasons, key=itemgetter("vendor", "service", "row", "opened")):
         row = f": {reason['service']}: row {reason['row']}" if reason["row"] else ""
         opened = reason["opened"]
         verb = "are" if "," in opened or opened.endswith(("addresses", "more")) else "is"
