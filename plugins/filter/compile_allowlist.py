@@ -49,7 +49,7 @@ RETURN = r"""
 _value:
   description:
     - C(selection), the choices that were made, with sources and their ages.
-    - C(allowlist), what backends get.
+    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open.
   type: dict
 """
 

@@ -16,7 +16,7 @@ from .schema import Definition, check_definition
 
 
 class Catalog(NamedTuple):
-    """What was read: C{{vendor: definition}}, C{{vendor: what is wrong with its file}}, and which vendors are the user's.
+    """What was read: C{{vendor: definition}}, C{{vendor: what is wrong with its file}}, and whose the vendors are.
 
     C{own}: the user wrote these himself, so what they hold is his own word; all others are files from outside.
     """

@@ -112,7 +112,7 @@ class _Document:
             raise ValueError("it holds more than one document")
         return value
 
-    def _events(self) -> Iterator[yaml.Event]:
+    def _events(self) -> Iterator[Any]:
         """Yield the events of the document, each checked."""
         loader = self._loader
         while loader.check_event():
@@ -121,7 +121,7 @@ class _Document:
                 self._check(event)
             yield event
 
-    def _check(self, event: yaml.NodeEvent) -> None:
+    def _check(self, event: Any) -> None:
         """Raise ValueError for an alias, a tag, and too many values."""
         # Aliases of aliases make a few lines into millions of rows, and nobody could tick those against a page.
         if isinstance(event, yaml.AliasEvent):
@@ -132,7 +132,7 @@ class _Document:
         if self._number > VALUES:
             raise ValueError(f"it holds more than {VALUES:,} values")
 
-    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
+    def _value(self, event: Any, events: Iterator[Any], depth: int) -> Any:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
         if depth == DEPTH:
@@ -155,7 +155,7 @@ class _Document:
             mapping[key] = self._value(next(events), events, depth + 1)
         return mapping
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+    def _scalar(self, event: Any) -> Any:
         """Return a text, or what YAML takes a text without quotes for: a number, a date, yes or no, nothing."""
         text = event.value
         if not event.implicit[0]:
@@ -166,7 +166,7 @@ class _Document:
             value = self._plain[text] = self._resolved(text, event)
             return value
 
-    def _resolved(self, text: str, event: yaml.ScalarEvent) -> Any:
+    def _resolved(self, text: str, event: Any) -> Any:
         if len(text) > LONGEST_PLAIN and text[0] in "+-.0123456789":
             raise ValueError(f"a value of {len(text):,} characters in line {_line(event)} is not in quotes: write them")
         tag = self._loader.resolve(yaml.ScalarNode, text, (True, False))
@@ -180,5 +180,5 @@ class _Document:
             raise ValueError(f"{exc}: {told}: write what is meant, in quotes") from None
 
 
-def _line(event: yaml.Event) -> int:
+def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1

@@ -131,7 +131,9 @@ def first_day(date: str) -> datetime.date:
             raise ValueError
         return datetime.date.fromisoformat(date if len(date) == 10 else f"{date}-01")
     except ValueError:
-        raise ValueError(f"date '{briefly(date)}' is not a date: write it as 2022-11-05 or 2022-11, in quotes") from None
+        raise ValueError(
+            f"date '{briefly(date)}' is not a date: write it as 2022-11-05 or 2022-11, in quotes"
+        ) from None
 
 
 def _check_sources(vendor: str, sources: list[Any]) -> dict[str, None]:
@@ -236,7 +238,7 @@ def _check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
             hint = ": write it in quotes" if wanted == "str" else ""
             kind = type(value).__name__
             raise ValueError(f"{place}: {key} '{briefly(value)}' must be a {wanted}, not a {kind}{hint}")
-        if key in ENTRIES and len(value) > ENTRIES[key]:
+        if key in ENTRIES and isinstance(value, (list, dict)) and len(value) > ENTRIES[key]:
             raise ValueError(f"{place}: {len(value):,} {key}: at most {ENTRIES[key]:,}")
     for key, wanted in keys.items():
         if wanted.endswith("!") and key not in entry:
@@ -244,7 +246,7 @@ def _check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
 
 
 def _check_strings(place: str, value: Any) -> None:
-    """Refuse template markers, unseen characters and endless texts, at any depth; a destination may have several lines."""
+    """Refuse template markers, unseen characters and endless texts, at any depth; a destination may have lines."""
     if isinstance(value, str):
         _check_text(place, value)
     elif isinstance(value, dict):

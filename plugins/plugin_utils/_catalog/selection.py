@@ -131,8 +131,8 @@ def _select_vendor(
     )
     present = list(dict.fromkeys(row["service"] for row in rows))
     for timer in definition.get("timers", []):
-        named = frozenset(timer.get("services", present))
-        services = [name for name in present if name in named]
+        timed = frozenset(timer.get("services", present))
+        services = [name for name in present if name in timed]
         if services and _applies(timer, choices):
             kept = {key: timer[key] for key in ("protocol", "seconds", "printed")}
             selection["timers"].append({"vendor": vendor, "services": services, **kept})

@@ -147,7 +147,9 @@ class Openings:
         """Return what is wrong with a destination of a row of which C{part} is special."""
         _version, first, last = parse_prefix(destination)
         whole = part.first <= first and last <= part.last
-        what = f"is special ({part.kind})" if whole else f"holds special addresses ({part.kind}: {_span(version, part)})"
+        what = (
+            f"is special ({part.kind})" if whole else f"holds special addresses ({part.kind}: {_span(version, part)})"
+        )
         said = (row.get("special_because") or "").strip()
         ways = [] if said else ["the row says why in special_because"]
         if not _within(part[:2], self._consent.special[version]):
@@ -180,8 +182,8 @@ class Openings:
             self._reasons[Reason(name, "", 0, opened, vendor.because)] = None
             return
         faults.append(
-            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a wide_because of "
-            "its own, beside its title, that says why it must be so"
+            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a wide_because "
+            "of its own, beside its title, that says why it must be so"
         )
 
     def _together(self, anywhere: Mapping[int, list[str]]) -> Iterator[str]:

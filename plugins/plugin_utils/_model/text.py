@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable
 
-# Control, format (bidirectional marks, tags, soft hyphen), private, unassigned, surrogate; line and paragraph separator.
+# Control, format (bidirectional marks, tags, soft hyphen), private, unassigned, surrogate; separators of lines.
 _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"))
 # Letters, marks and symbols that are drawn as nothing: the combining grapheme joiner, fillers of Hangul, Khmer and
 # Khitan, variation selectors, the empty pattern of Braille, a note without a head. First and last of each run.
@@ -19,7 +19,7 @@ _BLANK = (
 
 
 def unseen(text: str) -> str:
-    """Return the first character, by code point, that a reader does not see and that is no space; '' if there is none."""
+    """Return the first character, by code point, that a reader does not see and that is no space; '' for none."""
     if text.isascii() and text.isprintable():
         return ""
     for character in sorted(set(text)):

@@ -176,7 +176,7 @@ def _not_rules(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _reasons(reasons: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield why each opening that is wide or special is there: C{kudo: media: row 1: 17.0.0.0/8 is open because: ...}."""
+    """Yield why each wide or special opening is there: C{kudo: media: row 1: 17.0.0.0/8 is open because: ...}."""
     for reason in sorted(reasons, key=itemgetter("vendor", "service", "row", "opened")):
         row = f": {reason['service']}: row {reason['row']}" if reason["row"] else ""
         opened = reason["opened"]

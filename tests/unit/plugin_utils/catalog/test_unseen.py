@@ -21,7 +21,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 UNSEEN = [
     0x00, 0x09, 0x0A, 0x1B, 0x7F, 0x85,  # control
     0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180E, 0x180F,  # soft hyphen, joiners, fillers
-    0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202E, 0x2060, 0x2064, 0x2065, 0x2066, 0x2069, 0x206F,
+    0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202E,
+    0x2060, 0x2064, 0x2065, 0x2066, 0x2069, 0x206F,
     0x2800, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF0, 0xFFF9, 0xFFFB, 0xFFFF,
     0x110BD, 0x13430, 0x16FE4, 0x1BCA0, 0x1D159, 0x1D173, 0x1D17A,
     0xE000, 0xE0000, 0xE0001, 0xE0020, 0xE0041, 0xE007F, 0xE0100, 0xE01EF, 0xE0FFF, 0xF0000, 0x10FFFD,  # private, tags
@@ -45,7 +46,13 @@ FULL: dict[str, Any] = {
             "when": {"mode": ["plain"]},
             "traffic": [{"protocol": "UDP", "ports": "3478", "label": "turn"}],
             "rows": [
-                {"label": "l", "destination": "192.0.2.1", "source_ip": "ANY", "wide_because": "w", "special_because": "s"}
+                {
+                    "label": "l",
+                    "destination": "192.0.2.1",
+                    "source_ip": "ANY",
+                    "wide_because": "w",
+                    "special_because": "s",
+                }
             ],
         }
     ],
@@ -109,7 +116,9 @@ def test_everything_that_unicode_ignores_by_default_is_unseen() -> None:
         category = unicodedata.category(chr(code))
         if category in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"):
             assert unseen(chr(code)), hex(code)
-        elif category[0] in "LNPSZ" and "FILLER" not in (name := unicodedata.name(chr(code), "")) and "NULL" not in name:
+        elif (
+            category[0] in "LNPSZ" and "FILLER" not in (name := unicodedata.name(chr(code), "")) and "NULL" not in name
+        ):
             assert not unseen(chr(code)) or code == 0x2800, name
 
 
@@ -119,7 +128,9 @@ def test_a_file_cannot_hide_them(tmp_path: Path, code: int, style: str) -> None:
     text = style.format(code) if "X" in style else style.format(f"a{chr(code)}b")
     good = yaml.safe_dump({"catalog_example": FULL}).replace("title: Example", f"title: {text}")
     (tmp_path / "example.yml").write_text(good)
-    with pytest.raises(ValueError, match=rf"^example: title: .* character U\+{code:04X} \(in the file '.*example.yml'\)$"):
+    with pytest.raises(
+        ValueError, match=rf"^example: title: .* character U\+{code:04X} \(in the file '.*example.yml'\)$"
+    ):
         load_vendor_dirs([tmp_path]).chosen(["example"])
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What vendors' rows open that is wide, any address or special needs the vendor's reason, and mostly the user's consent."""
+"""What vendors' rows open that is wide, any address or special needs a reason, and mostly the user's consent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def vendor(*destinations: str, because: str = "", **more: Any) -> dict[str, Any]
 
 def compiled(catalog: dict[str, Any] | Any, **options: Any) -> dict[str, Any]:
     """Return the allowlist of all vendors of a catalog."""
-    return compile_allowlist(catalog, sorted(catalog), **{"today": "2026-11-20", "stale": "warn", **options})["allowlist"]
+    return compile_allowlist(catalog, sorted(catalog), **{"today": "2026-11-20", "stale": "warn", **options})[
+        "allowlist"
+    ]
 
 
 def refused(catalog: dict[str, Any], **options: Any) -> str:
@@ -53,7 +55,7 @@ ANY = {
     "::/0": ANY6,
     "0.0.0.0 – 255.255.255.255": f"gives 0.0.0.0/0, which {ANY4}",
     "192.0.2.1, 0.0.0.0/0": f"gives 0.0.0.0/0, which {ANY4}",
-    "0.0.0.0/1, 128.0.0.0/1": "its rows together open any IPv4 address (acme: media: row 1: 0.0.0.0 - 127.255.255.255, acme:",
+    "0.0.0.0/1, 128.0.0.0/1": "its rows together open any IPv4 address (acme: media: row 1: 0.0.0.0 - 127.255.",
     "::/1, 8000::/1": "its rows together open any IPv6 address (acme: media: row 1: :: - 7fff:",
 }
 
@@ -74,7 +76,7 @@ def test_any_address_needs_the_users_consent(cell: str) -> None:
 @pytest.mark.parametrize(
     "cells",
     [("0.0.0.0/1", "128.0.0.0/1"), ("128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2"), ("0.0.0.0/1", "128.0.0.0/2"),
-     tuple(f"{first}.0.0.0/8" for first in range(1, 224)), ("::/1", "8000::/1"), ("2000::/3",), (*V6_HALVES, "2001::/16")],
+     tuple(f"{first}.0.0.0/8" for first in range(1, 224)), ("::/1", "8000::/1"), ("2000::/3",), tuple(V6_HALVES)],
 )  # fmt: skip
 def test_rows_that_come_to_any_address_need_it_too(cells: tuple[str, ...]) -> None:
     """Without it what the wide rows hold of special addresses is no error of its own; with it, it is consented to."""
@@ -88,17 +90,22 @@ def test_rows_that_come_to_any_address_need_it_too(cells: tuple[str, ...]) -> No
 
 
 def test_a_row_of_any_address_needs_its_own_reason_and_the_vendors() -> None:
-    assert "row 1: destination '0.0.0.0/0' is wider than /16" in refused({"acme": vendor("0.0.0.0/0")}, any_address=True)
+    assert "row 1: destination '0.0.0.0/0' is wider than /16" in refused(
+        {"acme": vendor("0.0.0.0/0")}, any_address=True
+    )
     words = refused({"acme": vendor("0.0.0.0/0", **WHY)}, any_address=True)
     assert words == (
-        "acme: its rows open 4,294,967,296 IPv4 addresses: above 2^24 of IPv4 a vendor needs a wide_because of its own, "
-        "beside its title, that says why it must be so"
+        "acme: its rows open 4,294,967,296 IPv4 addresses: above 2^24 of IPv4 a vendor needs a wide_because of its "
+        "own, beside its title, that says why it must be so"
     )
     assert ANY4 in refused({"acme": vendor("0.0.0.0/0", because="x")}, widest_prefix={"ipv4": 0})
 
 
 def test_vendors_that_come_to_any_address_together() -> None:
-    ours = {"a": vendor("0.0.0.0/1", because="x", **WHY, **SAID), "b": vendor("128.0.0.0/1", because="x", **WHY, **SAID)}
+    ours = {
+        "a": vendor("0.0.0.0/1", because="x", **WHY, **SAID),
+        "b": vendor("128.0.0.0/1", because="x", **WHY, **SAID),
+    }
     listed = ["0.0.0.0/1", "128.0.0.0/1"]
     words = refused(ours, special_addresses=listed)
     assert words == f"a, b: their rows together open any IPv4 address: {AGREE}"
@@ -111,7 +118,9 @@ def test_consent_to_any_address_is_none_to_special_rows() -> None:
     words = refused({"acme": ours}, any_address=True)
     assert words.startswith("acme: media: row 2: destination '169.254.169.254' is special (link-local)")
     other = {"a": vendor("0.0.0.0/0", because="x", **WHY), "b": vendor("10.0.0.0/7", because="x", **WHY)}
-    assert refused(other, any_address=True).startswith("b: media: row 1: destination '10.0.0.0/7' holds special addresses")
+    assert refused(other, any_address=True).startswith(
+        "b: media: row 1: destination '10.0.0.0/7' holds special addresses"
+    )
 
 
 # Special addresses
@@ -120,9 +129,19 @@ ALWAYS = ["127.0.0.1", "127.0.0.0/8", "::1", "169.254.169.254", "169.254.0.0/16"
           "239.0.0.0/8", "ff02::fb", "ff00::/8", "192.0.0.8", "100.100.100.200", "168.63.129.16", "fd00:ec2::254",
           "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::/48", "2002:a9fe:a9fe::1", "2001::1", "100::1",
           "64:ff9b:1::1"]  # fmt: skip
-PRIVATE = ["10.0.0.0/16", "10.1.2.3", "10.0.0.0/8", "172.16.0.0/12", "172.31.255.255", "192.168.0.0/16", "100.64.0.0/10",
+PRIVATE = ["10.0.0.0/16", "10.1.2.3", "10.0.0.0/8", "172.16.0.0/12", "172.31.255.255", "192.168.0.0/16",
+           "100.64.0.0/10",
            "fc00::/7", "fd00::1", "64:ff9b::10.0.0.1", "2002:a00:1::/48", "10.0.0.1 – 10.0.0.9"]  # fmt: skip
-HOLDING = ["10.0.0.0/7", "126.0.0.0/7", "160.0.0.0/4", "172.0.0.0/8", "192.0.0.0/8", "2002::/16", "64:ff9b::/96", "fc00::/6"]
+HOLDING = [
+    "10.0.0.0/7",
+    "126.0.0.0/7",
+    "160.0.0.0/4",
+    "172.0.0.0/8",
+    "192.0.0.0/8",
+    "2002::/16",
+    "64:ff9b::/96",
+    "fc00::/6",
+]
 
 
 @pytest.mark.parametrize("cell", ALWAYS + PRIVATE + HOLDING)
@@ -130,7 +149,9 @@ def test_special_addresses_of_a_vendor_file_need_reason_and_consent(cell: str) -
     listed = [cell] if " " not in cell else ["10.0.0.0/24"]
     wide = {**WHY, "because": "x"}
     words = refused({"acme": vendor(cell, **wide)})
-    assert re.match(r"acme: media: row 1: destination '.*' (gives \S+, which )?(is special|holds special addresses) \(", words)
+    assert re.match(
+        r"acme: media: row 1: destination '.*' (gives \S+, which )?(is special|holds special addresses) \(", words
+    )
     assert "it is opened only where the row says why in special_because and you list " in words
     words = refused({"acme": vendor(cell, **wide)}, special_addresses=listed)
     assert words.endswith("it is opened only where the row says why in special_because")
@@ -149,7 +170,9 @@ def test_private_addresses_that_the_user_writes_need_neither(cell: str) -> None:
     own = {"acme": vendor(cell, because="x", **WHY)}
     assert compiled(own, own_vendors=["acme"])["groups"]
     assert compiled(own, own_vendors="acme")["groups"]
-    assert "is special (private)" in refused(own, own_vendors=["other"]).replace("holds special addresses", "is special (private)")
+    assert "is special (private)" in refused(own, own_vendors=["other"]).replace(
+        "holds special addresses", "is special (private)"
+    )
 
 
 @pytest.mark.parametrize("cell", [*ALWAYS, "126.0.0.0/7", "160.0.0.0/4", "fc00::/6"])
@@ -182,7 +205,16 @@ def test_addresses_that_no_host_has_stay_refused() -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["192.0.2.1", "198.51.100.0/24", "203.0.113.7", "198.18.0.1", "2001:db8::1", "8.8.8.8", "2606:4700::/32", "*.example.com"],
+    [
+        "192.0.2.1",
+        "198.51.100.0/24",
+        "203.0.113.7",
+        "198.18.0.1",
+        "2001:db8::1",
+        "8.8.8.8",
+        "2606:4700::/32",
+        "*.example.com",
+    ],
 )
 def test_others_need_nothing(cell: str) -> None:
     assert compiled({"acme": vendor(cell)})["reasons"] == []
@@ -248,7 +280,11 @@ def test_the_sum_is_of_the_selected_rows_of_one_vendor() -> None:
 
 def test_65536_rows_of_16_bits() -> None:
     cells = [f"{n >> 8}.{n & 255}.0.0/16" for n in range(1 << 8, 224 << 8) if n >> 8 not in (10, 127)]
-    cells = [cell for cell in cells if not re.match(r"169\.254|172\.(1[6-9]|2.|3[01])\.|192\.(0|168)\.|100\.(6[4-9]|[789]|1[012])", cell)]
+    cells = [
+        cell
+        for cell in cells
+        if not re.match(r"169\.254|172\.(1[6-9]|2.|3[01])\.|192\.(0|168)\.|100\.(6[4-9]|[789]|1[012])", cell)
+    ]
     words = refused({"acme": vendor(*cells)})
     assert re.match(r"acme: its rows together open any IPv4 address \(acme: media: row 1: .* and \d{5} more\): ", words)
     assert "IPv4 addresses: above 2^24" in words
@@ -258,6 +294,7 @@ def test_65536_rows_of_16_bits() -> None:
 
 
 # Reasons
+
 
 def test_reasons_stand_in_the_summary() -> None:
     ours = vendor("17.0.0.0/8", "10.0.0.0/24, 10.0.4.0/24", "17.0.0.0/8", because="all of them", **WHY, **SAID)
@@ -319,5 +356,11 @@ def test_openings_are_kept_without_consent_too() -> None:
     openings = Openings(consent_of(True, ["10.0.0.0/8"]))
     expand_rows([{**ROW, "destination": "10.0.0.1", **SAID}], openings=openings)
     assert openings.reasons() == [
-        {"vendor": "acme", "service": "calls", "row": 1, "opened": "10.0.0.1/32 (private)", "because": SAID["special_because"]}
+        {
+            "vendor": "acme",
+            "service": "calls",
+            "row": 1,
+            "opened": "10.0.0.1/32 (private)",
+            "because": SAID["special_because"],
+        }
     ]
