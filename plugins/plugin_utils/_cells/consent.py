@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
@@ -182,8 +183,8 @@ class Openings:
             self._reasons[Reason(name, "", 0, opened, vendor.because)] = None
             return
         faults.append(
-            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a wide_because "
-            "of its own, beside its title, that says why it must be so"
+            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a "
+            "wide_because of its own, beside its title, that says why it must be so"
         )
 
     def _together(self, anywhere: Mapping[int, list[str]]) -> Iterator[str]:
@@ -222,8 +223,9 @@ def _span(version: int, part: Special) -> str:
 
 def _widest(version: int, ranges: Mapping[Range, str]) -> str:
     """Return where the widest of the ranges come from, C{kudo: media: row 1: 0.0.0.0 - 127.255.255.255}."""
-    spans = sorted(ranges, key=lambda span: (span[0] - span[1], span[0]))
-    return _listed([f"{ranges[span]}: {_span(version, Special(*span, ''))}" for span in spans])
+    spans = nsmallest(3, ranges, key=lambda span: (span[0] - span[1], span[0]))
+    more = f" and {len(ranges) - 3} more" if len(ranges) > 3 else ""
+    return ", ".join(f"{ranges[span]}: {_span(version, Special(*span, ''))}" for span in spans) + more
 
 
 def _number(total: int) -> str:
