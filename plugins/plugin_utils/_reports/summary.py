@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
@@ -16,6 +15,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains im
 
 from .enforcement import enforcement, followed
 from .layout import Reach, format_services, section, table, verdict, wrapped
+from .reasons import reason_lines
 
 _POLICIES = {
     "deny": "all other egress is stopped, after the baseline",
@@ -55,7 +55,10 @@ def summarise_allowlist(
             lines += table(enforcement(asked, learned, slow, backend))
     lines += section("Timers", _timers(timers, backend))
     lines += section(_ASKED, _not_rules(selection.get("not_rules", allowlist["not_rules"])))
-    lines += section("Wide or special, and why", _reasons(allowlist.get("reasons", [])))
+    lines += section(
+        "Wide or special, and why",
+        (line for text in reason_lines(allowlist.get("reasons", [])) for line in wrapped(text, "  ")),
+    )
     lines += section("Quota", table(_units(backend.get("units", []))))
     lines += section(
         "Open although nobody asked", (line for text in backend.get("widened", []) for line in wrapped(text, "  "))
@@ -173,15 +176,6 @@ def _timers(timers: Iterable[Mapping[str, Any]], backend: Mapping[str, Any]) -> 
 def _not_rules(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         yield from wrapped(f"{entry['vendor']}: {entry['title']}: {entry['why']}", "  ")
-
-
-def _reasons(reasons: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield why each wide or special opening is there: C{kudo: media: row 1: 17.0.0.0/8 is open because: ...}."""
-    for reason in sorted(reasons, key=itemgetter("vendor", "service", "row", "opened")):
-        row = f": {reason['service']}: row {reason['row']}" if reason["row"] else ""
-        opened = reason["opened"]
-        verb = "are" if "," in opened or opened.endswith(("addresses", "more")) else "is"
-        yield from wrapped(f"{reason['vendor']}{row}: {opened} {verb} open because: {reason['because']}", "  ")
 
 
 def _units(units: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
