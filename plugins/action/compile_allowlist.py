@@ -38,6 +38,8 @@ SPEC = {
         "default": dict(WIDEST_PREFIX),
         "options": {"ipv4": {"type": "int", "default": 16}, "ipv6": {"type": "int", "default": 32}},
     },
+    "any_address": {"type": "bool", "default": False},
+    "special_addresses": {"type": "list", "elements": "str", "default": []},
     "all_by_default": {"type": "bool", "default": False},
     "today": {"type": "str"},
 }
@@ -56,7 +58,7 @@ class ActionModule(ControllerTask):
         notes = check_variables(variables, Known(roles=role_options(), vendors={}))
         vendors = plain(given.pop("vendors"))
         warnings = catalog.chosen(names_of(vendors))
-        compiled = compile_allowlist(catalog.vendors, vendors, **given)
+        compiled = compile_allowlist(catalog.vendors, vendors, own_vendors=sorted(catalog.own, key=str), **given)
         where = self._where(variables)
         check_once(where, compiled["selection"], variables.get("catalog_compiled", {}))
         return {**compiled, "notes": notes, "warnings": warnings, "where": where}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option for wide prefixes."""
+    """The options for what is wide, any address or special."""
 
     DOCUMENTATION = r"""
 options:
@@ -26,4 +26,19 @@ options:
         description: The shortest IPv6 prefix length.
         type: int
         default: 32
+  any_address:
+    description:
+      - Whether you agree that vendors open any address, V(0.0.0.0/0) or V(::/0), where they ask for that. Rows that
+        come to more than half of all IPv4 addresses, or of V(2000::/3), count as any address.
+      - Messages call it C(catalog_any_address), the name that it has as a variable of the role.
+    type: bool
+    default: false
+  special_addresses:
+    description:
+      - Prefixes of special addresses (loopback, link-local, multicast, private, reserved) that vendors may open, each
+        where its row says in C(special_because) why. A prefix covers those inside it.
+      - Messages call it C(catalog_special_addresses), the name that it has as a variable of the role.
+    type: list
+    elements: str
+    default: []
 """

@@ -20,6 +20,13 @@ options:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
     type: dict
     required: true
+  own_vendors:
+    description:
+      - Names of vendors that you wrote yourself. Private addresses (RFC 1918, 100.64.0.0/10, fc00::/7) in their rows
+        need no further consent.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -42,27 +49,38 @@ RETURN = r"""
 _value:
   description:
     - C(selection), the choices that were made, with sources and their ages.
-    - C(allowlist), what backends get.
+    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open.
   type: dict
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.egress.allowlist.plugins.filter.select_rows import select_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Openings, consent_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX, expand_rows
 
 
-def compile_allowlist(catalog: Any, vendors: Any, widest_prefix: Any = WIDEST_PREFIX, **options: Any) -> dict[str, Any]:
+def compile_allowlist(
+    catalog: Any,
+    vendors: Any,
+    widest_prefix: Any = WIDEST_PREFIX,
+    any_address: bool = False,
+    special_addresses: Sequence[str] | str = (),
+    **options: Any,
+) -> dict[str, Any]:
     """Return C{{"selection": {...}, "allowlist": {...}}}."""
     selection = select_rows(catalog, vendors, **options)
     try:
-        rules = expand_rows(selection.pop("rows"), widest_prefix=plain(widest_prefix))
+        openings = Openings(consent_of(boolean(any_address), plain(special_addresses)))
+        rules = expand_rows(selection.pop("rows"), widest_prefix=plain(widest_prefix), openings=openings)
         about = {key: selection[key] for key in ("timers", "sources", "not_rules")}
-        return {"selection": selection, "allowlist": merge_vendors(rules, **about)}
-    except ValueError as exc:
+        return {"selection": selection, "allowlist": merge_vendors(rules, **about, reasons=openings.reasons())}
+    except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc
 
 

@@ -21,8 +21,10 @@ options:
     description:
       - Rows. C(vendor), C(service), C(destination) and C(ports) are needed.
       - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or
-        C(inbound)), C(wide_because), C(title), C(label), C(note) and C(timers) are optional. C(row) is by
-        default the position.
+        C(inbound)), C(wide_because), C(special_because), C(title), C(label), C(note) and C(timers) are optional.
+        C(row) is by default the position.
+      - C(own) says that you wrote the row yourself; private addresses in it then need no further consent.
+        C(vendor_wide_because) is why the vendor's rows together are as wide as they are.
       - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
     type: list
     elements: dict
@@ -53,7 +55,14 @@ EXAMPLES = r"""
     that: "rows | egress.allowlist.expand_rows(widest_prefix={'ipv4': 12}) | length == 2"
   vars:
     rows:
-      - {vendor: example, service: push, destination: 10.0.0.0/8, ports: 80 & 443, wide_because: the site's networks}
+      - {vendor: example, service: push, destination: 17.0.0.0/8, ports: 80 & 443, wide_because: any of them}
+
+- name: A network of one's own
+  ansible.builtin.assert:
+    that: (rows | egress.allowlist.expand_rows)[0].destination == '10.1.0.0/24'
+  vars:
+    rows:
+      - {vendor: example, service: pbx, destination: 10.1.0.0/24, protocol: TCP, ports: "5061", own: true}
 """
 
 RETURN = r"""
@@ -66,18 +75,28 @@ _value:
        requirement: required, source: Firewall rules, date: "2026-06"}
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import plain
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Openings, consent_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX, expand_rows
 
 
-def expand_rows_filter(rows: Any, *, widest_prefix: Any = WIDEST_PREFIX) -> list[dict[str, Any]]:
+def expand_rows_filter(
+    rows: Any,
+    *,
+    widest_prefix: Any = WIDEST_PREFIX,
+    any_address: bool = False,
+    special_addresses: Sequence[str] | str = (),
+) -> list[dict[str, Any]]:
     """Return expand_rows of plain copies; what is wrong becomes an error of the filter."""
     try:
-        return expand_rows(plain(rows), widest_prefix=plain(widest_prefix))
-    except ValueError as exc:
+        openings = Openings(consent_of(boolean(any_address), plain(special_addresses)))
+        return expand_rows(plain(rows), widest_prefix=plain(widest_prefix), openings=openings)
+    except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc
 
 

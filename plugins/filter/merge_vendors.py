@@ -65,6 +65,7 @@ _value:
     - C(groups) and C(inbound) are lists of groups, each with C(id), C(services), C(ipv4), C(ipv6) and C(names).
     - C(provenance) holds the rules themselves; those that differ only in the destination share an entry.
     - C(timers), C(sources) and C(not_rules) are handed through, sorted.
+    - C(reasons) is why what is wide or special is open, where P(egress.allowlist.compile_allowlist#filter) made it.
     - C(digest) is the SHA-256 of C(groups), C(inbound), C(provenance) and C(timers) as JSON, keys sorted, no spaces.
   type: dict
 """

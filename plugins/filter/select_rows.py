@@ -17,6 +17,13 @@ options:
     description: The catalog, as P(egress.allowlist.catalog#lookup) returns it.
     type: dict
     required: true
+  own_vendors:
+    description:
+      - Names of vendors that you wrote yourself. Private addresses (RFC 1918, 100.64.0.0/10, fc00::/7) in their rows
+        need no further consent.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

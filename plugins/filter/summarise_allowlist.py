@@ -13,7 +13,7 @@ author:
   - Contributors to egress.allowlist (@egress-allowlist)
 description:
   - Returns the lines of a summary, at most 100 characters wide. Per vendor and service what is open, to how many
-    addresses, from which document of which date; the choices that were made.
+    addresses, from which document of which date; the choices that were made; why what is wide or special is open.
   - With O(backend) also, per vendor, what is enforced by address, by learned name and by resolved name, what the
     backend admits beyond that, and what is not enforced, and why; of a cloud, what of its quotas is used, and each
     opening that nobody asked for.

@@ -21,6 +21,7 @@ from ansible.errors import (  # type: ignore[import-untyped]
 )
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
 from ansible.plugins.connection import ConnectionBase  # type: ignore[import-untyped]
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.reasons import reasons_of_diff
 
 _PAUSE = 1  # second between two attempts to connect
 _LATER = 10  # seconds after which the host has begun to go back, as it was told to
@@ -32,17 +33,24 @@ def plain(value: Any) -> Any:
 
     Ansible's containers are lazy and its strings tagged: walking them is slow, and code that asks
     for C{type(x)} is surprised. A date that YAML made of an unquoted C{2022-03-01} becomes that text again.
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, and for what nests deeper than anybody writes.
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ValueError("a value nests its lists and dictionaries hundreds of levels deep") from None
+
+
+def _plain(value: Any) -> Any:
     kind = type(value)
     if kind is str or value is None or kind is bool or kind is int or kind is float:
         return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):
@@ -121,12 +129,14 @@ class HostTask(ActionBase):  # type: ignore[misc]
                 f"async is not accepted: {self.backend} confirms over a second connection, which takes seconds; for "
                 "many hosts at once raise forks, or use the strategy free"
             )
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, given = self.validate_argument_spec(self.spec, required_if=self.required_if)
         confirm = given.pop("confirm")
         options = {name: plain(value) for name, value in given.items() if value is not None}
         applied = self._on_host(options, task_vars)
         result.update(applied)
+        if "diff" in result:
+            result["diff"] = self._with_reasons(result["diff"], task_vars or {})
         if confirm and applied.get("armed"):
             del result["token"]
             confirmed = self._confirm(applied["token"], options["revert_after"], task_vars)
@@ -138,6 +148,14 @@ class HostTask(ActionBase):  # type: ignore[misc]
         """Remove the temporary folder on the host, unless that cannot be reached any more, which the result says."""
         with suppress(AnsibleConnectionFailure) if self._cut_off else nullcontext():
             super().cleanup(force)
+
+    def _with_reasons(self, diff: dict[str, str], task_vars: Mapping[str, Any]) -> dict[str, str]:
+        """Return the diff with the reasons of what is added, where the role C{catalog} compiled the allowlist."""
+        compiled = task_vars.get("catalog_compiled")
+        if not isinstance(compiled, Mapping) or "allowlist" not in compiled:
+            return diff
+        lines = reasons_of_diff(diff["prepared"], plain(compiled["allowlist"].get("reasons", [])))
+        return {**diff, "prepared": diff["prepared"] + "".join(f"{line}\n" for line in lines)}
 
     def _on_host(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; returns its result without the echo of its options, which are long."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
@@ -42,11 +42,13 @@ def select_rows(
     today: datetime.date,
     stale: str = "warn",
     all_by_default: bool = False,
+    own_vendors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Return what the user's choice of vendors and options takes from the catalog.
 
     C{vendors} is a vendor's name, C{{"name": vendor, option: value, ...}}, or a list of both; C{all_by_default} says
-    that an C{all} in it was put there because nothing was said. The result has
+    that an C{all} in it was put there because nothing was said; C{own_vendors} names those that the user wrote himself,
+    whose rows get C{own: true}. The result has
 
     - C{rows}: one dict per printed row and line of traffic, cells as printed, in the order of the catalog;
     - C{timers}: C{{"vendor", "services", "protocol", "seconds", "printed"}}, services by name;
@@ -71,6 +73,9 @@ def select_rows(
         definition = catalog[vendor]
         choices = choose(vendor, definition.get("options", {}), said)
         _select_vendor(selection, vendor, definition, choices, wanted)
+    own = frozenset(words_of(own_vendors))
+    for row in selection["rows"]:
+        row.update({"own": True} if row["vendor"] in own else {})
     for source in selection["sources"]:
         source["age_days"] = (today - first_day(source["date"])).days
         source["stale"] = source["age_days"] > max_age_days
@@ -116,16 +121,18 @@ def _select_vendor(
             used.update([service["traffic_source"]] if "traffic_source" in service else [])
             notes.extend([{"service": service["name"], "note": service["note"]}] if "note" in service else [])
         rows.extend(chosen)
+    because = {"vendor_wide_because": definition["wide_because"]} if "wide_because" in definition else {}
     for row in rows:
         source = sources[row["source"]]
-        row.update(source=source["title"], date=source["date"])
+        row.update(source=source["title"], date=source["date"], **because)
     selection["rows"].extend(rows)
     selection["sources"].extend(
         {"vendor": vendor, **source} for source in definition["sources"] if source["id"] in used
     )
     present = list(dict.fromkeys(row["service"] for row in rows))
     for timer in definition.get("timers", []):
-        services = [name for name in present if name in timer.get("services", present)]
+        timed = frozenset(timer.get("services", present))
+        services = [name for name in present if name in timed]
         if services and _applies(timer, choices):
             kept = {key: timer[key] for key in ("protocol", "seconds", "printed")}
             selection["timers"].append({"vendor": vendor, "services": services, **kept})
@@ -168,7 +175,7 @@ def _service_rows(vendor: str, service: dict[str, Any], choices: Choices) -> Ite
                 "requirement": max(stated, key=REQUIREMENTS.index, default=REQUIREMENTS[0]),
                 "source": row.get("source", service["source"]),
             }
-            selected.update({key: cells[key] for key in ("label", "wide_because") if key in cells})
+            selected.update({key: cells[key] for key in ("label", "wide_because", "special_because") if key in cells})
             yield selected
             if inbound:
                 # A page that asks for inbound rules recommends them at most: conntrack lets answers in.

@@ -21,6 +21,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .endpoints import parse_destination
 from .neighbours import check_masks, check_neighbours, check_numbered_names, check_shared, join_masks
+from .special import Admitted
 from .text import DASHES, LONG_DASHES, clean, unbulleted
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
@@ -42,13 +43,15 @@ _HOST_MASKS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
 _IPV6 = 1 << 256
 
 
-def expand_ranges(value: str | list[str], *, collapse: bool = False, broadcast: bool = False) -> list[str]:
+def expand_ranges(
+    value: str | list[str], *, collapse: bool = False, broadcast: bool = False, loopback: bool = False
+) -> list[str]:
     """Return the prefixes (always with length) and names (lower case) of a cell or of a list of cells.
 
     A range that is not one prefix becomes the minimal list of prefixes. Without C{collapse} the printed order is
     kept, and what is printed twice is returned once. With it overlapping and adjacent prefixes are joined and the
     result is sorted: IPv4, IPv6, names. An empty cell is an error, an empty list is not. C{broadcast} admits
-    255.255.255.255.
+    255.255.255.255, C{loopback} ::1.
     Raises ValueError that quotes the item and gives the reason.
     """
     cells = [value] if isinstance(value, str) else value
@@ -58,11 +61,11 @@ def expand_ranges(value: str | list[str], *, collapse: bool = False, broadcast: 
         if not isinstance(cell, str):
             raise ValueError(f"destination {shown(cell)} is not text: {_ACCEPTED}")
     found: Found = {}
-    _find(found, cells, broadcast)
+    _find(found, cells, Admitted(broadcast, loopback))
     return _collapsed(found) if collapse else list(found.values())
 
 
-def _find(found: Found, cells: Iterable[str], broadcast: bool) -> None:
+def _find(found: Found, cells: Iterable[str], admitted: Admitted) -> None:
     """Add what cells stand for, in their order; a cell that is not just a plain IPv4 prefix is taken apart."""
     number = int.from_bytes
     for cell in cells:
@@ -78,19 +81,19 @@ def _find(found: Found, cells: Iterable[str], broadcast: bool) -> None:
                 continue
         words = _words(cell)
         if words == [cell]:
-            _add(found, cell, broadcast)
+            _add(found, cell, admitted)
         else:
             try:
-                _find(found, words, broadcast)
+                _find(found, words, admitted)
             except ValueError as exc:
                 message = _as_printed(str(exc), words, cell)
                 raise ValueError(f"{message}{'' if quoted(cell) in message else f' (in {quoted(cell)})'}") from None
 
 
-def _add(found: Found, word: str, broadcast: bool) -> None:
+def _add(found: Found, word: str, admitted: Admitted) -> None:
     """Add anything but a plain IPv4 prefix."""
     try:
-        destination = parse_destination(word, broadcast=broadcast)
+        destination = parse_destination(word, admitted)
     except ValueError as exc:
         raise ValueError(f"destination {quoted(word)} {exc}") from None
     if isinstance(destination, str):

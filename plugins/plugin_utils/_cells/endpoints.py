@@ -23,9 +23,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .neighbours import OCTET, QUAD, check_hyphens
+from .special import Admitted
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str
+
+_NONE_ADMITTED = Admitted()
 
 # A host whose last label is a number is an address or nothing: no top-level domain is one.
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
@@ -54,14 +57,14 @@ _NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
 
 
-def parse_destination(word: str, *, broadcast: bool = False) -> Destination:
+def parse_destination(word: str, admitted: Admitted = _NONE_ADMITTED) -> Destination:
     """Return what a word stands for; a range has an en dash, or a hyphen without spaces.
 
-    C{broadcast} admits 255.255.255.255. Raises ValueError with a reason that follows the quoted word.
+    Raises ValueError with a reason that follows the quoted word.
     """
     destination = _parse(word)
     if not isinstance(destination, str):
-        _check_reached(*destination, broadcast)
+        _check_reached(*destination, admitted)
     return destination
 
 
@@ -77,11 +80,13 @@ def _parse(word: str) -> Destination:
     return _parse_host(word)
 
 
-def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None:
+def _check_reached(version: int, first: int, last: int, admitted: Admitted) -> None:
     """Refuse what no host has and netmasks look like; prefixes shorter than /4 are no mistake, whatever they hold."""
     size = last - first + 1
     wide = size > 1 << BITS[version] - 4 and not size & (size - 1) and not first & (size - 1)
     if version == 6:
+        if admitted.loopback and first == last == 1:
+            return
         inverse = first ^ (1 << 128) - 1
         if first == last and first >> 120 == 0xFF and not inverse & (inverse + 1):
             raise ValueError("is not a destination but looks like a netmask: write the prefix with its length")
@@ -93,7 +98,7 @@ def _check_reached(version: int, first: int, last: int, broadcast: bool) -> None
                 "address is ::/0"
             )
         return
-    if wide or (broadcast and first == last == 0xFFFFFFFF):
+    if wide or (admitted.broadcast and first == last == 0xFFFFFFFF):
         return
     if first >> 24 == 0 or last >> 28 == 0xF:
         where = "in 0.0.0.0/8" if first >> 24 == 0 else "from 240.0.0.0 up"

@@ -33,6 +33,7 @@ _WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
 _BETWEEN = re.compile(rf"\s*([{DASHES}/,;&+]?)\s*((?:and\s+)?)", re.IGNORECASE)
 _TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)")
+_LONGEST = 1_000  # characters of a cell
 _ACCEPTED = "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP"
 
 
@@ -47,6 +48,8 @@ def expand_protocols(cell: str | None) -> list[str]:
     if not isinstance(cell, str):
         raise ValueError(f"protocol {shown(cell)} is not text: {_ACCEPTED}")
     where = f"protocol {quoted(cell)}"
+    if len(cell) > _LONGEST:
+        raise ValueError(f"{where}: the cell has {len(cell):,} characters: write at most {_LONGEST:,}: {_ACCEPTED}")
     text = clean(cell, f"{where}: the cell").strip()
     if not text:
         return ["tcp"]

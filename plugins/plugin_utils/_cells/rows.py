@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
+from .consent import Openings, gives
 from .destinations import expand_ranges
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
@@ -21,11 +22,16 @@ WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 _REQUIREMENTS = ("required", "recommended", "optional")
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
-_COLUMNS = frozenset({*_CELLS, *_ABOUT, "wide_because", "direction"})
+_REASONS = {"wide_because", "special_because", "vendor_wide_because"}
+_COLUMNS = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
 
 
 def expand_rows(
-    rows: list[dict[str, Any]], *, widest_prefix: Mapping[str, int] | None = None, broadcast: bool = False
+    rows: list[dict[str, Any]],
+    *,
+    widest_prefix: Mapping[str, int] | None = None,
+    broadcast: bool = False,
+    openings: Openings | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rules of all rows, in the order of the rows; inside a row by protocol, ports, destination.
 
@@ -33,7 +39,8 @@ def expand_rows(
     is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and C{direction: inbound}
     on inbound ones.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
-    C{broadcast} admits 255.255.255.255 as a destination.
+    C{broadcast} admits 255.255.255.255 as a destination. C{openings} holds what the rows open against the user's
+    consent, and keeps the reasons; without it, they are the user's own.
     Raises ValueError with vendor, service, row, cell, reason and what is accepted, of all rows that cannot be read.
     """
     if not isinstance(rows, list):
@@ -50,18 +57,23 @@ def expand_rows(
             common = _common(row, position)
             with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
                 _check_columns(row)
-                destinations = expand_ranges(row["destination"], broadcast=broadcast)
-                if not (row.get("wide_because") or "").strip():
-                    _check_width(destinations, row["destination"], widest)
+                destinations = expand_ranges(row["destination"], broadcast=broadcast, loopback=openings is not None)
+                wide = _wide(destinations, row, widest)
+                if openings:
+                    openings.add(row, common["row"], destinations, wide)
                 transports = protocols(row.get("protocol"))
                 services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
                 if remark := remark_of(row["ports"]):
                     printed = bool((row.get("protocol") or "").strip())
                     check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
+                if openings:
+                    openings.count(len(services) * len(destinations))
                 for protocol, port in services:
                     for destination in destinations:
                         rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
     faults.stop()
+    if openings:
+        openings.check()
     return rules
 
 
@@ -85,13 +97,13 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
     known = ""
     for column in ("vendor", "service"):
         text = row.get(column)
-        if not isinstance(text, str) or not text.strip() or not text.isprintable():
-            where = f"{known}row {row.get('row', position)}"
-            raise ValueError(f"{where}: {column} {text!r} is not a name: every row says its {column}")
+        if not isinstance(text, str) or not text.strip() or not text.isprintable() or unseen(text):
+            where = f"{known}row {shown(row.get('row', position))}"
+            raise ValueError(f"{where}: {column} {shown(text)} is not a name: every row says its {column}")
         known += f"{text}: "
     number = row.get("row", position)
     if number.__class__ is not int or number < 1:
-        raise ValueError(f"{row['vendor']}: {row['service']}: row {number!r} is not a number from 1")
+        raise ValueError(f"{row['vendor']}: {row['service']}: row {shown(number)} is not a number from 1")
     common = {
         "vendor": row["vendor"],
         "service": row["service"],
@@ -119,10 +131,14 @@ def _check_columns(row: dict[str, Any]) -> None:
         cell = row.get(column)
         if cell is not None and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
             raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
-    for column in ("source", "date", "wide_because"):
+    for column in ("source", "date", *sorted(_REASONS)):
         text = row.get(column) or ""
         if not isinstance(text, str) or not text.isprintable():
-            raise ValueError(f"{column} {text!r} is not one line of text")
+            raise ValueError(f"{column} {shown(text)} is not one line of text")
+        if character := unseen(text):
+            raise ValueError(f"{column} {quoted(text)} holds the {kind_of(character)}")
+    if row.get("own", False).__class__ is not bool:
+        raise ValueError(f"own {shown(row['own'])} is neither true nor false")
     if row.get("requirement", "required") not in _REQUIREMENTS:
         raise ValueError(f"requirement {row['requirement']!r} is unknown: accepted are {', '.join(_REQUIREMENTS)}")
     if row.get("direction", "outbound") not in ("inbound", "outbound"):
@@ -140,13 +156,16 @@ def _widest(given: Mapping[str, int]) -> dict[str, int]:
     return widest
 
 
-def _check_width(destinations: list[str], cell: Any, widest: dict[str, int]) -> None:
-    """Raise ValueError if a prefix is wider than the widest that needs no reason."""
+def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int]) -> list[str]:
+    """Return the prefixes that are wider than what needs no reason; raises ValueError where the row gives none."""
+    wide = []
     for destination in destinations:
         address, slash, length = destination.partition("/")
         if slash and int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
-            made = "" if cell == destination else f" gives {destination}, which"
-            raise ValueError(
-                f"destination {quoted(str(cell))}{made} is wider than /{limit} (widest_prefix): "
-                "if it must be so, say why in the row's wide_because"
-            )
+            if not (row.get("wide_because") or "").strip():
+                raise ValueError(
+                    f"{gives(row['destination'], destination)} is wider than /{limit} (widest_prefix): "
+                    "if it must be so, say why in the row's wide_because"
+                )
+            wide.append(destination)
+    return wide

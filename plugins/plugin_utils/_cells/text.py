@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import readable
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import readable, unseen
 
 # The dashes that vendors print in ranges and as bullets, for inside a character class too; a hyphen is also part of
 # names.
@@ -39,7 +39,7 @@ def clean(cell: str, where: str) -> str:
         category = unicodedata.category(character)
         if category == "Zs":
             text = text.replace(character, " ")
-        elif category[0] in "CZ":
+        elif unseen(character):
             kind = "a control character" if category == "Cc" else "an invisible character"
             raise ValueError(f"{where} holds {kind} (U+{ord(character):04X}): remove it")
     return text

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _MOST = 20  # that a message lists
+_ENOUGH = 200  # after which no more are looked for
+
+
+class _TooManyError(ValueError):
+    """So many errors that no more are looked for; passes through whatever notes errors."""
 
 
 class Faults(list[str]):
@@ -16,11 +21,18 @@ class Faults(list[str]):
 
     @contextmanager
     def noted(self, where: str = "") -> Iterator[None]:
-        """Keep the ValueError of what is done inside, C{where} before its message, and go on behind it."""
+        """Keep the ValueError of what is done inside, C{where} before its message, and go on behind it.
+
+        After 200 of them it raises ValueError with all: a table of 65,536 broken rows is refused within a second.
+        """
         try:
             yield
+        except _TooManyError:
+            raise
         except ValueError as exc:
             self.append(f"{where}{exc}")
+            if len(self) >= _ENOUGH:
+                raise _TooManyError(self.text()) from None
 
     def stop(self) -> None:
         """Raise ValueError with all of them, if there are any."""
@@ -30,5 +42,6 @@ class Faults(list[str]):
     def text(self) -> str:
         """Return a line for each, what is met again once, and how many more there are."""
         told = list(dict.fromkeys(self))
-        more = [f"and {len(told) - _MOST} more errors"] if len(told) > _MOST else []
+        others = " or more errors" if len(self) >= _ENOUGH else " more errors"
+        more = [f"and {len(told) - _MOST}{others}"] if len(told) > _MOST else []
         return "\n".join([*told[:_MOST], *more])

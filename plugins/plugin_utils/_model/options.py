@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .text import briefly
+
 MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot, no slash and no space: these join labels
+_MOST = 100  # names that a message lists
 
 
 def one_of(name: str, value: object, accepted: tuple) -> None:
@@ -22,12 +25,13 @@ def one_of(name: str, value: object, accepted: tuple) -> None:
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the words for a name that is not among the known ones, with the one that may be meant."""
-    known = list(known)
+    known, said = list(known), briefly(name)
     if not known:
-        return f"unknown {kind} '{name}': there are none"
-    text = f"unknown {kind} '{name}': known are {', '.join(known)}"
+        return f"unknown {kind} '{said}': there are none"
+    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    text = f"unknown {kind} '{said}': known are {', '.join(known[:_MOST])}{more}"
     spelled = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(str(name).lower(), spelled, n=1)
+    close = difflib.get_close_matches(said.lower(), spelled, n=1)
     return f"{text}; did you mean {spelled[close[0]]}?" if close else text
 
 

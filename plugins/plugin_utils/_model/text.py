@@ -1,11 +1,39 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts of error messages: a value in quotes, cut after 60 characters, and the advice that can be followed."""
+"""Texts: a value in quotes for an error message, the advice that can be followed, and characters that are not seen."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
+
+# Control, format (bidirectional marks, tags, soft hyphen), private, unassigned, surrogate; separators of lines.
+_UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"))
+# Letters, marks and symbols that are drawn as nothing: the combining grapheme joiner, fillers of Hangul, Khmer and
+# Khitan, variation selectors, the empty pattern of Braille, a note without a head. First and last of each run.
+_BLANK = (
+    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0x16FE4, 0x16FE4), (0x1D159, 0x1D159), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+
+
+def unseen(text: str) -> str:
+    """Return the first character, by code point, that a reader does not see and that is no space; '' for none."""
+    if text.isascii() and text.isprintable():
+        return ""
+    for character in sorted(set(text)):
+        code = ord(character)
+        blank = code > 127 and any(first <= code <= last for first, last in _BLANK)
+        if blank or unicodedata.category(character) in _UNSEEN_CATEGORIES:
+            return character
+    return ""
+
+
+def kind_of(character: str) -> str:
+    """Return what an unseen character is, for an error message: C{control character U+202E}."""
+    control = unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+    return f"{'control' if control else 'invisible'} character U+{ord(character):04X}"
 
 
 def quoted(cell: str) -> str:
@@ -20,6 +48,11 @@ def shown(value: object) -> str:
     except ValueError:
         return "a number of thousands of digits"
     return _cut(text)
+
+
+def briefly(value: object) -> str:
+    """Return a text as it is, and what is no text as Python writes it, cut after 60 characters."""
+    return _cut(value) if isinstance(value, str) else shown(value)
 
 
 def _cut(text: str) -> str:

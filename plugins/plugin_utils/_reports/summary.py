@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import unseen
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
 from .enforcement import enforcement, followed
 from .layout import Reach, format_services, section, table, verdict, wrapped
+from .reasons import reason_lines
 
 _POLICIES = {
     "deny": "all other egress is stopped, after the baseline",
@@ -53,12 +55,16 @@ def summarise_allowlist(
             lines += table(enforcement(asked, learned, slow, backend))
     lines += section("Timers", _timers(timers, backend))
     lines += section(_ASKED, _not_rules(selection.get("not_rules", allowlist["not_rules"])))
+    lines += section(
+        "Wide or special, and why",
+        (line for text in reason_lines(allowlist.get("reasons", [])) for line in wrapped(text, "  ")),
+    )
     lines += section("Quota", table(_units(backend.get("units", []))))
     lines += section(
         "Open although nobody asked", (line for text in backend.get("widened", []) for line in wrapped(text, "  "))
     )
     lines += section("Notes", (line for note in backend.get("notes", []) for line in wrapped(note, "  - ")))
-    return ["".join(c if c.isprintable() else "?" for c in line).rstrip() for line in lines]
+    return ["".join(c if c.isprintable() and not unseen(c) else "?" for c in line).rstrip() for line in lines]
 
 
 def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[str]:

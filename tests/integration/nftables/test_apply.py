@@ -220,6 +220,28 @@ def test_the_role_twice_and_in_check_mode(host: Host) -> None:
     assert host.rules() == ""
 
 
+def test_a_diff_and_the_summary_say_why_what_is_wide_is_open(host: Host) -> None:
+    given = (
+        "apply_eschat",
+        "-e",
+        "eschat_signaling_port=7400",
+        "-e",
+        "eschat_ios=true",
+        "-e",
+        "eschat_data_ports=4201",
+    )
+    for mode in (["--check"], []):
+        printed = play(host, *given, "--diff", *mode).stdout
+        shown, summary = printed.split("TASK [egress.allowlist.nftables : Summarise]")
+        assert "+ tcp/80 to 17.0.0.0/8  eschat: apns" in shown
+        for said in (shown, " ".join(summary.split())):
+            assert "eschat: apns: row 1: 17.0.0.0/8 is open because: printed so: Apple sends its push" in said
+            assert "addresses are open because: with ios the whole network of Apple" in said
+    again = play(host, *given, "--diff").stdout
+    assert "changed=0" in again
+    assert "is open because" not in again.split("Summarise]")[0]
+
+
 def play(host: Host, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook against the host, as a user would."""
     variables = [

@@ -171,11 +171,11 @@ def test_a_bad_file_of_a_vendor_that_is_not_selected_is_only_warned_of(tmp_path:
     given = ["--check", "-e", json.dumps({"catalog_vendor_dirs": [f"{folder}/vendors"], "acme_regions": "all"})]
     done = play("playbooks/apply.yml", *given, "-e", "apply_vendors=acme")
     assert done.returncode == 0, done.stdout
-    warning = "bad: media: unknown source 'paeg': known are acme (not selected, so not needed)"
-    assert warning in " ".join((done.stdout + done.stderr).split())
+    fault = f"bad: media: unknown source 'paeg': known are acme (in the file '{folder}/vendors/bad.yml')"
+    assert f"{fault} (not selected, so not needed)" in " ".join((done.stdout + done.stderr).split())
     done = play("playbooks/apply.yml", *given, "-e", "apply_vendors=bad,acme")
     assert done.returncode == 2
-    assert '"msg": "bad: media: unknown source \'paeg\': known are acme"' in done.stdout
+    assert f'"msg": "{fault}"' in done.stdout
 
 
 def broken_python(folder: Path) -> Path:

@@ -36,6 +36,7 @@ from tests.support.repository import REPOSITORY
 
 EVIL: dict[str, Any] = {
     "title": "Evil",
+    "wide_because": "with the network that is all theirs",
     "sources": [
         {"id": "page", "title": "Page", "date": "2026-03", "dated": "d", "document": "x.txt", "notices": "none"}
     ],

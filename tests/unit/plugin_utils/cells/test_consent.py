@@ -1,0 +1,366 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What vendors' rows open that is wide, any address or special needs a reason, and mostly the user's consent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
+from ansible_collections.egress.allowlist.plugins.filter.expand_rows import expand_rows_filter
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Openings, consent_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
+
+ANY4, ANY6 = "is any IPv4 address", "is any IPv6 address"
+AGREE = "write catalog_any_address: true if you agree to that"
+WHY = {"wide_because": "it is all theirs"}
+SAID = {"special_because": "a relay on the same host"}
+V6_HALVES = ["2000::/4", "3000::/4"]
+
+
+def vendor(*destinations: str, because: str = "", **more: Any) -> dict[str, Any]:
+    """Return the definition of a vendor with a row for each destination; more: other cells of each row."""
+    rows = [{"destination": cell, "protocol": "TCP", "ports": "443", **more} for cell in destinations]
+    return {
+        "title": "Acme",
+        **({"wide_because": because} if because else {}),
+        "sources": [{"id": "page", "title": "Page", "date": "2026-03"}],
+        "services": [{"name": "media", "title": "Media", "source": "page", "rows": rows}],
+    }
+
+
+def compiled(catalog: dict[str, Any] | Any, **options: Any) -> dict[str, Any]:
+    """Return the allowlist of all vendors of a catalog."""
+    return compile_allowlist(catalog, sorted(catalog), **{"today": "2026-11-20", "stale": "warn", **options})[
+        "allowlist"
+    ]
+
+
+def refused(catalog: dict[str, Any], **options: Any) -> str:
+    with pytest.raises(AnsibleFilterError) as caught:
+        compiled(catalog, **options)
+    return str(caught.value)
+
+
+# Any address
+
+ANY = {
+    "0.0.0.0/0": ANY4,
+    "::/0": ANY6,
+    "0.0.0.0 – 255.255.255.255": f"gives 0.0.0.0/0, which {ANY4}",
+    "192.0.2.1, 0.0.0.0/0": f"gives 0.0.0.0/0, which {ANY4}",
+    "0.0.0.0/1, 128.0.0.0/1": "its rows together open any IPv4 address (acme: media: row 1: 0.0.0.0 - 127.255.",
+    "::/1, 8000::/1": "its rows together open any IPv6 address (acme: media: row 1: :: - 7fff:",
+}
+
+
+@pytest.mark.parametrize("cell", ANY)
+def test_any_address_needs_the_users_consent(cell: str) -> None:
+    catalog = {"acme": vendor(cell, because="a world of its own", **WHY)}
+    words = refused(catalog)
+    assert words.startswith("acme: ")
+    assert ANY[cell] in words
+    assert words.endswith(AGREE)
+    for word in (True, "true", "yes", 1):
+        assert compiled(catalog, any_address=word)["groups"][0]["services"] == ["tcp/443"]
+    for word in (False, "false", "no", 0):
+        assert AGREE in refused(catalog, any_address=word)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("0.0.0.0/1", "128.0.0.0/1"), ("128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2"), ("0.0.0.0/1", "128.0.0.0/2"),
+     tuple(f"{first}.0.0.0/8" for first in range(1, 224)), ("::/1", "8000::/1"), ("2000::/3",), tuple(V6_HALVES)],
+)  # fmt: skip
+def test_rows_that_come_to_any_address_need_it_too(cells: tuple[str, ...]) -> None:
+    """Without it what the wide rows hold of special addresses is no error of its own; with it, it is consented to."""
+    cells = tuple(cell for cell in cells if cell not in ("10.0.0.0/8", "127.0.0.0/8"))
+    catalog = {"acme": vendor(*cells, because="a world of its own", **WHY)}
+    words = refused(catalog)
+    assert re.match(r"acme: its rows together open any IPv[46] address \(acme: media: row \d+: \S+ - \S+", words)
+    assert words.endswith(AGREE)
+    assert len(words.splitlines()) == 1
+    assert compiled(catalog, any_address=True)
+
+
+def test_a_row_of_any_address_needs_its_own_reason_and_the_vendors() -> None:
+    assert "row 1: destination '0.0.0.0/0' is wider than /16" in refused(
+        {"acme": vendor("0.0.0.0/0")}, any_address=True
+    )
+    words = refused({"acme": vendor("0.0.0.0/0", **WHY)}, any_address=True)
+    assert words == (
+        "acme: its rows open 4,294,967,296 IPv4 addresses: above 2^24 of IPv4 a vendor needs a wide_because of its "
+        "own, beside its title, that says why it must be so"
+    )
+    assert ANY4 in refused({"acme": vendor("0.0.0.0/0", because="x")}, widest_prefix={"ipv4": 0})
+
+
+def test_vendors_that_come_to_any_address_together() -> None:
+    ours = {
+        "a": vendor("0.0.0.0/1", because="x", **WHY, **SAID),
+        "b": vendor("128.0.0.0/1", because="x", **WHY, **SAID),
+    }
+    listed = ["0.0.0.0/1", "128.0.0.0/1"]
+    words = refused(ours, special_addresses=listed)
+    assert words == f"a, b: their rows together open any IPv4 address: {AGREE}"
+    assert compiled(ours, special_addresses=listed, any_address=True)["groups"][0]["ipv4"] == ["0.0.0.0/0"]
+
+
+def test_consent_to_any_address_is_none_to_special_rows() -> None:
+    ours = vendor("0.0.0.0/0", because="x", **WHY)
+    ours["services"][0]["rows"].append({"destination": "169.254.169.254", "ports": "80"})
+    words = refused({"acme": ours}, any_address=True)
+    assert words.startswith("acme: media: row 2: destination '169.254.169.254' is special (link-local)")
+    other = {"a": vendor("0.0.0.0/0", because="x", **WHY), "b": vendor("10.0.0.0/7", because="x", **WHY)}
+    assert refused(other, any_address=True).startswith(
+        "b: media: row 1: destination '10.0.0.0/7' holds special addresses"
+    )
+
+
+# Special addresses
+
+ALWAYS = ["127.0.0.1", "127.0.0.0/8", "::1", "169.254.169.254", "169.254.0.0/16", "fe80::1", "fe80::/10", "224.0.0.251",
+          "239.0.0.0/8", "ff02::fb", "ff00::/8", "192.0.0.8", "100.100.100.200", "168.63.129.16", "fd00:ec2::254",
+          "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::/48", "2002:a9fe:a9fe::1", "2001::1", "100::1",
+          "64:ff9b:1::1"]  # fmt: skip
+PRIVATE = ["10.0.0.0/16", "10.1.2.3", "10.0.0.0/8", "172.16.0.0/12", "172.31.255.255", "192.168.0.0/16",
+           "100.64.0.0/10",
+           "fc00::/7", "fd00::1", "64:ff9b::10.0.0.1", "2002:a00:1::/48", "10.0.0.1 – 10.0.0.9"]  # fmt: skip
+HOLDING = [
+    "10.0.0.0/7",
+    "126.0.0.0/7",
+    "160.0.0.0/4",
+    "172.0.0.0/8",
+    "192.0.0.0/8",
+    "2002::/16",
+    "64:ff9b::/96",
+    "fc00::/6",
+]
+
+
+@pytest.mark.parametrize("cell", ALWAYS + PRIVATE + HOLDING)
+def test_special_addresses_of_a_vendor_file_need_reason_and_consent(cell: str) -> None:
+    listed = [cell] if " " not in cell else ["10.0.0.0/24"]
+    wide = {**WHY, "because": "x"}
+    words = refused({"acme": vendor(cell, **wide)})
+    assert re.match(
+        r"acme: media: row 1: destination '.*' (gives \S+, which )?(is special|holds special addresses) \(", words
+    )
+    assert "it is opened only where the row says why in special_because and you list " in words
+    words = refused({"acme": vendor(cell, **wide)}, special_addresses=listed)
+    assert words.endswith("it is opened only where the row says why in special_because")
+    words = refused({"acme": vendor(cell, **wide, **SAID)})
+    assert re.search(r"it is opened only where you list \S+ in catalog_special_addresses$", words)
+    assert refused({"acme": vendor(cell, **wide, special_because=" ")}, special_addresses=listed)
+    for form in (listed, ",".join(listed), f" {listed[0]} "):
+        found = compiled({"acme": vendor(cell, **wide, **SAID)}, special_addresses=form)
+        assert any(group["ipv4"] + group["ipv6"] for group in found["groups"])
+        [because] = {reason["because"] for reason in found["reasons"]} - {"x", WHY["wide_because"]}
+        assert because == SAID["special_because"]
+
+
+@pytest.mark.parametrize("cell", PRIVATE)
+def test_private_addresses_that_the_user_writes_need_neither(cell: str) -> None:
+    own = {"acme": vendor(cell, because="x", **WHY)}
+    assert compiled(own, own_vendors=["acme"])["groups"]
+    assert compiled(own, own_vendors="acme")["groups"]
+    assert "is special (private)" in refused(own, own_vendors=["other"]).replace(
+        "holds special addresses", "is special (private)"
+    )
+
+
+@pytest.mark.parametrize("cell", [*ALWAYS, "126.0.0.0/7", "160.0.0.0/4", "fc00::/6"])
+def test_all_other_special_addresses_that_he_writes_need_both(cell: str) -> None:
+    own = {"acme": vendor(cell, because="x", **WHY)}
+    assert "special_because and you list" in refused(own, own_vendors=["acme"])
+    said = {"acme": vendor(cell, because="x", **WHY, **SAID)}
+    assert "only where you list" in refused(said, own_vendors=["acme"])
+    assert compiled(said, own_vendors=["acme"], special_addresses=[cell])
+
+
+def test_a_wide_prefix_of_the_users_own_that_holds_private_ones_only() -> None:
+    assert compiled({"acme": vendor("10.0.0.0/7", because="x", **WHY)}, own_vendors=["acme"])
+
+
+def test_a_listed_prefix_covers_those_inside_it_and_no_others() -> None:
+    catalog = {"acme": vendor("10.1.0.0/24", "10.2.0.1", **SAID)}
+    assert compiled(catalog, special_addresses=["10.0.0.0/8"])
+    assert compiled(catalog, special_addresses=["10.1.0.0/25", "10.1.0.128/25", "10.2.0.1/32"])
+    assert compiled({"acme": vendor("10.0.0.0/7", because="x", **WHY, **SAID)}, special_addresses=["10.0.0.0/8"])
+    words = refused(catalog, special_addresses=["10.1.0.0/25"])
+    assert [line.partition(":")[2][:15] for line in words.splitlines()] == [" media: row 1: ", " media: row 2: "]
+
+
+def test_addresses_that_no_host_has_stay_refused() -> None:
+    for cell in ("0.0.0.1", "240.0.0.1", "255.255.255.255", "::2", "::ffff:169.254.169.254", "::127.0.0.1"):
+        words = refused({"acme": vendor(cell, **SAID)}, special_addresses=["0.0.0.0/8", "240.0.0.0/4", "::/64"])
+        assert words.startswith(f"acme: media: row 1: destination '{cell}' is ")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "192.0.2.1",
+        "198.51.100.0/24",
+        "203.0.113.7",
+        "198.18.0.1",
+        "2001:db8::1",
+        "8.8.8.8",
+        "2606:4700::/32",
+        "*.example.com",
+    ],
+)
+def test_others_need_nothing(cell: str) -> None:
+    assert compiled({"acme": vendor(cell)})["reasons"] == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (["8.8.8.8"], "catalog_special_addresses: '8.8.8.8' holds no special address"),
+        (["0.0.0.0/0"], "'0.0.0.0/0' is any address: write catalog_any_address: true"),
+        (["::/0"], "'::/0' is any address"),
+        (["10.0.0.1/8"], "'10.0.0.1/8' is not a prefix: host bits are set"),
+        (["localhost"], "'localhost' is not a prefix"),
+        ([7], "catalog_special_addresses: 7 is not a prefix"),
+        ([None], "catalog_special_addresses: None is not a prefix"),
+        ({"a": 1}, "catalog_special_addresses is a list of prefixes, not {'a': 1}"),
+    ],
+)
+def test_what_is_listed_is_checked(entries: Any, words: str) -> None:
+    assert words in refused({"acme": vendor("192.0.2.1")}, special_addresses=entries)
+
+
+@pytest.mark.parametrize("entries", [None, [], "", " ", [""], "10.0.0.0/8,"])
+def test_nothing_may_be_listed(entries: Any) -> None:
+    assert compiled({"acme": vendor("192.0.2.1")}, special_addresses=entries)
+
+
+# Sums
+
+SLICES = [f"{first}.{second}.0.0/16" for first in (20, 21) for second in range(256)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (SLICES[:256], ""), (SLICES[:257], "16,842,752 IPv4 addresses"), (["20.0.0.0/8"], ""),
+        (["20.0.0.0/8", "21.0.0.1"], "16,777,217 IPv4 addresses"), (["20.0.0.0/8", *SLICES[:256], "20.1.2.3"], ""),
+        ([", ".join(SLICES)], "33,554,432 IPv4 addresses"), (["2600::/28"], ""),
+        (["2600::/28", "2600::1"], ""), (["2600::/28", "2601::1"], "more than 2^100 IPv6 addresses"),
+        (["2600::/27"], "2^101 IPv6 addresses"), (["20.0.0.0/8", "2600::/28"], ""),
+    ],
+)  # fmt: skip
+def test_the_sum_of_a_vendors_addresses_needs_its_reason(cells: list[str], words: str) -> None:
+    """What is printed twice counts once; IPv4 and IPv6 by themselves."""
+    if words:
+        assert refused({"acme": vendor(*cells, **WHY)}).startswith(f"acme: its rows open {words}: above 2^")
+    assert compiled({"acme": vendor(*cells, because="x", **WHY)})
+    assert not words or "wide_because" in refused({"acme": vendor(*cells, because=" ", **WHY)})
+    assert words or compiled({"acme": vendor(*cells, **WHY)})
+
+
+def test_the_sum_is_of_the_selected_rows_of_one_vendor() -> None:
+    halves = {name: vendor(*cells) for name, cells in (("a", SLICES[:200]), ("b", SLICES[200:400]))}
+    assert compiled(halves)
+    ours = vendor(*SLICES, **WHY)
+    ours["options"] = {"far": {"type": "bool", "default": False}}
+    for row in ours["services"][0]["rows"][256:]:
+        row["when"] = {"far": [True]}
+    assert compiled({"acme": ours})
+    with pytest.raises(AnsibleFilterError, match="33,554,432 IPv4 addresses"):
+        compile_allowlist({"acme": ours}, [{"name": "acme", "far": True}], today="2026-11-20")
+
+
+def test_65536_rows_of_16_bits() -> None:
+    cells = [f"{n >> 8}.{n & 255}.0.0/16" for n in range(1 << 8, 224 << 8) if n >> 8 not in (10, 127)]
+    cells = [
+        cell
+        for cell in cells
+        if not re.match(r"169\.254|172\.(1[6-9]|2.|3[01])\.|192\.(0|168)\.|100\.(6[4-9]|[789]|1[012])", cell)
+    ]
+    words = refused({"acme": vendor(*cells)})
+    assert re.match(r"acme: its rows together open any IPv4 address \(acme: media: row 1: .* and \d{5} more\): ", words)
+    assert "IPv4 addresses: above 2^24" in words
+    assert refused({"acme": vendor(*cells)}, any_address=True).startswith("acme: its rows open ")
+    found = compiled({"acme": vendor(*cells, because="a world of its own")}, any_address=True)
+    assert [reason["because"] for reason in found["reasons"]] == ["a world of its own"]
+
+
+# Reasons
+
+
+def test_reasons_stand_in_the_summary() -> None:
+    ours = vendor("17.0.0.0/8", "10.0.0.0/24, 10.0.4.0/24", "17.0.0.0/8", because="all of them", **WHY, **SAID)
+    ours["services"][0]["traffic"] = [{"protocol": "TCP", "ports": "80"}, {"protocol": "UDP", "ports": "80"}]
+    for row in ours["services"][0]["rows"]:
+        del row["protocol"], row["ports"]
+    found = compiled({"acme": ours}, special_addresses=["10.0.0.0/8"])
+    lines = summarise_allowlist(found)
+    at = lines.index("Wide or special, and why")
+    assert lines[at + 1 :] == [
+        "  acme: 16,777,728 IPv4 addresses are open because: all of them",
+        "  acme: media: row 1: 17.0.0.0/8 is open because: it is all theirs",
+        "  acme: media: row 2: 10.0.0.0/24 (private), 10.0.4.0/24 (private) are open because: a relay on the",
+        "    same host",
+        "  acme: media: row 3: 17.0.0.0/8 is open because: it is all theirs",
+    ]
+
+
+def test_reasons_are_cut_short() -> None:
+    ours = vendor("20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15, 20.12.0.0/15, 20.16.0.0/15", **WHY)
+    [reason] = compiled({"acme": ours})["reasons"]
+    assert reason["opened"] == "20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15 and 2 more"
+
+
+def test_reasons_are_no_part_of_the_digest() -> None:
+    one, other = (compiled({"acme": vendor("17.0.0.0/8", wide_because=text)}) for text in "ab")
+    assert one["reasons"] != other["reasons"]
+    assert one["digest"] == other["digest"]
+
+
+# Rows by themselves
+
+ROW = {"vendor": "acme", "service": "calls", "protocol": "TCP", "ports": "443"}
+
+
+def test_the_filter_of_rows_asks_for_the_same() -> None:
+    for destination, option, value in (
+        ("0.0.0.0/0", "any_address", True),
+        ("127.0.0.1", "special_addresses", ["127.0.0.1"]),
+    ):
+        row = {**ROW, "destination": destination, **WHY, **SAID, "vendor_wide_because": "x"}
+        with pytest.raises(AnsibleFilterError, match=f"catalog_{option}"):
+            expand_rows_filter([row])
+        assert expand_rows_filter([row], **{option: value})
+    with pytest.raises(AnsibleFilterError, match="needs a wide_because of its own"):
+        expand_rows_filter([{**ROW, "destination": "20.0.0.0/7", **WHY}])
+    assert expand_rows_filter([{**ROW, "destination": "10.0.0.1", "own": True}])
+    with pytest.raises(AnsibleFilterError, match="own 'yes' is neither true nor false"):
+        expand_rows_filter([{**ROW, "destination": "10.0.0.1", "own": "yes"}])
+
+
+def test_what_the_user_allows_himself_is_not_held_against_anything() -> None:
+    cells = ["0.0.0.0/0", "127.0.0.1", "10.0.0.0/8", "169.254.169.254", "fe80::1", "255.255.255.255"]
+    rules = allow_rules([{"destination": cell, "ports": "443"} for cell in cells], "nftables_egress_allow")
+    assert len(rules) == len(cells)
+
+
+def test_openings_are_kept_without_consent_too() -> None:
+    openings = Openings(consent_of(True, ["10.0.0.0/8"]))
+    expand_rows([{**ROW, "destination": "10.0.0.1", **SAID}], openings=openings)
+    assert openings.reasons() == [
+        {
+            "vendor": "acme",
+            "service": "calls",
+            "row": 1,
+            "opened": "10.0.0.1/32 (private)",
+            "because": SAID["special_because"],
+        }
+    ]
