@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
@@ -13,6 +14,9 @@ BEFORE = {4: "/etc/ufw/before.rules", 6: "/etc/ufw/before6.rules"}
 _OPENS = re.compile(r"^-A ufw6?-before-(output|forward) (.*?) ?-j ACCEPT\b", re.MULTILINE)
 _STATES = re.compile(r"--(?:ct)?state (\S+)")
 _KNOWN = {"RELATED", "ESTABLISHED"}
+_TARGET = re.compile(r"(?:^| )-[jg] (\S+)")
+_TO_UFW = re.compile(r"-j ufw6?-")
+_MOST = 5  # rules that a note names
 _WORDS = {"output": "lets out", "forward": "forwards"}
 
 
@@ -50,3 +54,50 @@ def _openings(version, wanted):
             if chain == wanted and not known and not own:
                 found.append(match or "everything")
     return list(dict.fromkeys(found))
+
+
+def opened_by_others(native, version, listing):
+    """Return notes on rules that stand before ufw's in iptables' own chains and let packets through.
+
+    Docker puts such rules there. C{listing}: what C{iptables -S} or C{ip6tables -S} prints, by the IP version.
+    """
+    rules = {}
+    for line in listing.splitlines():
+        option, dummy, rest = line.partition(" ")
+        chain, dummy, rule = rest.partition(" ")
+        if option == "-A":
+            rules.setdefault(chain, []).append(rule)
+    notes = []
+    for builtin in sorted({*native["defaults"], *(["FORWARD"] if native["stops"] else [])}):
+        before = list(itertools.takewhile(lambda rule: not _TO_UFW.search(rule), rules.get(builtin, [])))
+        if len(before) == len(rules.get(builtin, [])):
+            continue  # ufw's chains are not there: it is not loaded
+        found = [rule for rule in before if _lets_through(rule, rules, set())]
+        if found:
+            what, tool = {"OUTPUT": "sent", "FORWARD": "forwarded"}[builtin], {4: "iptables", 6: "ip6tables"}[version]
+            shown = ", ".join(found[:_MOST]) + (" ..." if len(found) > _MOST else "")
+            notes.append(
+                f"rules of others stand before ufw's in the chain {builtin} of {tool} ({shown}): what they let through "
+                f"is {what}, whatever ufw stops{_remedy(found)}"
+            )
+    return notes
+
+
+def _lets_through(rule, rules, seen):
+    """True for a rule that accepts packets of new connections, or leads to a chain with such a rule."""
+    states, target = _STATES.search(rule), _TARGET.search(rule)
+    if not target or (states and set(states.group(1).split(",")) <= _KNOWN):
+        return False
+    name = target.group(1)
+    if name == "ACCEPT":
+        return True
+    if name in seen:
+        return False
+    seen.add(name)
+    return any(_lets_through(each, rules, seen) for each in rules.get(name, []))
+
+
+def _remedy(found):
+    """Return where such packets can be stopped."""
+    docker = any("DOCKER" in rule or "docker" in rule for rule in found)
+    return "; stop packets of containers in the chain DOCKER-USER, or by the backend nftables" if docker else ""
