@@ -30,8 +30,9 @@ options:
     type: dict
   lose_runtime:
     description:
-      - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent).
-      - Without this such a change makes the call fail, and names what would be lost.
+      - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent), or
+        brings what somebody wrote with C(--permanent) and did not load.
+      - Without this such a change makes the call fail, and names what would be lost or brought.
     type: bool
     default: false
 attributes:

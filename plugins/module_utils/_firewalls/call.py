@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._names import hos
 
 from . import options
 from .managers import other_managers
-from .surroundings import forwarded
+from .surroundings import forwarded, served
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
@@ -165,7 +165,8 @@ class Call:
                 if lines or (rules and wanted):
                     names.apply(wanted)
         state = applier.standing(self.params[self._native])
-        around = forwarded(state.get("policy"), state.get("scope"), f"{self._backend}_egress")
+        policy, scope, prefix = state.get("policy"), state.get("scope"), f"{self._backend}_egress"
+        around = [*forwarded(policy, scope, prefix), *served(policy, scope, state.get("allow", ""), prefix)]
         notes = [*result.get("notes", []), *around, *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 

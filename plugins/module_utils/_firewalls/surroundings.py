@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
 
 _FORWARDING = {4: "proc/sys/net/ipv4/conf/*/forwarding", 6: "proc/sys/net/ipv6/conf/*/forwarding"}
+# UDP sockets of each IP version, the port of a DHCP server and that of its clients.
+_SERVERS = {4: ("proc/net/udp", 67, 68), 6: ("proc/net/udp6", 547, 546)}
 _EVERYBODY = ("all", "default", "lo")  # no interfaces that forward by themselves
 _MOST = 8  # interfaces that a note names
 # Of a line of /proc/net/ipv6_route.
@@ -61,3 +64,25 @@ def _networks6(root):
         if len(fields) == 10 and not int(fields[8], 16) & _LOCAL and not fields[0].startswith((_LINK, _MULTICAST)):
             found.add(fields[9])
     return found - {*_EVERYBODY}
+
+
+def served(policy, scope, allow, prefix, root="/"):
+    """Return a note on a DHCP server (or relay) on this host, whose answers to clients no baseline lets out.
+
+    C{allow}: what the user adds to the baseline, in words; where it speaks of a port of DHCP the user has seen to it.
+    """
+    if scope not in ("host", "both") or policy not in ("deny", "audit"):
+        return []
+    found = []
+    for version, (path, server, client) in sorted(_SERVERS.items()):
+        lines = next(read_all([os.path.join(root, path)]), "").splitlines()[1:]
+        ports = {int(line.split()[1].rpartition(":")[2], 16) for line in lines if len(line.split()) > 1}
+        if server in ports and not re.search(rf"(?<![\d.:])(?:{server}|{client})(?![\d.:/])", allow):
+            found.append(f"UDP port {server} of IPv{version}")
+    if not found:
+        return []
+    done = "are stopped" if policy == "deny" else "would be stopped"
+    return [
+        f"this host serves DHCP ({' and '.join(found)}): its answers to clients {done}; name these with port 68 (IPv6: "
+        f"546) in {prefix}_allow"
+    ]

@@ -123,7 +123,8 @@ def test_policies_that_are_asked_before_ours(host: Host, settings: str, scope: s
 def test_zones_without_our_policy(host: Host) -> None:
     host.shell(
         "firewall-cmd --permanent --zone=internal --add-interface=lan0;"
-        "firewall-cmd --permanent --zone=external --add-interface=wan0; firewall-cmd --permanent --zone=dmz --add-source=10.7.0.0/16;"
+        "firewall-cmd --permanent --zone=external --add-interface=wan0;"
+        "firewall-cmd --permanent --zone=dmz --add-source=10.7.0.0/16;"
         "firewall-cmd --reload"
     )
     lead = "forwarded packets that "

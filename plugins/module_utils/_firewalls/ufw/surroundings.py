@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
@@ -17,6 +16,7 @@ _KNOWN = {"RELATED", "ESTABLISHED"}
 _TARGET = re.compile(r"(?:^| )-[jg] (\S+)")
 _TO_UFW = re.compile(r"-j ufw6?-")
 _MOST = 5  # rules that a note names
+_DONE = {"OUTPUT": "sent", "FORWARD": "forwarded"}
 _WORDS = {"output": "lets out", "forward": "forwards"}
 
 
@@ -57,9 +57,10 @@ def _openings(version, wanted):
 
 
 def opened_by_others(native, version, listing):
-    """Return notes on rules that stand before ufw's in iptables' own chains and let packets through.
+    """Return notes on rules of others in iptables' own chains that let packets through whatever ufw's say.
 
-    Docker puts such rules there. C{listing}: what C{iptables -S} or C{ip6tables -S} prints, by the IP version.
+    Those before ufw's, where Docker puts some, and those behind, where ufw leaves the rest to the chain's policy.
+    C{listing}: what C{iptables -S} or C{ip6tables -S} prints, by the IP version.
     """
     rules = {}
     for line in listing.splitlines():
@@ -69,17 +70,21 @@ def opened_by_others(native, version, listing):
             rules.setdefault(chain, []).append(rule)
     notes = []
     for builtin in sorted({*native["defaults"], *(["FORWARD"] if native["stops"] else [])}):
-        before = list(itertools.takewhile(lambda rule: not _TO_UFW.search(rule), rules.get(builtin, [])))
-        if len(before) == len(rules.get(builtin, [])):
-            continue  # ufw's chains are not there: it is not loaded
-        found = [rule for rule in before if _lets_through(rule, rules, set())]
-        if found:
-            what, tool = {"OUTPUT": "sent", "FORWARD": "forwarded"}[builtin], {4: "iptables", 6: "ip6tables"}[version]
-            shown = ", ".join(found[:_MOST]) + (" ..." if len(found) > _MOST else "")
-            notes.append(
-                f"rules of others stand before ufw's in the chain {builtin} of {tool} ({shown}): what they let through "
-                f"is {what}, whatever ufw stops{_remedy(found)}"
-            )
+        places = [number for number, rule in enumerate(rules.get(builtin, [])) if _TO_UFW.search(rule)]
+        if not places:
+            continue  # ufw is not loaded
+        parts = {"before": rules[builtin][: places[0]]}
+        if native["defaults"].get(builtin) == "DROP":
+            parts["behind"] = rules[builtin][places[0] :]
+        for where, part in parts.items():
+            found = [rule for rule in part if not _TO_UFW.search(rule) and _lets_through(rule, rules, set())]
+            if found:
+                tool = {4: "iptables", 6: "ip6tables"}[version]
+                shown = ", ".join(found[:_MOST]) + (" ..." if len(found) > _MOST else "")
+                notes.append(
+                    f"rules of others stand {where} ufw's in the chain {builtin} of {tool} ({shown}): what they let "
+                    f"through is {_DONE[builtin]}, whatever ufw stops{_remedy(found)}"
+                )
     return notes
 
 
