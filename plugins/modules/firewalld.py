@@ -30,8 +30,9 @@ options:
     type: dict
   lose_runtime:
     description:
-      - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent).
-      - Without this such a change makes the call fail, and names what would be lost.
+      - Reload although that loses what somebody changed in the running firewalld only, without C(--permanent), or
+        brings what somebody wrote with C(--permanent) and did not load.
+      - Without this such a change makes the call fail, and names what would be lost or brought.
     type: bool
     default: false
 attributes:
@@ -90,6 +91,12 @@ differences:
   elements: str
   returned: always
   sample: ["+ udp/3478 to 3.25.48.192/28  kudo: media"]
+ip_versions:
+  description: The IP versions of which there are rules, where some were applied.
+  type: list
+  elements: int
+  returned: always
+  sample: [4, 6]
 notes:
   description: What a person should know, such as that firewalld does not run.
   type: list

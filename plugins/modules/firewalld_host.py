@@ -59,6 +59,12 @@ differences:
   type: list
   elements: str
   returned: always
+ip_versions:
+  description: The IP versions of which there are rules, where some were applied.
+  type: list
+  elements: int
+  returned: always
+  sample: [4, 6]
 notes:
   description: What a person should know.
   type: list

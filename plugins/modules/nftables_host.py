@@ -54,6 +54,12 @@ differences:
   type: list
   elements: str
   returned: always
+ip_versions:
+  description: The IP versions of which there are rules, where some were applied.
+  type: list
+  elements: int
+  returned: always
+  sample: [4, 6]
 notes:
   description: What a person should know.
   type: list
@@ -69,6 +75,11 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftabl
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.nft import Nft
 
 
+def versions(native):
+    """Return the IP versions that the table of a native form can have rules of."""
+    return {"inet": [4, 6], "ip": [4], "ip6": [6]}[native["family"]]
+
+
 def main():
     """Run one call."""
     call = Call("nftables", FORM)
@@ -76,7 +87,7 @@ def main():
     def applier():
         return Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode)
 
-    call.end({"nft": "nftables"}, applier, anew, own_files)
+    call.end({"nft": "nftables"}, applier, anew, own_files, versions)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,12 @@ differences:
   elements: str
   returned: always
   sample: ["+ udp/3478 to 3.25.48.192/28  kudo: media"]
+ip_versions:
+  description: The IP versions of which there are rules, where some were applied.
+  type: list
+  elements: int
+  returned: always
+  sample: [4, 6]
 notes:
   description: What a person should know, such as that ufw is inactive.
   type: list

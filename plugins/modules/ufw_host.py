@@ -55,6 +55,12 @@ differences:
   type: list
   elements: str
   returned: always
+ip_versions:
+  description: The IP versions of which there are rules, where some were applied.
+  type: list
+  elements: int
+  returned: always
+  sample: [4, 6]
 notes:
   description: What a person should know.
   type: list
@@ -64,6 +70,7 @@ notes:
 
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.call import Call
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.form import FORM
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.kernel import versions
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.state import anew
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.tool import Ufw
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import Applier
@@ -77,7 +84,9 @@ def main():
         commands = {}  # its files, which outlive the package, and what runs are changed without it
     elif call.params["rules"] and call.params["rules"]["chained"]:
         commands["ipset"] = "ipset"
-    call.end(commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode), anew)
+    call.end(
+        commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode), anew, versions=versions
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._names import hos
 
 from . import options
 from .managers import other_managers
+from .surroundings import forwarded, served
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
@@ -60,14 +61,14 @@ class Call:
             raise ToolError(f"{command} is not installed")
         return path
 
-    def end(self, commands, applier, anew, ours=tuple):
+    def end(self, commands, applier, anew, ours=tuple, versions=None):
         """Do what is asked for and end the module.
 
         C{commands}: C{{command: package}} of what must be there, the backend's own first; C{applier}: a function that
         returns what has C{present(native, seconds)}, C{confirmed(token)}, C{absent()} and C{standing(native)}, the
         state of a native form or, without one, of what is there; C{anew}: one that returns the differences of a native
         form from nothing; C{ours}: one that returns the paths of our files, which nobody can remove where a command is
-        missing.
+        missing; C{versions}: one that returns the IP versions of which a native form makes rules here, both without it.
         """
         params = self.params
 
@@ -77,6 +78,7 @@ class Call:
         if params["revert_after"] < 0:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
+        result["ip_versions"] = [4, 6]
         commands = {**commands, **host.commands(self._backend, self._wanted())}
         made, told = None, {}
         try:
@@ -92,6 +94,8 @@ class Call:
                 made = applier()
                 done = self._do(made, ready=not missing)
                 result.update(done, notes=[*result["notes"], *done["notes"]])
+                if versions and params["state"] == "present":
+                    result["ip_versions"] = versions(params[self._native])
         except LateError as error:
             fail(msg=str(error), **result)
         except ToolError as error:
@@ -165,7 +169,10 @@ class Call:
                 names.unstage()
                 if lines or (rules and wanted):
                     names.apply(wanted)
-        notes = [*result.get("notes", []), *host.standing_notes(self._backend, wanted), *names.notes]
+        state = applier.standing(self.params[self._native])
+        policy, scope, prefix = state.get("policy"), state.get("scope"), f"{self._backend}_egress"
+        around = [*forwarded(policy, scope, prefix), *served(policy, scope, state.get("allow", ""), prefix)]
+        notes = [*result.get("notes", []), *around, *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 
     def _refuse_changes(self, applier, wanted):

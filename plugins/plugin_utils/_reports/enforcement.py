@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, widened
 
 from .layout import Reach, count, format_services, verdict
@@ -28,6 +28,7 @@ _UNOPENED = {
 }
 _WHY = {"resolve": "a wildcard cannot be looked up", "fqdn": "a wildcard cannot be looked up"}
 _UNINVITED = {False: "nothing that comes in is stopped here", True: "these are egress rules"}
+_VERSIONS = (4, 6)  # of IP
 _REPORTED = "names are reported only"
 
 Entries = Sequence[Mapping[str, Any]]
@@ -55,8 +56,9 @@ def enforcement(
     outbound = [entry for entry in entries if entry.get("direction") != "inbound"]
     inbound = [entry for entry in entries if entry.get("direction") == "inbound"]
     lets_in = backend.get("inbound", True)
-    invited = f"inbound from {reach}" if (reach := _addresses(inbound)) else ""
-    if reached := "; ".join(filter(None, (_addresses(outbound), invited if lets_in else ""))):
+    versions = backend.get("ip_versions") or _VERSIONS
+    invited = f"inbound from {reach}" if (reach := _addresses(inbound, versions if lets_in else _VERSIONS)) else ""
+    if reached := "; ".join(filter(None, (_addresses(outbound, versions), invited if lets_in else ""))):
         yield "enforced by address", reached
 
     # A domain is shared by all who ask for a name of it; a vendor's table speaks of its own names.
@@ -75,6 +77,7 @@ def enforcement(
         yield "widened", f"{count(number, 'opening', 'openings')} that nobody asked for, listed below"
 
     unopened = [
+        *_without_rules([*outbound, *(inbound if lets_in else [])], versions, backend),
         *_idle(outbound, names - enforced, backend),
         *_uninvited(inbound, "" if lets_in else invited, _UNINVITED["units" in backend]),
         *_untimed(timers, backend),
@@ -82,13 +85,20 @@ def enforcement(
     yield from ((_NOT, text) for text in unopened or ["nothing"])
 
 
-def _addresses(entries: Entries) -> str:
-    """Return the counts of all addresses that entries lead to, empty if there are none."""
+def _addresses(entries: Entries, versions: Sequence[int]) -> str:
+    """Return the counts of all addresses of some IP versions that entries lead to, empty if there are none."""
     reach = Reach()
     for destination in {destination for entry in entries for destination in entry["destinations"]}:
-        if is_address(destination):
+        if is_address(destination) and parse_prefix(destination)[0] in versions:
             reach.add(destination)
     return str(reach)
+
+
+def _without_rules(entries: Entries, versions: Sequence[int], backend: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the addresses of IP versions of which the host's firewall has no rules."""
+    for version in _VERSIONS:
+        if version not in versions and (addresses := _addresses(entries, [version])):
+            yield f"{addresses}: {backend['name']} has no rules of IPv{version} on this host, so nothing is opened"
 
 
 def _names(entries: Entries) -> set[str]:

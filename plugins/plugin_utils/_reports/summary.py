@@ -36,10 +36,11 @@ def summarise_allowlist(
     """Return the lines of the summary, plain text, at most 100 characters wide.
 
     C{selection} is what select_rows returned; without it the choices that were made are left out.
-    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "notes"}}: C{names}
-    one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether it counts and
-    C{inbound} whether it lets in (both true unless said), C{notes} further lines; a cloud has C{units}, what of its
-    quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is left out.
+    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "ip_versions",
+    "notes"}}: C{names} one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether
+    it counts and C{inbound} whether it lets in (both true unless said), C{ip_versions} those of which it has rules
+    (both unless said), C{notes} further lines; a cloud has C{units}, what of its quotas is used, and C{widened}, what
+    is open although nobody asked. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]

@@ -142,8 +142,8 @@ def test_a_reload_does_not_lose_what_others_changed(host: Host) -> None:
     )
     failed = host.module(objects=DENY)
     assert failed.get("failed"), failed
-    assert 'zone public: ports ["81", "tcp"] added' in failed["msg"]
-    assert "ipset egress-theirs: entries 10.9.0.0/16 added" in failed["msg"]
+    assert 'zone public: ports ["81", "tcp"] runs only' in failed["msg"]
+    assert "ipset egress-theirs: entries 10.9.0.0/16 runs only" in failed["msg"]
     assert "--runtime-to-permanent" in failed["msg"]
     assert host.files() == before
     host.apply(DENY, lose_runtime=True)

@@ -1,16 +1,18 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask firewalld by its own library what runs and, besides, what a reload would lose.
+"""Ask firewalld by its own library what runs and, besides, what a reload would lose or bring.
 
-This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours.
+This file is run by the Python that firewalld itself uses, which need not be the module's: it imports nothing of ours,
+and is one file for that.
 With an argument C{runs} it ends with 0 where firewalld runs, C{ABSENT} where it does not. Else it reads one JSON
 object, C{{"prefix" and "mark": of our names and descriptions, "lost": the folder of a configuration, to look for what
-a reload of it would lose, or ''}}, and prints one, C{{"version", "owner" (whether nobody else may write into its table
-unless it is told so), "state" ('' while it is stopped), "bus" (whether there is a D-Bus), "policies", "ipsets",
-"services", "zoned" (whether a zone has an interface or a source), "lost", "kernel" (C{{chain: lines}} of what its table
-has of objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld, D-Bus or
-the kernel does not answer.
+a reload of it would lose or bring, or ''}}, and prints one, C{{"version", "owner" (whether nobody else may write into
+its table unless it is told so), "state" ('' while it is stopped), "bus" (whether there is a D-Bus), "policies",
+"ipsets", "services", "zones" (C{{name: what is bound to it}} of those that have an interface or a source), "others"
+(C{{name: settings}} of policies without our prefix), "lost", "kernel" (C{{chain: lines}} of what its table has of
+objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld, D-Bus or the
+kernel does not answer.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def main():
         "policies": {},
         "ipsets": {},
         "services": {},
-        "zoned": False,
+        "zones": {},
+        "others": {},
         "lost": [],
         "kernel": kernel(wanted["prefix"]),
     }
@@ -48,7 +51,14 @@ def main():
     client = connect(bus)
     if client:
         found["state"] = str(client.get_property("state"))
-        found["zoned"] = any(any(zone.values()) for zone in client.getActiveZones().values())
+        for name, bound in client.getActiveZones().items():
+            ends = sorted(str(end) for kind in bound.values() for end in kind)
+            found["zones"].update({str(name): ends} if ends else {})
+        found["others"] = {
+            str(name): dict(client.getPolicySettings(name).getSettingsDict())
+            for name in client.getPolicies()
+            if not name.startswith(wanted["prefix"])
+        }
         found.update(runtime(client, wanted["prefix"]))
         if wanted["lost"] and found["state"] == "RUNNING":
             config.set_system_config_paths(wanted["lost"])
@@ -146,33 +156,56 @@ def named(names, prefix):
 
 
 def lost(client, mark):
-    """Return what of other people's runs and is not in the files, or the other way round, in words."""
+    """Return what of other people's runs and is not in the files, or the other way round, in words.
+
+    A reload takes away what only runs, and brings what is only in the files.
+    """
     from firewall import config
     from firewall.core.fw import Firewall
     from firewall.core.io.direct import Direct
 
     disk = Firewall(offline=True)
     disk.start()
-    found = []
     managed = manager_runs(client)
-    for name in client.getZones():
-        running = settings(client.getZoneSettings(name).getSettingsDict())
-        written = settings(disk.zone.get_zone(name).export_config_dict()) if name in disk.zone.get_zones() else {}
+
+    def zone(name, given):
         if managed or name.startswith(_REBOUND):
-            running.pop("interfaces", None)
-            written.pop("interfaces", None)
-        found += told("zone " + name, running, written)
-    for name in client.getPolicies():
-        running = client.getPolicySettings(name).getSettingsDict()
-        if not running.get("description", "").startswith(mark):
-            known = name in disk.policy.get_policies()
-            written = settings(disk.policy.get_policy(name).export_config_dict()) if known else {}
-            found += told("policy " + name, settings(running), written)
-    for name in client.getIPSets():
-        running = client.getIPSetSettings(name)
-        if not running.getDescription().startswith(mark):
-            written = disk.ipset.get_ipset(name).entries if name in disk.ipset.get_ipsets() else []
-            found += told("ipset " + name, settings({"entries": running.getEntries()}), settings({"entries": written}))
+            given.pop("interfaces", None)
+        return given
+
+    found = compared(
+        "zone",
+        mark,
+        (client.getZones(), lambda name: zone(name, dict(client.getZoneSettings(name).getSettingsDict()))),
+        (disk.zone.get_zones(), lambda name: zone(name, disk.zone.get_zone(name).export_config_dict())),
+    )
+    found += compared(
+        "policy",
+        mark,
+        (client.getPolicies(), lambda name: client.getPolicySettings(name).getSettingsDict()),
+        (
+            disk.policy.get_policies_not_derived_from_zone(),
+            lambda name: disk.policy.get_policy(name).export_config_dict(),
+        ),
+    )
+    found += compared(
+        "service",
+        mark,
+        (client.listServices(), lambda name: client.getServiceSettings(name).getSettingsDict()),
+        (disk.service.get_services(), lambda name: disk.service.get_service(name).export_config_dict()),
+    )
+    found += compared(
+        "ipset",
+        mark,
+        (client.getIPSets(), lambda name: ipset_settings(client.getIPSetSettings(name))),
+        (disk.ipset.get_ipsets(), lambda name: ipset_written(disk.ipset.get_ipset(name))),
+    )
+    found += filled(client, mark)
+    found += told(
+        "firewalld.conf",
+        {"DefaultZone": str(client.getDefaultZone()), "LogDenied": str(client.getLogDenied())},
+        {"DefaultZone": str(disk.get_default_zone()), "LogDenied": str(disk.get_log_denied())},
+    )
     direct = Direct(config.FIREWALLD_DIRECT)
     with contextlib.suppress(OSError):
         direct.read()
@@ -184,6 +217,98 @@ def lost(client, mark):
     ):
         found += told("direct configuration", settings({kind: running}), settings({kind: written}))
     return found
+
+
+def compared(kind, mark, running, written):
+    """Return how objects that run differ from those in the files, in words; those with our mark are left out.
+
+    C{running}, C{written}: C{(names, function that returns the settings of one)}.
+    """
+    lines = []
+    for name in sorted({*map(str, running[0]), *map(str, written[0])}):
+        now = running[1](name) if name in running[0] else None
+        then = written[1](name) if name in written[0] else None
+        if (then if now is None else now).get("description", "").startswith(mark):
+            continue
+        if now is None:
+            lines.append(f"{kind} {name}: written, and not loaded yet")
+        elif then is None:
+            lines.append(f"{kind} {name}: stands in no file any more")
+        else:
+            lines += told(f"{kind} {name}", settings(now), settings(then))
+    return lines
+
+
+def ipset_settings(running):
+    """Return the settings of a running ipset that firewalld knows of."""
+    return {
+        "description": running.getDescription(),
+        "type": running.getType(),
+        "options": sorted("=".join(option) for option in running.getOptions().items()),
+        "entries": [] if running.getOptions().get("timeout", "0") != "0" else running.getEntries(),
+    }
+
+
+def ipset_written(written):
+    """Return the same of an ipset's file."""
+    timed = written.options.get("timeout", "0") != "0"
+    return {
+        "description": written.description,
+        "type": written.type,
+        "options": sorted("=".join(option) for option in written.options.items()),
+        "entries": [] if timed else written.entries,
+    }
+
+
+def filled(client, mark):
+    """Return the ipsets of others with members that only the kernel knows of, in words.
+
+    Those with the option timeout, of which firewalld keeps no members, and those that a program fills past firewalld.
+    """
+    from nftables.nftables import Nftables
+
+    nft, found = Nftables(), []
+    nft.set_json_output(True)
+    for name in map(str, client.getIPSets()):
+        running = client.getIPSetSettings(name)
+        if running.getDescription().startswith(mark):
+            continue
+        status, output, errors = nft.cmd("list set inet firewalld " + name)
+        if status and "No such file or directory" in str(errors):
+            continue
+        if status:
+            raise Exception("nft does not list the set " + name + ": " + str(errors).strip())
+        members = [each for part in json.loads(output)["nftables"] for each in part.get("set", {}).get("elem", [])]
+        known = [] if running.getOptions().get("timeout", "0") != "0" else list(running.getEntries())
+        more = covered(members) - covered(known) if plain(known) else len(members) - len(known)
+        if more > 0:
+            found.append(f"ipset {name}: {more} members that stand in no file")
+    return found
+
+
+def plain(entries):
+    """True where each of these entries of a set is an address or a prefix."""
+    return all("," not in entry for entry in entries)
+
+
+def covered(members):
+    """Return how many addresses the members of a set of nftables, or the entries of an ipset, stand for."""
+    import ipaddress
+
+    number = 0
+    for member in members:
+        value = member["elem"]["val"] if isinstance(member, dict) and "elem" in member else member
+        if isinstance(value, dict) and "prefix" in value:
+            value = "{addr}/{len}".format(**value["prefix"])
+        if isinstance(value, dict) and "range" in value:
+            value = "-".join(value["range"])
+        first, _dash, last = str(value).partition("-")
+        try:
+            network = ipaddress.ip_network(first, strict=False)
+            number += int(ipaddress.ip_address(last)) - int(network[0]) + 1 if last else network.num_addresses
+        except ValueError:
+            number += 1  # of another kind: a member each
+    return number
 
 
 def manager_runs(client):
@@ -216,11 +341,10 @@ def told(where, running, written):
             continue
         if isinstance(now or then, list):
             for value in sorted(set(now or []) ^ set(then or [])):
-                lines.append(
-                    "{}: {} {} {}".format(where, name, value.strip('"'), "added" if value in (now or []) else "removed")
-                )
+                how = "runs only" if value in (now or []) else "is written only"
+                lines.append("{}: {} {} {}".format(where, name, value.strip('"'), how))
         else:
-            lines.append("{}: {} {} instead of {}".format(where, name, now or "none", then or "none"))
+            lines.append("{}: {} {} runs, {} is written".format(where, name, now or "none", then or "none"))
     return lines
 
 

@@ -19,7 +19,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.files impor
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 from ansible_collections.egress.allowlist.plugins.module_utils._names.host import HOME, KEEPER
 
-from . import objects, probe, rollback
+from . import objects, probe, rollback, surroundings
 from .bus import ANSWERS, bounded, interpreter, last_line, source
 
 PREFIX = "egress-"
@@ -115,8 +115,9 @@ class Firewalld:
         if lost:
             shown = "; ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
             raise ToolError(
-                f"a reload would lose what was changed in the running firewalld only: {shown}. Keep it by "
-                "'firewall-cmd --runtime-to-permanent', or set firewalld_egress_lose_runtime to true"
+                "a reload would lose what was changed in the running firewalld only, or bring what was written and is "
+                f"not loaded yet: {shown}. Keep what runs by 'firewall-cmd --runtime-to-permanent', load what is "
+                "written by 'firewall-cmd --reload', or set firewalld_egress_lose_runtime to true"
             )
 
     def running(self):
@@ -156,12 +157,13 @@ class Firewalld:
         """Return what a person should know."""
         if not self.running():
             return [*self._notes, "firewalld is not running: nothing is filtered until it starts"]
-        if self._forwards and not self._look()["zoned"] and _version(self._look()["version"]) >= _ZONED:
-            return [
-                *self._notes,
-                "no zone has an interface or a source: firewalld decides on what is forwarded without its policies",
+        look = self._look()
+        around = surroundings.passing_by({name: found for name, found in self._runs({}).items() if found}, look)
+        if self._forwards and not look["zones"] and _version(look["version"]) >= _ZONED:
+            around = [
+                "no zone has an interface or a source: firewalld decides on what is forwarded without its policies"
             ]
-        return self._notes
+        return [*self._notes, *around]
 
     # How it is done.
 

@@ -22,6 +22,7 @@ from .completion import complete
 from .differences import asking, difference, entries, settings_difference, state
 from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
+from .others import stopping
 from .rollback import back, since, way_back
 from .transactions import away, forward, leads_to_ours, moving, settled
 
@@ -43,6 +44,7 @@ class Applier:
         with self._locked():
             saved = self._saved()
             wanted, notes = complete(native, place, saved, self._run)
+            notes += stopping(self.nft, place, native["settings"]["scope"])
             listing = self.nft.listing(place)
             self._check_place(place, listing)
             live = blocks(listing, place.owned)

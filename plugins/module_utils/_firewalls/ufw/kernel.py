@@ -10,8 +10,11 @@ policies for packets that leave or pass through. Incoming packets' policy is nev
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 
 from . import sets
 
@@ -70,6 +73,12 @@ if [ -x KEEPER ] && grep -qs '^create egress_names_' /etc/ufw/egress_allowlist.s
 fi
 exit 0
 """.replace("CLEAN", shlex.quote(sets.SCRIPT)).replace("KEEPER", "/usr/local/sbin/egress-allowlist-names")
+
+
+def versions(_native=None):
+    """Return the IP versions of which ufw has rules on this host: not 6 where that is switched off."""
+    on = re.search(r"^IPV6=[\"']?yes\b", read(DEFAULTS), re.MULTILINE | re.IGNORECASE)
+    return [4, 6] if on and os.path.exists("/proc/sys/net/ipv6") else [4]
 
 
 def policies(text):

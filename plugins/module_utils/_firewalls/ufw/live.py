@@ -148,9 +148,13 @@ class Live:
 
     def _listed(self, version):
         """Return what C{kernel.listed} makes of the rules in the kernel; raises ToolError where they are not told."""
+        return kernel.listed(self.listing(version))
+
+    def listing(self, version):
+        """Return the rules in the kernel as C{iptables -S} lists them; raises ToolError where it does not."""
         done = self._run([self._tool(version), *_WAIT, "-S"])
         self._done("iptables does not list its rules", done)
-        return kernel.listed(done[1])
+        return done[1]
 
     def _tool(self, version, part=""):
         return self._find(("ip6tables" if version == 6 else "iptables") + part)

@@ -163,7 +163,10 @@ class Ufw:
             notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
         if self.live.unseen:
             notes.append(f"what runs could not be compared with ufw's files: {self.live.unseen}")
-        notes += surroundings.opened_before(self._native, self._versions()) if self._native else []
+        if self._native:
+            notes += surroundings.opened_before(self._native, self._versions())
+            for version in self._versions() if self.running() else ():
+                notes += surroundings.opened_by_others(self._native, version, self.live.listing(version))
         if self._native and 6 not in self._versions():
             notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
         return notes
@@ -234,9 +237,7 @@ class Ufw:
 
     def _versions(self):
         """Return the IP versions that ufw filters: not 6 where it is switched off."""
-        text = read(kernel.DEFAULTS)
-        on = re.search(r"^IPV6=[\"']?yes\b", text, re.MULTILINE | re.IGNORECASE)
-        return (4, 6) if on and os.path.exists("/proc/sys/net/ipv6") else (4,)
+        return tuple(kernel.versions())
 
     def _config(self, key):
         found = re.search(rf"^{key}=[\"']?([\w-]+)", read(_CONFIG), re.MULTILINE)

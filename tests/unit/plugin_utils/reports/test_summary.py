@@ -334,3 +334,22 @@ def test_a_cloud_says_when_names_are_looked_up_and_that_it_is_not_alone() -> Non
     assert "policy deny: all other egress is stopped, unless other rules allow it" in " ".join(
         " ".join(cloud()).split()
     )
+
+
+@pytest.mark.parametrize(
+    ("versions", "enforced", "shut"),
+    [
+        ([4, 6], "256 addresses in 1 prefix, 1 IPv6 prefix; inbound from 1 address", ["nothing"]),
+        ([4], "256 addresses in 1 prefix; inbound from 1 address",
+         ["1 IPv6 prefix: nftables has no rules of IPv6 on this host, so nothing is opened"]),
+        ([6], "1 IPv6 prefix",
+         ["257 addresses in 2 prefixes: nftables has no rules of IPv4 on this host, so nothing is opened"]),
+    ],
+)  # fmt: skip
+def test_ip_versions_without_rules_are_not_enforced(versions: list[int], enforced: str, shut: list[str]) -> None:
+    each = {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443"}
+    rules = [{**each, "destination": text} for text in ("192.0.2.0/24", "2001:db8::/64")]
+    rules.append({**each, "destination": "198.51.100.7", "direction": "inbound"})
+    lines = summarise_allowlist(merge_vendors(rules), None, {**NFTABLES, "ip_versions": versions})
+    text = " ".join(" ".join(lines).split())
+    assert f"enforced by address {enforced} not enforced {' '.join(shut)}" in text
