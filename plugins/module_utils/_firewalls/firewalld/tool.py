@@ -160,9 +160,9 @@ class Firewalld:
         look = self._look()
         around = surroundings.passing_by({name: found for name, found in self._runs({}).items() if found}, look)
         if self._forwards and not look["zones"] and _version(look["version"]) >= _ZONED:
-            around = [
+            around.append(
                 "no zone has an interface or a source: firewalld decides on what is forwarded without its policies"
-            ]
+            )
         return [*self._notes, *around]
 
     # How it is done.
