@@ -15,7 +15,11 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    transports_only,
+    vendors_of,
+)
 
 from .fit import fit
 from .options import common
@@ -63,6 +67,7 @@ def plan(
     _check(given)
     notes = common(allowlist, policy=policy, names=names, addresses=addresses, variable=VARIABLE)
     additions = allow_rules(list(allow), f"{VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *additions], transports_only)
     found = parts(allowlist, addresses=addresses, allow=additions, single=True)
     usable = rules_per_group - (policy == "unmanaged")
     fitted = fit(

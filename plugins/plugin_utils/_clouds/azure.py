@@ -15,7 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    one_of,
+    transports_only,
+    vendors_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 
 from .fit import fit
@@ -58,6 +63,7 @@ def plan(
     one_of("stops", stops, STOPS)
     band = _band(priorities)
     extra = allow_rules(list(allow or []), f"{VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *extra], transports_only)
     if policy == "deny":
         extra += _servers("dns_servers", dns_servers) + _servers("ntp_servers", ntp_servers)
     found = _by_protocol(allowlist, addresses, extra)

@@ -14,7 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    transports_only,
+    vendors_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
@@ -66,6 +70,7 @@ def plan(
     _whole("rules", rules, 1, 1_000_000)
     _whole("ranges_per_rule", ranges_per_rule, 1, _MOST_RANGES)
     extra = allow_rules(allow or [], f"{_VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *extra], transports_only)
     found = parts(allowlist, addresses=addresses, allow=extra)
     named = _named(allowlist) if names == "fqdn" else {}
     if names == "fqdn":

@@ -16,7 +16,12 @@ from typing import Any
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    one_of,
+    transports_only,
+    vendors_of,
+)
 
 from .fit import DoesNotFit, fit
 from .options import common
@@ -66,6 +71,7 @@ def plan(
     if metadata.__class__ is not bool:
         raise ValueError(f"metadata '{metadata}' is not accepted: write true or false")
     extra = allow_rules(allow or [], f"{VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *extra], transports_only)
     if policy == "deny":
         extra += _baseline(dns_servers, ntp_servers, metadata)
         if not dns_servers:

@@ -23,7 +23,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
     check_labels,
     check_names,
+    check_services,
     one_of,
+    transports_only,
     vendors_of,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
@@ -89,6 +91,7 @@ def render(
         "ntp": by_version(ntp_servers, "ufw_egress_ntp_servers"),
     }
     extra = allow_rules(allow or [], "ufw_egress_allow")
+    check_services([*allowlist["provenance"], *extra], transports_only)
     if policy == "deny":
         rules += _baseline(servers, extra, roads)
     deny = policy == "deny"

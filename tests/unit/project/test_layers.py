@@ -33,6 +33,10 @@ ORDERS: dict[str, list[Order]] = {
 
 # Imports against the order: (importing, imported), files or whole packages -> the reason.
 AGAINST_THE_ORDER = {
+    (f"{PLUGIN_UTILS}/_model/services.py", f"{MODULE_UTILS}/_model/protocols.py"): "both halves spell protocols alike",
+    (f"{PLUGIN_UTILS}/_cells/ip_protocols.py", f"{MODULE_UTILS}/_model/protocols.py"): (
+        "cells are read with the table of all spellings"
+    ),
     (f"{PLUGIN_UTILS}/_clouds/openstack.py", f"{MODULE_UTILS}/_clouds/openstack/drivers.py"): (
         "plan and module name the drivers that obey address groups in the same words"
     ),

@@ -24,7 +24,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
     check_labels,
     check_names,
+    check_services,
     one_of,
+    transports_only,
     vendors_of,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
@@ -88,6 +90,7 @@ def render(
         named(found, allowlist["provenance"]),
         guarded=policy == "deny" and names == "dnsmasq",
     )
+    check_services([*allowlist["provenance"], *choices.allow], transports_only)
     opened = blocks([entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"])
     invited = blocks([entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"], "-in")
     files: dict[str, str] = {}
