@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -137,13 +137,24 @@ def _answer_for_the_world(peer: Namespace) -> None:
 @contextmanager
 def linked() -> Iterator[Ends]:
     """Yield a host with one way out, to a neighbour that answers for all of C{WORLD}."""
-    with ExitStack() as ends:
-        host, peer = Namespace(), Namespace()
-        ends.callback(host.close)
-        ends.callback(peer.close)
+    host = Namespace()
+    try:
+        with neighbour(host) as peer:
+            yield Ends(Host(host), peer)
+    finally:
+        host.close()
+
+
+@contextmanager
+def neighbour(host: Namespace) -> Iterator[Namespace]:
+    """Yield a neighbour that answers for all of C{WORLD}, and is a host's one way out."""
+    peer = Namespace()
+    try:
         link(host, "up0", peer, "down0")
         add_addresses(host, "up0", HOST, BITS)
         add_addresses(peer, "down0", PEER, BITS)
         add_default_routes(host, "up0", PEER, MACS[1])
         _answer_for_the_world(peer)
-        yield Ends(Host(host), peer)
+        yield peer
+    finally:
+        peer.close()

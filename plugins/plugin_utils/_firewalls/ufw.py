@@ -16,7 +16,13 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, address, asking, specs
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import (
+    ANY,
+    address,
+    asking,
+    specs,
+    ufw_has,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
@@ -25,8 +31,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options im
     check_names,
     check_services,
     one_of,
-    transports_only,
     vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    has_ports,
+    range_text,
+    version_of,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
@@ -84,29 +94,29 @@ def render(
     vendors, members = _allowed(allowlist, roads, sets)
     invited, inviting = _invited(allowlist, scope, sets)
     vendors += invited
-    rules = [] if sets else vendors
     lookups, named = _named(domains(allowlist, names), roads, names_lease, names_refresh, names_max_addresses)
     servers = {
         "dns": by_version(dns_servers, "ufw_egress_dns_servers"),
         "ntp": by_version(ntp_servers, "ufw_egress_ntp_servers"),
     }
     extra = allow_rules(allow or [], "ufw_egress_allow")
-    check_services([*allowlist["provenance"], *extra], transports_only)
-    if policy == "deny":
-        rules += _baseline(servers, extra, roads)
+    check_services([*allowlist["provenance"], *extra], _refused)
+    baseline = _baseline(servers, extra, roads) if policy == "deny" else []
+    made = list(dict.fromkeys([*([] if sets else vendors), *baseline]))
+    beside = [rule for rule in made if not ufw_has(rule)]
     deny = policy == "deny"
     return {
-        "rules": list(dict.fromkeys(rules)),
+        "rules": [rule for rule in made if ufw_has(rule)],
         "stops": _stops(listed, stopped) if deny else [],
         "sets": {**members, **inviting},
-        "chained": [*(vendors if sets else []), *named],
+        "chained": [*(vendors if sets else []), *beside, *named],
         "names": lookups,
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": _discover(servers, roads) if deny else [],
         "roads": roads,
         "vendors": vendors_of(allowlist),
         "place": place,
-        "notes": unfiltered(sorted(listed)) if listed else [],
+        "notes": [*(unfiltered(sorted(listed)) if listed else []), *_beside(beside)],
     }
 
 
@@ -121,6 +131,23 @@ def _check_what_others_can(policy: str, names: str) -> None:
         raise ValueError(
             "ufw cannot learn names from dnsmasq: choose report or resolve, or the backend nftables or firewalld"
         )
+
+
+def _refused(protocol: str, ports: str) -> str:
+    """Return why a service cannot be opened."""
+    broad = protocol in ("icmp", "icmpv6") and ports == "255"
+    return "iptables takes 255 for all types: take the row out, or use nftables" if broad else ""
+
+
+def _beside(rules: list[str]) -> list[str]:
+    """Return a note on rules that ufw cannot have."""
+    protocols = sorted({rule.split()[1] for rule in rules})
+    if not protocols:
+        return []
+    return [
+        f"ufw has no rules for {', '.join(protocols)}: they stand in chains of their own behind ufw's, which "
+        "'ufw status' does not list ('iptables -S egress-allowlist-output' does)"
+    ]
 
 
 def _roads(scope: str, listed: dict[int, list[str]]) -> list[list[str]]:
@@ -188,7 +215,7 @@ def _bundles(
         (prefix, protocol, ports, label)
         for prefix, services in found.items()
         for (protocol, label), ranges in services.items()
-        for ports in _multiports(sorted(ranges))
+        for ports in _ports(protocol, ranges)
     ]
     return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
 
@@ -205,7 +232,8 @@ def _named(found: list[Domain], roads: list[list[str]], lease: int, refresh: int
         rules += [
             f"{spec} # {label}"
             for (protocol, label), ranges in services.items()
-            for ports in _multiports(sorted(ranges))
+            if version_of(protocol) in (0, version)
+            for ports in _ports(protocol, ranges)
             for spec in specs(roads, version, protocol, ports, to)
         ]
     leased = functools.partial(_names_set, lease=lease, most=most)
@@ -228,6 +256,13 @@ def _halved(prefixes: list[str]) -> list[str]:
     """Return prefixes as ipset takes them: it has no prefix of length 0."""
     halves = {"0.0.0.0/0": ["0.0.0.0/1", "128.0.0.0/1"], "::/0": ["::/1", "8000::/1"]}
     return [address(part) for prefix in prefixes for part in halves.get(prefix, [prefix])]
+
+
+def _ports(protocol: str, ranges: list[tuple[int, int]]) -> list[str]:
+    """Return lists of ports as one rule takes them, C{any} or types where a protocol has no ports."""
+    if has_ports(protocol):
+        return _multiports(sorted(ranges))
+    return [range_text(protocol, first, last) or "any" for first, last in sorted(ranges)]
 
 
 def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:
@@ -255,7 +290,8 @@ def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads
             for server in listed[version]:
                 rules += asking(service, server, roads)
     for rule in extra:
-        version, ports = parse_prefix(rule["destination"])[0], rule["ports"].replace("-", ":")
+        version = parse_prefix(rule["destination"])[0]
+        ports = rule["ports"].replace("-", ":") if has_ports(rule["protocol"]) else rule["ports"] or "any"
         rules += [
             f"{spec} # ufw_egress_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])
         ]

@@ -17,6 +17,13 @@ import re
 import socket
 from typing import NamedTuple
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
+    TYPES,
+    number,
+    service,
+    type_number,
+)
+
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 OWNER = " (egress.allowlist)"
 # Protocol, port, source port and label of what the baseline lets a host ask.
@@ -26,6 +33,9 @@ SERVICES = {
     "dhcp": ("udp", "67", "68", "baseline DHCP"),
     "dhcp6": ("udp", "547", "546", "baseline DHCP"),
 }
+# Protocols that every ufw since 0.36 has rules for, and those of IPv4 alone; it loses a rule with any other.
+_UFWS, _UFWS_V4 = {"any", "tcp", "udp", "esp", "ah", "gre"}, {"igmp", "ipv6"}
+_IPTABLES = {"tcp", "udp", "udplite", "sctp", "esp", "ah"}  # iptables' own names; others are in /etc/protocols
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 _START = "### RULES ###\n"
 _BLOCK = re.compile(
@@ -114,7 +124,7 @@ def lines_of(spec: str) -> list[str]:
         return ["-A ufw{}-user-{} {}".format(version, chain, " ".join([*_ends(to, "", source, ""), "-j", target]))]
     lines = []
     for name in ("tcp", "udp") if protocol == "any" else (protocol,):
-        words, dport, from_port = ["-p", name], f"--dport {ports}", f"--sport {sport}"
+        words, dport, from_port = ["-p", name], f"--dport {ports}" if ports != "any" else "", f"--sport {sport}"
         if re.search("[,:]", ports + sport):
             words += ["-m multiport", f"--dports {ports}"]
             words += ["-m multiport", f"--sports {sport}"] if sport != "any" else []
@@ -122,6 +132,26 @@ def lines_of(spec: str) -> list[str]:
         words += _ends(to, dport, source, "" if sport == "any" else from_port)
         lines.append("-A ufw{}-user-{} {} -j {}".format(version, chain, " ".join(words), target))
     return lines
+
+
+def ufw_has(rule: str) -> bool:
+    """Tell whether ufw itself can have a rule; all others stand in chains of ours."""
+    spec = split(rule)[0]
+    protocol = spec.split()[1]
+    return protocol in _UFWS or (protocol in _UFWS_V4 and version_of(spec) == 4)
+
+
+def matches(protocol: str, ports: str) -> list[str]:
+    """Return the options of iptables for a protocol and its ports, its type, or C{any}."""
+    if protocol in TYPES:
+        name, match, option = ("icmp", "icmp", "icmp") if protocol == "icmp" else ("ipv6-icmp", "icmp6", "icmpv6")
+        kind = [] if ports == "any" else [f"-m {match} --{option}-type {type_number(protocol, ports)}"]
+        return [f"-p {name}", *kind]
+    words = [f"-p {protocol if protocol in _IPTABLES else number(protocol)}"]
+    if ports == "any":
+        return words
+    several = protocol not in ("tcp", "udp") or re.search("[,:]", ports)
+    return [*words, f"-m multiport --dports {ports}" if several else f"--dport {ports}"]
 
 
 def _ends(to: str, dport: str, source: str, sport: str) -> list[str]:
@@ -189,10 +219,10 @@ def words(spec: str, label: str) -> str:
     ends += ["from " + source] if source not in ANY.values() else []
     if stops_packets(spec):
         return "stop {}{}".format(" ".join(ends) or f"everything in IPv{version_of(spec)}", passed)
-    service = "{}/{}".format("tcp+udp" if protocol == "any" else protocol, ports.replace(":", "-"))
+    opened = service("tcp+udp" if protocol == "any" else protocol, ports.replace(":", "-") if ports != "any" else "")
     ends = ends or ["to any" + (" IPv6" if version_of(spec) == 6 else "")]
     shown = ", ".join(": ".join(part.split(" ", 1)) for part in label.split(", "))
-    return "{} {}{}  {}".format(service, " ".join(ends), passed, shown)
+    return "{} {}{}  {}".format(opened, " ".join(ends), passed, shown)
 
 
 def spoken(spec: str) -> str:
@@ -226,10 +256,10 @@ def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
     C{more}: rules of ours that come behind all of the user's, C{{tuple: label}}.
     """
     notes = []
-    for number, entry in enumerate(blocks):
+    for place, entry in enumerate(blocks):
         if entry.label or not stops_packets(entry.spec):
             continue
-        behind = [(ours.spec, ours.label) for ours in blocks[number:] if ours.label] + list(more.items())
+        behind = [(ours.spec, ours.label) for ours in blocks[place:] if ours.label] + list(more.items())
         stopped = next((ours for ours in behind if _meet(entry.spec, ours[0])), None)
         if stopped:
             remedy = "delete it" if more else "delete it, or set ufw_egress_place to first"
@@ -261,7 +291,10 @@ def _meet(users: str, ours: str) -> bool:
     everywhere = other[3] in ANY.values() and other[5] in ANY.values()
     if _way(users) != _way(ours) or everywhere or stops_packets(ours) or len({one[1], other[1]} - {"any"}) > 1:
         return False
-    if not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
+    if other[1] not in ("any", "tcp", "udp"):
+        if one[2] != "any" or one[4] != "any":  # ports, that is of TCP or UDP
+            return False
+    elif not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
         return False
     if not _span(other[3]):  # a name, of unknown addresses: only a rule about everywhere surely meets it
         if one[3] not in ANY.values():
