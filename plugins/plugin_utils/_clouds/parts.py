@@ -16,7 +16,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, joined, service_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    joined,
+    service_of,
+    version_of,
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,16 @@ def _entries(
             continue
         listed: list[str] = []
         for destination in entry["destinations"]:
-            listed += [destination] if is_address(destination) else resolved.get(destination, ())
+            listed += [destination] if is_address(destination) else _looked_up(entry, resolved.get(destination, ()))
         yield entry, listed
     for rule in allow:
         yield rule, [rule["destination"]]
+
+
+def _looked_up(entry: Mapping[str, Any], addresses: Iterable[str]) -> list[str]:
+    """Return the addresses of a name that an entry's protocol is for: ICMP is of one IP version."""
+    version = version_of(entry["protocol"])
+    return [address for address in addresses if not version or (":" in address) == (version == 6)]
 
 
 def _asked(keys: list[tuple[str, int, int, str]]) -> _Asked:
