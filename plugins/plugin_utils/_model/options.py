@@ -68,13 +68,6 @@ def check_services(rules: Iterable[Mapping[str, Any]], refused: Callable[[str, s
             raise ValueError(f"{rule['vendor']}: {rule['service']}: {row}{service}: {reason}")
 
 
-def transports_only(protocol: str, _ports: str) -> str:
-    """Return why a backend that opens ports of TCP and UDP alone cannot open a service."""
-    return (
-        "" if protocol in ("tcp", "udp") else "only tcp and udp can be opened here: take the row out, or use nftables"
-    )
-
-
 def check_names(
     allowlist: dict, policy: str, names: str, prefix: str, instead: str, modes: Sequence[str] = MODES
 ) -> None:
