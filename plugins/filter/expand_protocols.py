@@ -16,8 +16,8 @@ description:
     remark with other words, C((not UDP)), is an error, and so is a protocol that is neither of these.
   - C(UDP/TLS), with a slash, a dash or a space, is an error, because it may be a list or TLS on UDP. C(UDP, TLS) is a
     list.
-  - C(ESP), C(50), C(IP protocol 50) and C(ESP (50)) are C(esp). A protocol without a name here is its number. Names that
-    mean something else in most documents, such as C(RDP) or C(L2TP), are errors.
+  - C(ESP), C(50) and C(IP protocol 50) are C(esp). A protocol without a name here is its number. Names that mean
+    something else in most documents, such as C(RDP) or C(L2TP), are errors.
   - ICMP and ICMPv6 may have types, by name or number; C(ICMP type 8) is C(icmp/echo-request).
 options:
   _input:

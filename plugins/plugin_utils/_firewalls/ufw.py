@@ -14,14 +14,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.protocols import ufw_has
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import (
     ANY,
     address,
     asking,
     specs,
-    ufw_has,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
@@ -35,7 +35,6 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options im
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
     has_ports,
-    range_text,
     version_of,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
@@ -43,11 +42,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_learning
 
 from .options import STOPPED, check_scope, unfiltered
+from .ufw_services import beside, ports_of, refused
 
 POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
 NAMES = ("report", "resolve")
-_MOST_PORTS = 15  # of one multiport match; a range counts as two
 # Whom a DHCP client asks without knowing its server, by its service: all of the link.
 _DHCP = (("dhcp", "255.255.255.255"), ("dhcp6", "ff02::1:2"), ("dhcp6", "fe80::/10"))
 _TARGETS = {"drop": "DROP", "reject": "REJECT"}
@@ -100,23 +99,23 @@ def render(
         "ntp": by_version(ntp_servers, "ufw_egress_ntp_servers"),
     }
     extra = allow_rules(allow or [], "ufw_egress_allow")
-    check_services([*allowlist["provenance"], *extra], _refused)
+    check_services([*allowlist["provenance"], *extra], refused)
     baseline = _baseline(servers, extra, roads) if policy == "deny" else []
     made = list(dict.fromkeys([*([] if sets else vendors), *baseline]))
-    beside = [rule for rule in made if not ufw_has(rule)]
+    others = [rule for rule in made if not ufw_has(rule)]
     deny = policy == "deny"
     return {
         "rules": [rule for rule in made if ufw_has(rule)],
         "stops": _stops(listed, stopped) if deny else [],
         "sets": {**members, **inviting},
-        "chained": [*(vendors if sets else []), *beside, *named],
+        "chained": [*(vendors if sets else []), *others, *named],
         "names": lookups,
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": _discover(servers, roads) if deny else [],
         "roads": roads,
         "vendors": vendors_of(allowlist),
         "place": place,
-        "notes": [*(unfiltered(sorted(listed)) if listed else []), *_beside(beside)],
+        "notes": [*(unfiltered(sorted(listed)) if listed else []), *beside(others)],
     }
 
 
@@ -131,23 +130,6 @@ def _check_what_others_can(policy: str, names: str) -> None:
         raise ValueError(
             "ufw cannot learn names from dnsmasq: choose report or resolve, or the backend nftables or firewalld"
         )
-
-
-def _refused(protocol: str, ports: str) -> str:
-    """Return why a service cannot be opened."""
-    broad = protocol in ("icmp", "icmpv6") and ports == "255"
-    return "iptables takes 255 for all types: take the row out, or use nftables" if broad else ""
-
-
-def _beside(rules: list[str]) -> list[str]:
-    """Return a note on rules that ufw cannot have."""
-    protocols = sorted({rule.split()[1] for rule in rules})
-    if not protocols:
-        return []
-    return [
-        f"ufw has no rules for {', '.join(protocols)}: they stand in chains of their own behind ufw's, which "
-        "'ufw status' does not list ('iptables -S egress-allowlist-output' does)"
-    ]
 
 
 def _roads(scope: str, listed: dict[int, list[str]]) -> list[list[str]]:
@@ -215,7 +197,7 @@ def _bundles(
         (prefix, protocol, ports, label)
         for prefix, services in found.items()
         for (protocol, label), ranges in services.items()
-        for ports in _ports(protocol, ranges)
+        for ports in ports_of(protocol, ranges)
     ]
     return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
 
@@ -233,7 +215,7 @@ def _named(found: list[Domain], roads: list[list[str]], lease: int, refresh: int
             f"{spec} # {label}"
             for (protocol, label), ranges in services.items()
             if version_of(protocol) in (0, version)
-            for ports in _ports(protocol, ranges)
+            for ports in ports_of(protocol, ranges)
             for spec in specs(roads, version, protocol, ports, to)
         ]
     leased = functools.partial(_names_set, lease=lease, most=most)
@@ -256,27 +238,6 @@ def _halved(prefixes: list[str]) -> list[str]:
     """Return prefixes as ipset takes them: it has no prefix of length 0."""
     halves = {"0.0.0.0/0": ["0.0.0.0/1", "128.0.0.0/1"], "::/0": ["::/1", "8000::/1"]}
     return [address(part) for prefix in prefixes for part in halves.get(prefix, [prefix])]
-
-
-def _ports(protocol: str, ranges: list[tuple[int, int]]) -> list[str]:
-    """Return lists of ports as one rule takes them, C{any} or types where a protocol has no ports."""
-    if has_ports(protocol):
-        return _multiports(sorted(ranges))
-    return [range_text(protocol, first, last) or "any" for first, last in sorted(ranges)]
-
-
-def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:
-    """Return port lists as iptables takes them: C{3478,8801:8810}."""
-    lists: list[list[str]] = []
-    room = 0
-    for first, last in ranges:
-        size = 1 if first == last else 2
-        if size > room:
-            lists.append([])
-            room = _MOST_PORTS
-        lists[-1].append(str(first) if size == 1 else f"{first}:{last}")
-        room -= size
-    return [",".join(ports) for ports in lists]
 
 
 def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads: list[list[str]]) -> list[str]:

@@ -17,12 +17,7 @@ import re
 import socket
 from typing import NamedTuple
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
-    TYPES,
-    number,
-    service,
-    type_number,
-)
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import service
 
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 OWNER = " (egress.allowlist)"
@@ -33,9 +28,6 @@ SERVICES = {
     "dhcp": ("udp", "67", "68", "baseline DHCP"),
     "dhcp6": ("udp", "547", "546", "baseline DHCP"),
 }
-# Protocols that every ufw since 0.36 has rules for, and those of IPv4 alone; it loses a rule with any other.
-_UFWS, _UFWS_V4 = {"any", "tcp", "udp", "esp", "ah", "gre"}, {"igmp", "ipv6"}
-_IPTABLES = {"tcp", "udp", "udplite", "sctp", "esp", "ah"}  # iptables' own names; others are in /etc/protocols
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 _START = "### RULES ###\n"
 _BLOCK = re.compile(
@@ -132,26 +124,6 @@ def lines_of(spec: str) -> list[str]:
         words += _ends(to, dport, source, "" if sport == "any" else from_port)
         lines.append("-A ufw{}-user-{} {} -j {}".format(version, chain, " ".join(words), target))
     return lines
-
-
-def ufw_has(rule: str) -> bool:
-    """Tell whether ufw itself can have a rule; all others stand in chains of ours."""
-    spec = split(rule)[0]
-    protocol = spec.split()[1]
-    return protocol in _UFWS or (protocol in _UFWS_V4 and version_of(spec) == 4)
-
-
-def matches(protocol: str, ports: str) -> list[str]:
-    """Return the options of iptables for a protocol and its ports, its type, or C{any}."""
-    if protocol in TYPES:
-        name, match, option = ("icmp", "icmp", "icmp") if protocol == "icmp" else ("ipv6-icmp", "icmp6", "icmpv6")
-        kind = [] if ports == "any" else [f"-m {match} --{option}-type {type_number(protocol, ports)}"]
-        return [f"-p {name}", *kind]
-    words = [f"-p {protocol if protocol in _IPTABLES else number(protocol)}"]
-    if ports == "any":
-        return words
-    several = protocol not in ("tcp", "udp") or re.search("[,:]", ports)
-    return [*words, f"-m multiport --dports {ports}" if several else f"--dport {ports}"]
 
 
 def _ends(to: str, dport: str, source: str, sport: str) -> list[str]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 
 from . import names
-from .rules import ANY, matches, split, version_of
+from .protocols import matches
+from .rules import ANY, split, version_of
 
 SETS = "/etc/ufw/egress_allowlist.sets"
 CHAINS = {4: "/etc/ufw/egress_allowlist.rules", 6: "/etc/ufw/egress_allowlist6.rules"}

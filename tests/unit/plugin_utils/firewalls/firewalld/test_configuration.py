@@ -19,8 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.rules import rule
-from tests.support.strategies import PORTS, TYPES, fits, prefixes, span
-from tests.support.strategies import services as of_all_kinds
+from tests.support.strategies import PORTS, TYPES, fits, prefixes, services, span
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
 HOST, GATEWAY = "policies/egress-allow-host.xml", "policies/egress-allow-gw.xml"
@@ -83,12 +82,12 @@ def test_one_rule() -> None:
     assert native["discover"] == []
 
 
-services = st.builds(
-    lambda prefix, what, name: rule(prefix, **what, service=name), prefixes(), of_all_kinds(), st.sampled_from("ab")
+asking = st.builds(
+    lambda prefix, what, name: rule(prefix, **what, service=name), prefixes(), services(), st.sampled_from("ab")
 ).filter(lambda one: fits(one) and (one["protocol"] != "icmp" or one["ports"] in ("", *TYPES)))
 
 
-@given(st.lists(services, min_size=1, max_size=8), st.data())
+@given(st.lists(asking, min_size=1, max_size=8), st.data())
 def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: st.DataObject) -> None:
     native = made(*asked, policy="unmanaged")
     found = [(ipaddress.ip_network(prefix), *rest) for prefix, *rest in opened(native)]
@@ -111,7 +110,7 @@ def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: s
             assert is_open == wanted, (address, protocol, port)
 
 
-@given(st.lists(services, min_size=1, max_size=8))
+@given(st.lists(asking, min_size=1, max_size=8))
 def test_no_set_overlaps_itself_and_every_name_fits(asked: list[dict[str, Any]]) -> None:
     """The kernel refuses overlapping entries, and firewalld then does not start."""
     native = made(*asked, policy="deny", scope="both", names="report")
