@@ -119,11 +119,13 @@ def _one(part: str, where: str) -> str | None:
         return None if transport else protocol
     if protocol in TYPES:
         return _typed(protocol, rest, part, where)
-    if rest.lower() in _IPSEC_REMARKS:
+    if rest.lower() in _IPSEC_REMARKS and protocol in ("esp", "ah"):
         return protocol
     again = _AGAIN.fullmatch(rest)
     second = _named(again["inside"] or again["behind"] or "") if again else None
-    if second and by_name != second[1]:
+    # Beside TCP and UDP a number may be a port, unless it stands in parentheses.
+    port = again is not None and not again["inside"] and {protocol, second and second[0]} & {*_TRANSPORTS}
+    if second and by_name != second[1] and not port:
         if second[0] == protocol:
             return protocol
         raise ValueError(f"{where} names {protocol} and {second[0]}: write the one that is meant")
