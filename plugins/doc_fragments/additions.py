@@ -22,11 +22,12 @@ options:
         type: str
         required: true
       ports:
-        description: Ports or port ranges.
+        description: Ports or port ranges. TCP, UDP, SCTP, DCCP and UDP-Lite need them; other protocols have none.
         type: str
-        required: true
       protocol:
-        description: TCP, UDP or both.
+        description:
+          - TCP, UDP, or other IP protocols by name or number, such as C(ESP), C(GRE) or C(50).
+          - ICMP and ICMPv6 may have a type, by name or number, such as C(ICMP echo-request) or C(ICMPv6 type 128).
         type: str
         default: TCP
 """

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: expand_protocols
-short_description: Turn a protocol cell into the transports that a packet filter sees
+short_description: Turn a protocol cell into the protocols that a packet filter sees
 version_added: "0.1.0"
 description:
-  - Turns what a vendor prints in a protocol column into C(tcp), C(udp) or both.
+  - Turns what a vendor prints in a protocol column into C(tcp), C(udp), or other IP protocols, by name or number.
   - TLS, SSL, HTTP, HTTPS, WS and WSS are tcp on the wire. An empty cell is tcp.
   - A version of TLS and a remark in parentheses on what the traffic is for, C((TURN TLS)), change nothing. A
     remark with other words, C((not UDP)), is an error, and so is a protocol that is neither of these.
   - C(UDP/TLS), with a slash, a dash or a space, is an error, because it may be a list or TLS on UDP. C(UDP, TLS) is a
     list.
+  - C(ESP), C(50) and C(IP protocol 50) are C(esp). A protocol without a name here is its number. Names that mean
+    something else in most documents, such as C(RDP) or C(L2TP), are errors.
+  - ICMP and ICMPv6 may have types, by name or number; C(ICMP type 8) is C(icmp/echo-request).
 options:
   _input:
     description: A cell, possibly empty.
@@ -33,11 +36,13 @@ EXAMPLES = r"""
       - "'WSS' | egress.allowlist.expand_protocols == ['tcp']"
       - "'HTTPS – TLS 1.2' | egress.allowlist.expand_protocols == ['tcp']"
       - "'' | egress.allowlist.expand_protocols == ['tcp']"
+      - "'ESP, IP protocol 47' | egress.allowlist.expand_protocols == ['esp', 'gre']"
+      - "'ICMP type 8' | egress.allowlist.expand_protocols == ['icmp/echo-request']"
 """
 
 RETURN = r"""
 _value:
-  description: C(tcp), C(udp) or both, in this order.
+  description: C(tcp), C(udp) and then other protocols by their names, or numbers; of ICMP with a type after a slash.
   type: list
   elements: str
   sample: [tcp, udp]

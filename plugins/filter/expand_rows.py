@@ -19,7 +19,8 @@ extends_documentation_fragment: [egress.allowlist.expansion]
 options:
   _input:
     description:
-      - Rows. C(vendor), C(service), C(destination) and C(ports) are needed.
+      - Rows. C(vendor), C(service) and C(destination) are needed, and C(ports) unless the protocol has none, such as
+        C(ESP) or C(ICMP). Then the cell is empty, C(-), C(n/a) or C(any).
       - C(protocol), C(requirement) (C(required) unless said), C(source), C(date), C(direction) (C(outbound) or
         C(inbound)), C(wide_because), C(special_because), C(title), C(label), C(note) and C(timers) are optional.
         C(row) is by default the position.
@@ -67,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Rules in the order of the rows.
+  description: Rules in the order of the rows. C(ports) is a type of ICMP, or empty where the protocol has none.
   type: list
   elements: dict
   sample:

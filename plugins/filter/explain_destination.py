@@ -21,9 +21,8 @@ options:
     type: str
     required: true
   protocol:
-    description: Only rows of this protocol.
+    description: Only rows of this protocol, by name or number, C(udp), C(esp) or C(50); empty for all.
     type: str
-    choices: ["", tcp, udp]
     default: ""
   port:
     description: Only rows that open this port; 0 for all.

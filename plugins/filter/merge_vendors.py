@@ -10,7 +10,8 @@ name: merge_vendors
 short_description: Merge the rules of all vendors into one allowlist
 version_added: "0.1.0"
 description:
-  - Gathers rules into groups of destinations that share exactly one list of services (a protocol with a port range).
+  - Gathers rules into groups of destinations that share exactly one list of services (a protocol with a port range, a
+    type of ICMP, or a protocol without ports).
   - Groups are disjoint. An address that several rules name belongs to one group, which has the services of all of them.
   - Prefixes and port ranges that overlap or touch are joined. The result does not depend on the order of the rules.
   - Names are kept by their exact text. V(*.example.com) does not take V(a.example.com) in, because tools differ

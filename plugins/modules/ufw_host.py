@@ -82,7 +82,7 @@ def main():
     commands = {"ufw": "ufw"}
     if call.params["state"] == "absent":
         commands = {}  # its files, which outlive the package, and what runs are changed without it
-    elif call.params["rules"] and call.params["rules"]["chained"]:
+    elif call.params["rules"] and (call.params["rules"]["sets"] or call.params["rules"]["names"]):
         commands["ipset"] = "ipset"
     call.end(
         commands, lambda: Applier(Ufw(call.find, call.run), call.run, call.module.check_mode), anew, versions=versions

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import select
 import socket
+import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,6 +39,10 @@ class Ends:
     def datagram(self, address: str, port: int, seconds: float = PATIENCE) -> bool:
         """Say whether a datagram from the host reaches the neighbour; C{seconds} as for the function."""
         return datagram(self.host.space, self.peer, address, port, seconds)
+
+    def packet(self, address: str, protocol: int, head: bytes = b"", seconds: float = PATIENCE) -> bool:
+        """Say whether a packet of any IP protocol from the host reaches the neighbour; as for the function."""
+        return packet(self.host.space, self.peer, address, protocol, head, seconds)
 
 
 def _family(address: str) -> int:
@@ -84,6 +89,42 @@ def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, se
         return bool(select.select([there], [], [], seconds)[0]) and there.recv(2048) == b"x"
 
 
+def packet(
+    sender: Namespace, receiver: Namespace, address: str, protocol: int, head: bytes = b"", seconds: float = PATIENCE
+) -> bool:
+    """Say whether a packet of any IP protocol but TCP and UDP gets from one namespace into another.
+
+    head: what it begins with, its ports or its type; C{GLANCE} at one that should not.
+    """
+    wanted = head + b"\0\0\0\0a packet of no meaning"
+
+    def make(bound: str = "") -> socket.socket:
+        made = socket.socket(_family(address), socket.SOCK_RAW, protocol)
+        if bound:
+            made.bind((bound, 0))
+        return made
+
+    with receiver.call(partial(make, address)) as there, sender.call(make) as here:
+        try:
+            here.sendto(wanted, (address, 0))
+        except OSError:
+            return False
+        while select.select([there], [], [], seconds)[0]:
+            if there.recv(2048).endswith(wanted[8:]):  # without what the kernel fills in, a checksum
+                return True
+    return False
+
+
+def ports(port: int) -> bytes:
+    """Return the first bytes of a protocol with ports, to this port."""
+    return struct.pack("!HH", 40000, port)
+
+
+def kind(number: int) -> bytes:
+    """Return the first bytes of ICMP or ICMPv6 of this type."""
+    return struct.pack("!BBHHH", number, 0, 0, 7, 1)
+
+
 def _answer_for_the_world(peer: Namespace) -> None:
     for version, address in HOST.items():  # known from the start: neighbour discovery takes seconds to get ready
         peer.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev down0 nud permanent")
@@ -96,13 +137,24 @@ def _answer_for_the_world(peer: Namespace) -> None:
 @contextmanager
 def linked() -> Iterator[Ends]:
     """Yield a host with one way out, to a neighbour that answers for all of C{WORLD}."""
-    with ExitStack() as ends:
-        host, peer = Namespace(), Namespace()
-        ends.callback(host.close)
-        ends.callback(peer.close)
+    host = Namespace()
+    try:
+        with neighbour(host) as peer:
+            yield Ends(Host(host), peer)
+    finally:
+        host.close()
+
+
+@contextmanager
+def neighbour(host: Namespace) -> Iterator[Namespace]:
+    """Yield a neighbour that answers for all of C{WORLD}, and is a host's one way out."""
+    peer = Namespace()
+    try:
         link(host, "up0", peer, "down0")
         add_addresses(host, "up0", HOST, BITS)
         add_addresses(peer, "down0", PEER, BITS)
         add_default_routes(host, "up0", PEER, MACS[1])
         _answer_for_the_world(peer)
-        yield Ends(Host(host), peer)
+        yield peer
+    finally:
+        peer.close()

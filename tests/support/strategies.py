@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ CORNERS = {
     4: ["0.0.0.0/30", "10.0.0.248/29", "10.0.1.0/29", "255.255.255.252/30"],
     6: ["::/126", "2001:db8::fff8/125", "2001:db8::1:0/125", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc/126"],
 }
+TYPES = {"echo-reply": 0, "echo-request": 8}  # of ICMP
 PORTS = [1, 2, 3, 79, 80, 81, 82, 442, 443, 444, 65534, 65535]
 
 
@@ -36,7 +38,23 @@ def port_ranges(draw: st.DrawFn) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
+def services() -> st.SearchStrategy[dict[str, str]]:
+    """Return protocol and ports as a rule says them, of protocols with ports, with types, and with neither."""
+    ported = st.fixed_dictionaries({"protocol": st.sampled_from(["tcp", "udp", "sctp"]), "ports": port_ranges()})
+    others = [("esp", ""), ("gre", ""), ("253", ""), ("icmp", ""), *(("icmp", name) for name in (*TYPES, "7", "41"))]
+    return ported | st.sampled_from([{"protocol": protocol, "ports": ports} for protocol, ports in others])
+
+
+def fits(rule: dict[str, Any]) -> bool:
+    """Tell whether a rule's destination is of an IP version that its protocol is in."""
+    return rule["protocol"] != "icmp" or ":" not in rule["destination"]
+
+
 def span(ports: str) -> tuple[int, int]:
-    """Return the first and last port of '443' or '80-90'."""
+    """Return the first and last port of '443' or '80-90'; a type's number, and all numbers for ''."""
+    if not ports:
+        return 0, 65536
+    if ports in TYPES:
+        return TYPES[ports], TYPES[ports]
     low, dummy, high = ports.partition("-")
     return int(low), int(high or low)

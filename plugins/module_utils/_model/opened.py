@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from .protocols import PORTED, TYPES, printed, service, type_name
+
 EVERYTHING = "everything to everywhere  (default rule)"  # the rule that a cloud gives to new groups by itself
 EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -24,15 +26,25 @@ def ports(first, last):
 def line(protocol, first, last, destination, label=""):
     """Return a rule in words: C{udp/3478 to 3.25.48.0/28  kudo: media}.
 
-    C{first}, C{last}: inclusive, None both for all ports; C{label}: text, or a list of who asks.
+    C{first}, C{last}: ports, inclusive, None both for all; of ICMP type and code, None or -1 for all.
+    C{label}: text, or a list of who asks.
     """
-    everything = protocol in (None, "", "all", "any", "-1", -1)
-    # ICMP has types where tcp and udp have ports; whoever has them writes them into the protocol.
-    service = "all" if everything else protocol
-    if not everything and first is not None:
-        service = f"{protocol}/{ports(first, first if last is None else last)}"
     who = label if isinstance(label, str) else ", ".join(label)
-    return "{} to {}{}".format(service, destination, "  " + who if who else "")
+    return "{} to {}{}".format(_service(protocol, first, last), destination, "  " + who if who else "")
+
+
+def _service(protocol, first, last):
+    """Return C{tcp/443}, C{icmp/echo-request}, C{esp}, or C{all}."""
+    if protocol in (None, "", "all", "any", "-1", -1):
+        return "all"
+    name = printed(str(protocol))
+    if name in TYPES:
+        kind = "" if first in (None, -1) else type_name(name, int(first))
+        return service(name, kind) + (f" code {last}" if kind and last not in (None, -1) else "")
+    # Where a protocol has no ports, what stands in their place means nothing.
+    if first in (None, -1) or name not in PORTED:
+        return name
+    return service(name, ports(first, first if last is None else last))
 
 
 def differences(before, after):

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, collapse, prefixes
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, prefixes
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
-    PROTOCOLS,
     Service,
     Services,
-    format_ports,
+    joined,
+    service_text,
 )
 
 from .intervals import sweep
@@ -107,15 +107,15 @@ def _groups(side: Side) -> list[dict[str, Any]]:
         for first, last, services in sweep((first, last, side.services[text]) for first, last, text in placed):
             ranges = held.get(services)
             if ranges is None:
-                ranges = held[services] = found[_canonical(services)].ranges[version]
+                ranges = held[services] = found[joined(services)].ranges[version]
             if ranges and ranges[-1][1] + 1 == first:
                 ranges[-1] = (ranges[-1][0], last)
             else:
                 ranges.append((first, last))
     for name in sorted(side.names):
-        found[_canonical(side.services[name])].names.append(name)
+        found[joined(side.services[name])].names.append(name)
     lists = sorted(found)
-    texts = [[f"{protocol}/{format_ports(first, last)}" for protocol, first, last in services] for services in lists]
+    texts = [[service_text(service) for service in services] for services in lists]
     return [
         {
             "id": name,
@@ -126,12 +126,6 @@ def _groups(side: Side) -> list[dict[str, Any]]:
         }
         for name, text, services in zip(_ids(texts), texts, lists, strict=True)
     ]
-
-
-def _canonical(services: Services) -> tuple[Service, ...]:
-    """Return services sorted, port ranges of a protocol that overlap or touch joined."""
-    ports = {name: [(first, last) for protocol, first, last in services if protocol == name] for name in PROTOCOLS}
-    return tuple((protocol, first, last) for protocol in PROTOCOLS for first, last in collapse(ports[protocol]))
 
 
 def _flat(rules: Any) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, format_ports, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, range_text, service_of
 
 from .intervals import sweep
 
@@ -27,7 +27,7 @@ Request = TypeVar("Request")
 
 
 class Element(NamedTuple):
-    """One prefix x one protocol x one port range (inclusive), with sorted labels."""
+    """One prefix x one protocol x one range (inclusive) of ports or types, with sorted labels."""
 
     prefix: str
     protocol: str
@@ -37,8 +37,8 @@ class Element(NamedTuple):
 
     @property
     def ports(self) -> str:
-        """The port range as C{443} or C{6000-60000}."""
-        return format_ports(self.first_port, self.last_port)
+        """The range as C{443}, C{6000-60000} or C{echo-request}, '' where a protocol has none or all is meant."""
+        return range_text(self.protocol, self.first_port, self.last_port)
 
 
 def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], object]) -> list[Element]:
@@ -50,7 +50,7 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
     labelled = ((entry, name) for entry in provenance if (name := label(entry)) is not None)
     requests, found = pieces(
         (
-            (entry["protocol"], *parse_ports(entry["ports"]), name),
+            (*service_of(entry["protocol"], entry["ports"]), name),
             (text for text in entry["destinations"] if is_address(text) and (":" in text) == (version == 6)),
         )
         for entry, name in labelled

@@ -12,8 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import PROTOCOLS, Services, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Services,
+    check_version,
+    has_ports,
+    service_of,
+    version_of,
+)
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 # What all rules of an origin have in common, in the order in which it is read from a rule.
@@ -38,6 +44,7 @@ class _Origin:
     order: tuple[Any, ...]
     services: Services
     side: Side
+    version: int  # the only IP version of its destinations, 0 for both
     rows: dict[int, list[str]] = field(default_factory=dict)
 
 
@@ -72,6 +79,8 @@ class Book:
             destination = get("destination")
             if destination.__class__ is not str:
                 destination = _text("destination", destination)
+            if origin.version and is_address(destination):
+                check_version(origin.entry["protocol"], destination)
             side = origin.side
             services = side.services.get(destination)
             if services is None:
@@ -92,19 +101,18 @@ class Book:
         entry = {
             key: _text(key, value)
             for key, value in zip(_ORIGIN, head, strict=True)
-            if value not in (None, "") or key in _REQUIRED
+            if value not in (None, "") or (key in _REQUIRED and (key != "ports" or has_ports(head[6])))
         }
+        entry.setdefault("ports", "")
         protocol, direction = entry["protocol"], entry.get("direction")
-        if protocol not in PROTOCOLS:
-            raise ValueError(f"protocol '{protocol}' is unknown; accepted are {' and '.join(PROTOCOLS)}")
         if direction not in (None, "inbound"):
             raise ValueError(f"direction '{direction}' is unknown; accepted is inbound, or none for outbound")
-        first, last = parse_ports(entry["ports"])
-        services = frozenset([(protocol, first, last)])
+        service = service_of(protocol, entry["ports"])
+        services = frozenset([service])
         services = self._known.setdefault(services, services)
-        order = (*(entry.get(key, "") for key in _ORIGIN[:-1]), first, last, entry["ports"])
+        order = (*(entry.get(key, "") for key in _ORIGIN[:-1]), *service[1:], entry["ports"])
         side = self.inbound if direction else self.outbound
-        origin = self._origins[head] = _Origin(entry, order, services, side)
+        origin = self._origins[head] = _Origin(entry, order, services, side, version_of(protocol))
         return origin
 
     def provenance(self) -> Iterator[tuple[dict[str, Any], str]]:

@@ -9,6 +9,7 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
+from .ip_protocols import IP_PROTOCOLS, read_list
 from .text import DASHES, clean
 
 # A word of a protocol cell -> the transport that a packet filter sees.
@@ -34,17 +35,22 @@ _BETWEEN = re.compile(rf"\s*([{DASHES}/,;&+]?)\s*((?:and\s+)?)", re.IGNORECASE)
 _TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\(([^()]*)\)")
 _LONGEST = 1_000  # characters of a cell
-_ACCEPTED = "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP"
+_ACCEPTED = (
+    "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP, and other "
+    f"{IP_PROTOCOLS}"
+)
 
 
-def expand_protocols(cell: str | None) -> list[str]:
-    """Return the transports that a protocol cell names, C{["tcp"]}, C{["udp"]} or C{["tcp", "udp"]}.
+def expand_protocols(cell: str | int | None) -> list[str]:
+    """Return the protocols that a cell names, C{["tcp"]}, C{["tcp", "udp"]}, C{["esp"]}, C{["icmp/echo-request"]}.
 
     TLS, WSS and the like are tcp on the wire; an empty cell is tcp. A remark in parentheses (C{TCP (TURN TLS)})
     and the version of TLS do not change the transport. Raises ValueError that quotes the cell.
     """
     if cell is None:
         return ["tcp"]
+    if isinstance(cell, int) and not isinstance(cell, bool) and abs(cell) < 10**6:
+        cell = str(cell)
     if not isinstance(cell, str):
         raise ValueError(f"protocol {shown(cell)} is not text: {_ACCEPTED}")
     where = f"protocol {quoted(cell)}"
@@ -54,6 +60,15 @@ def expand_protocols(cell: str | None) -> list[str]:
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()
+    if text.lower() not in _TRANSPORTS and (listed := read_list(text, where)):
+        found_there, rest = listed
+        both = {*found_there, *(transport for part in rest for transport in _transports(part, where))}
+        return sorted(both, key=lambda protocol: (protocol not in ("tcp", "udp"), protocol))
+    return _transports(text, where)
+
+
+def _transports(text: str, where: str) -> list[str]:
+    """Return the transports that a text names, C{["tcp"]}, C{["udp"]} or C{["tcp", "udp"]}."""
     found: dict[str, str] = {}
     stacks: list[tuple[str, str]] = []
     before = joint = ""

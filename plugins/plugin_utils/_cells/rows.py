@@ -9,17 +9,21 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version, has_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
 from .destinations import expand_ranges
+from .ip_protocols import range_of
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
 _REQUIREMENTS = ("required", "recommended", "optional")
+_BOTH = ("tcp", "udp")  # of both IP versions, and last only where nothing else is
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
@@ -35,9 +39,9 @@ def expand_rows(
 ) -> list[dict[str, Any]]:
     """Return the rules of all rows, in the order of the rows; inside a row by protocol, ports, destination.
 
-    A row needs C{vendor}, C{service}, C{destination} and C{ports}; C{row} is its position from 1 if absent. A rule
-    is C{{protocol, ports, destination, vendor, service, row, requirement, source, date}}, and C{direction: inbound}
-    on inbound ones.
+    A row needs C{vendor}, C{service}, C{destination} and, unless its protocol has none, C{ports}; C{row} is its
+    position from 1 if absent. A rule is C{{protocol, ports, destination, vendor, service, row, requirement, source,
+    date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination. C{openings} holds what the rows open against the user's
     consent, and keeps the reasons; without it, they are the user's own.
@@ -62,8 +66,11 @@ def expand_rows(
                 if openings:
                     openings.add(row, common["row"], destinations, wide)
                 transports = protocols(row.get("protocol"))
-                services = [(protocol, port) for protocol in transports for port in ports(row["ports"])]
-                if remark := remark_of(row["ports"]):
+                services = _services(transports, row.get("ports"), ports)
+                for protocol, _port in services if transports[-1] not in _BOTH else ():
+                    for destination in filter(is_address, destinations):
+                        check_version(protocol, destination)
+                if remark := remark_of(row.get("ports")):
                     printed = bool((row.get("protocol") or "").strip())
                     check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
                 if openings:
@@ -90,6 +97,19 @@ def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]
         return known[key]
 
     return remembered
+
+
+def _services(protocols: list[str], cell: Any, ports: Callable[[Any], list[str]]) -> list[tuple[str, str]]:
+    """Return C{(protocol, ports)} of the protocols and the cell of ports of a row."""
+    services: list[tuple[str, str]] = []
+    for protocol in protocols:
+        if has_ports(protocol):
+            if cell is None:
+                raise ValueError(f"the column 'ports' is missing: {protocol} needs a value")
+            services += [(protocol, port) for port in ports(cell)]
+        else:
+            services.append((protocol.partition("/")[0], range_of(protocol, cell)))
+    return services
 
 
 def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
@@ -122,9 +142,8 @@ def _check_columns(row: dict[str, Any]) -> None:
     if not _COLUMNS.issuperset(row):
         unknown = row.keys() - _COLUMNS
         raise ValueError(f"unknown column '{sorted(unknown, key=str)[0]}'; known are {', '.join(sorted(_COLUMNS))}")
-    for column in ("destination", "ports"):
-        if row.get(column) is None:
-            raise ValueError(f"the column '{column}' is missing: it needs a value")
+    if row.get("destination") is None:
+        raise ValueError("the column 'destination' is missing: it needs a value")
     if row["destination"] in ([], ()):
         raise ValueError("destination is an empty list: it needs a value")
     for column in ("source_ip", "source_port"):

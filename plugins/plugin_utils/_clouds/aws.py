@@ -15,7 +15,11 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, number_of
 
 from .fit import fit
 from .options import common
@@ -63,6 +67,7 @@ def plan(
     _check(given)
     notes = common(allowlist, policy=policy, names=names, addresses=addresses, variable=VARIABLE)
     additions = allow_rules(list(allow), f"{VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *additions], _refused)
     found = parts(allowlist, addresses=addresses, allow=additions, single=True)
     usable = rules_per_group - (policy == "unmanaged")
     fitted = fit(
@@ -73,9 +78,9 @@ def plan(
         variable=VARIABLE,
     )
     rules: list[dict[str, Any]] = [
-        {"protocol": protocol, "first": first, "last": last, "cidr": prefix, "label": described(labels)}
+        {**_service(*service), "cidr": prefix, "label": described(labels)}
         for part in fitted.parts
-        for protocol, first, last in part.services
+        for service in part.services
         for prefix, labels in part.prefixes.items()
     ]
     need = max(sum(":" in rule["cidr"] for rule in rules), sum(":" not in rule["cidr"] for rule in rules))
@@ -90,6 +95,22 @@ def plan(
         "units": fitted.units,
         "notes": [*notes, *([_DENY, _AMAZON] if policy == "deny" else [])],
     }
+
+
+def _refused(protocol: str, ports: str) -> str:
+    """Return why a service cannot be opened."""
+    if protocol in ("tcp", "udp") or not has_ports(protocol) or ports == "1-65535":
+        return ""
+    return f"AWS has ports of tcp and udp only, and opens all of {protocol}: write 'any' where that is meant"
+
+
+def _service(protocol: str, first: int, last: int) -> dict[str, Any]:
+    """Return a service as AWS has it: ports, of ICMP type and code (-1: all), and numbers of all other protocols."""
+    if protocol in ("tcp", "udp"):
+        return {"protocol": protocol, "first": first, "last": last}
+    if protocol in ("icmp", "icmpv6"):
+        return {"protocol": protocol, "first": first if first == last else -1, "last": -1}
+    return {"protocol": str(number_of(protocol)), "first": -1, "last": -1}
 
 
 def described(labels: Sequence[str]) -> str:

@@ -15,8 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    one_of,
+    vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports, has_ports
 
 from .fit import fit
 from .options import common
@@ -28,6 +32,7 @@ MOST_RULES, MOST_ADDRESSES = 1000, 4000  # of one network security group
 STOPS = ("everything", "internet")
 _PRIORITIES = (100, 4096)
 _READABLE = 32  # letters of a list of ports that can stand in a rule's name
+_PROTOCOLS = ("tcp", "udp", "icmp", "esp", "ah")
 _SERVERS = {"dns_servers": (("UDP", "53"), ("TCP", "53")), "ntp_servers": (("UDP", "123"),)}
 
 
@@ -49,8 +54,8 @@ def plan(
 ) -> dict[str, Any]:
     """Return the plan for one network security group.
 
-    C{rules}: each with its C{id}, C{protocol}, C{version}, C{ports} and C{destinations}, who asks for each of them,
-    and C{asked}, who asks for any. C{stops}: what the last rule stops, empty where nothing is stopped. C{priorities}:
+    C{rules}: each with its C{id}, C{protocol}, C{version}, C{ports} (C{*} where there are none), C{destinations}, who
+    asks for each, and C{asked}, who asks for any. C{stops}: what the last rule stops, '' for nothing. C{priorities}:
     the first and last priority that the rules may have. C{limits}: C{rules} and C{addresses} of the group.
     C{policy}, C{widened}, C{units}, C{notes}: as in all clouds. Raises ValueError that says what is accepted.
     """
@@ -58,6 +63,7 @@ def plan(
     one_of("stops", stops, STOPS)
     band = _band(priorities)
     extra = allow_rules(list(allow or []), f"{VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *extra], _refused)
     if policy == "deny":
         extra += _servers("dns_servers", dns_servers) + _servers("ntp_servers", ntp_servers)
     found = _by_protocol(allowlist, addresses, extra)
@@ -87,7 +93,8 @@ def _by_protocol(
 ) -> list[Part]:
     """Return parts of one protocol each: what shares the ports of one protocol shares a rule, whatever else it has."""
     found: list[Part] = []
-    for protocol in ("tcp", "udp"):
+    listed = (*allowlist["provenance"], *extra)
+    for protocol in sorted({rule["protocol"] for rule in listed}):
         entries = [entry for entry in allowlist["provenance"] if entry["protocol"] == protocol]
         own = [rule for rule in extra if rule["protocol"] == protocol]
         found += parts({**allowlist, "provenance": entries}, addresses=addresses, allow=own)
@@ -115,18 +122,30 @@ def _one(_part: Part) -> int:
 
 def _rule(part: Part) -> dict[str, Any]:
     protocol = part.services[0][0]
-    ports = [format_ports(first, last) for _protocol, first, last in part.services]
-    text = "_".join(ports)
+    ported = has_ports(protocol)
+    ports = [format_ports(first, last) if ported else "*" for _protocol, first, last in part.services]
+    text = "_".join(ports) if ported else ""
     if len(text) > _READABLE:
         text = hashlib.sha256(text.encode()).hexdigest()[:12]
     return {
-        "id": f"{protocol}-ipv{part.version}-{text}",
+        "id": f"{protocol}-ipv{part.version}-{text}".rstrip("-"),
         "protocol": protocol,
         "version": part.version,
         "ports": ports,
         "destinations": {prefix: ", ".join(labels) for prefix, labels in part.prefixes.items()},
         "asked": sorted({label for labels in part.prefixes.values() for label in labels}),
     }
+
+
+def _refused(protocol: str, ports: str) -> str:
+    """Return why a service cannot be opened."""
+    if protocol not in _PROTOCOLS:
+        return f"Azure has the protocols {', '.join(_PROTOCOLS)} only: take the row out"
+    if ports and not has_ports(protocol):
+        return (
+            f"Azure opens all types of {protocol} or none: write '{protocol}' where that is meant, or take the row out"
+        )
+    return ""
 
 
 def _servers(option: str, listed: Sequence[str] | str) -> list[dict]:

@@ -14,8 +14,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import vendors_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    format_ports,
+    has_ports,
+    number_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
 from .fit import fit
@@ -25,6 +33,8 @@ from .widening import Room
 
 NAMES = ("report", "resolve", "fqdn")
 BAND = 1000  # priorities of a firewall policy that are ours, from the chosen one on
+_NAMED = ("tcp", "udp", "icmp", "esp", "ah", "sctp")  # all other protocols go by their number
+_PORTED = ("tcp", "udp", "sctp")
 _VARIABLE = "gcp_egress"
 _POLICY_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _MOST_RANGES = 5000  # destination ranges of a rule, by Google's limits
@@ -66,6 +76,7 @@ def plan(
     _whole("rules", rules, 1, 1_000_000)
     _whole("ranges_per_rule", ranges_per_rule, 1, _MOST_RANGES)
     extra = allow_rules(allow or [], f"{_VARIABLE}_allow")
+    check_services([*allowlist["provenance"], *extra], _refused)
     found = parts(allowlist, addresses=addresses, allow=extra)
     named = _named(allowlist) if names == "fqdn" else {}
     if names == "fqdn":
@@ -184,8 +195,25 @@ def _fqdn_notes(allowlist: dict, named: Mapping[tuple[Service, ...], Destination
 
 
 def _ports(services: Iterable[Service]) -> dict[str, list[str]]:
-    """Return services as Google writes them: C{{"tcp": ["443"], "udp": ["8801-8810"]}}."""
+    """Return services as Google writes them: C{{"tcp": ["443"], "udp": ["8801-8810"], "esp": [], "47": []}}."""
     found: dict[str, list[str]] = {}
     for protocol, first, last in services:
-        found.setdefault(protocol, []).append(format_ports(first, last))
+        name = protocol if protocol in _NAMED else str(number_of(protocol))
+        ported = protocol in _PORTED
+        found.setdefault(name, []).extend([format_ports(first, last)] if ported else [])
     return found
+
+
+def _refused(protocol: str, ports: str) -> str:
+    """Return why a service cannot be opened."""
+    if has_ports(protocol):
+        if protocol in _PORTED or ports == "1-65535":
+            return ""
+        return (
+            f"Google has ports of tcp, udp and sctp only, and opens all of {protocol}: write 'any' where that is meant"
+        )
+    if ports:
+        return (
+            f"Google opens all types of {protocol} or none: write '{protocol}' where that is meant, or take the row out"
+        )
+    return ""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, named
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, has_ports, named
 
 from .parts import Part, labelled
 from .prefix_tree import WEIGHTS
@@ -105,8 +105,9 @@ def _cheapest(found: list[Part], room: Room, over: int, chosen: list[_Join]) -> 
 
 
 def _runs(services: list[Service]) -> Iterator[tuple[Service, ...]]:
-    """Yield all neighbours of one protocol, two or more."""
-    for _protocol, alike in itertools.groupby(sorted(services), key=lambda service: service[0]):
+    """Yield all neighbours of one protocol with ports, two or more."""
+    ported = sorted(service for service in services if has_ports(service[0]))
+    for _protocol, alike in itertools.groupby(ported, key=lambda service: service[0]):
         ranges = list(alike)
         for first, behind in itertools.combinations(range(len(ranges) + 1), 2):
             if behind - first > 1:

@@ -16,7 +16,12 @@ from typing import Any
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.openstack.drivers import OBEYED
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import one_of, vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
+    check_services,
+    one_of,
+    vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, range_text
 
 from .fit import DoesNotFit, fit
 from .options import common
@@ -27,6 +32,7 @@ VARIABLE = "openstack_egress"
 ADDRESS_GROUPS = ("never", "always")
 _METADATA = "169.254.169.254/32"  # tcp/80; instances ask it for their keys and settings when they boot
 _DEFAULT_RULES = 2  # everything to everywhere, of IPv4 and of IPv6: they stay with the policy unmanaged
+_ONLY_IPV6 = ("ipv6", "59")
 _SERVERS = {"dns": ("DNS", ("tcp", "udp"), "53"), "ntp": ("NTP", ("udp",), "123")}
 
 
@@ -50,7 +56,8 @@ def plan(
 
     rules, groups: how many the quota leaves us, -1 for any number.
     C{form}: C{rules}, a rule for each prefix, or C{groups}, address groups. C{parts}: C{version}, C{services} as
-    C{[protocol, first, last]}, C{prefixes} with who asks. C{widened}, C{units}: as C{fit} returns them.
+    C{[protocol, first, last]}, of ICMP C{[protocol, type, -1]}, with -1 for all types and where there are no ports;
+    C{prefixes} with who asks. C{widened}, C{units}: as C{fit} returns them.
     Raises ValueError that says what is accepted, DoesNotFit where the quota is too small.
     """
     notes = common(allowlist, policy=policy, names=names, addresses=addresses, variable=VARIABLE)
@@ -66,6 +73,8 @@ def plan(
     if metadata.__class__ is not bool:
         raise ValueError(f"metadata '{metadata}' is not accepted: write true or false")
     extra = allow_rules(allow or [], f"{VARIABLE}_allow")
+    asked = [*allowlist["provenance"], *extra]
+    check_services((rule for rule in asked if any(":" not in to for to in _destinations(rule))), _refused)
     if policy == "deny":
         extra += _baseline(dns_servers, ntp_servers, metadata)
         if not dns_servers:
@@ -95,7 +104,7 @@ def plan(
         "parts": [
             {
                 "version": part.version,
-                "services": [list(service) for service in part.services],
+                "services": [_service(*service) for service in part.services],
                 "prefixes": {prefix: list(labels) for prefix, labels in part.prefixes.items()},
             }
             for part in fitted.parts
@@ -104,6 +113,25 @@ def plan(
         "units": [{**unit, "limit": free if free >= 0 else -1} for unit in fitted.units],
         "notes": notes,
     }
+
+
+def _destinations(rule: Mapping[str, Any]) -> list[str]:
+    return rule["destinations"] if "destinations" in rule else [rule["destination"]]
+
+
+def _refused(protocol: str, _ports: str) -> str:
+    """Return why a service cannot be opened to an address of IPv4, or to a name that may have one."""
+    if protocol not in _ONLY_IPV6:
+        return ""
+    return "Neutron takes this protocol to addresses of IPv6 only: write these alone, or take the row out"
+
+
+def _service(protocol: str, first: int, last: int) -> list[Any]:
+    """Return a service as Neutron has it: ports, of ICMP a type; -1 where it has nothing."""
+    if has_ports(protocol):
+        return [protocol, first, last]
+    typed = range_text(protocol, first, last)
+    return [protocol, first if typed else -1, -1]
 
 
 def _quota(rules: int, free: int) -> str:

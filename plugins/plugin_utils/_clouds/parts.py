@@ -16,7 +16,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    joined,
+    service_of,
+    version_of,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def parts(
     """
     resolved = addresses or {}
     requests, cut = pieces(
-        ((entry["protocol"], *parse_ports(entry["ports"]), f"{entry['vendor']}: {entry['service']}"), destinations)
+        ((*service_of(entry["protocol"], entry["ports"]), f"{entry['vendor']}: {entry['service']}"), destinations)
         for entry, destinations in _entries(allowlist, resolved, allow)
     )
     found: list[Part] = []
@@ -85,19 +90,21 @@ def _entries(
             continue
         listed: list[str] = []
         for destination in entry["destinations"]:
-            listed += [destination] if is_address(destination) else resolved.get(destination, ())
+            listed += [destination] if is_address(destination) else _looked_up(entry, resolved.get(destination, ()))
         yield entry, listed
     for rule in allow:
         yield rule, [rule["destination"]]
 
 
+def _looked_up(entry: Mapping[str, Any], addresses: Iterable[str]) -> list[str]:
+    """Return the addresses of a name that an entry's protocol is for: ICMP is of one IP version."""
+    version = version_of(entry["protocol"])
+    return [address for address in addresses if not version or (":" in address) == (version == 6)]
+
+
 def _asked(keys: list[tuple[str, int, int, str]]) -> _Asked:
     """Return the services of C{(protocol, first, last, label)}, those joined that overlap or touch."""
-    services = tuple(
-        (protocol, first, last)
-        for protocol in sorted({key[0] for key in keys})
-        for first, last in collapse((key[1], key[2]) for key in keys if key[0] == protocol)
-    )
+    services = joined(key[:3] for key in keys)
     labels = {
         service: tuple(sorted({key[3] for key in keys if key[0] == service[0] and service[1] <= key[1] <= service[2]}))
         for service in services

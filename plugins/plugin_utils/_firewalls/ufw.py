@@ -14,28 +14,39 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import ANY, address, asking, specs
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.protocols import ufw_has
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.rules import (
+    ANY,
+    address,
+    asking,
+    specs,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
     check_labels,
     check_names,
+    check_services,
     one_of,
     vendors_of,
+)
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    has_ports,
+    version_of,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_learning
 
 from .options import STOPPED, check_scope, unfiltered
+from .ufw_services import beside, ports_of, refused
 
 POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
 NAMES = ("report", "resolve")
-_MOST_PORTS = 15  # of one multiport match; a range counts as two
 # Whom a DHCP client asks without knowing its server, by its service: all of the link.
 _DHCP = (("dhcp", "255.255.255.255"), ("dhcp6", "ff02::1:2"), ("dhcp6", "fe80::/10"))
 _TARGETS = {"drop": "DROP", "reject": "REJECT"}
@@ -82,28 +93,29 @@ def render(
     vendors, members = _allowed(allowlist, roads, sets)
     invited, inviting = _invited(allowlist, scope, sets)
     vendors += invited
-    rules = [] if sets else vendors
     lookups, named = _named(domains(allowlist, names), roads, names_lease, names_refresh, names_max_addresses)
     servers = {
         "dns": by_version(dns_servers, "ufw_egress_dns_servers"),
         "ntp": by_version(ntp_servers, "ufw_egress_ntp_servers"),
     }
     extra = allow_rules(allow or [], "ufw_egress_allow")
-    if policy == "deny":
-        rules += _baseline(servers, extra, roads)
+    check_services([*allowlist["provenance"], *extra], refused)
+    baseline = _baseline(servers, extra, roads) if policy == "deny" else []
+    made = list(dict.fromkeys([*([] if sets else vendors), *baseline]))
+    others = [rule for rule in made if not ufw_has(rule)]
     deny = policy == "deny"
     return {
-        "rules": list(dict.fromkeys(rules)),
+        "rules": [rule for rule in made if ufw_has(rule)],
         "stops": _stops(listed, stopped) if deny else [],
         "sets": {**members, **inviting},
-        "chained": [*(vendors if sets else []), *named],
+        "chained": [*(vendors if sets else []), *others, *named],
         "names": lookups,
         "defaults": _defaults(scope, bool(listed), stopped) if deny else {},
         "discover": _discover(servers, roads) if deny else [],
         "roads": roads,
         "vendors": vendors_of(allowlist),
         "place": place,
-        "notes": unfiltered(sorted(listed)) if listed else [],
+        "notes": [*(unfiltered(sorted(listed)) if listed else []), *beside(others)],
     }
 
 
@@ -185,7 +197,7 @@ def _bundles(
         (prefix, protocol, ports, label)
         for prefix, services in found.items()
         for (protocol, label), ranges in services.items()
-        for ports in _multiports(sorted(ranges))
+        for ports in ports_of(protocol, ranges)
     ]
     return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
 
@@ -202,7 +214,8 @@ def _named(found: list[Domain], roads: list[list[str]], lease: int, refresh: int
         rules += [
             f"{spec} # {label}"
             for (protocol, label), ranges in services.items()
-            for ports in _multiports(sorted(ranges))
+            if version_of(protocol) in (0, version)
+            for ports in ports_of(protocol, ranges)
             for spec in specs(roads, version, protocol, ports, to)
         ]
     leased = functools.partial(_names_set, lease=lease, most=most)
@@ -227,20 +240,6 @@ def _halved(prefixes: list[str]) -> list[str]:
     return [address(part) for prefix in prefixes for part in halves.get(prefix, [prefix])]
 
 
-def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:
-    """Return port lists as iptables takes them: C{3478,8801:8810}."""
-    lists: list[list[str]] = []
-    room = 0
-    for first, last in ranges:
-        size = 1 if first == last else 2
-        if size > room:
-            lists.append([])
-            room = _MOST_PORTS
-        lists[-1].append(str(first) if size == 1 else f"{first}:{last}")
-        room -= size
-    return [",".join(ports) for ports in lists]
-
-
 def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads: list[list[str]]) -> list[str]:
     """Return what is always allowed, as far as ufw's own before.rules do not allow it: servers that are named,
     DHCP of the host's own, the user's additions."""
@@ -252,7 +251,8 @@ def _baseline(servers: dict[str, dict[int, list[str]]], extra: list[dict], roads
             for server in listed[version]:
                 rules += asking(service, server, roads)
     for rule in extra:
-        version, ports = parse_prefix(rule["destination"])[0], rule["ports"].replace("-", ":")
+        version = parse_prefix(rule["destination"])[0]
+        ports = rule["ports"].replace("-", ":") if has_ports(rule["protocol"]) else rule["ports"] or "any"
         rules += [
             f"{spec} # ufw_egress_allow" for spec in specs(roads, version, rule["protocol"], ports, rule["destination"])
         ]

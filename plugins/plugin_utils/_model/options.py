@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from .services import service_of, service_text
 from .text import briefly
 
 MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
@@ -51,8 +52,23 @@ def check_labels(allowlist: dict, where: str) -> None:
                 raise ValueError(
                     f"{key} {entry[key]!r} cannot be part of {where}: write letters, digits, '_' or '-', a letter first"
                 )
-        if entry["protocol"] not in ("tcp", "udp"):
-            raise ValueError(f"{entry['vendor']}: {entry['service']}: protocol {entry['protocol']!r} is not tcp or udp")
+        try:
+            service_of(entry["protocol"], entry["ports"])
+        except ValueError as exc:
+            raise ValueError(f"{entry['vendor']}: {entry['service']}: {exc}") from None
+
+
+def check_services(rules: Iterable[Mapping[str, Any]], refused: Callable[[str, str], str]) -> None:
+    """Raise ValueError that names the rule whose service a backend cannot open.
+
+    rules: of the user, or entries of an allowlist. refused: the reason for a protocol and the text of its ports, ''
+    where the backend can.
+    """
+    for rule in rules:
+        if reason := refused(rule["protocol"], rule["ports"]):
+            service = service_text(service_of(rule["protocol"], rule["ports"]))
+            row = f"row {rule['row']}: " if "row" in rule else ""
+            raise ValueError(f"{rule['vendor']}: {rule['service']}: {row}{service}: {reason}")
 
 
 def check_names(

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, service_of
 
 from .options import ENFORCED
 
@@ -53,7 +53,7 @@ def domains(allowlist: Mapping[str, Any], mode: str) -> list[Domain]:
     for entry in allowlist["provenance"] if mode in ENFORCED else ():
         if entry.get("direction") == "inbound":
             continue
-        service = (entry["protocol"], *parse_ports(entry["ports"]), (entry["vendor"], entry["service"]))
+        service = (*service_of(entry["protocol"], entry["ports"]), (entry["vendor"], entry["service"]))
         for pattern in entry["destinations"]:
             if is_address(pattern) or (mode == "resolve" and pattern.startswith("*.")):
                 continue

@@ -11,7 +11,12 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.endpoints import parse_name
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import parse_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    has_ports,
+    service_of,
+    service_text,
+    spelled,
+)
 
 
 def explain_destination(
@@ -20,14 +25,18 @@ def explain_destination(
     """Return a line for each row that opens something to a destination, none where nothing does.
 
     destination: an address, a prefix (every part of it that is open counts) or a name, which a wildcard matches too.
-    protocol: tcp, udp or '' for both. port: 1-65535, as a number or text; 0 for all.
+    protocol: by name or number, C{esp} or C{50}, or '' for all. port: 1-65535, as a number or text; 0 for all.
     Raises ValueError for a destination, protocol or port that is none.
     """
-    if protocol not in ("", "tcp", "udp"):
-        raise ValueError(f"protocol '{protocol}' is not accepted: choose tcp, udp or nothing for both")
+    try:
+        protocol = spelled(protocol) if protocol else ""
+    except ValueError as exc:
+        raise ValueError(f"{exc}, or nothing for all") from None
     if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
         raise ValueError(f"port '{port}' is not accepted: write a number from 1 to 65535, or 0 for all")
     port = int(port)
+    if port and protocol and not has_ports(protocol):
+        raise ValueError(f"port '{port}' is not accepted: {protocol} has no ports: leave it out")
     try:
         wanted = parse_prefix(destination) if is_address(destination) else parse_name(destination)
     except ValueError as exc:
@@ -35,26 +44,27 @@ def explain_destination(
     return [
         line
         for entry in allowlist["provenance"]
-        if protocol in ("", entry["protocol"]) and (not port or _within(port, entry["ports"]))
+        if protocol in ("", entry["protocol"]) and (not port or _within(port, entry))
         for line in _lines(entry, wanted)
     ]
 
 
 def _lines(entry: Mapping[str, Any], wanted: tuple[int, int, int] | str) -> Iterator[str]:
     """Yield what a gathered entry of the provenance opens to an address range or a name."""
+    service = service_text(service_of(entry["protocol"], entry["ports"]))
     for opened in entry["destinations"]:
         if _matches(opened, wanted) if isinstance(wanted, str) else _overlaps(opened, *wanted):
             direction = "from" if entry.get("direction") == "inbound" else "to"
             document = ", ".join(filter(None, (entry.get("source"), entry.get("date"))))
             yield (
-                f"{entry['protocol']}/{entry['ports']} {direction} {opened}  {entry['vendor']}: {entry['service']}: "
+                f"{service} {direction} {opened}  {entry['vendor']}: {entry['service']}: "
                 f"row {entry.get('row', '?')} of {document or 'no document'} ({entry.get('requirement', 'required')})"
             )
 
 
-def _within(port: int, ports: str) -> bool:
-    first, last = parse_ports(ports)
-    return first <= port <= last
+def _within(port: int, entry: Mapping[str, Any]) -> bool:
+    protocol, first, last = service_of(entry["protocol"], entry["ports"])
+    return has_ports(protocol) and first <= port <= last
 
 
 def _overlaps(opened: str, version: int, low: int, high: int) -> bool:

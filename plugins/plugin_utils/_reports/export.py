@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import service_of, service_text
 
 _COLUMNS = (
     "protocol", "ports", "destination", "direction", "vendor", "service", "row", "requirement", "source", "date",
@@ -86,7 +87,8 @@ def _markdown_rows(rules: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each destination and document, with all that is open to it."""
     opened: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
     for rule in rules:
-        ports = " ".join(filter(None, (rule.get("direction"), f"{rule['protocol']}/{rule['ports']}")))
+        service = service_text(service_of(rule["protocol"], rule["ports"]))
+        ports = " ".join(filter(None, (rule.get("direction"), service)))
         requirement = rule.get("requirement", "required")
         text = ports if requirement == "required" else f"{ports} ({requirement})"
         opened[rule["destination"], rule.get("source", ""), rule.get("date", "")][text] = None

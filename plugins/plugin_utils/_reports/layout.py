@@ -17,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import joined, range_text, service_of
 
 WIDTH = 100
 
@@ -53,18 +54,11 @@ class Reach:
 
 
 def format_services(ports: Iterable[tuple[str, str]]) -> str:
-    """Return 'tcp/443,5349 udp/3478,10000-60000', joined where they touch or overlap."""
-    texts = []
-    for protocol in ("tcp", "udp"):
-        ranges = []
-        for name, text in ports:
-            if name == protocol:
-                low, _dash, high = text.partition("-")
-                ranges.append((int(low), int(high or low)))
-        if ranges:
-            joined = (str(low) if low == high else f"{low}-{high}" for low, high in collapse(ranges))
-            texts.append(f"{protocol}/{','.join(joined)}")
-    return " ".join(texts)
+    """Return 'esp tcp/443,5349 udp/3478,10000-60000', ports joined where they touch or overlap."""
+    texts: dict[str, list[str]] = {}
+    for service in joined(service_of(*pair) for pair in ports):
+        texts.setdefault(service[0], []).append(range_text(*service))
+    return " ".join(f"{name}/{','.join(found)}" if any(found) else name for name, found in texts.items())
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -85,6 +85,24 @@ def test_a_group_is_made_and_the_second_run_writes_nothing(host: AzureHost) -> N
     assert host.cloud.actions == RULES
 
 
+def test_other_protocols(host: AzureHost) -> None:
+    rows = [row("203.0.113.0/25", "", "ESP, AH, ICMP"), row("2001:db8::/64", "", "ESP")]
+    assert host.apply(planned(*rows))["differences"] == [
+        "+ ah to 203.0.113.0/25  acme: calls",
+        "+ esp to 2001:db8::/64  acme: calls",
+        "+ esp to 203.0.113.0/25  acme: calls",
+        "+ icmp to 203.0.113.0/25  acme: calls",
+        "+ network security group interpreters",
+    ]
+    assert summary(host.cloud) == {
+        f"{MINE}.ah-ipv4": (2000, "Ah", "*", ["203.0.113.0/25"]),
+        f"{MINE}.esp-ipv4": (2001, "Esp", "*", ["203.0.113.0/25"]),
+        f"{MINE}.icmp-ipv4": (2002, "Icmp", "*", ["203.0.113.0/25"]),
+        f"{MINE}.esp-ipv6": (2003, "Esp", "*", ["2001:db8::/64"]),
+    }
+    assert not host.apply(planned(*rows))["changed"]
+
+
 def test_a_group_that_is_missing_needs_a_location(host: AzureHost) -> None:
     before = host.cloud.snapshot()
     done = host.call(plan=planned(*OLD), location=None)

@@ -76,6 +76,24 @@ def opened(world: World) -> set[tuple[str, str, str]]:
     }
 
 
+def test_other_protocols(world: World) -> None:
+    rows = [row("192.0.2.0/28", "", "ESP, GRE, ICMP"), row("192.0.2.0/28", "5060", "SCTP")]
+    rows.append(row("2001:db8::/32", "", "ICMPv6"))
+    applied = world.apply(rows)
+    lines = ("esp to 192.0.2.0/28", "gre to 192.0.2.0/28", "icmp to 192.0.2.0/28", "sctp/5060 to 192.0.2.0/28")
+    assert {f"+ {line}  acme: calls" for line in (*lines, "icmpv6 to 2001:db8::/32")} <= {*applied["differences"]}
+    assert opened(world) == {
+        *((protocol, "", "192.0.2.0/28") for protocol in ("esp", "47", "icmp")),
+        ("sctp", "5060", "192.0.2.0/28"),
+        ("58", "", "2001:db8::/32"),
+    }
+    assert world.apply(rows)["changed"] is False
+    for rule in world.cloud.firewalls.values():  # as Google might spell it
+        for each in rule.get("allowed", []):
+            each["IPProtocol"] = {"esp": "50", "47": "gre"}.get(each["IPProtocol"], each["IPProtocol"])
+    assert world.apply(rows)["changed"] is False
+
+
 LINES = [
     "rules for all instances",
     "tcp/443 to 192.0.2.0/28  acme: calls",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import operator
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests.support.namespaces import Namespace
 from tests.support.repository import REPOSITORY
-from tests.support.strategies import port_ranges, prefixes, span
+from tests.support.strategies import TYPES, fits, prefixes, services, span
 
 GOLDEN = sorted((REPOSITORY / "tests" / "unit" / "project" / "golden").glob("*.nft"))
 VERSIONS = {"inet": (4, 6), "ip": (4,), "ip6": (6,)}
@@ -47,17 +48,22 @@ def objects(listing: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any
     return {entry[kind]["name"]: entry[kind] for entry in listing if kind in entry}
 
 
+PROTOCOLS = ("tcp", "udp", "sctp", "esp", "gre", "253", "icmp")
+# All types of ICMP are counted behind single ones: what meets a packet first is another test's.
+ONE_TYPE = services().filter(lambda service: service != {"protocol": "icmp", "ports": ""})
 RULES = st.lists(
-    st.fixed_dictionaries(
-        {
-            "protocol": st.sampled_from(["tcp", "udp"]),
-            "ports": port_ranges(),
-            "destination": prefixes() | st.just("*.example.com"),
-            "vendor": st.sampled_from(["kudo", "zoom"]),
-            "service": st.sampled_from(["media", "web"]),
-        },
-        optional={"direction": st.just("inbound")},
-    ),
+    st.builds(
+        operator.or_,
+        ONE_TYPE,
+        st.fixed_dictionaries(
+            {
+                "destination": prefixes() | st.just("*.example.com"),
+                "vendor": st.sampled_from(["kudo", "zoom"]),
+                "service": st.sampled_from(["media", "web"]),
+            },
+            optional={"direction": st.just("inbound")},
+        ),
+    ).filter(fits),
     min_size=1,
     max_size=10,
 )
@@ -84,8 +90,8 @@ def packets(rules: list[dict[str, Any]], versions: tuple[int, ...]) -> Iterator[
             for edge in (net.network_address, net.broadcast_address):
                 addresses |= {edge + n for n in (-1, 0, 1) if 0 <= int(edge) + n < 2**net.max_prefixlen}
     for address in addresses:
-        for port in ports & set(range(1, 65536)):
-            for protocol in ("tcp", "udp"):
+        for port in ports & set(range(65536)):
+            for protocol in PROTOCOLS:
                 yield address, protocol, port
 
 
@@ -131,18 +137,22 @@ def opened(listing: list[dict[str, Any]], field: str) -> list[tuple[Any, Any, st
         for address, counter in found["elem"] if key["field"] == field else ():
             if second:
                 address, protocol = address["concat"]
-                assert protocol == service[0]
+                assert str(protocol) == service[0]
             listed.append((*map(ipaddress.ip_address, interval(address)), *service, counter))
     assert sorted(used) == sorted(maps), "a map without a rule, or with two"
     return listed
 
 
 def served(rule: list[dict[str, Any]]) -> tuple[str, int, int]:
-    """Return C{(protocol, first port, last)} of what a rule matches first."""
+    """Return C{(protocol, first port, last)} of what a rule matches first; of a protocol alone, all numbers."""
     matched = rule[0]["match"]
-    assert (matched["op"], matched["left"]["payload"]["field"]) == ("==", "dport")
-    low, high = map(int, interval(matched["right"]))
-    return matched["left"]["payload"]["protocol"], low, high
+    assert matched["op"] == "=="
+    if matched["left"] == {"meta": {"key": "l4proto"}}:
+        return str(matched["right"]), *span("")
+    field, protocol = (matched["left"]["payload"][key] for key in ("field", "protocol"))
+    assert field == ("type" if protocol == "icmp" else "dport")
+    low, high = (TYPES.get(end) or int(end.replace("echo-reply", "0")) for end in interval(matched["right"]))
+    return protocol, low, high
 
 
 def named(listing: list[dict[str, Any]], version: int) -> dict[str, list[tuple[str, int, int, str]]]:
@@ -168,8 +178,11 @@ def check_names(listing: list[dict[str, Any]], rules: list[dict[str, Any]]) -> N
     for version in (4, 6):
         done = named(listing, version)
         sets = [f"@known{version}", f"@leased{version}_example.com"]
-        for protocol, port in ((protocol, port) for protocol in ("tcp", "udp") for port in ports):
-            at = [r for r in asked if r["protocol"] == protocol and span(r["ports"])[0] <= port <= span(r["ports"])[1]]
+        for protocol, port in ((protocol, port) for protocol in PROTOCOLS for port in ports - {-1}):
+            fitting = asked if protocol != "icmp" or version == 4 else []
+            at = [
+                r for r in fitting if r["protocol"] == protocol and span(r["ports"])[0] <= port <= span(r["ports"])[1]
+            ]
             wanted = sorted({f"{rule['vendor']}/{rule['service']}" for rule in at})
             hits = {
                 what: sorted(end for known, low, high, end in found if known == protocol and low <= port <= high)

@@ -9,6 +9,7 @@
 * C{ModifyManagedPrefixList} resizes, keeps the name, makes versions; states last a while.
 * Rules that refer to a prefix list keep their description.
 * An interface has the groups that it was given, and an instance those of its first interface.
+* A rule of a protocol that is neither TCP, UDP nor ICMP has no ports.
 * The 60 rules that moto counts in its own way are not counted here.
 """
 
@@ -27,6 +28,7 @@ from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupR
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
 
+PORTED = ("tcp", "udp", "icmp", "icmpv6")
 ACCOUNT = "123456789012"
 IN_PROGRESS = {"create": "create-in-progress", "modify": "modify-in-progress", "delete": "delete-in-progress"}
 
@@ -99,7 +101,7 @@ def _revoke(direction: str) -> Any:
         rules, gone, unknown = getattr(group, direction), set(response._get_param("SecurityGroupRuleIds", [])), []
         present = {shape(rule): rule.id for rule in rules}
         for given in response._get_param("IpPermissions", []):
-            every = given["IpProtocol"] == "-1"
+            every = given["IpProtocol"] not in PORTED
             ports = {} if every else {"FromPort": given["FromPort"], "ToPort": given["ToPort"]}
             for side, (kind, cell) in targets.items():
                 for item in given.get(side, []):
@@ -115,7 +117,14 @@ def _revoke(direction: str) -> Any:
 
 
 def _rule(rule: Any, *given: Any, **named: Any) -> None:
+    """Make a rule; of a protocol that AWS knows no ports of, moto would ask for them."""
+    protocol, ports = given[1] if len(given) > 1 else named["ip_protocol"], ("from_port", "to_port")
+    portless = str(protocol).isdigit() and protocol not in ("1", "6", "17", "58")
+    if portless:
+        given, named = (*given[:3], -1, -1, *given[5:]), {**named, **{key: -1 for key in ports if key in named}}
     rule.plain_init(*given, **named)
+    if portless:
+        rule.from_port = rule.to_port = None
     listed = named.get("prefix_list_id") or (given[7] if len(given) > 7 else None)
     if listed and listed.get("Description"):
         rule.ip_range = {"Description": listed["Description"]}
@@ -127,7 +136,7 @@ def _modify_rules(backend: Any, group_id: str, rules: dict[str, dict[str, Any]])
         rule = group.get_rule(number)
         rule.ip_protocol = new["IpProtocol"]
         rule.from_port, rule.to_port = (
-            (None, None) if new["IpProtocol"] == "-1" else (int(new["FromPort"]), int(new["ToPort"]))
+            (None, None) if new["IpProtocol"] not in PORTED else (int(new["FromPort"]), int(new["ToPort"]))
         )
         cells = {"CidrIp": new.get("CidrIpv4"), "CidrIpv6": new.get("CidrIpv6"), "Description": new.get("Description")}
         rule.ip_range = {key: value for key, value in cells.items() if value}

@@ -603,6 +603,8 @@ def _ports(given: dict[str, Any]) -> tuple:
     protocol = given.get("IpProtocol")
     if protocol in ("-1", "all"):
         return ("-1", None, None)
+    if str(protocol).isdigit() and int(protocol or 0) < 256 and protocol not in ("1", "6", "17", "58"):
+        return (protocol, None, None)  # whatever ports are given: AWS opens all
     if protocol not in ("tcp", "udp", "icmp", "icmpv6"):
         raise AwsError("InvalidParameterValue", f"Invalid value '{protocol}' for IP protocol. Unknown protocol.")
     try:

@@ -392,7 +392,8 @@ def check_policy(rules: list[dict[str, Any]]) -> None:
 def _layers(layers: list[dict[str, Any]], key: str) -> None:
     _limit(bool(layers), "protocols")
     for each in layers:
-        _limit(each.get(key) in ("tcp", "udp", "icmp", "esp", "ah", "sctp", "ipip", "all"), key)
+        number = str(each.get(key)).isdigit() and 0 <= int(each[key]) <= 255
+        _limit(number or each.get(key) in ("tcp", "udp", "icmp", "esp", "ah", "sctp", "ipip", "all"), key)
         _limit("ports" not in each or each[key] in ("tcp", "udp", "sctp"), "ports")
         for text in each.get("ports", []):
             first, dash, last = text.partition("-")

@@ -118,7 +118,7 @@ def test_documentation_names_the_lookup(path: Path) -> None:
 def test_errors_reach_the_play_with_their_reason() -> None:
     for module, name, value, reason in (
         (expand_ports, "expand_ports", "83-80", "83 is larger than 80: write the lower port first"),
-        (expand_protocols, "expand_protocols", "ICMP", "'ICMP' is not a known protocol"),
+        (expand_protocols, "expand_protocols", "XTP", "'XTP' is not a known protocol"),
         (expand_ranges, "expand_ranges", ["3.7.161.256/28"], "octet 256 is larger than 255"),
         (expand_rows, "expand_rows", [{"vendor": "kudo"}], "row 1: service None is not a name"),
         (expand_rows, "expand_rows", [object()], "neither text, a number, a list nor a dictionary"),

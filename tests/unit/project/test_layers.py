@@ -33,11 +33,18 @@ ORDERS: dict[str, list[Order]] = {
 
 # Imports against the order: (importing, imported), files or whole packages -> the reason.
 AGAINST_THE_ORDER = {
+    (f"{PLUGIN_UTILS}/_model/services.py", f"{MODULE_UTILS}/_model/protocols.py"): "both halves spell protocols alike",
+    (f"{PLUGIN_UTILS}/_cells/ip_protocols.py", f"{MODULE_UTILS}/_model/protocols.py"): (
+        "cells are read with the table of all spellings"
+    ),
     (f"{PLUGIN_UTILS}/_clouds/openstack.py", f"{MODULE_UTILS}/_clouds/openstack/drivers.py"): (
         "plan and module name the drivers that obey address groups in the same words"
     ),
     (f"{PLUGIN_UTILS}/_clouds/aws.py", f"{MODULE_UTILS}/_model/labels.py"): (
         "a plan cuts labels as the modules of the other clouds do"
+    ),
+    (f"{PLUGIN_UTILS}/_firewalls/ufw.py", f"{MODULE_UTILS}/_firewalls/ufw/protocols.py"): (
+        "rules that ufw cannot have are kept apart by what the host knows of ufw"
     ),
     (f"{PLUGIN_UTILS}/_firewalls/ufw.py", f"{MODULE_UTILS}/_firewalls/ufw/rules.py"): (
         "the host adds rules for the servers that only it knows, written as the rendered ones are"

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests to EC2: counted, repeated while a new group is not known everywhere, rules written as AWS takes them.
 
-A rule is a key C{(protocol, first port, last port, destination)}; the destination is a CIDR or the id of a prefix list.
+A rule is a key C{(protocol, first port, last port, destination)}, of ICMP with type and code; the destination is a CIDR
+or the id of a prefix list.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._model.opened imp
 WAITS = 8  # tries within a minute
 # What AWS says of a group that was just made and is not known everywhere, and of a rule that is not there.
 _YOUNG = ("InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "InvalidID")
+_PORTED = ("tcp", "udp", "icmp", "icmpv6")  # AWS opens all ports of any other protocol, whatever stands there
 _GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
 
 
@@ -111,13 +113,15 @@ def permissions(keys, described=None):
 
 
 def ports_of(key):
-    """Return the ports of a rule as AWS takes them; the protocol -1 has none."""
-    return {} if key[0] == "-1" else {"FromPort": key[1], "ToPort": key[2]}
+    """Return the ports of a rule, or type and code, as AWS takes them; of other protocols there are none."""
+    return {"FromPort": key[1], "ToPort": key[2]} if key[0] in _PORTED else {}
 
 
 def rule_of(item, target):
     """Return the key of a rule that was read; C{target}: its CIDR, or the id of a prefix list."""
     target = target if target.startswith("pl-") else canonical(target)
+    if item["IpProtocol"] not in _PORTED:
+        return item["IpProtocol"], -1, -1, target
     return item["IpProtocol"], item.get("FromPort", -1), item.get("ToPort", -1), target
 
 

@@ -14,6 +14,7 @@ import ipaddress
 
 from ansible_collections.egress.allowlist.plugins.module_utils._clouds.call import Refused, over
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYWHERE
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import TYPES
 
 DEFAULTS = {
     version: ("-1", -1, -1, cidr) for version, cidr in EVERYWHERE.items()
@@ -32,9 +33,15 @@ def count(keys):
 
 
 def box(key):
-    """Return C{(protocol, first port, last port, first address, last address)} of a rule; the protocol -1 is all."""
+    """Return C{(protocol, first port, last port, first address, last address)} of a rule; the protocol -1 is all.
+
+    Of ICMP types stand in the place of ports, all of them as one range.
+    """
     network = ipaddress.ip_network(key[3])
-    return key[0], key[1], key[2], int(network.network_address), int(network.broadcast_address)
+    first, last = key[1:3]
+    if key[0] in TYPES:
+        first, last = (0, 255) if first == -1 else (first, first)
+    return key[0], first, last, int(network.network_address), int(network.broadcast_address)
 
 
 def overlap(one, other):

@@ -26,6 +26,12 @@ def service(key):
     return (*key[:3], version(key))
 
 
+def _named(which):
+    """Return a service for the name of a list: C{tcp-443}, C{icmp-8}, C{50}."""
+    protocol, first, last = which[:3]
+    return protocol if first < 0 else f"{protocol}-{ports(first, first if last < 0 else last)}"
+
+
 def in_place(old, new):
     """Return whether AWS turns one rule into another at once."""
     if len(old) != len(new):
@@ -78,7 +84,7 @@ class Lists:
     def authorize(self, group, keys, labels):
         """Add entries, to a list of each service; make lists, and rules that refer to them, where there are none."""
         for which, some in _by_service(keys).items():
-            name = f"{group.name}-{which[0]}-{ports(which[1], which[2])}-ipv{which[3]}"
+            name = f"{group.name}-{_named(which)}-ipv{which[3]}"
             one, entries = group.lists.get(which), {key[3]: labels[key] for key in some}
             if one is None and name in self.loose:
                 one = self.loose.pop(name)  # of a run that broke off: it is open nowhere yet

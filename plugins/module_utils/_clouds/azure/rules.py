@@ -179,6 +179,10 @@ def _kept(rule, old):
 
 
 def _allowing(entry, name):
+    # A list of ports holds no asterisk.
+    ports = (
+        {"destinationPortRange": ANY} if entry["ports"] == [ANY] else {"destinationPortRanges": list(entry["ports"])}
+    )
     return {
         "name": "{}.{}".format(name, entry["id"]),
         "properties": {
@@ -187,7 +191,7 @@ def _allowing(entry, name):
             "sourceAddressPrefix": ANY,
             "sourcePortRange": ANY,
             "destinationAddressPrefixes": list(entry["destinations"]),
-            "destinationPortRanges": list(entry["ports"]),
+            **ports,
             "access": "Allow",
             "direction": "Outbound",
         },

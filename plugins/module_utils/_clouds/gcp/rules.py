@@ -14,12 +14,15 @@ import json
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.module_utils._model.opened import EVERYTHING, canonical, line
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import NUMBERS, printed
 
 # services: (("tcp", ("443", "5349")), ...); destinations: a frozenset of prefixes and names; targets: ("tag web", ...);
 # odd: fields that a rule of ours never has, which somebody has set.
 Rule = collections.namedtuple("Rule", "name action services destinations priority description targets disabled odd")
 
 ALL = (("all", ()),)
+GOOGLES = ("tcp", "udp", "icmp", "esp", "ah", "sctp")  # protocols that Google names as we do
+_OTHERS = {"ipip": "94", "all": "all"}
 _EVERYWHERE = {"v4": "0.0.0.0/0", "v6": "::/0"}
 _LONGEST = 2000  # characters of a description
 _TARGETS = {"tag": "the network tag", "account": "the service account", "secure": "the secure tag"}
@@ -36,8 +39,15 @@ def is_ours(name, rule_name, description):
 
 
 def services_of(protocols):
-    """Return C{{protocol: [ports]}} as a rule has it."""
-    return tuple((protocol, tuple(sorted(ports, key=_port))) for protocol, ports in sorted(protocols.items()))
+    """Return C{{protocol: [ports]}} as a rule has it, each protocol in the one spelling that plans have."""
+    spelled = {_spelled(protocol): ports for protocol, ports in protocols.items()}
+    return tuple((protocol, tuple(sorted(ports, key=_port))) for protocol, ports in sorted(spelled.items()))
+
+
+def _spelled(protocol):
+    """Return a protocol as Google names it, by its number where it has no name there; C{all} as it is."""
+    name = _OTHERS.get(protocol.lower()) or printed(protocol)
+    return name if name in GOOGLES or name not in NUMBERS else str(NUMBERS[name])
 
 
 def destination(text):
@@ -87,7 +97,7 @@ def labels_of(plan):
         (protocol, ports, destination(text)): ", ".join(labels)
         for each in (plan or {}).get("lists", [])
         for protocol, listed in each["services"].items()
-        for ports in listed
+        for ports in listed or ("",)
         for text, labels in each["destinations"].items()
     }
 

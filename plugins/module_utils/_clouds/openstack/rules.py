@@ -20,9 +20,14 @@ from ansible_collections.egress.allowlist.plugins.module_utils._model.opened imp
     canonical,
     line,
 )
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import number, printed
 
 MARK = "egress.allowlist"
-_PROTOCOLS = {"6": "tcp", "17": "udp", "any": None, "0": None}
+_PROTOCOLS = {"any": None, "0": None, "ipip": "ipv4"}  # what Neutron means by these words
+# Protocols that Neutron names as we do; it takes all others by number.
+_NAMED = frozenset(
+    ("ah", "dccp", "esp", "gre", "icmp", "igmp", "ospf", "rsvp", "sctp", "tcp", "udp", "udplite", "vrrp")
+)
 _DESCRIPTION = 255  # characters that Neutron takes
 
 
@@ -40,7 +45,9 @@ def rule_key(rule, names):
     """Return the key of a rule as Neutron tells it. C{names}: C{{id: name}} of our address groups."""
     version = 6 if rule["ethertype"] == "IPv6" else 4
     protocol = rule["protocol"]
-    protocol = _PROTOCOLS.get(str(protocol).lower(), str(protocol).lower()) if protocol is not None else None
+    if protocol is not None:
+        protocol = str(protocol).lower()
+        protocol = _PROTOCOLS[protocol] if protocol in _PROTOCOLS else printed(protocol)
     group, remote = rule.get("remote_address_group_id"), rule.get("remote_group_id")
     if group or remote:
         where = ("group", names[group]) if group in names else ("other", group or remote)
@@ -59,11 +66,12 @@ class Wanted:
     def __init__(self, name, parts, grouped):
         self.name, self.rules, self.groups, self.opened = name, {}, {}, {}
         for part in parts:
-            version, services = part["version"], [tuple(service) for service in part["services"]]
+            version = part["version"]
+            services = [(protocol, *_ends(first, last)) for protocol, first, last in part["services"]]
             prefixes = {canonical(prefix): ", ".join(labels) for prefix, labels in part["prefixes"].items()}
             everyone = ", ".join(sorted({label for labels in part["prefixes"].values() for label in labels}))
             if grouped:
-                text = ", ".join("{}/{}-{}".format(*service) for service in services)
+                text = ", ".join(map(_text, services))
                 group = f"{name} {hashlib.sha256(text.encode()).hexdigest()[:8]} ipv{version}"
                 self.groups[group] = (described(text), set(prefixes))
                 for service in services:
@@ -73,6 +81,16 @@ class Wanted:
                     self.opened[(*service, prefix)] = label
                     if not grouped:
                         self.rules[(version, *service, ("prefix", prefix))] = label
+
+
+def _ends(first, last):
+    """Return ports, or type and code, as Neutron has them: nothing where a plan has -1."""
+    return (None if first < 0 else first, None if last < 0 else last)
+
+
+def _text(service):
+    """Return a service for the name of an address group: C{tcp/443-443}, C{icmp/8}, C{esp}."""
+    return service[0] + "/".join(["", "-".join(str(end) for end in service[1:] if end is not None)]).rstrip("/")
 
 
 def described(text):
@@ -104,13 +122,20 @@ def body(key, label, group, project, ids):
         "project_id": project,
         "direction": "egress",
         "ethertype": f"IPv{version}",
-        "protocol": protocol,
+        "protocol": _sent(protocol),
         "port_range_min": first,
         "port_range_max": last,
         "remote_ip_prefix": where if kind == "prefix" and not default else None,
         "description": "" if default else described(label),
         **({"remote_address_group_id": ids[where]} if kind == "group" else {}),
     }
+
+
+def _sent(protocol):
+    """Return a protocol as every Neutron takes it."""
+    if protocol is None or protocol in _NAMED:
+        return protocol
+    return "ipv6-icmp" if protocol == "icmpv6" else str(number(protocol))
 
 
 def order(add, drop, room, groups):

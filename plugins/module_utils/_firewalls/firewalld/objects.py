@@ -7,7 +7,7 @@ Files of either hand, ours and firewalld's own, and what firewalld says of what 
 
   - a policy: C{short, description, target, priority, ingress, egress, rules, more}
   - an ipset: C{short, description, type, options, entries}
-  - a service: C{short, description, ports, more}
+  - a service: C{short, description, ports, more}, with protocols among the ports
 
 with lists in ascending order, and in C{more} what we never write. They are kept by name: C{policies/egress-allow-host}.
 """
@@ -19,16 +19,25 @@ from xml.etree import ElementTree
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
+    canonical_type,
+    printed,
+    service,
+)
 
 MARK = "Made by egress.allowlist."
 _TOLD = ("short", "description")
 _KINDS = {"policies": "policy", "ipsets": "ipset", "services": "service"}
 _SERVERS = {"dns": "name server", "ntp": "time server", "dhcp": "DHCP server", "sources": "source"}
 _OPENED = re.compile(r'(destination|source) ipset="([^"]+)" service name="([^"]+)" accept$')
+_TYPE = re.compile(
+    r'family="ipv([46])".* (destination|source) ipset="(egress-(?!allow-)[^"]+)" icmp-type name="([^"]+)" accept$'
+)
 _SET = re.compile(r"ipsets/egress-allow-(dns|ntp|dhcp|sources)-[46]$")
 # What the host fills, so that its entries are nowhere in firewalld's words; and what keeps special addresses out of it.
 _LEARNED = "ipsets/egress-n-"
 _GUARD = 'destination ipset="egress-allow-special-'
+_ASKING = re.compile(r"services/|ipsets/egress-(?!allow-|n-)")  # whose short description names who asks
 _BOUNDS = {"timeout": "names lease", "maxelem": "names max addresses"}
 _MORE = (
     "protocols",
@@ -82,6 +91,8 @@ def _add(found, part):
         found["rules"].append(_rule(part))
     elif part.tag == "option" and "options" in found:
         found["options"][part.get("name")] = part.get("value", "")
+    elif part.tag == "protocol" and "ports" in found:
+        found["ports"].append(printed(part.get("value", "")))
     elif part.tag == "entry" and "entries" in found:
         found["entries"].append(_entry(part.text or ""))
     elif part.tag == "port" and "ports" in found:
@@ -102,7 +113,8 @@ def running(kind, settings):
         found.update(entries=[_entry(entry) for entry in settings["entries"]])
     else:
         found.update(ports=["{1}/{0}".format(*port) for port in settings.get("ports", [])])
-        found.update(more=_more(settings))
+        found["ports"] += [printed(protocol) for protocol in settings.get("protocols", [])]
+        found.update(more=_more({name: value for name, value in settings.items() if name != "protocols"}))
     return _ordered(found)
 
 
@@ -189,7 +201,7 @@ def standing(found):
     if not found:
         return {}
     settings = _settings(found)
-    asked = vendors(each["short"] for name, each in found.items() if name.startswith("services/"))
+    asked = vendors(each["short"] for name, each in found.items() if _ASKING.match(name))
     sources = {entry for name, each in found.items() if "/egress-allow-sources-" in name for entry in each["entries"]}
     state = {"vendors": asked, "sources": ", ".join(sorted(sources))}
     if settings:
@@ -208,15 +220,33 @@ def _opened(objects):
         for rule in found["rules"] if found and policy.startswith("policies/") else ():
             match = _OPENED.search(rule)
             if not match:
+                lines.update(_typed(rule, objects))
                 continue
             name = "ipsets/" + match.group(2)
-            entries, service = objects.get(name), objects.get("services/" + match.group(3))
-            if entries and service:
+            entries, opened = objects.get(name), objects.get("services/" + match.group(3))
+            if entries and opened:
                 ends = entries["short"].split(", ") if name.startswith(_LEARNED) else entries["entries"]
                 way = {"destination": "to", "source": "from"}[match.group(1)]
-                label = ", ".join(words.replace(" ", ": ", 1) for words in service["short"].split(", "))
-                lines.update(f"{ports} {way} {end}  {label}" for ports in service["ports"] for end in ends)
+                label = _label(opened["short"])
+                lines.update(f"{ports} {way} {end}  {label}" for ports in opened["ports"] for end in ends)
     return lines
+
+
+def _typed(rule, objects):
+    """Yield lines C{icmp/echo-request to 3.25.48.0/28  kudo: media} of a rule about a type of ICMP."""
+    match = _TYPE.search(rule)
+    entries = objects.get("ipsets/" + match.group(3)) if match else None
+    if entries:
+        protocol = "icmp" if match.group(1) == "4" else "icmpv6"
+        name, way = canonical_type(protocol, match.group(4)), {"destination": "to", "source": "from"}[match.group(2)]
+        label = _label(entries["short"])
+        for end in entries["entries"]:
+            yield f"{service(protocol, name)} {way} {end}  {label}"
+
+
+def _label(short):
+    """Return C{kudo: media, zoom: meetings} of C{kudo media, zoom meetings}."""
+    return ", ".join(words.replace(" ", ": ", 1) for words in short.split(", "))
 
 
 def _listed(objects):
@@ -241,5 +271,7 @@ def _settings(objects):
 def _others(found, name):
     """Return the rules of a policy that open nothing to a vendor, and its target."""
     where = name.partition("/")[2]
-    rules = [rule for rule in found["rules"] if not _OPENED.search(rule) and _GUARD not in rule] + found["more"]
+    opening = (_OPENED, _TYPE)
+    rules = [rule for rule in found["rules"] if not any(way.search(rule) for way in opening) and _GUARD not in rule]
+    rules += found["more"]
     return {f"{rule}  in {where}" for rule in rules} | {"target {}  of {}".format(found["target"], where)}

@@ -8,23 +8,32 @@ from __future__ import annotations
 import re
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
+    TYPES,
+    canonical_type,
+    printed,
+    service,
+)
 
 from .listing import blocks
 
-_MAP = re.compile(r"(allowed|inbound)[46]_(tcp|udp)_(\d+(?:-\d+)?)$")  # a map's name
-_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. \w+)? : "([^"]+)"')
+_MAP = re.compile(r"(allowed|inbound)[46]_([a-z0-9-]+)(?:_(\S+))?$")  # a map's name
+_ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. [\w-]+)? : "([^"]+)"')
 _NAME = re.compile(r"name[46]_(\S+)")
 _PATTERNS = re.compile(r'^\t\tcomment "([^"]*)"$', re.MULTILINE)
-_FIRST = re.compile(r'(tcp|udp) dport (\S+) ct state \S+ (?:ct timeout set "\S+" )?counter name "([^"]+)" accept')
+_FIRST = re.compile(
+    r'(?:(\S+) (?:dport|type) (\S+)|meta l4proto (\S+)) ct state \S+ (?:ct timeout set "\S+" )?'
+    r'counter name "([^"]+)" accept'
+)
 
 
 def entries(found):
     """Return C{{(direction, prefix, protocol, ports): label}} of the maps and the names among the blocks."""
     table = {}
     for (kind, name), body in found.items():
-        service = _MAP.search(name) if kind == "map" else None
-        if service:
-            word, protocol, ports = service.groups()
+        named = _MAP.search(name) if kind == "map" else None
+        if named:
+            word, protocol, ports = named.groups("")
             direction = "from" if word == "inbound" else "to"
             for prefix, label in _ENTRY.findall(body):
                 full = "/128" if ":" in prefix else "/32"
@@ -34,9 +43,15 @@ def entries(found):
         if named_after:
             patterns = _PATTERNS.search(found.get(("set", name.replace("name", "leased", 1)), ""))
             patterns = patterns.group(1) if patterns else named_after.group(1)
-            for protocol, ports, label in _FIRST.findall(body):
-                table[("to", patterns, protocol, ports)] = label
+            for protocol, ports, bare, label in _FIRST.findall(body):
+                table[("to", patterns, *_service(protocol or bare, ports))] = label
     return table
+
+
+def _service(protocol, ports):
+    """Return protocol and ports, or type, in the one spelling, of what we write or nft prints."""
+    protocol = printed(protocol)
+    return protocol, canonical_type(protocol, ports) if protocol in TYPES and ports else ports
 
 
 def difference(old, new, owned):
@@ -47,7 +62,7 @@ def difference(old, new, owned):
     ):
         (direction, prefix, protocol, ports), label = key
         sign = "+" if new.get(key[0]) == label else "-"
-        lines.append(f"{sign} {protocol}/{ports} {direction} {prefix}  {words(label, owned)}")
+        lines.append(f"{sign} {service(protocol, ports)} {direction} {prefix}  {words(label, owned)}")
     return lines
 
 

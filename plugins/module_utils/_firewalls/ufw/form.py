@@ -11,10 +11,11 @@ from ansible_collections.egress.allowlist.plugins.module_utils._names.form impor
 _PORTS = r"(?:any|\d{1,5}(?::\d{1,5})?(?:,\d{1,5}(?::\d{1,5})?)*)"
 _PLACE = r"[0-9a-fA-F.:]+(?:/\d{1,3})?"
 _SET = r"egress_(?:allowlist|names)_[46]_\w+"
-_RULE = r"(?:route:)?(?:allow|deny|reject) [a-z0-9-]+ {0} {1} {0} {1} (?:in|out) # [^\r\n\0]*"
+_SERVICE = rf"(?:icmp(?:v6)? [a-z0-9-]+|[a-z0-9-]+ {_PORTS})"
+_RULE = r"(?:route:)?(?:allow|deny|reject) {0} {2} {1} {2} (?:in|out) # [^\r\n\0]*"
 _WORDS = "a rule such as 'allow tcp 443 192.0.2.0/24 any 0.0.0.0/0 out # vendor service'"
-_TUPLE = Text(_WORDS, _RULE.format(_PORTS, _PLACE))
-_CHAINED = Text(_WORDS.replace("192.0.2.0/24", "SET"), _RULE.format(_PORTS, f"(?:{_SET}|{_PLACE})"))
+_TUPLE = Text(_WORDS, _RULE.format(_SERVICE, _PORTS, _PLACE))
+_CHAINED = Text(_WORDS.replace("192.0.2.0/24", "SET"), _RULE.format(_SERVICE, _PORTS, f"(?:{_SET}|{_PLACE})"))
 
 FORM = Form(
     "ufw_rules",

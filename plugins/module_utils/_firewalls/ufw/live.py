@@ -49,8 +49,9 @@ class Live:
         """Raise ToolError where the rules of the files would be refused."""
         for version in versions:
             self._restore(version, self._transaction(read, version), ["--test"])
-            tried = read(sets.CHAINS[version]) and self._find("ipset", needed=False)  # check mode may be without it
-            if tried and self._can_be_alone():
+            chained = read(sets.CHAINS[version])
+            # Check mode may be without ipset.
+            if chained and (not read(sets.SETS) or self._find("ipset", needed=False)) and self._can_be_alone():
                 self._done("iptables refuses the rules that look into sets", self._alone(read, version))
 
     def load(self, read, versions):
@@ -103,7 +104,11 @@ class Live:
         part = sets.part(read(sets.CHAINS[version]), {}, version)
         more = [f":{chain} - [0:0]" for chain in sets.jumps(version)] + part if part else []
         heads = [line for line in read(sets.SETS).splitlines() if line.startswith("create ")]
-        given = [self._tool(version), "\n".join(heads), self._find("ipset")] if part else [self._tool(version), "", ""]
+        given = (
+            [self._tool(version), "\n".join(heads), self._find("ipset") if heads else ""]
+            if part
+            else [self._tool(version), "", ""]
+        )
         return self._run(["unshare", "--net", "sh", "-c", _ALONE, "sh", *given], self._transaction(read, version, more))
 
     def _transaction(self, read, version, more=()):

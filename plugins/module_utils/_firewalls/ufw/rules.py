@@ -17,6 +17,8 @@ import re
 import socket
 from typing import NamedTuple
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import service
+
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 OWNER = " (egress.allowlist)"
 # Protocol, port, source port and label of what the baseline lets a host ask.
@@ -32,9 +34,10 @@ _BLOCK = re.compile(
     r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
-# What ufw takes for a tuple: six to nine words. It passes over others, and so do we.
+# What ufw takes for a tuple: six to nine words. It passes over others, and so do we. In chains of ours ICMP has a type.
 _PORTS = r"(?:any|\d+(?::\d+)?(?:,\d+(?::\d+)?)*)"
-_TUPLE = re.compile(rf"\S+ \S+ {_PORTS} \S+ {_PORTS} \S+(?: \S+){{0,3}}")
+_SERVICE = rf"(?:icmp(?:v6)? [a-z0-9-]+|\S+ {_PORTS})"
+_TUPLE = re.compile(rf"\S+ {_SERVICE} \S+ {_PORTS} \S+(?: \S+){{0,3}}")
 
 
 class Block(NamedTuple):
@@ -122,7 +125,7 @@ def lines_of(spec: str) -> list[str]:
         return ["-A ufw{}-user-{} {}".format(version, chain, " ".join([*_ends(to, "", source, ""), "-j", target]))]
     lines = []
     for name in ("tcp", "udp") if protocol == "any" else (protocol,):
-        words, dport, from_port = ["-p", name], f"--dport {ports}", f"--sport {sport}"
+        words, dport, from_port = ["-p", name], f"--dport {ports}" if ports != "any" else "", f"--sport {sport}"
         if re.search("[,:]", ports + sport):
             words += ["-m multiport", f"--dports {ports}"]
             words += ["-m multiport", f"--sports {sport}"] if sport != "any" else []
@@ -200,10 +203,10 @@ def words(spec: str, label: str) -> str:
     ends += ["from " + source] if source not in ANY.values() else []
     if stops_packets(spec):
         return "stop {}{}".format(" ".join(ends) or f"everything in IPv{version_of(spec)}", passed)
-    service = "{}/{}".format("tcp+udp" if protocol == "any" else protocol, ports.replace(":", "-"))
+    opened = service("tcp+udp" if protocol == "any" else protocol, ports.replace(":", "-") if ports != "any" else "")
     ends = ends or ["to any" + (" IPv6" if version_of(spec) == 6 else "")]
     shown = ", ".join(": ".join(part.split(" ", 1)) for part in label.split(", "))
-    return "{} {}{}  {}".format(service, " ".join(ends), passed, shown)
+    return "{} {}{}  {}".format(opened, " ".join(ends), passed, shown)
 
 
 def spoken(spec: str) -> str:
@@ -237,10 +240,10 @@ def stoppers(blocks: list[Block], more: dict[str, str]) -> list[str]:
     C{more}: rules of ours that come behind all of the user's, C{{tuple: label}}.
     """
     notes = []
-    for number, entry in enumerate(blocks):
+    for place, entry in enumerate(blocks):
         if entry.label or not stops_packets(entry.spec) or not is_tuple(entry.spec):
             continue
-        behind = [(ours.spec, ours.label) for ours in blocks[number:] if ours.label] + list(more.items())
+        behind = [(ours.spec, ours.label) for ours in blocks[place:] if ours.label] + list(more.items())
         stopped = next((ours for ours in behind if _meet(entry.spec, ours[0])), None)
         if stopped:
             remedy = "delete it" if more else "delete it, or set ufw_egress_place to first"
@@ -272,7 +275,10 @@ def _meet(users: str, ours: str) -> bool:
     everywhere = other[3] in ANY.values() and other[5] in ANY.values()
     if _way(users) != _way(ours) or everywhere or stops_packets(ours) or len({one[1], other[1]} - {"any"}) > 1:
         return False
-    if not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
+    if other[1] not in ("any", "tcp", "udp"):
+        if one[2] != "any" or one[4] != "any":  # ports, that is of TCP or UDP
+            return False
+    elif not any(low <= high2 and low2 <= high for low, high in _ports(one[2]) for low2, high2 in _ports(other[2])):
         return False
     if not _span(other[3]):  # a name, of unknown addresses: only a rule about everywhere surely meets it
         if one[3] not in ANY.values():

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sets beside ufw: what a packet costs does not grow with the list then, and names can be looked up.
 
-ufw's rules know no sets. The rules that need them stand in chains of their own, to which ufw-after-* jumps, behind all
-rules of the user's. ufw brings sets and chains back whenever it starts, by one line in its own after.init.
+ufw's rules know no sets, and few protocols. The rules that need more stand in chains of their own, to which
+ufw-after-* jumps, behind all rules of the user's. ufw brings sets and chains back whenever it starts, by one line in
+its own after.init.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 
 from . import names
+from .protocols import matches
 from .rules import ANY, split, version_of
 
 SETS = "/etc/ufw/egress_allowlist.sets"
@@ -61,7 +63,7 @@ each() { # tool, the prefix of ufw's chains, file
 }
 action=$1
 case "$action" in start | stop) ;; *) exit 0 ;; esac
-if [ $action = start ]; then ipset -exist restore <$home.sets || exit 1; fi
+if [ $action = start ] && [ -e $home.sets ]; then ipset -exist restore <$home.sets || exit 1; fi
 failed=
 each iptables ufw $home.rules || failed=1
 if [ -e ${home}6.rules ] || { [ $action = stop ] && [ -e /proc/sys/net/ipv6 ]; }; then
@@ -98,7 +100,7 @@ def texts(native, versions):
         rules = [rule for rule in native["chained"] + native["stops"] if version_of(split(rule)[0]) == version]
         lines = "".join(f"# {rule}\n{line(*split(rule))}\n" for rule in rules)
         found[CHAINS[version]] = f"*filter\n{HEADS}{lines}COMMIT\n"
-    return found
+    return {path: text for path, text in found.items() if text}
 
 
 def line(spec, label):
@@ -111,9 +113,7 @@ def line(spec, label):
             words.append(f"-m set --match-set {place} {side}")
         elif place not in ANY.values():
             words.append(f"{option} {place}")
-    if protocol != "any":
-        words.append(f"-p {protocol}")
-        words.append(f"-m multiport --dports {ports}" if re.search("[,:]", ports) else f"--dport {ports}")
+    words += matches(protocol, ports) if protocol != "any" else []
     return " ".join([*words, f'-m comment --comment "{label[:250]}"', "-j", _TARGETS[action.rpartition(":")[2]]])
 
 

@@ -24,9 +24,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
     check_labels,
     check_names,
+    check_services,
     one_of,
     vendors_of,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import service_of, service_text
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
@@ -36,7 +38,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options im
 )
 
 from .names import named
-from .objects import OWN, Block, blocks, files_of, ipset, policy_file
+from .objects import OWN, Block, blocks, files_of, ipset, policy_file, refused
 from .policies import FIRST, Choices, invitations, rules_of
 
 POLICIES = ("unmanaged", "audit", "deny")
@@ -88,6 +90,7 @@ def render(
         named(found, allowlist["provenance"]),
         guarded=policy == "deny" and names == "dnsmasq",
     )
+    check_services([*allowlist["provenance"], *choices.allow], refused)
     opened = blocks([entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"])
     invited = blocks([entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"], "-in")
     files: dict[str, str] = {}
@@ -172,7 +175,9 @@ def _zones(name: str, zones: Sequence[str]) -> list[str]:
 
 def _settings(choices: Choices, scope: str, sources: Sequence[str] | str, log_rate: str) -> str:
     """Return the choices in words, for the description of a policy: C{policy: deny; scope: host; ...}."""
-    allowed = ("{protocol}/{ports} to {destination}".format(**row) for row in choices.allow)
+    allowed = (
+        f"{service_text(service_of(row['protocol'], row['ports']))} to {row['destination']}" for row in choices.allow
+    )
     settings = {
         "policy": choices.policy,
         "scope": scope,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.names import ROOM
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, range_text, version_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
@@ -76,12 +76,14 @@ class Names:
         for version, parts in (stop or {}).items():
             way = f'<destination ipset="{OWN}special-{version}"/>'
             for block in self.blocks():
-                yield from rule(version, way, f'<service name="{block.name}"/>', *parts, priority=_GUARD)
+                if block.version in (0, version):
+                    yield from rule(version, way, f'<service name="{block.name}"/>', *parts, priority=_GUARD)
         for domain in self.domains:
             for version in (4, 6):
                 way = f'<destination ipset="{self.set_name(domain, version)}"/>'
                 for block in self.services[domain.name]:
-                    yield from rule(version, way, f'<service name="{block.name}"/>', "<accept/>", priority=_ACCEPT)
+                    if block.version in (0, version):
+                        yield from rule(version, way, f'<service name="{block.name}"/>', "<accept/>", priority=_ACCEPT)
 
 
 def named(found: list[Domain], provenance: list[dict]) -> Names:
@@ -91,15 +93,22 @@ def named(found: list[Domain], provenance: list[dict]) -> Names:
     for domain in found:
         ports: dict[tuple, list[tuple[str, str]]] = {}
         for protocol, first, last, labels in domain.services:
-            ports.setdefault(labels, []).append((protocol, format_ports(first, last)))
-        for labels, listed in ports.items():
-            wanted.setdefault((labels, tuple(listed)), []).append(domain.name)
+            text = range_text(protocol, first, last)
+            if text and not has_ports(protocol):
+                asking = ", ".join(": ".join(label) for label in labels)
+                raise ValueError(
+                    f"{asking}: {protocol}/{text} to {domain.name}: firewalld has no types of ICMP in its services, "
+                    f"which names need: open all of {protocol}, give its addresses, or use nftables"
+                )
+            ports.setdefault((labels, version_of(protocol)), []).append((protocol, text))
+        for (labels, version), listed in ports.items():
+            wanted.setdefault((labels, tuple(listed), version), []).append(domain.name)
     services: dict[str, list[Block]] = {domain.name: [] for domain in found}
     taken: set[str] = set()
-    for (labels, listed), names in sorted(wanted.items()):
+    for (labels, listed, version), names in sorted(wanted.items()):
         name = free_name(NAMED + "-".join("-".join(label) for label in labels), taken)
         for one in names:
-            services[one].append(Block(name, words_of(labels), listed, {}, told_of(labels, told)))
+            services[one].append(Block(name, words_of(labels), listed, {}, told_of(labels, told), version))
     return Names(found, _bases(found), services)
 
 

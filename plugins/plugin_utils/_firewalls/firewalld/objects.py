@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, number_of
 
 PREFIX = "egress-"
 OWN = "egress-allow-"  # what is not a vendor's: servers, sources, policies
@@ -22,6 +23,38 @@ NAMED = "egress-n-"  # what is learned of names: its sets and services
 MARK = "Made by egress.allowlist."  # a description that starts with it makes an object ours
 LONGEST_SET = 31  # bytes that the kernel gives an ipset's name
 _LONGEST_NAME = 60
+# Protocols that firewalld's own services name; all others go by their number.
+_NAMED = {"esp": "esp", "ah": "ah", "gre": "gre", "igmp": "igmp", "vrrp": "vrrp", "icmp": "icmp", "icmpv6": "ipv6-icmp"}
+# Types of ICMP that every firewalld knows.
+_TYPES = {
+    "icmp": (
+        "destination-unreachable",
+        "echo-reply",
+        "echo-request",
+        "parameter-problem",
+        "redirect",
+        "router-advertisement",
+        "router-solicitation",
+        "source-quench",
+        "time-exceeded",
+        "timestamp-reply",
+        "timestamp-request",
+    ),
+    "icmpv6": (
+        "destination-unreachable",
+        "echo-reply",
+        "echo-request",
+        "neighbor-advertisement",
+        "neighbor-solicitation",
+        "packet-too-big",
+        "parameter-problem",
+        "redirect",
+        "router-advertisement",
+        "router-solicitation",
+        "time-exceeded",
+    ),
+}
+_WAYS = "take the row out, or use nftables"
 _LONGEST_WORDS = 400
 
 
@@ -29,7 +62,8 @@ _LONGEST_WORDS = 400
 class Block:
     """One service of ours.
 
-    C{words}: C{kudo media}; C{ports}: C{(protocol, ports)}; C{prefixes}: by IP version; C{told}: its sources.
+    C{words}: C{kudo media}; C{ports}: C{(protocol, ports)}, of ICMP with a type; C{prefixes}: by IP version; C{told}:
+    its sources; C{version}: the only one that it is for, 0 for both.
     """
 
     name: str
@@ -37,6 +71,16 @@ class Block:
     ports: tuple[tuple[str, str], ...]
     prefixes: dict[int, list[str]]
     told: str
+    version: int = 0
+
+    def elements(self) -> list[str]:
+        """Return what a rich rule names to open it: the service, and types of ICMP, which no service can hold."""
+        service = [f'<service name="{self.name}"/>'] if len(self.types()) < len(self.ports) else []
+        return [*service, *(element(*typed) for typed in self.types())]
+
+    def types(self) -> list[tuple[str, str]]:
+        """Return its types of ICMP."""
+        return [(protocol, ports) for protocol, ports in self.ports if ports and not has_ports(protocol)]
 
     def set_name(self, version: int) -> str:
         """Return the name of the ipset of one IP version."""
@@ -109,9 +153,28 @@ def files_of(block: Block) -> dict[str, str]:
         files[f"ipsets/{name}.xml"] = ipset(
             block.words, f"IPv{version} of {block.name}. {block.told}", version, prefixes
         )
-    listed = [f'<port port="{ports}" protocol="{protocol}"/>' for protocol, ports in block.ports]
-    files[f"services/{block.name}.xml"] = _xml("service", block.words, block.told, listed)
+    listed = [element(*service) for service in block.ports if service not in block.types()]
+    if listed:
+        files[f"services/{block.name}.xml"] = _xml("service", block.words, block.told, listed)
     return files
+
+
+def element(protocol: str, ports: str) -> str:
+    """Return the element of a service or a rich rule that opens ports, a type of ICMP, or a protocol."""
+    if has_ports(protocol):
+        return f'<port port="{ports}" protocol="{protocol}"/>'
+    if ports:
+        return f'<icmp-type name="{ports.replace("neighbor", "neighbour")}"/>'
+    return f'<protocol value="{_NAMED.get(protocol) or number_of(protocol)}"/>'
+
+
+def refused(protocol: str, ports: str) -> str:
+    """Return why firewalld cannot open a service, '' where it can."""
+    if protocol == "udplite":
+        return f"firewalld has no ports of {protocol}: {_WAYS}"
+    if ports and protocol in _TYPES and ports not in _TYPES[protocol]:
+        return f"firewalld has no such type of {protocol}: it knows {', '.join(_TYPES[protocol])}: {_WAYS}"
+    return ""
 
 
 def learned_set(words: str, told: str, version: int, lease: int, most: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 
 from .names import Names
-from .objects import OWN, Block, rule
+from .objects import OWN, Block, element, rule
 
 FAMILIES = {4: "ipv4", 6: "ipv6"}
 _REJECT = {4: '<reject type="icmp-admin-prohibited"/>', 6: '<reject type="icmp6-adm-prohibited"/>'}
@@ -61,7 +61,8 @@ def rules_of(choices: Choices, opened: list[Block]) -> list[str]:
     for block in opened:
         for version in sorted(block.prefixes):
             way = f'<destination ipset="{block.set_name(version)}"/>'
-            rules += choices.rule(version, way, f'<service name="{block.name}"/>', "<accept/>")
+            for what in block.elements():
+                rules += choices.rule(version, way, what, "<accept/>")
     stop = {version: [_log(choices), answer] for version, answer in _answers(choices).items()}
     rules += choices.learned.rules(choices.rule, stop if choices.guarded else {})
     if choices.policy != "unmanaged":
@@ -74,11 +75,12 @@ def invitations(invited: list[Block]) -> list[str]:
         rule(
             FAMILIES[version],
             f'<source ipset="{block.set_name(version)}"/>',
-            f'<service name="{block.name}"/>',
+            what,
             "<accept/>",
         )
         for block in invited
         for version in sorted(block.prefixes)
+        for what in block.elements()
     ]
 
 
@@ -103,7 +105,7 @@ def _baseline(choices: Choices) -> list[str]:
     for row in choices.allow:
         destination = row["destination"]
         narrowed = [] if destination.endswith("/0") else [f'<destination address="{destination}"/>']
-        opened = f'<port port="{row["ports"]}" protocol="{row["protocol"]}"/>'
+        opened = element(row["protocol"], row["ports"])
         rules += choices.rule(parse_prefix(destination)[0], *narrowed, opened, "<accept/>")
     return rules
 

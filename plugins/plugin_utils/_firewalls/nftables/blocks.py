@@ -11,8 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    ALL_TYPES,
+    format_ports,
+    has_ports,
+    number_of,
+    range_text,
+    service_text,
+)
 
 IP = {4: "ip", 6: "ip6"}
+# nft's own names of protocols; others it looks up in /etc/protocols.
+_SYMBOLS = frozenset({"tcp", "udp", "udplite", "esp", "ah", "icmp", "icmpv6", "dccp", "sctp"})
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
 _LONGEST_COMMENT = 120  # nft admits 128 bytes
 _LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
@@ -70,9 +80,9 @@ def allowed_blocks(
 ) -> tuple[list[str], list[str]]:
     """Return what opens one direction (to, from): the counters and maps of the vendor services, and the rules.
 
-    Each IP version, protocol and port range has a rule and a map of its own, from prefixes to the counters of who asked
-    for them. Such a map is a tree in the kernel. A single map of address, protocol and port would be an array of
-    bitmaps: with 100,000 prefixes each lookup takes 8 microseconds.
+    Each IP version and service has a rule and a map of its own, from prefixes to the counters of who asked for it. Such
+    a map is a tree in the kernel. A single map of address, protocol and port would be an array of bitmaps: with 100,000
+    prefixes each lookup takes 8 microseconds.
     learning: dnsmasq adds to sets of this table. With each address that it adds libnftables has the kernel list every
     such tree, with 8,000 prefixes for 13 ms, but no map of more than one field: so the protocol is a second one.
     """
@@ -82,18 +92,38 @@ def allowed_blocks(
         for element in elements(entries, version, lambda entry: f"{entry['vendor']}/{entry['service']}"):
             counter = owned + counter_name(element.labels)
             counters[counter] = element.labels
-            key = (version, element.protocol, element.first_port, element.last_port, element.ports)
-            field = f" . {element.protocol}" if learning else ""
+            field = f" . {symbol(element.protocol)}" if learning else ""
+            key = (version, *element[1:4])
             maps.setdefault(key, []).append(f'{element.prefix}{field} : "{counter}"')
     blocks = [counter_block(counter, labels) for counter, labels in sorted(counters.items())]
     rules = []
     word, address = {"to": ("allowed", "daddr"), "from": ("inbound", "saddr")}[direction]
     kind, second = (" . inet_proto", " . meta l4proto") if learning else ("", "")
-    for (version, protocol, _first, _last, ports), keys in sorted(maps.items()):
-        name = f"{owned}{word}{version}_{protocol}_{ports}"
+    for (version, protocol, first, last), keys in sorted(maps.items(), key=_order):
+        name = f"{owned}{word}{version}_{service_text((protocol, first, last)).replace('/', '_')}"
         blocks.append(members("map", name, f"ipv{version}_addr{kind} : counter", keys))
-        rules.append(f"{protocol} dport {ports} counter name {IP[version]} {address}{second} map @{name} accept")
+        rules.append(f"{match(protocol, first, last)} counter name {IP[version]} {address}{second} map @{name} accept")
     return blocks, rules
+
+
+def match(protocol: str, first: int, last: int) -> str:
+    """Return what a packet of a service matches: C{tcp dport 443}, C{icmp type 8}, C{meta l4proto esp}."""
+    if has_ports(protocol):
+        return f"{protocol} dport {format_ports(first, last)}"
+    if range_text(protocol, first, last):
+        return f"{protocol} type {first}"
+    return f"meta l4proto {symbol(protocol)}"
+
+
+def symbol(protocol: str) -> str:
+    """Return a protocol as every nft knows it, also where there is no /etc/protocols."""
+    return protocol if protocol in _SYMBOLS else str(number_of(protocol))
+
+
+def _order(item: tuple[tuple, list[str]]) -> tuple:
+    """Return a key: a type of ICMP before all of them, so that its packets are counted by who asks for it."""
+    version, protocol, first, last = item[0]
+    return version, protocol, (first, last) == ALL_TYPES, first, last
 
 
 def named_blocks(

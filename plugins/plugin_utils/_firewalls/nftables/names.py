@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import version_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import asked_set, leased_set
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.special import SPECIAL
 
-from .blocks import IP, address_sets, block, members
+from .blocks import IP, address_sets, block, match, members
 
 AUXILIARY = "inet egress_allowlist_names"  # beside another tool's rules
 # Of addresses in a set that dnsmasq fills. It must not find it full: where the kernel has to take a change back, the
@@ -67,7 +67,9 @@ def _domain_rules(domain: Domain, version: int, verdict: Verdict) -> list[str]:
     """Return the rules for packets to an address of a domain."""
     rules = []
     for protocol, first, last, labels in domain.services:
-        service = f"{protocol} dport {format_ports(first, last)}"
+        if version_of(protocol) not in (0, version):
+            continue
+        service = match(protocol, first, last)
         # A rule ends where a set is full: the verdict has one of its own.
         for name in (leased_set(domain, version), f"known{version}"):
             rules.append(f"{service} update @{name} {{ {IP[version]} daddr }}")

@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.option
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_names, one_of, vendors_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import service_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following import host_side
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import (
@@ -31,7 +32,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options im
     names_notes,
 )
 
-from .blocks import IP, address_sets, allowed_blocks, block, check, members, named_blocks, timer_blocks
+from .blocks import IP, address_sets, allowed_blocks, block, check, match, members, named_blocks, timer_blocks
 from .names import entries, names_blocks, redirect_chain, refuse_rules, renewals
 
 POLICIES = ("unmanaged", "audit", "deny")
@@ -280,5 +281,6 @@ def _allow_rules(allow: list[dict]) -> list[str]:
     rules = []
     for rule in allow_rules(allow, "nftables_egress_allow"):
         ip = IP[parse_prefix(rule["destination"])[0]]
-        rules.append(f"{ip} daddr {rule['destination']} {rule['protocol']} dport {rule['ports']} accept")
+        service = service_of(rule["protocol"], rule["ports"])
+        rules.append(f"{ip} daddr {rule['destination']} {match(*service)} accept")
     return rules

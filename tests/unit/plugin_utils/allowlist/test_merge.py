@@ -212,7 +212,7 @@ def test_ids_that_would_agree_grow_until_they_differ(monkeypatch):
 def test_the_collector_is_on_again_after_an_error():
     assert gc.isenabled()
     with pytest.raises(ValueError, match="unknown"):
-        merge_vendors([rule("a.example", protocol="gre")])
+        merge_vendors([rule("a.example", protocol="xtp")])
     assert gc.isenabled()
 
 
@@ -227,7 +227,17 @@ def neither(text, reason=""):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (rule("a.example", protocol="icmp"), WHERE + "protocol 'icmp' is unknown; accepted are tcp and udp"),
+        (
+            rule("a.example", protocol="xtp"),
+            WHERE + "protocol 'xtp' is unknown; accepted are tcp, udp, other protocols",
+        ),
+        (rule("a.example", protocol="50", ports=""), WHERE + "protocol '50' is unknown in rules: write 'esp'"),
+        (rule("a.example", protocol="0", ports=""), WHERE + "protocol '0' is unknown: 0 is hop-by-hop options"),
+        (rule("a.example", protocol="esp"), WHERE + "ports '443': esp has no ports: leave them empty"),
+        (rule("a.example", protocol="icmp", ports="packet-too-big"), WHERE + "'packet-too-big' is no type of icmp"),
+        (rule("a.example", protocol="sctp", ports=""), WHERE + "ports '' is not a text"),
+        (rule("192.0.2.1/32", protocol="icmpv6", ports=""), WHERE + "destination '192.0.2.1/32' is not of IPv6"),
+        (rule("2001:db8::/32", protocol="icmp", ports=""), WHERE + "destination '2001:db8::/32' is not of IPv4"),
         (rule("a.example", protocol="TCP"), WHERE + "protocol 'TCP' is unknown"),
         (rule("a.example", direction="outbound"), WHERE + "direction 'outbound' is unknown"),
         (rule("a.example", "0"), WHERE + "ports '0': '0' is not a port from 1 to 65535"),

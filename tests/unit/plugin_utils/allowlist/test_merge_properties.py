@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import operator
 import os
 import socket
 from itertools import combinations, pairwise
@@ -20,7 +21,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import port_ranges, prefixes, span
+from tests.support.strategies import fits, prefixes, services, span
 
 settings.register_profile("quick", max_examples=200)
 settings.register_profile("long", settings.get_profile("quick"), max_examples=2_000)
@@ -31,20 +32,22 @@ GROUP_KEYS = ["id", "services", "ipv4", "ipv6", "names"]
 
 
 RULES = st.lists(
-    st.fixed_dictionaries(
-        {
-            "protocol": st.sampled_from(["tcp", "udp"]),
-            "ports": port_ranges(),
-            "destination": prefixes() | st.sampled_from(NAMES),
-            "vendor": st.sampled_from(["kudo", "zoom"]),
-            "service": st.sampled_from(["media", "web"]),
-            "row": st.integers(1, 3),
-            "requirement": st.sampled_from(["required", "optional"]),
-            "source": st.sampled_from(["Page 1", 'Page "2"']),
-            "date": st.sampled_from(["2022-03", "2026-06-01"]),
-        },
-        optional={"direction": st.just("inbound")},
-    ),
+    st.builds(
+        operator.or_,
+        services(),
+        st.fixed_dictionaries(
+            {
+                "destination": prefixes() | st.sampled_from(NAMES),
+                "vendor": st.sampled_from(["kudo", "zoom"]),
+                "service": st.sampled_from(["media", "web"]),
+                "row": st.integers(1, 3),
+                "requirement": st.sampled_from(["required", "optional"]),
+                "source": st.sampled_from(["Page 1", 'Page "2"']),
+                "date": st.sampled_from(["2022-03", "2026-06-01"]),
+            },
+            optional={"direction": st.just("inbound")},
+        ),
+    ).filter(fits),
     max_size=20,
 )
 
@@ -76,17 +79,17 @@ def packets(rules):
                     if 0 <= int(edge) + step < 2**network.max_prefixlen:
                         addresses.add(edge + step)
     for address in addresses:
-        for port in ports & set(range(1, 65536)):
-            for protocol in ("tcp", "udp"):
+        for port in ports & set(range(65536)):
+            for protocol in ("tcp", "udp", "sctp", "esp", "gre", "253", "icmp"):
                 yield address, protocol, port
 
 
 def as_rules(groups):
     """Return the rules that say what the groups say."""
     return [
-        {"protocol": service[:3], "ports": service[4:], "destination": destination, "vendor": "all", "service": "all"}
+        {"protocol": protocol, "ports": ports, "destination": destination, "vendor": "all", "service": "all"}
         for group in groups
-        for service in group["services"]
+        for protocol, dummy, ports in (service.partition("/") for service in group["services"])
         for destination in group["ipv4"] + group["ipv6"] + group["names"]
     ]
 
@@ -154,10 +157,11 @@ def test_groups_are_minimal_and_canonical(rules):
                 assert group[family] == [f"{inet_form(n.network_address)}/{n.prefixlen}" for n in networks]
                 parents = [network.supernet() for network in networks if network.prefixlen]
                 assert len(parents) == len(set(parents)), "two halves of one prefix"
-            services = [(service[:3], *span(service[4:])) for service in group["services"]]
-            assert services == sorted(services)
-            for (protocol, dummy, last), (following, first, dummy) in pairwise(services):
-                assert protocol != following or last + 1 < first
+            listed = [service.partition("/") for service in group["services"]]
+            spans = [(protocol, *span(ports)) for protocol, dummy, ports in listed]
+            assert spans == sorted(spans)
+            for (protocol, dummy, last), (following, first, dummy) in pairwise(spans):
+                assert protocol != following or last + (protocol != "icmp") < first
 
 
 @PROFILE
@@ -202,12 +206,11 @@ def test_the_digest_tells_lists_of_rules_apart_and_nothing_else(rules, others):
 @given(st.data(), RULES.filter(bool))
 def test_the_digest_notices_one_changed_cell(data, rules):
     changed = dict(data.draw(st.sampled_from(rules)))
-    key, value = data.draw(
-        st.sampled_from(
-            [("date", "2001-01"), ("row", 9), ("source", "Page 3"), ("ports", "5000"), ("destination", "b.example.com")]
-        )
-    )
-    changed[key] = value
+    changes = [
+        *({"date": "2001-01"}, {"row": 9}, {"source": "Page 3"}, {"destination": "b.example.com"}),
+        *({"protocol": "udp", "ports": "5000"}, {"protocol": "ospf", "ports": ""}),
+    ]
+    changed |= data.draw(st.sampled_from(changes))
     assert merge_vendors([*rules, changed])["digest"] != merge_vendors(rules)["digest"]
 
 

@@ -9,6 +9,7 @@ The oracle knows entries, packets and the standard library, and shares no code w
 from __future__ import annotations
 
 import ipaddress
+import operator
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partit
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import port_ranges, prefixes, span
+from tests.support.strategies import fits, port_ranges, prefixes, services, span
 
 NAMES = ["example.com", "*.example.com"]
 
@@ -31,6 +32,22 @@ ENTRIES = st.lists(
             "who": st.sampled_from(["kudo", "zoom", "twilio", None]),
         }
     ),
+    max_size=8,
+)
+
+
+# Of all kinds of protocols, with and without ports.
+ALL_ENTRIES = st.lists(
+    st.builds(
+        operator.or_,
+        services(),
+        st.fixed_dictionaries(
+            {
+                "destinations": st.lists(prefixes() | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+                "who": st.sampled_from(["kudo", "zoom", "twilio", None]),
+            }
+        ),
+    ).filter(lambda found: all(fits({**found, "destination": one}) for one in found["destinations"])),
     max_size=8,
 )
 
@@ -90,6 +107,25 @@ def test_every_packet_is_in_the_one_element_of_those_who_ask_for_it(entries: lis
 
 
 @settings(max_examples=150)
+@given(ALL_ENTRIES, st.sampled_from([4, 6]))
+@example([entry("kudo", "icmp", "", "10.0.0.0/24"), entry("zoom", "icmp", "echo-request", "10.0.0.0/25")], 4)
+@example([entry("kudo", "esp", "", "10.0.0.0/24"), entry("zoom", "esp", "", "10.0.0.0/25")], 4)
+def test_the_first_element_that_a_packet_meets_is_of_those_who_ask_for_it(entries: list[dict], version: int) -> None:
+    """Of ICMP an element of one type stands before that of all types."""
+    found = [(ipaddress.ip_network(one.prefix), one) for one in elements(entries, version, by_who)]
+    addresses, numbers = edges(entries, version)
+    for address in addresses:
+        near = [one for network, one in found if address in network]
+        for protocol in ("tcp", "sctp", "esp", "gre", "253", "icmp"):
+            for port in {0, *numbers} if protocol != "icmp" else {0, 7, 8, 41, 255}:
+                whole = protocol not in ("tcp", "sctp", "icmp")
+                met = [o for o in near if o.protocol == protocol and (whole or o.first_port <= port <= o.last_port)]
+                wanted = asked_by(entries, address, protocol, port)
+                assert [one.labels for one in met[:1]] == ([wanted] if wanted else []), (address, protocol, port)
+                assert len(met) <= 1 or protocol == "icmp"
+
+
+@settings(max_examples=150)
 @given(ENTRIES, st.sampled_from([4, 6]))
 def test_elements_are_disjoint_ascending_and_few(entries: list[dict], version: int) -> None:
     """By comparing each element with each other, not by packets: no overlap is too small to be seen."""
@@ -131,6 +167,13 @@ def test_who_asks_for_the_same_shares_an_element() -> None:
 def test_nothing_gives_nothing() -> None:
     assert elements([], 4, by_who) == []
     assert elements([entry("kudo", "tcp", "443", "*.example.com")], 4, by_who) == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "text"), [("esp", ""), ("icmp", ""), ("icmp", "echo-request"), ("icmp", "41"), ("sctp", "5060-5061")]
+)
+def test_types_are_written_as_in_rules(protocol: str, text: str) -> None:
+    assert [one.ports for one in elements([entry("kudo", protocol, text, "192.0.2.1/32")], 4, by_who)] == [text]
 
 
 @pytest.mark.parametrize(("port", "text"), [("443", "443"), ("6000-60000", "6000-60000"), ("1-65535", "1-65535")])

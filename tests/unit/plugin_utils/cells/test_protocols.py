@@ -65,10 +65,7 @@ ACCEPTED = [
 ]
 
 REJECTED = [
-    ("ICMP", "'ICMP' is not a known protocol"),
-    ("SCTP", "'SCTP' is not a known protocol"),
     ("ANY", "'ANY' is not a known protocol"),
-    ("TCP/ICMP", "'ICMP' is not a known protocol"),
     ("TCPUDP", "'TCPUDP' is not a known protocol"),
     ("TCP 443", "'443' is not a known protocol"),
     ("UDP 1.2", "'1.2' is not a known protocol"),
@@ -88,7 +85,7 @@ REJECTED = [
     ("TCP (TURN", "is not a known protocol"),
     ("TCP ()", "the remark '()' may change what is meant"),
     ("{{ protocol }}", "is not a known protocol"),
-    (6, "is not text"),
+    (6.0, "is not text"),
     (["TCP"], "is not text"),
     (True, "is not text"),
 ]

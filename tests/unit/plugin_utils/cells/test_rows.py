@@ -126,7 +126,7 @@ def test_no_rows_no_rules() -> None:
         ({"ports": ""}, "ports '': the cell is empty"),
         ({"ports": None}, "the column 'ports' is missing"),
         ({"ports": "8,443"}, "ports '8,443': this can be read in more than one way"),
-        ({"protocol": "ICMP"}, "protocol 'ICMP': 'ICMP' is not a known protocol"),
+        ({"protocol": "XTP"}, "protocol 'XTP': 'XTP' is not a known protocol"),
         ({"protocol": ["TCP"]}, "protocol ['TCP'] is not text"),
         ({"ports": ["443"]}, "ports \"['443']\": this is neither a number nor text"),
         (

@@ -38,6 +38,52 @@ def test_a_rule_is_a_protocol_a_range_of_ports_and_a_prefix() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_other_protocols_are_numbers_and_types_of_icmp_stand_in_the_place_of_ports() -> None:
+    asked = [("esp", ""), ("253", ""), ("icmp", "echo-request"), ("icmp", "41"), ("sctp", "1-65535"), ("tcp", "443")]
+    found = planned(
+        *(rule("192.0.2.0/28", ports, protocol) for protocol, ports in asked), rule("2001:db8::/64", "", "icmpv6")
+    )
+    assert [(one["protocol"], one["first"], one["last"], one["cidr"]) for one in found["rules"]] == [
+        ("253", -1, -1, "192.0.2.0/28"),
+        ("50", -1, -1, "192.0.2.0/28"),
+        ("icmp", 8, -1, "192.0.2.0/28"),
+        ("icmp", 41, -1, "192.0.2.0/28"),
+        ("132", -1, -1, "192.0.2.0/28"),
+        ("tcp", 443, 443, "192.0.2.0/28"),
+        ("icmpv6", -1, -1, "2001:db8::/64"),
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_all_types_of_icmp_take_the_place_of_one() -> None:
+    found = planned(rule("192.0.2.0/28", "", "icmp"), rule("192.0.2.0/27", "echo-request", "icmp", vendor="zoo"))
+    assert [(one["first"], one["cidr"], one["label"]) for one in found["rules"]] == [
+        (-1, "192.0.2.0/28", "acme: calls, zoo: calls"),
+        (8, "192.0.2.16/28", "zoo: calls"),
+    ]
+
+
+def test_icmp_to_a_name_goes_to_addresses_of_its_ip_version() -> None:
+    addresses = {"a.example.com": ["192.0.2.9", "2001:db8::9"]}
+    asked = [rule("a.example.com", "", "icmp"), rule("a.example.com", "echo-request", "icmpv6")]
+    found = planned(*asked, names="resolve", addresses=addresses)
+    assert [(one["protocol"], one["cidr"]) for one in found["rules"]] == [
+        ("icmp", "192.0.2.9/32"),
+        ("icmpv6", "2001:db8::9/128"),
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["sctp", "dccp", "udplite"])
+def test_ports_of_other_protocols_are_refused(protocol: str) -> None:
+    text = f"{protocol}/5060: AWS has ports of tcp and udp only, and opens all of {protocol}: write 'any' where that is"
+    text += " meant"
+    with pytest.raises(ValueError, match=f"^acme: calls: {text}$"):
+        planned(rule("192.0.2.0/28", "5060", protocol))
+    row = {"destination": "192.0.2.1", "protocol": protocol, "ports": "5060"}
+    with pytest.raises(ValueError, match=f"^aws_egress_allow: baseline: row 1: {text}$"):
+        planned(allow=[row])
+
+
 def test_neighbours_with_the_same_ports_are_one_rule() -> None:
     found = planned(
         rule("192.0.2.0/29", "443", "tcp"), rule("192.0.2.8/29", "443", "tcp"), rule("192.0.2.0/29", "80", "tcp")

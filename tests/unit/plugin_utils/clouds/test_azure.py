@@ -220,6 +220,41 @@ def test_a_plan_opens_what_was_asked_for_and_does_not_depend_on_order(asked: lis
                     assert _open(found, protocol, network.version, address, port) is wanted
 
 
+def test_other_protocols_have_rules_of_their_own() -> None:
+    found = planned(
+        row("192.0.2.0/28, 2001:db8::/64", "", "ESP, AH"), row("192.0.2.0/28", "", "ICMP"), row("192.0.2.0/28")
+    )
+    assert [(rule["id"], rule["protocol"], rule["ports"], list(rule["destinations"])) for rule in found["rules"]] == [
+        ("ah-ipv4", "ah", ["*"], ["192.0.2.0/28"]),
+        ("esp-ipv4", "esp", ["*"], ["192.0.2.0/28"]),
+        ("icmp-ipv4", "icmp", ["*"], ["192.0.2.0/28"]),
+        ("tcp-ipv4-443", "tcp", ["443"], ["192.0.2.0/28"]),
+        ("ah-ipv6", "ah", ["*"], ["2001:db8::/64"]),
+        ("esp-ipv6", "esp", ["*"], ["2001:db8::/64"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "destination", "ports", "reason"),
+    [
+        ("GRE", "192.0.2.1", "", "gre: Azure has the protocols tcp, udp, icmp, esp, ah only: take the row out"),
+        ("SCTP", "192.0.2.1", "any", "sctp/1-65535: Azure has the protocols tcp, udp, icmp, esp, ah only"),
+        ("ICMPv6", "2001:db8::1", "", "icmpv6: Azure has the protocols tcp, udp, icmp, esp, ah only"),
+        (
+            "ICMP type 8",
+            "192.0.2.1",
+            "",
+            "icmp/echo-request: Azure opens all types of icmp or none: write 'icmp' where",
+        ),
+    ],
+)
+def test_services_that_azure_does_not_have(protocol: str, destination: str, ports: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^acme: calls: row 1: {reason}"):
+        planned(row(destination, ports, protocol))
+    with pytest.raises(ValueError, match=f"^azure_egress_allow: baseline: row 1: {reason}"):
+        planned(row("192.0.2.0/28"), allow=[{"destination": destination, "protocol": protocol, "ports": ports}])
+
+
 def _union(networks: list) -> list[tuple[int, int]]:
     joined: list[tuple[int, int]] = []
     for network in sorted(networks, key=lambda one: int(one[0])):

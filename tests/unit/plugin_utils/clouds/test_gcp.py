@@ -53,6 +53,33 @@ def test_a_list_of_services_is_one_list_for_each_ip_version() -> None:
     assert {each["most"] for each in found["lists"]} == {5000}
 
 
+def test_other_protocols_have_names_of_googles_or_numbers_and_no_ports() -> None:
+    found = planned(
+        row("192.0.2.0/28", "", "ESP, AH, GRE, ICMP, 253"),
+        row("192.0.2.0/28", "5060", "SCTP"),
+        row("192.0.2.0/28", "any", "DCCP"),
+        row("2001:db8::/32", "", "ICMPv6"),
+    )
+    assert kinds(found) == [
+        ("v4", {"253": [], "ah": [], "33": [], "esp": [], "47": [], "icmp": [], "sctp": ["5060"]}, ["192.0.2.0/28"]),
+        ("v6", {"58": []}, ["2001:db8::/32"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "reason"),
+    [
+        ("ICMP type 8", "", "icmp/echo-request: Google opens all types of icmp or none: write 'icmp' where that is"),
+        ("UDP-Lite", "5060", "udplite/5060: Google has ports of tcp, udp and sctp only, and opens all of udplite"),
+    ],
+)
+def test_services_that_google_does_not_have(protocol: str, ports: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^acme: calls: row 1: {re.escape(reason)}"):
+        planned(row("192.0.2.0/28", ports, protocol))
+    with pytest.raises(ValueError, match=f"^gcp_egress_allow: baseline: row 1: {re.escape(reason)}"):
+        planned(row("192.0.2.0/28"), allow=[{"destination": "192.0.2.1", "protocol": protocol, "ports": ports}])
+
+
 def test_each_prefix_knows_who_asks_for_it() -> None:
     found = planned(row("192.0.2.0/28"), row("192.0.2.0/28", service="media"), row("198.51.100.0/24"))
     assert found["lists"][0]["destinations"] == {

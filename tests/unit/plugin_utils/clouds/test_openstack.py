@@ -48,6 +48,34 @@ def let_out(found: dict[str, Any]) -> set[tuple[str, int, str]]:
     }
 
 
+def test_other_protocols_have_no_ports_and_icmp_has_types() -> None:
+    rows = [
+        ("192.0.2.0/28", "ESP, 253, ICMP type 8", ""),
+        ("2001:db8::/48", "ICMPv6", ""),
+        ("192.0.2.0/28", "SCTP", "5060"),
+    ]
+    for form in FORMS:
+        found = plan(allowlist(*rows), address_groups=form)
+        assert json.loads(json.dumps(found)) == found
+        services = {version: [] for version in (4, 6)}
+        for part in found["parts"]:
+            services[part["version"]] += part["services"]
+        assert services == {
+            4: [["253", -1, -1], ["esp", -1, -1], ["icmp", 8, -1], ["sctp", 5060, 5060]],
+            6: [["icmpv6", -1, -1]],
+        }
+
+
+def test_what_neutron_takes_in_ipv6_only() -> None:
+    text = "ipv6: Neutron takes this protocol to addresses of IPv6 only: write these alone, or take the row out"
+    for destination in ("192.0.2.1", "192.0.2.1, 2001:db8::1", "a.example.com"):
+        with pytest.raises(ValueError, match=f"^acme: media: row 1: {text}$"):
+            plan(allowlist((destination, "41", "")))
+    with pytest.raises(ValueError, match=f"^openstack_egress_allow: baseline: row 1: {text}$"):
+        plan(allowlist(), allow=[{"destination": "192.0.2.1", "protocol": "41"}])
+    assert plan(allowlist(("2001:db8::1", "41", "")))["parts"][0]["services"] == [["ipv6", -1, -1]]
+
+
 def test_a_rule_for_each_prefix_unless_somebody_says_otherwise() -> None:
     rows = [("192.0.2.0/28", "UDP", "3478"), ("192.0.2.0/28", "TCP", "443"), ("198.51.100.0/24", "TCP", "443")]
     listed, asked = allowlist(*rows, ("2001:db8::/48", "TCP", "443")), ["acme: media"]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.rules import rule
-from tests.support.strategies import PORTS, port_ranges, prefixes, span
+from tests.support.strategies import PORTS, fits, prefixes, services, span
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
 
@@ -263,6 +263,12 @@ def test_names_that_are_only_reported_have_no_sets() -> None:
          "ufw_egress_dns_servers: 'dns.example.com' is a name: write addresses or prefixes"),
         ({"ntp_servers": "pool.example.com"},
          "ufw_egress_ntp_servers: 'pool.example.com' is a name: write addresses or prefixes"),
+        ({"allow": [{"destination": "192.0.2.1", "protocol": "ICMP type 255"}]},
+         "ufw_egress_allow: baseline: row 1: icmp/255: iptables takes 255 for all types: take the row out, or use "
+         "nftables"),
+        ({"allow": [{"destination": "192.0.2.1", "protocol": "ESP", "ports": "500"}]},
+         "ufw_egress_allow: baseline: row 1: ports '500': esp has no ports: leave the cell empty, and write a row of "
+         "its own for another protocol that has these ports"),
         ({"allow": [{"destination": "a.bc", "ports": "25"}]},
          "ufw_egress_allow: row 1: 'a.bc' is a name: write its addresses"),
     ],
@@ -288,8 +294,38 @@ def test_the_rules_do_not_depend_on_the_order() -> None:
         assert made(rule(V6), *rules) == wanted
 
 
+def test_what_ufw_has_no_rules_for_stands_in_chains_of_ours() -> None:
+    services = [
+        ("esp", ""),
+        ("ah", ""),
+        ("gre", ""),
+        ("ipv6", ""),
+        ("igmp", ""),
+        ("vrrp", ""),
+        ("ospf", ""),
+        ("253", ""),
+    ]
+    services += [("icmp", ""), ("icmp", "echo-request"), ("sctp", "5060-5061")]
+    form = made(*(rule(V4, ports, protocol) for protocol, ports in services))
+    opened = {key: [text.split(" ")[1] for text in form[key]] for key in ("rules", "chained")}
+    assert opened == {
+        "rules": ["ah", "esp", "gre", "igmp", "ipv6"],
+        "chained": ["253", "icmp", "ospf", "sctp", "vrrp"],
+    }
+    assert f"allow icmp any {V4} any 0.0.0.0/0 out # acme calls" in form["chained"]
+    assert f"allow sctp 5060:5061 {V4} any 0.0.0.0/0 out # acme calls" in form["chained"]
+    assert form["notes"][0].startswith(
+        "ufw has no rules for 253, icmp, ospf, sctp, vrrp: they stand in chains of their"
+    )
+    six = made(rule(V6, "", "igmp"), rule(V6, "", "ipv6"), rule(V6, "", "esp"), rule(V6, "echo-request", "icmpv6"))
+    assert [text.split(" ")[1] for text in six["chained"]] == ["icmpv6", "igmp", "ipv6"]
+    assert made(rule(V4))["notes"] == []
+
+
 ROWS = st.lists(
-    st.tuples(prefixes(), port_ranges(), st.sampled_from(["tcp", "udp"]), st.sampled_from("abc")),
+    st.tuples(prefixes(), services(), st.sampled_from("abc")).filter(
+        lambda row: fits({"destination": row[0], **row[1]})
+    ),
     min_size=1,
     max_size=8,
 )
@@ -297,17 +333,16 @@ ROWS = st.lists(
 
 @settings(max_examples=60)
 @given(ROWS, st.sampled_from(["host", "gateway"]))
-def test_the_rules_allow_what_the_rows_allow(rows: list[tuple[str, str, str, str]], scope: str) -> None:
+def test_the_rules_allow_what_the_rows_allow(rows: list[tuple[str, dict[str, str], str]], scope: str) -> None:
     """On the edges of everything that a row or a rule names."""
-    texts = made(*(rule(to, ports, protocol, vendor=vendor) for to, ports, protocol, vendor in rows), scope=scope)[
-        "rules"
-    ]
+    form = made(*(rule(to, **service, vendor=vendor) for to, service, vendor in rows), scope=scope)
+    texts = form["rules"] + form["chained"]
     allowed = [opened(text) for text in texts]
-    wanted = [(ipaddress.ip_network(to), protocol, [span(ports)]) for to, ports, protocol, _vendor in rows]
+    wanted = [(ipaddress.ip_network(to), service["protocol"], [span(service["ports"])]) for to, service, _who in rows]
     hosts = {address for network, _protocol, _spans in allowed + wanted for address in around(network)}
     for host in hosts:
-        for protocol in ("tcp", "udp"):
-            for port in PORTS:
+        for protocol in ("tcp", "udp", "sctp", "esp", "gre", "253", "icmp"):
+            for port in (0, 7, 8, 41, *PORTS):
                 assert passes(allowed, host, protocol, port) == passes(wanted, host, protocol, port)
     assert all(len(re.findall("[,:]", text.split()[2])) <= 14 for text in texts)
 
@@ -318,6 +353,8 @@ def opened(text: str) -> tuple[Any, str, list[tuple[int, int]]]:
     _action, protocol, ports, to, _sport, _source, _direction = spec.split()
     network = ipaddress.ip_network(to)
     assert network.version == version_of(spec)
+    if ports == "any" or protocol == "icmp":
+        return network, protocol, [span(ports.replace("any", ""))]
     return network, protocol, [span(part.replace(":", "-")) for part in ports.split(",")]
 
 

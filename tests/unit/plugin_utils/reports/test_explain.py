@@ -30,10 +30,19 @@ ROWS: list[dict[str, Any]] = [
         "direction": "inbound",
     },
 ]
-ALLOWLIST = merged(*ROWS)
+TUNNEL = {
+    "vendor": "kudo",
+    "service": "tunnel",
+    "destination": "198.51.100.0/24",
+    "protocol": "ESP, ICMP type 8",
+    **PAGE,
+}
+ALLOWLIST = merged(*ROWS, TUNNEL)
 MEDIA = "tcp/443 to 192.0.2.0/25  kudo: media: row 1 of Firewall page, 2026-03 (required)"
 CALLS = "udp/8801-8810 to 192.0.2.0/24  zoom: calls: row 9 of no document (required)"
 NAMES = "tcp/443 to *.example.com  kudo: names: row 2 of Firewall page, 2026-03 (required)"
+ESP = "esp to 198.51.100.0/24  kudo: tunnel: row 5 of Firewall page, 2026-03 (required)"
+PING = "icmp/echo-request to 198.51.100.0/24  kudo: tunnel: row 5 of Firewall page, 2026-03 (required)"
 BACK = "tcp/1-9 from 2001:db8::/48  zoom: back: row 3 of no document (required)"
 
 
@@ -49,7 +58,11 @@ BACK = "tcp/1-9 from 2001:db8::/48  zoom: back: row 3 of no document (required)"
         (("192.0.2.1", "udp", 8801), [CALLS]),
         (("192.0.2.1", "", 8810), [CALLS]),
         (("192.0.2.1", "", 8811), []),
-        (("198.51.100.1",), []),
+        (("203.0.113.1",), []),
+        (("198.51.100.1",), [ESP, PING]),
+        (("198.51.100.1", "50"), [ESP]),
+        (("198.51.100.1", "ICMP"), [PING]),
+        (("198.51.100.1", "", 500), []),
         (("2001:db8::1",), [BACK]),
         (("live.example.com",), [NAMES]),
         (("a.b.EXAMPLE.com",), [NAMES]),
@@ -67,7 +80,11 @@ def test_rows_that_open_something(asked: tuple[Any, ...], lines: list[str]) -> N
     [
         (("192.0.2.256",), "destination '192.0.2.256': octet 256 is larger than 255"),
         (("192.0.2.1/24",), "host bits are set"),
-        (("192.0.2.1", "icmp"), "protocol 'icmp' is not accepted: choose tcp, udp or nothing for both"),
+        (
+            ("192.0.2.1", "xtp"),
+            "protocol 'xtp' is unknown; accepted are tcp, udp, other protocols by name .*, or nothing",
+        ),
+        (("192.0.2.1", "esp", 500), "port '500' is not accepted: esp has no ports: leave it out"),
         (("192.0.2.1", "", 65536), "port '65536' is not accepted: write a number from 1 to 65535, or 0 for all"),
         (("a_b",), "destination 'a_b': is not a name"),
     ],

@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewa
     is_ours,
     parse,
     running,
+    standing,
 )
 
 from tests.support.hosts.firewalld import native
@@ -112,6 +113,35 @@ def test_differences_are_words() -> None:
     turned = {"+": "-", "-": "+", "~": "~"}
     back = {turned[line[0]] + line[1:].partition(":")[0] for line in differences(old=new, new=old)}
     assert back == {line.partition(":")[0] for line in differences(old, new)}
+
+
+def test_other_protocols_written_and_running_are_the_same_and_words() -> None:
+    rows = [row("203.0.113.0/25", "", "ESP, OSPF, ICMP"), row("203.0.113.0/25", "5060", "SCTP")]
+    made = objects(native(*rows, policy="unmanaged"))
+    told = {"short": "acme calls", "description": "Made by egress.allowlist. Acme's ports (2026-01)"}
+    runs = {**told, "ports": [("5060", "sctp")], "protocols": ["89", "icmp", "esp"]}
+    assert running("services", runs) == made["services/egress-acme-calls"]
+    assert differences({}, made)[:4] == [
+        "+ esp to 203.0.113.0/25  acme: calls",
+        "+ icmp to 203.0.113.0/25  acme: calls",
+        "+ ospf to 203.0.113.0/25  acme: calls",
+        "+ sctp/5060 to 203.0.113.0/25  acme: calls",
+    ]
+
+
+def test_types_of_icmp_are_words() -> None:
+    rows = [row("203.0.113.0/25", "", "ICMP type 8", vendor="kudo"), row("2001:db8::/64", "ping", "ICMPv6")]
+    rows.append(row("203.0.113.0/26", "type 13", "ICMP", "in", direction="inbound"))
+    options = {"policy": "deny", "scope": "gateway", "sources": ["10.0.0.0/8", "fd00::/8"]}
+    made = objects(native(*rows, **options))
+    found = [line for line in differences({}, made) if "icmp" in line and "  in egress" not in line]
+    assert found == [
+        "+ icmp/echo-request to 203.0.113.0/25  kudo: calls",
+        "+ icmp/timestamp-request from 203.0.113.0/26  acme: in",
+        "+ icmpv6/echo-request to 2001:db8::/64  acme: calls",
+    ]
+    assert differences(made, made) == []
+    assert standing(made)["vendors"] == {"acme", "kudo"}
 
 
 def test_other_differences() -> None:

@@ -52,6 +52,47 @@ def test_names_are_entries_with_their_patterns() -> None:
     assert ("to", "example.com", "tcp", "443") in entries(blocks(uncommented))
 
 
+PROTOCOLS = """table inet egress_allowlist {
+\tmap allowed4_esp {
+\t\ttype ipv4_addr . inet_proto : counter
+\t\telements = { 192.0.2.7 . esp : "acme/calls",
+\t\t\t     192.0.2.8/31 . esp : "acme/calls" }
+\t}
+\tmap allowed4_253 {
+\t\telements = { 192.0.2.7 : "acme/calls" }
+\t}
+\tmap inbound6_icmpv6_echo-request {
+\t\telements = { 2001:db8::/32 . ipv6-icmp : "acme/calls" }
+\t}
+\tmap allowed4_icmp {
+\t\telements = { 192.0.2.7 : "acme/calls" }
+\t}
+\tchain name4_example.com {
+%s
+\t}
+}
+"""
+AS_WRITTEN = ["meta l4proto 47", "meta l4proto 38", "icmp type 8", "icmpv6 type 135", "sctp dport 5060"]
+AS_PRINTED = [
+    *("meta l4proto gre", "meta l4proto idpr-cmtp", "icmp type echo-request", "icmpv6 type nd-neighbor-solicit"),
+    "sctp dport 5060",
+]
+
+
+@pytest.mark.parametrize("rules", [AS_WRITTEN, AS_PRINTED])
+def test_entries_of_other_protocols_are_spelled_alike(rules: list[str]) -> None:
+    lines = [f'\t\t{rule} ct state new,untracked,invalid counter name "acme/calls" accept' for rule in rules]
+    named = [("gre", ""), ("38", ""), ("icmp", "echo-request"), ("icmpv6", "neighbor-solicitation"), ("sctp", "5060")]
+    assert set(entries(blocks(PROTOCOLS % "\n".join(lines)))) == {
+        ("to", "192.0.2.7", "esp", ""),
+        ("to", "192.0.2.8/31", "esp", ""),
+        ("to", "192.0.2.7", "253", ""),
+        ("to", "192.0.2.7", "icmp", ""),
+        ("from", "2001:db8::/32", "icmpv6", "echo-request"),
+        *(("to", "example.com", *service) for service in named),
+    }
+
+
 OLD = {("to", "192.0.2.7", "tcp", "443"): "acme/calls", ("to", "192.0.2.8", "tcp", "80"): "acme/web"}
 CHANGES = [
     (OLD, OLD, "", []),
@@ -68,6 +109,12 @@ CHANGES = [
         {("from", "2001:db8::/32", "udp", "8801-8810"): "mine_zoom/meetings"},
         "mine_",
         ["+ udp/8801-8810 from 2001:db8::/32  zoom: meetings"],
+    ),
+    (
+        {("to", "192.0.2.7", "icmp", "echo-request"): "acme/calls"},
+        {("to", "192.0.2.7", "esp", ""): "acme/calls"},
+        "",
+        ["+ esp to 192.0.2.7  acme: calls", "- icmp/echo-request to 192.0.2.7  acme: calls"],
     ),
 ]
 

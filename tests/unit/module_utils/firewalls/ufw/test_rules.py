@@ -157,3 +157,41 @@ def test_a_file_with_other_ends_of_lines(spoil: Callable[[str], str]) -> None:
     made = composed(text, ONE, stops=(STOP,))
     assert composed(made, ONE, stops=(STOP,)) == made
     assert composed(made) == text
+
+
+@pytest.mark.parametrize(
+    ("users", "ours", "stops"),
+    [
+        ("deny any any 203.0.113.0/24 any 0.0.0.0/0 out", "allow esp any 203.0.113.9 any 0.0.0.0/0 out", True),
+        (
+            "deny any any 203.0.113.0/24 any 0.0.0.0/0 out",
+            "allow icmp echo-request 203.0.113.9 any 0.0.0.0/0 out",
+            True,
+        ),
+        ("deny esp any 0.0.0.0/0 any 0.0.0.0/0 out", "allow esp any 203.0.113.9 any 0.0.0.0/0 out", True),
+        ("deny gre any 0.0.0.0/0 any 0.0.0.0/0 out", "allow esp any 203.0.113.9 any 0.0.0.0/0 out", False),
+        ("deny any 53 0.0.0.0/0 any 0.0.0.0/0 out", "allow esp any 203.0.113.9 any 0.0.0.0/0 out", False),
+        ("deny any any 0.0.0.0/0 53 0.0.0.0/0 out", "allow icmp any 203.0.113.9 any 0.0.0.0/0 out", False),
+        ("deny any any 0.0.0.0/0 any 0.0.0.0/0 out", "allow sctp 5060 203.0.113.9 any 0.0.0.0/0 out", True),
+        ("deny any 5060 0.0.0.0/0 any 0.0.0.0/0 out", "allow sctp 5060 203.0.113.9 any 0.0.0.0/0 out", False),
+        ("deny tcp 5060 0.0.0.0/0 any 0.0.0.0/0 out", "allow sctp 5060 203.0.113.9 any 0.0.0.0/0 out", False),
+    ],
+)
+def test_rules_of_the_users_that_stop_other_protocols(users: str, ours: str, stops: bool) -> None:
+    found = rules.stoppers([rules.Block(users, "", "")], {ours: "acme calls"})
+    assert bool(found) is stops
+    assert not found or rules.words(ours, "acme calls") in found[0]
+
+
+def test_words_of_other_protocols() -> None:
+    assert rules.words("allow esp any 203.0.113.9 any 0.0.0.0/0 out", "acme calls") == "esp to 203.0.113.9  acme: calls"
+    spec = "route:allow icmp echo-request 203.0.113.9 any 10.0.0.0/8 in"
+    assert (
+        rules.words(spec, "acme calls") == "icmp/echo-request to 203.0.113.9 from 10.0.0.0/8 (forwarded)  acme: calls"
+    )
+
+
+def test_lines_of_other_protocols_are_as_ufw_writes_them() -> None:
+    assert rules.lines_of("allow esp any 203.0.113.9 any 0.0.0.0/0 out") == [
+        "-A ufw-user-output -p esp -d 203.0.113.9 -j ACCEPT"
+    ]

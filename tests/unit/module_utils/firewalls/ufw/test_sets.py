@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.rules import web
-from tests.support.strategies import port_ranges, prefixes
+from tests.support.strategies import fits, prefixes, services
 
 HOOK = "#!/bin/sh\n# after.init\nset -e\n"
 
@@ -96,17 +96,21 @@ def test_sets_of_names_take_over_what_was_looked_up(live: str, lines: str) -> No
     assert names.repair(names.heads(NAMED), live) == lines
 
 
+def placed(row: tuple[str, dict[str, str], str]) -> bool:
+    """Tell whether a row can be held by a set and have its service."""
+    return not row[0].endswith("/0") and fits({"destination": row[0], **row[1]})
+
+
 @settings(max_examples=60)
 @given(
-    st.lists(st.tuples(prefixes(), port_ranges(), st.sampled_from(["tcp", "udp"]), st.sampled_from("ab")), max_size=8),
+    st.lists(st.tuples(prefixes(), services(), st.sampled_from("ab")).filter(placed), max_size=8),
     st.sampled_from([{}, {"scope": "gateway"}, {"scope": "both", "sources": ["10.0.0.0/8", "fd00::/8"]}]),
 )
-def test_sets_open_what_rules_open(rows: list[tuple[str, str, str, str]], options: dict[str, Any]) -> None:
-    rules = [web(to, ports, protocol, vendor=vendor) for to, ports, protocol, vendor in rows]
-    rules += [web(to, ports, protocol, direction="inbound") for to, ports, protocol, _vendor in rows[:2]]
-    if any(to.endswith("/0") for to, _ports, _protocol, _vendor in rows):
-        rules = []
-    plain = render(merge_vendors(rules), **options)["rules"]
+def test_sets_open_what_rules_open(rows: list[tuple[str, dict[str, str], str]], options: dict[str, Any]) -> None:
+    rules = [web(to, **service, vendor=vendor) for to, service, vendor in rows]
+    rules += [web(to, **service, direction="inbound") for to, service, _vendor in rows[:2]]
+    form = render(merge_vendors(rules), **options)
+    plain = form["rules"] + form["chained"]
     assert opened(made(*rules, **options)) == {text.partition(" # ")[0]: text.partition(" # ")[2] for text in plain}
 
 
@@ -122,6 +126,28 @@ def test_the_files() -> None:
     ]
     assert "-A " not in files[sets.CHAINS[6]]
     assert sets.CHAINS[6] not in sets.texts(native, (4,))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "matched"),
+    [
+        ("esp", "", "-p esp"),
+        ("gre", "", "-p 47"),
+        ("253", "", "-p 253"),
+        ("icmp", "", "-p icmp"),
+        ("icmp", "echo-request", "-p icmp -m icmp --icmp-type 8"),
+        ("icmp", "41", "-p icmp -m icmp --icmp-type 41"),
+        ("sctp", "5060", "-p sctp -m multiport --dports 5060"),
+        ("dccp", "5060-5061", "-p 33 -m multiport --dports 5060:5061"),
+    ],
+)
+def test_lines_of_other_protocols(protocol: str, ports: str, matched: str) -> None:
+    files = sets.texts(made(web("192.0.2.0/28", ports, protocol)), (4, 6))
+    line = next(line for line in files[sets.CHAINS[4]].splitlines() if line.startswith("-A "))
+    assert f" dst {matched} -m comment " in line
+    inside = sets.texts(render(merge_vendors([web("192.0.2.0/28", "", "ospf")])), (4, 6))
+    assert sets.SETS not in inside
+    assert "-A egress-allowlist-output -d 192.0.2.0/28 -p 89 -m comment" in inside[sets.CHAINS[4]]
 
 
 def test_more_members_than_by_default() -> None:

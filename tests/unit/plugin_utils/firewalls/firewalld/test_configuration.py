@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.rules import rule
-from tests.support.strategies import PORTS, port_ranges, prefixes, span
+from tests.support.strategies import PORTS, TYPES, fits, prefixes, services, span
 
 V4, V6 = "192.0.2.0/28", "2001:db8::/64"
 HOST, GATEWAY = "policies/egress-allow-host.xml", "policies/egress-allow-gw.xml"
@@ -41,13 +41,20 @@ def opened(native: dict[str, Any], path: str = HOST) -> Iterator[tuple[str, str,
         named = [
             part.get("ipset") for part in sets if part is not None and "allow-sources" not in str(part.get("ipset"))
         ]
-        if service is None:
+        kind = found.find("icmp-type")
+        if service is None and (kind is None or not named):
             continue
         assert found.find("accept") is not None
+        listed = [] if service is None else [*read(native, f"services/{service.get('name')}.xml")]
         for entry in read(native, f"ipsets/{named[0]}.xml").iter("entry"):
             assert (":" in str(entry.text)) == (found.get("family") == "ipv6")
-            for port in read(native, f"services/{service.get('name')}.xml").iter("port"):
-                yield str(entry.text), str(port.get("protocol")), str(port.get("port"))
+            if kind is not None:
+                yield str(entry.text), "icmp" if found.get("family") == "ipv4" else "icmpv6", str(kind.get("name"))
+            for part in listed:
+                if part.tag == "port":
+                    yield str(entry.text), str(part.get("protocol")), str(part.get("port"))
+                elif part.tag == "protocol":
+                    yield str(entry.text), str(part.get("value")), ""
 
 
 def rules(native: dict[str, Any], path: str = HOST) -> list[str]:
@@ -75,13 +82,12 @@ def test_one_rule() -> None:
     assert native["discover"] == []
 
 
-services = st.builds(
-    lambda prefix, protocol, ports, name: rule(prefix, protocol=protocol, ports=ports, service=name),
-    prefixes(), st.sampled_from(["tcp", "udp"]), port_ranges(), st.sampled_from("ab"),
-)  # fmt: skip
+asking = st.builds(
+    lambda prefix, what, name: rule(prefix, **what, service=name), prefixes(), services(), st.sampled_from("ab")
+).filter(lambda one: fits(one) and (one["protocol"] != "icmp" or one["ports"] in ("", *TYPES)))
 
 
-@given(st.lists(services, min_size=1, max_size=8), st.data())
+@given(st.lists(asking, min_size=1, max_size=8), st.data())
 def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: st.DataObject) -> None:
     native = made(*asked, policy="unmanaged")
     found = [(ipaddress.ip_network(prefix), *rest) for prefix, *rest in opened(native)]
@@ -89,8 +95,8 @@ def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: s
     network = data.draw(st.sampled_from(edges))
     before = network[0] - 1 if int(network[0]) else network[0]
     address = data.draw(st.sampled_from([network[0], network[-1], before]))
-    for protocol in ("tcp", "udp"):
-        for port in PORTS:
+    for protocol in ("tcp", "udp", "sctp", "esp", "gre", "253", "icmp"):
+        for port in (0, 7, 8, *PORTS):
             wanted = any(
                 address in ipaddress.ip_network(one["destination"])
                 and one["protocol"] == protocol
@@ -104,7 +110,7 @@ def test_what_is_open_is_what_was_asked_for(asked: list[dict[str, Any]], data: s
             assert is_open == wanted, (address, protocol, port)
 
 
-@given(st.lists(services, min_size=1, max_size=8))
+@given(st.lists(asking, min_size=1, max_size=8))
 def test_no_set_overlaps_itself_and_every_name_fits(asked: list[dict[str, Any]]) -> None:
     """The kernel refuses overlapping entries, and firewalld then does not start."""
     native = made(*asked, policy="deny", scope="both", names="report")
@@ -120,6 +126,52 @@ def test_no_set_overlaps_itself_and_every_name_fits(asked: list[dict[str, Any]])
             assert not any(str(entry).endswith("/0") for entry in entries), "firewalld takes no prefix of all addresses"
         if path.startswith("policies/"):
             assert len(name) <= 17
+
+
+def test_other_protocols_are_parts_of_services_and_types_of_icmp_are_rules() -> None:
+    asked = [rule(V4, "", name) for name in ("esp", "ospf", "253")] + [rule(V4, "5060", "sctp")]
+    asked += [rule(V4, "echo-request", "icmp"), rule(V6, "neighbor-solicitation", "icmpv6", service="near")]
+    native = made(*asked, policy="unmanaged")
+    assert sorted(opened(native)) == [
+        *(
+            (V4, protocol, ports)
+            for protocol, ports in (("253", ""), ("89", ""), ("esp", ""), ("icmp", "echo-request"))
+        ),
+        (V4, "sctp", "5060"),
+        (V6, "icmpv6", "neighbour-solicitation"),
+    ]
+    assert "services/egress-acme-near.xml" not in native["files"]
+    inbound = made(rule(V4, "echo-request", "icmp", direction="inbound"), policy="unmanaged")
+    assert "ipsets/egress-acme-calls-in-4.xml" in native["files"] | inbound["files"]
+    assert 'icmp-type name="echo-request"' in inbound["files"]["policies/egress-allow-in.xml"]
+
+
+def test_all_of_icmp_to_a_name_is_of_one_ip_version() -> None:
+    native = made(rule("sip.example.com", "", "icmp"), rule("sip.example.com", "", "icmpv6"), names="resolve")
+    listed = [
+        (found.get("family"), service.get("name"))
+        for found in read(native, HOST).iter("rule")
+        if (service := found.find("service")) is not None
+    ]
+    assert listed == [("ipv4", "egress-n-acme-calls"), ("ipv6", "egress-n-acme-calls-2")]
+    assert '<protocol value="ipv6-icmp"/>' in native["files"]["services/egress-n-acme-calls-2.xml"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "reason"),
+    [
+        ([rule(V4, "5060", "udplite")], {}, "acme: calls: udplite/5060: firewalld has no ports of udplite"),
+        ([rule(V4, "41", "icmp")], {}, "acme: calls: icmp/41: firewalld has no such type of icmp: it knows"),
+        ([rule(V6, "mld-listener-query", "icmpv6")], {}, "icmpv6/mld-listener-query: firewalld has no such type"),
+        ([rule()], {"allow": [{"destination": "192.0.2.1", "protocol": "UDP-Lite", "ports": "1"}]},
+         "firewalld_egress_allow: baseline: row 1: udplite/1: firewalld has no ports of udplite"),
+        ([rule("sip.example.com", "echo-request", "icmp")], {"names": "resolve"},
+         "acme: calls: icmp/echo-request to sip.example.com: firewalld has no types of ICMP in its services"),
+    ],
+)  # fmt: skip
+def test_services_that_firewalld_does_not_have(asked: list[dict], options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        made(*asked, **options)
 
 
 def test_names_say_who_asked() -> None:

@@ -128,5 +128,7 @@ def test_a_timer_that_the_kernel_cannot_hold(seconds: Any) -> None:
 def test_a_protocol_that_is_none() -> None:
     allowlist = merge_vendors([rule()])
     allowlist["provenance"][0]["protocol"] = "tcp . 1 }; drop"
-    with pytest.raises(ValueError, match=r"^acme: calls: protocol 'tcp \. 1 }; drop' is not tcp or udp$"):
+    with pytest.raises(
+        ValueError, match=r"^acme: calls: protocol 'tcp \. 1 }; drop' is unknown; accepted are tcp, udp"
+    ):
         render(allowlist)
