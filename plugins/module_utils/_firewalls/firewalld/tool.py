@@ -240,7 +240,7 @@ class Firewalld:
             told = read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, notes = discover(native["discover"], known, "firewalld_egress", self._run)
+        servers, names, _senders, notes = discover(native["discover"], known, "firewalld_egress", self._run)
         self._notes += notes
         files = dict(native["files"])
         for kind, addresses in servers.items():

@@ -103,7 +103,7 @@ class Live:
         part = sets.part(read(sets.CHAINS[version]), {}, version)
         more = [f":{chain} - [0:0]" for chain in sets.jumps(version)] + part if part else []
         heads = [line for line in read(sets.SETS).splitlines() if line.startswith("create ")]
-        given = [self._tool(version), "\n".join(heads), self._find("ipset")] if part else [self._tool(version), "", ""]
+        given = [self._tool(version), "\n".join(heads), self._find("ipset") if heads else ""]
         return self._run(["unshare", "--net", "sh", "-c", _ALONE, "sh", *given], self._transaction(read, version, more))
 
     def _transaction(self, read, version, more=()):
