@@ -59,7 +59,7 @@ class Clock(NamedTuple):
 def clocks(run):
     """Return C{(clocks, notes)} of this host; C{run} takes a command and returns C{(status, output, errors)}.
 
-    Raises OSError where systemd does not answer.
+    Raises ToolError where systemd does not answer.
     """
     found, notes = [], []
     for daemon, paths in _FILES.items():

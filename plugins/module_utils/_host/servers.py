@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from typing import NamedTuple
 
 from .clocks import clocks
@@ -13,6 +15,7 @@ from .leases import dhcp_servers
 from .name_servers import addresses, name_servers
 
 _NO_LEASE = "this host holds no DHCP lease that could be found: it may ask DHCP servers of IPv4 by broadcast only"
+_SECONDS = 10  # for all look-ups together
 
 
 class Servers(NamedTuple):
@@ -35,7 +38,7 @@ def discover(wanted, known, prefix, run, by_user=False, followed=False):
     One in C{known}, C{{name: addresses}}, keeps its addresses: pools answer differently each time, and no run would be
     the last. C{prefix} is how the user's variables begin, C{nftables_egress}; C{run} takes a command and returns
     C{(status, output, errors)}. C{by_user}: whether rules can ask whose a packet is. C{followed}: whether something
-    here follows the host when its name servers change. Raises OSError where systemd does not answer.
+    here follows the host when its name servers change. Raises ToolError where systemd does not answer.
     """
     found = Servers({}, {}, [], [])
     if "dns" in wanted:
@@ -48,7 +51,8 @@ def discover(wanted, known, prefix, run, by_user=False, followed=False):
         for clock in configured:
             numbers, names = addresses(clock.servers)
             plain += numbers
-            resolved = {name: known.get(name) or _resolve(name) for name in sorted(names)}
+            resolved = {**_looked_up(names - set(known)), **{name: known[name] for name in names & set(known)}}
+            resolved = dict(sorted(resolved.items()))
             found.names.update({name: places for name, places in resolved.items() if places})
             moving = bool(names) or not clock.servers
             senders = clock.senders if moving and by_user else []
@@ -88,6 +92,21 @@ def _of_clock(daemon, resolved, senders, prefix):
     if not resolved:
         notes.append(f"the clock may stop: no file names the servers that {daemon} asks: {remedy}")
     return notes
+
+
+def _looked_up(names):
+    """Return C{{name: addresses}}, none where a name has no answer in time; all are asked at once."""
+    found, deadline = {}, time.monotonic() + _SECONDS
+
+    def ask(name):
+        found[name] = _resolve(name)
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    return {name: found.get(name, []) for name in names}
 
 
 def _resolve(name):

@@ -15,6 +15,7 @@ import os
 import re
 
 from . import systemd
+from .applier import ToolError
 from .files import read_all
 
 UNIT, USER = "systemd-timesyncd.service", "systemd-timesync"
@@ -29,11 +30,14 @@ def servers(run, others):
     """Return C{(addresses and names, notes)} of the servers that are asked, None where it is not this host's clock.
 
     C{run} takes a command and returns C{(status, output, errors)}; C{others}: whether another time daemon is configured,
-    which decides where no systemd can be asked. Raises OSError where systemd does not answer.
+    which decides where no systemd can be asked. Raises ToolError where systemd does not answer.
     """
     if not systemd.runs():
         return None if others or not _main_files() else (_of_files(), [])
-    states = systemd.states(run, [UNIT], ("LoadState", "UnitFileState", "ActiveState"))[UNIT]
+    try:
+        states = systemd.states(run, [UNIT], ("UnitFileState", "ActiveState"))[UNIT]
+    except OSError as error:
+        raise ToolError(f"systemctl show failed: {error.strerror}") from error
     if states["ActiveState"] == "active":
         status, output, errors = run(["timedatectl", "show-timesync", "--all"])
         if status == 0:

@@ -17,7 +17,7 @@ from .listing import header
 def complete(native, place, saved, run):
     """Return the wanted text with what only the host knows, and notes about it.
 
-    C{run} takes a command and returns C{(status, output, errors)}. Raises OSError where systemd does not answer.
+    C{run} takes a command and returns C{(status, output, errors)}. Raises ToolError where systemd does not answer.
     """
     settings, elements, notes = dict(native["settings"]), [], list(native["notes"])
     if "chain baseline" in native["ruleset"]:

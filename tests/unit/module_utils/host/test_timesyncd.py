@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._host import timesyncd
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 
 from tests.support.files import write
 
@@ -97,6 +98,6 @@ def test_where_it_cannot_be_asked(etc: Path, unit: Callable) -> None:
     servers, notes = timesyncd.servers(unit("active", "enabled", (1, "", "Failed to connect to bus\n")), False)
     assert servers == COMPILED
     assert notes == ["timedatectl does not tell the servers of systemd-timesyncd (Failed to connect to bus): its files do"]
-    with pytest.raises(OSError, match="no answer"):
+    with pytest.raises(ToolError, match="systemctl show failed: no answer"):
         unit()
         timesyncd.servers(lambda command: (1, "", ""), False)
