@@ -17,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import reve
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, sync_folder, write
 
+from . import following
 from .boot import FILE, Boot, boot_text
 from .completion import complete
 from .differences import asking, difference, entries, settings_difference, state
@@ -43,6 +44,7 @@ class Applier:
         with self._locked():
             saved = self._saved()
             wanted, notes = complete(native, place, saved, self._run)
+            self.boot.follows = following.followed(wanted)
             listing = self.nft.listing(place)
             self._check_place(place, listing)
             live = blocks(listing, place.owned)
@@ -54,7 +56,7 @@ class Applier:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
             differences += self.boot.differences()
-            same = _body(read(self.boot_file)) == boot_text(place, wanted)
+            same = _body(read(self.boot_file)) == _body(boot_text(place, wanted))
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
             # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
@@ -93,6 +95,7 @@ class Applier:
             if not waits and revert.token_of(read(self.boot_file)) != token:
                 raise NftError(revert.GONE_BACK)
             saved = self._saved()
+            self.boot.follows = following.followed(read(self.revert.candidate if waits else self.boot_file))
             if waits:
                 self._check_applied(saved)
                 if not self.check_mode:
@@ -150,7 +153,8 @@ class Applier:
         lines = difference(entries(live), new, place.owned)
         lines += settings_difference(saved["settings"] if live else {}, headers(wanted)["settings"])
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
-        now, loaded = digests(live), dict(saved["loaded"])
+        lines += following.strays(live, wanted)
+        now, loaded = digests(live, following.filled(saved)), dict(saved["loaded"])
         version = loaded.pop("nft", None)
         if loaded and not live and str(place) == str(_place_of(saved)):
             return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
@@ -231,7 +235,7 @@ class Applier:
                 self.revert.start(command, revert_after, token)
             write(self.revert.candidate, candidate)
             self.nft.load(text)
-            now = digests(blocks(self.nft.listing(place), place.owned))
+            now = digests(blocks(self.nft.listing(place), place.owned), following.filled(headers(wanted)))
             now["nft"] = self.nft.version()
             write(self.revert.candidate, candidate + header("loaded", now))
             if not revert_after:
@@ -279,7 +283,7 @@ class Applier:
             raise LateError(revert.GOES_BACK + hindrance)
         place = _place_of(saved)
         listing = self.nft.listing(place)
-        now, loaded = digests(blocks(listing, place.owned)), dict(saved["loaded"])
+        now, loaded = digests(blocks(listing, place.owned), following.filled(saved)), dict(saved["loaded"])
         loaded.pop("nft", None)
         jumps = [chain for chain, _handle in self.nft.jumps(place)] if listing else []
         changed = sorted(name for name in set(now) | set(loaded) if now.get(name) != loaded.get(name))
@@ -293,8 +297,8 @@ class Applier:
 
 
 def _body(text):
-    """Return a boot file without the lines about how it was loaded."""
-    return "".join(line for line in text.splitlines(True) if not line.startswith(_HOW))
+    """Return a boot file without the lines about how it was loaded, and without the servers that it follows."""
+    return "".join(line for line in following.compared(text).splitlines(True) if not line.startswith(_HOW))
 
 
 def _asleep(place, listing):

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.clocks import NTP
 from ansible_collections.egress.allowlist.plugins.module_utils._host.management import management_ports
 from ansible_collections.egress.allowlist.plugins.module_utils._host.name_servers import FOLLOWED, by_version
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
+from . import following
 from .listing import header
 
 
@@ -28,7 +28,7 @@ def complete(native, place, saved, run):
         name, dummy, addresses = item.partition(" = ")
         known.update({name: addresses.split()} if addresses else {})
     # Whose a packet is can be asked of what the host itself sends.
-    by_user, followed = "chain output" in native["ruleset"], systemd.runs()
+    by_user, followed = "chain output" in native["ruleset"], following.possible()
     found = discover(native["discover"], known, "nftables_egress", run, by_user, followed)
     for name, addresses in found.servers.items():
         elements += [(f"{name}{version}", members) for version, members in by_version(addresses).items()]
