@@ -10,6 +10,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.cuts import Cuts
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import readable
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
@@ -36,6 +37,7 @@ class Call:
         self.params = self.module.params
         forms.check(self.module, self._native, form)
         self._names = host.Names(backend, self.find, self.run)
+        self._cuts = Cuts(backend, self.find, self.run)
 
     def run(self, command, text=None):
         """Run a command with a text as its input; returns C{(status, output, errors)}."""
@@ -78,6 +80,8 @@ class Call:
             fail(msg=f"revert_after '{params['revert_after']}' is not accepted: write seconds, or 0 for no way back")
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
         commands = {**commands, **host.commands(self._backend, self._wanted())}
+        if params["cut_removed"] and params["state"] == "present":
+            commands["conntrack"] = "conntrack"
         made, told = None, {}
         try:
             missing = host.missing(self.find, self.run, commands)
@@ -137,10 +141,12 @@ class Call:
             result = applier.confirmed(self.params["token"])
             if not check:
                 names.confirmed(self.params["token"])
+                result["notes"] = [*result.get("notes", []), *self._cuts.confirmed(self.params["token"], applier)]
         else:
             lines = names.differences({})  # first: what fails here has removed nothing
             result = applier.absent()
             if not check:
+                self._cuts.forget()
                 names.remove(lines)
             result["differences"] = [*result.get("differences", []), *lines]
             result["changed"] = bool(result["differences"])
@@ -152,6 +158,7 @@ class Call:
         if ready:
             names.check(wanted)
         lines = names.differences(wanted)
+        cuts = self._cuts.begin(applier, self.params[self._native]) if self.params["cut_removed"] else []
         result = applier.present(self.params[self._native], self.params["revert_after"])
         rules = result.get("changed", False)
         told = result.get("differences", [])
@@ -159,13 +166,15 @@ class Call:
         more = [line for line in lines if not told or line != host.ANEW]
         result.update(changed=rules or bool(lines), differences=list(dict.fromkeys([*told, *more])))
         if not self.module.check_mode:
+            self._cuts.stage(result.get("token") if result.get("armed") else "")
             if result.get("armed"):
                 names.stage(wanted, result["token"])
             else:
                 names.unstage()
                 if lines or (rules and wanted):
                     names.apply(wanted)
-        notes = [*result.get("notes", []), *host.standing_notes(self._backend, wanted), *names.notes]
+                cuts += self._cuts.cut(applier) if rules else []
+        notes = [*cuts, *result.get("notes", []), *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 
     def _refuse_changes(self, applier, wanted):

@@ -23,7 +23,9 @@ from .completion import complete
 from .differences import asking, difference, entries, settings_difference, state
 from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
+from .opened import opened
 from .rollback import back, since, way_back
+from .shut import CUT, shutting
 from .transactions import away, forward, leads_to_ours, moving, settled
 
 _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came there
@@ -88,6 +90,14 @@ class Applier:
         # Long labels are cut: they are asked where our file does not tell.
         return state(saved["vendors"].get("names") or asking(found, place.owned), saved["settings"])
 
+    def opened(self):
+        """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
+        return opened(blocks(self.nft.listing(Place(), stateless=False)))
+
+    def shut(self, flows):
+        """Keep packets of flows from making conntrack know them again."""
+        self.nft.load(shutting(flows))
+
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked():
@@ -117,6 +127,8 @@ class Applier:
             for place in places:
                 removal, lines, remains = self._away(place)
                 text, differences, notes = text + removal, differences + lines, notes + remains
+            if f"table {CUT}" in self.nft.run("list", "tables").splitlines():
+                text, differences = text + f"delete table {CUT}\n", [*differences, f"- table {CUT}"]
             there = self.boot.remains() + [self.revert.candidate] * os.path.exists(self.revert.candidate)
             differences += [f"- {path}" for path in there]
             if text:
