@@ -84,7 +84,8 @@ def datagram(sender: Namespace, receiver: Namespace, address: str, port: int, se
         return bool(select.select([there], [], [], seconds)[0]) and there.recv(2048) == b"x"
 
 
-def _answer_for_the_world(peer: Namespace) -> None:
+def answer_for_the_world(peer: Namespace) -> None:
+    """Make a namespace answer for all of C{WORLD}; it knows the host from the start."""
     for version, address in HOST.items():  # known from the start: neighbour discovery takes seconds to get ready
         peer.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev down0 nud permanent")
     peer.script(
@@ -104,5 +105,5 @@ def linked() -> Iterator[Ends]:
         add_addresses(host, "up0", HOST, BITS)
         add_addresses(peer, "down0", PEER, BITS)
         add_default_routes(host, "up0", PEER, MACS[1])
-        _answer_for_the_world(peer)
+        answer_for_the_world(peer)
         yield Ends(Host(host), peer)

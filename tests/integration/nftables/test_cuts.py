@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
 
 import pytest
 
-from tests.support.ends import Ends, connect
-from tests.support.hosts.nftables import HOST, native
-from tests.support.namespaces import Namespace
+from tests.support.calls import call, datagrams
+from tests.support.ends import Ends
+from tests.support.hosts.nftables import HOST, Host, native
+from tests.support.packets import gateway_world
 from tests.support.rules import row
-from tests.support.waiting import GLANCE
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -25,52 +22,6 @@ GONE, KEPT, LOOPED = "203.0.113.9", "203.0.113.10", "127.0.0.1"
 OWN = [{"destination": "203.0.113.20", "ports": "443"}]
 LIST = [row(f"{GONE}, {KEPT}, 203.0.113.20"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
 LESS = [row(KEPT)]
-
-
-@dataclass
-class Call:
-    """A connection, or datagrams both ways, between two sockets."""
-
-    here: socket.socket
-    there: socket.socket
-
-    def goes(self, *, first: str = "here") -> bool:
-        """Say whether bytes go both ways; C{first}: who sends first."""
-        ends = [self.here, self.there] if first == "here" else [self.there, self.here]
-        for sender, receiver in (ends, ends[::-1]):
-            receiver.settimeout(GLANCE)
-            try:
-                sender.send(b"x")
-                if receiver.recv(10) != b"x":
-                    return False
-            except OSError:
-                return False
-        return True
-
-
-def call(ends: ExitStack, space: Namespace, far: Namespace, address: str, port: int) -> Call:
-    """Return a connection from one namespace to another."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    service = ends.enter_context(far.call(partial(socket.create_server, (address, port), family=family)))
-    here = ends.enter_context(connect(space, address, port))
-    there, _client = service.accept()
-    return Call(here, ends.enter_context(there))
-
-
-def datagrams(ends: ExitStack, space: Namespace, far: Namespace, address: str, port: int) -> Call:
-    """Return two connected sockets that have sent each other datagrams."""
-
-    def bound(where: str, at: int) -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        made.bind((where, at))
-        return made
-
-    there = ends.enter_context(far.call(partial(bound, address, port)))
-    here = ends.enter_context(space.call(partial(bound, "0.0.0.0", 0)))
-    here.connect((address, port))
-    here.send(b"x")
-    there.connect(there.recvfrom(10)[1])
-    return Call(here, there)
 
 
 @pytest.fixture
@@ -182,3 +133,35 @@ def test_servers_of_the_baseline_stay(ends: Ends, stack: ExitStack) -> None:
     done = ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
     assert "no flow was under way to what left the list" in done["notes"]
     assert all(each.goes() for each in flows)
+
+
+def test_addresses_of_a_name_that_left(ends: Ends, stack: ExitStack) -> None:
+    names = {"names": "resolve", "policy": "deny"}
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    both = [row("voice.example.com"), row("video.example.com"), row("203.0.113.200")]
+    ends.host.apply(native(*both, **names))
+    ends.peer.script("ip route add local 11.0.0.0/24 dev lo")  # not one of the special addresses
+    for name, address in (("voice", "11.0.0.9"), ("video", "11.0.0.10")):
+        ends.host.load(f"add element inet egress_allowlist leased4_{name}.example.com {{ {address} }}")
+    flows = [call(stack, ends.host.space, ends.peer, address, 443) for address in ("11.0.0.9", "11.0.0.10")]
+    ends.host.apply(native(*both[1:], **names), cut_removed=True)
+    assert [each.goes() for each in flows] == [False, True]
+
+
+@pytest.mark.parametrize("translated", [False, True])
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str) -> None:
+    with gateway_world() as world:
+        host, client, far = Host(world.host), world.sender, world.wire
+        far.script("ip route add local 203.0.113.0/24 dev lo")
+        if translated:
+            host.load("table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }")
+        scope = {"policy": "deny", "scope": "gateway", "sources": ["198.18.1.0/24"]}
+        host.apply(native(*LIST, **scope))
+        gone, kept = (call(stack, client, far, address, 443) for address in (GONE, KEPT))
+        media = datagrams(stack, client, far, GONE, 3478)
+        own = call(stack, world.host, far, "203.0.113.20", 443)  # the gateway's own, of which the scope says nothing
+        assert all(each.goes() for each in (gone, kept, media, own))
+        done = host.apply(native(*LESS, **scope), cut_removed=True)
+        assert "flows to what left the list were ended: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)" in done["notes"]
+        assert [each.goes(first=first) for each in (gone, media, kept, own)] == [False, False, True, True]

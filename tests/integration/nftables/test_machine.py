@@ -79,6 +79,6 @@ def test_a_lease_with_other_name_servers(machine: Machine, tmp_path: Path) -> No
     assert " changed=0 " in machine.play(text, tmp_path).stdout
     assert "60s" in machine.run(f"systemctl cat {TIMER}")
     assert machine.run(f"systemctl is-active {TIMER}") == "active\n"
-    assert machine.run("systemctl --failed --no-legend '*egress*'") == ""
+    assert machine.run("systemctl list-units --failed --no-legend '*egress*'") == ""
     machine.play(PLAY.format(policy="deny", state="absent", into="{}"), tmp_path)
     assert machine.run(TRACES) == ""

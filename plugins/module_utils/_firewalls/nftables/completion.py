@@ -28,7 +28,7 @@ def complete(native, place, saved, run):
         name, dummy, addresses = item.partition(" = ")
         known.update({name: addresses.split()} if addresses else {})
     # Whose a packet is can be asked of what the host itself sends.
-    by_user, followed = "chain output" in native["ruleset"], following.possible()
+    by_user, followed = "chain baseline_host" in native["ruleset"], following.possible()
     found = discover(native["discover"], known, "nftables_egress", run, by_user, followed)
     for name, addresses in found.servers.items():
         elements += [(f"{name}{version}", members) for version, members in by_version(addresses).items()]
@@ -42,7 +42,7 @@ def complete(native, place, saved, run):
             text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
     for sender in found.senders:
         port = f"udp sport {sender.port} " if sender.port else ""
-        text += f"add rule {place} baseline meta skuid {sender.uid} {port}udp dport {NTP} accept\n"
+        text += f"add rule {place} baseline_host meta skuid {sender.uid} {port}udp dport {NTP} accept\n"
     settings = {name: value for name, value in settings.items() if value}
     vendors = header("vendors", {"names": native["vendors"]})
     head = header("settings", settings) + vendors + header("place", place.as_dict())

@@ -133,10 +133,14 @@ def line(spec, label):
     return " ".join([*words, f'-m comment --comment "{label[:250]}"', "-j", _TARGETS[action.rpartition(":")[2]]])
 
 
-def entries(files):
-    """Return C{{tuple: label}} of what the files open, with the members of the sets, or the name, in their places."""
+def entries(files, looked_up=None):
+    """Return C{{tuple: label}} of what the files open, with the members of the sets, or the name, in their places.
+
+    C{looked_up}: C{{set: addresses}} of names, which then stand there.
+    """
     members = contents(files.get(SETS) or "")
-    members.update({name: [domain] for name, domain in names.named(files.get(SETS)).items()})
+    named = names.named(files.get(SETS))
+    members.update({name: (looked_up or {}).get(name, []) if looked_up is not None else [domain] for name, domain in named.items()})
     found = {}
     for path in CHAINS.values():
         for spec, label in _RULE.findall(files.get(path) or ""):

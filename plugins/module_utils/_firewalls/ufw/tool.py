@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.servers imp
 
 from . import kernel, rules, sets, state, surroundings
 from .live import Live
+from .opened import opened
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
@@ -93,6 +94,10 @@ class Ufw:
     def standing(self, native=None):
         """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
         return state.wanted(native) if native else state.there(read)
+
+    def opened(self):
+        """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
+        return opened(read, self.live.names())
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""
