@@ -29,7 +29,11 @@ _FILES = {
     "OpenNTPD": ("/etc/openntpd/ntpd.conf", "/etc/ntpd.conf"),
 }
 # Under which of them a daemon runs differs between distributions: the first that is there.
-_USERS = {"chrony": ("_chrony", "chrony"), "OpenNTPD": ("openntpd", "_ntp", "ntpd"), "systemd-timesyncd": (timesyncd.USER,)}
+_USERS = {
+    "chrony": ("_chrony", "chrony"),
+    "OpenNTPD": ("openntpd", "_ntp", "ntpd"),
+    "systemd-timesyncd": (timesyncd.USER,),
+}
 _SERVER = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _PEER = re.compile(r"^\s*peer\s", re.MULTILINE)
 _USER = re.compile(r"^\s*user\s+(\S+)", re.MULTILINE)

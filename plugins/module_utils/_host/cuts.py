@@ -23,8 +23,8 @@ NO_EFFECT = "cut_removed ends no flow: only the policy deny stops what left the 
 class Cuts:
     """The cuts of one backend. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
 
-    What an C{applier} must have: C{opened()}, which returns two lists of C{flows.Opening}: what the list opens, and what
-    is let through besides; C{standing(native)}; C{revert}; and, where it needs more than that conntrack forgets a flow,
+    What an C{applier} must have: C{opened()}, which returns two lists of C{flows.Opening}, what the list opens and what
+    is let through besides, and C{[(path, source)]} of where all else is stopped; C{standing(native)}; C{revert}; and, where it needs more than that conntrack forgets a flow,
     C{shut(flows)}.
     """
 
@@ -68,15 +68,18 @@ class Cuts:
             return []
         try:
             conntrack = self._find("conntrack")
-            after = [opening for part in applier.opened() for opening in part]
+            listed, others, filtered = applier.opened()
             known = flows.listed(self._run, conntrack)
-            found = flows.chosen(known, [_opening(each) for each in before], after, flows.local_addresses())
+            before = [_opening(each) for each in before]
+            found = flows.chosen(known, before, [*listed, *others], filtered, flows.local_addresses())
             if found and hasattr(applier, "shut"):
                 applier.shut(found)
             for flow in found:
                 flows.end(self._run, conntrack, flow)
         except (OSError, ToolError) as error:
-            raise LateError(f"the rules are in force, but not all flows to what left the list are ended: {error}") from error
+            raise LateError(
+                f"the rules are in force, but not all flows to what left the list are ended: {error}"
+            ) from error
         return [flows.told(found)]
 
     def forget(self):

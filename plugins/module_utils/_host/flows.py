@@ -121,10 +121,11 @@ def local_addresses():
     return found
 
 
-def chosen(flows, before, after, local):
+def chosen(flows, before, after, filtered, local):
     """Return the flows that an opening of C{before} allowed, and none of C{after} allows.
 
-    Only of those that this host or somebody behind it began, to somebody else: never one that came in to the host.
+    Only of those that this host or somebody behind it began, to somebody else: never one that came in to the host. And
+    only where the rest is stopped now: C{filtered}, C{[(path, source)]} with None for any source.
     """
     gone = [opening for opening in dict.fromkeys(before) if opening not in set(after)]
     found = []
@@ -132,6 +133,8 @@ def chosen(flows, before, after, local):
         if flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:
             continue
         packet = _packet(flow, OUT if flow.source in local else FORWARD)
+        if not any(_lets(Opening(*way, None, "", *ALL_PORTS), packet) for way in filtered):
+            continue
         if any(_lets(opening, packet) for opening in gone) and not any(_lets(opening, packet) for opening in after):
             found.append(flow)
     return found
@@ -150,7 +153,7 @@ def _lets(opening, packet):
     for wanted, address in ((opening.source, source), (opening.destination, destination)):
         if wanted is not None and not (wanted[0] == version and wanted[1] <= address <= wanted[2]):
             return False
-    return opening[4:] == ALL_PORTS if port is None else opening.first <= port <= opening.last
+    return (opening.first, opening.last) == ALL_PORTS if port is None else opening.first <= port <= opening.last
 
 
 def end(run, conntrack, flow):

@@ -101,7 +101,7 @@ def follow():
 
 
 def _followed():
-    """True where the rules in force are to follow the host: those of a change that waits for its confirmation, if any."""
+    """True where the rules in force are to follow the host; a change that waits for its confirmation is in force."""
     waits = os.path.exists(_CANDIDATE) and os.path.exists(_ROLLBACK)
     for text in _read_all([_CANDIDATE if waits else _CONFIRMED]):
         found = _SETTINGS.search(text)

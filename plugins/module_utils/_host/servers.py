@@ -87,7 +87,9 @@ def _of_clock(daemon, resolved, senders, prefix):
         return [f"{daemon} {asked}: udp/123 is open to any address for its user alone ({whom}); to open less, {remedy}"]
     notes = []
     for name, places in resolved.items():
-        state = "is open where it was found first, a pool moves on" if places else "stays shut, it could not be looked up"
+        state = (
+            "is open where it was found first, a pool moves on" if places else "stays shut, it could not be looked up"
+        )
         notes.append(f"the clock may stop: time server {name} {state}: {remedy}")
     if not resolved:
         notes.append(f"the clock may stop: no file names the servers that {daemon} asks: {remedy}")

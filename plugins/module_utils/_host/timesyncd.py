@@ -29,8 +29,8 @@ _SHOWN = ("SystemNTPServers", "LinkNTPServers", "RuntimeNTPServers")
 def servers(run, others):
     """Return C{(addresses and names, notes)} of the servers that are asked, None where it is not this host's clock.
 
-    C{run} takes a command and returns C{(status, output, errors)}; C{others}: whether another time daemon is configured,
-    which decides where no systemd can be asked. Raises ToolError where systemd does not answer.
+    C{run} takes a command and returns C{(status, output, errors)}; C{others}: whether another time daemon is
+    configured, which decides where no systemd can be asked. Raises ToolError where systemd does not answer.
     """
     if not systemd.runs():
         return None if others or not _main_files() else (_of_files(), [])
@@ -65,7 +65,9 @@ def _of_files():
         for name, value in _settings(text):
             compiled = compiled and not (name == "FallbackNTP" and value)
             found[name] = [*found[name], *value] if value else []
-    asked = found["NTP"] + [server for text in read_all(_LINKS) for line in _LINK.findall(text) for server in line.split()]
+    asked = found["NTP"] + [
+        server for text in read_all(_LINKS) for line in _LINK.findall(text) for server in line.split()
+    ]
     if not asked:
         asked = _compiled() if compiled else found["FallbackNTP"]
     return list(dict.fromkeys(asked))
@@ -93,7 +95,9 @@ def _drop_ins():
     """Return the drop-ins in the order of their names; of two with one name, the one in the earlier folder."""
     found = {}
     for root in reversed(_ROOTS):
-        found.update((os.path.basename(path), path) for path in glob.glob(os.path.join(root, "timesyncd.conf.d", "*.conf")))
+        found.update(
+            (os.path.basename(path), path) for path in glob.glob(os.path.join(root, "timesyncd.conf.d", "*.conf"))
+        )
     return [found[name] for name in sorted(found)]
 
 

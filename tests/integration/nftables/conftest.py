@@ -28,7 +28,8 @@ def ends() -> Iterator[Ends]:
         yield made
 
 
-# Stands in for systemd, which is in no namespace: it knows a few units and starts timers. test_boot.py has the real one.
+# Stands in for systemd, which is in no namespace: it knows a few units and starts timers.
+# test_boot.py and test_machine.py have the real one.
 SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >> /etc/asked
 [ ! -e /etc/deaf ] || { echo "Failed to connect to bus" >&2; exit 1; }

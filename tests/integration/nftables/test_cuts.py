@@ -129,7 +129,10 @@ def test_servers_of_the_baseline_stay(ends: Ends, stack: ExitStack) -> None:
     rows = [row("203.0.113.53", "53", "TCP/UDP", "dns"), row("203.0.113.123", "123", "UDP", "ntp")]
     ends.host.apply(native(*rows, policy="deny"))
     flows = [call(stack, ends.host.space, ends.peer, "203.0.113.53", 53)]
-    flows += [datagrams(stack, ends.host.space, ends.peer, address, port) for address, port in (("203.0.113.53", 53), ("203.0.113.123", 123))]
+    flows += [
+        datagrams(stack, ends.host.space, ends.peer, address, port)
+        for address, port in (("203.0.113.53", 53), ("203.0.113.123", 123))
+    ]
     done = ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
     assert "no flow was under way to what left the list" in done["notes"]
     assert all(each.goes() for each in flows)
@@ -155,7 +158,9 @@ def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str)
         host, client, far = Host(world.host), world.sender, world.wire
         far.script("ip route add local 203.0.113.0/24 dev lo")
         if translated:
-            host.load("table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }")
+            host.load(
+                "table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }"
+            )
         scope = {"policy": "deny", "scope": "gateway", "sources": ["198.18.1.0/24"]}
         host.apply(native(*LIST, **scope))
         gone, kept = (call(stack, client, far, address, 443) for address in (GONE, KEPT))
@@ -163,5 +168,8 @@ def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str)
         own = call(stack, world.host, far, "203.0.113.20", 443)  # the gateway's own, of which the scope says nothing
         assert all(each.goes() for each in (gone, kept, media, own))
         done = host.apply(native(*LESS, **scope), cut_removed=True)
-        assert "flows to what left the list were ended: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)" in done["notes"]
+        assert (
+            "flows to what left the list were ended: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)"
+            in done["notes"]
+        )
         assert [each.goes(first=first) for each in (gone, media, kept, own)] == [False, False, True, True]

@@ -83,7 +83,9 @@ def test_nothing_but_name_servers_is_opened(renewing: Ends) -> None:
     host = renewing.host
     host.apply(native(row("203.0.113.9"), policy="deny"))
     rules = host.rules()
-    host.write("/etc/resolv.conf", "nameserver 0.0.0.0/0\nnameserver 203.0.113.54 }; add rule inet x y accept\n" + RENEWED)
+    host.write(
+        "/etc/resolv.conf", "nameserver 0.0.0.0/0\nnameserver 203.0.113.54 }; add rule inet x y accept\n" + RENEWED
+    )
     host.shell(PROGRAM)
     changed = {*host.rules().splitlines()} ^ {*rules.splitlines()}
     assert all("elements = {" in line for line in changed), changed
@@ -132,7 +134,10 @@ def test_absent_removes_it(booted: Host) -> None:
         (f"rm /etc/active/{TIMER}", f"~ {TIMER}: stopped on the host since, set back"),
         (f"rm {PROGRAM}", f"~ {PROGRAM}: removed on the host since, set back"),
         (f"echo >>{FOLDER}/{PATH}", f"~ {FOLDER}/{PATH}: changed on the host since, set back"),
-        ("nft add element inet egress_allowlist dns4 { 192.0.2.99 }", "~ name servers: changed on the host since, set back"),
+        (
+            "nft add element inet egress_allowlist dns4 { 192.0.2.99 }",
+            "~ name servers: changed on the host since, set back",
+        ),
         ("nft flush set inet egress_allowlist dns6", "~ name servers: changed on the host since, set back"),
     ],
 )

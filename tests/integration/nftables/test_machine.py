@@ -61,7 +61,11 @@ def test_a_lease_with_other_name_servers(machine: Machine, tmp_path: Path) -> No
     lease(machine, "203.0.113.56", by="mkdir -p /run/systemd/resolve; cat >/run/systemd/resolve/resolv.conf")
     machine.run("ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf")
     assert has(machine, "203.0.113.56")
-    lease(machine, "203.0.113.57", by="cat >/run/systemd/resolve/x; mv /run/systemd/resolve/x /run/systemd/resolve/resolv.conf")
+    lease(
+        machine,
+        "203.0.113.57",
+        by="cat >/run/systemd/resolve/x; mv /run/systemd/resolve/x /run/systemd/resolve/resolv.conf",
+    )
     assert has(machine, "203.0.113.57")
     for number in range(20, 40):
         lease(machine, f"203.0.113.{number}")

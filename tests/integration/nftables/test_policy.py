@@ -106,11 +106,15 @@ def test_a_clock_that_is_found_by_name_is_open_for_its_daemon_alone(ends: Ends) 
     """The user of systemd-timesyncd asks any server, whatever the pool's addresses are by then; nobody else does."""
     ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")  # which says at once that it is not there
     ends.host.write("/etc/systemd/timesyncd.conf", "[Time]\n#NTP=\n#FallbackNTP=0.pool.invalid 1.pool.invalid\n")
-    ends.host.shell("sed -i '/^systemd-timesync:/d' /etc/passwd; echo systemd-timesync:x:995:995::/:/bin/false >>/etc/passwd")
+    ends.host.shell(
+        "sed -i '/^systemd-timesync:/d' /etc/passwd; echo systemd-timesync:x:995:995::/:/bin/false >>/etc/passwd"
+    )
     for scope in ("host", "both"):
         done = ends.host.apply(native(row("203.0.113.9"), policy="deny", scope=scope))
         assert "~ time asked by: none -> systemd-timesync" in done["differences"] or scope == "both"
-        assert any("udp/123 is open to any address for its user alone (systemd-timesync)" in note for note in done["notes"])
+        assert any(
+            "udp/123 is open to any address for its user alone (systemd-timesync)" in note for note in done["notes"]
+        )
         for clock in ("203.0.113.123", "2001:db8::123"):
             assert sent_by(ends, 995, clock, 123)
             assert not sent_by(ends, 994, clock, 123)
@@ -152,4 +156,4 @@ def sent_by(ends: Ends, user: int, address: str, to: int, port: int = 0) -> bool
         f"made = made or socket.socket(socket.{family}, socket.SOCK_DGRAM)\n"
         f"made.sendto(b'x', ('{address}', {to}))"
     )
-    return ends.host.space.run(["/usr/bin/python3", "-c", program]).returncode == 0
+    return ends.host.space.run(["sh", "-c", 'exec /usr/bin/python3 -c "$1"', "sh", program]).returncode == 0

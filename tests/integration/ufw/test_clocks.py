@@ -48,7 +48,7 @@ def passes(host: Host, user: int, address: str, to: int, port: int = 0) -> bool:
         f"bound and bound.bind(('', {port}))\nos.setuid({user})\n"
         f"(bound or socket.socket(socket.{family}, socket.SOCK_DGRAM)).sendto(b'x', ('{address}', {to}))"
     )
-    done = host.space.target(["/usr/bin/python3", "-c", program])
+    done = host.space.target(["sh", "-c", 'exec /usr/bin/python3 -c "$1"', "sh", program])
     assert done.returncode == 0 or "Operation not permitted" in done.stderr, done.stderr
     return done.returncode == 0
 

@@ -20,17 +20,25 @@ _EVERYWHERE = {"4": span("0.0.0.0/0"), "6": span("::/0")}
 
 
 def opened(objects, learned):
-    """Return C{(openings of the list, other openings)} of objects C{{name: object}}.
+    """Return what C{_host/cuts.py} asks of a tool, from objects C{{name: object}}.
 
     C{learned}: a function that returns the addresses that a set of names holds.
     """
-    listed, others = [], []
+    listed, others, filtered = [], [], []
     for name, path in _PATHS.items():
+        if objects.get(name):
+            filtered += [(path, source) for source in (_sources(objects) if path == FORWARD else [None])]
         for rule in (objects.get(name) or {"rules": []})["rules"]:
             if rule.endswith(" accept") and "icmp-type" not in rule:
                 part = listed if _SERVICE.search(rule) else others
                 part.extend(_of(rule, path, objects, learned))
-    return listed, others
+    return listed, others, filtered
+
+
+def _sources(objects):
+    """Return the sources whose forwarded packets are filtered, [None] for all."""
+    found = [objects[name]["entries"] for name in sorted(objects) if name.startswith("ipsets/egress-allow-sources-")]
+    return [span(entry) for entries in found for entry in entries] or [None]
 
 
 def _of(rule, path, objects, learned):
@@ -40,7 +48,11 @@ def _of(rule, path, objects, learned):
     named, port, protocol = _SERVICE.search(rule), _PORT.search(rule), _PROTOCOL.search(rule)
     if named:
         described = objects.get("services/" + named.group(1)) or {"ports": []}
-        services = [(kind, *each) for kind, dummy, text in (one.partition("/") for one in described["ports"]) for each in ports(text)]
+        services = [
+            (kind, *each)
+            for kind, dummy, text in (one.partition("/") for one in described["ports"])
+            for each in ports(text)
+        ]
     elif port:
         services = [(port.group(2), *each) for each in ports(port.group(1))]
     else:

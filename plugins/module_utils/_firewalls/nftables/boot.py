@@ -91,9 +91,7 @@ class Boot:
     def __init__(self, nft, run):
         self._run = run
         self.follows = False  # whether the rules follow the host's name servers
-        loader = _LOADER.format(
-            nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT), servers=following.PROGRAM
-        )
+        loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT), servers=following.PROGRAM)
         drop_in = _DROP_INS.format(_FLUSHES) + "".join(f"{name}=-/bin/sh {LOADER}\n" for name in _WHEN)
         self._files = {LOADER: loader}
         if systemd.runs():
@@ -196,7 +194,10 @@ class Boot:
             return {}
         try:
             return systemd.states(
-                self._run, (UNIT, *_EARLIER, following.PATH, following.TIMER), ("LoadState", "UnitFileState", "ActiveState"), lists=tuple(_WHEN)
+                self._run,
+                (UNIT, *_EARLIER, following.PATH, following.TIMER),
+                ("LoadState", "UnitFileState", "ActiveState"),
+                lists=tuple(_WHEN),
             )
         except OSError as error:
             raise NftError(f"systemctl show failed: {error.strerror}") from error

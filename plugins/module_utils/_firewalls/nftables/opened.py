@@ -17,12 +17,14 @@ _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 _SERVICE = re.compile(r"^\t\t(\w+) dport (\S+) ct state .* accept$", re.MULTILINE)
 _TO = re.compile(r"\bip6? daddr (?:@(\S+)|\{([^}]*)\}|(\S+))")
 _PORTS = re.compile(r"\b(?:th|\w+) dport (?:\{([^}]*)\}|(\S+))")
-_PROTOCOL = re.compile(r"\b(?:(\w+) dport|(?:meta l4proto|ip protocol|ip6 nexthdr) (?:\{([^}]*)\}|(\S+))|(icmp(?:v6)?) )")
+_PROTOCOL = re.compile(
+    r"\b(?:(\w+) dport|(?:meta l4proto|ip protocol|ip6 nexthdr) (?:\{([^}]*)\}|(\S+))|(icmp(?:v6)?) )"
+)
 _KINDS = {"icmpv6": ["icmpv6", "ipv6-icmp"], "ipv6-icmp": ["icmpv6", "ipv6-icmp"]}  # as nft and conntrack name it
 
 
 def opened(found):
-    """Return C{(openings of the list, other openings)} of the blocks of our table, with what sets hold now."""
+    """Return what C{_host/cuts.py} asks of a tool, from the blocks of our table, with what sets hold now."""
     paths = [path for path, name in ((OUT, "output"), (FORWARD, "forward")) if ("chain", name) in found]
     listed = [(prefix, protocol, ports) for (way, prefix, protocol, ports) in _by_address(found) if way == "to"]
     listed += _by_name(found)
@@ -33,7 +35,7 @@ def opened(found):
         others = [each for chain in chains for each in _accepted(found.get(("chain", chain), ""), found)]
         for part, openings in zip(parts, (_plain(listed), others)):  # noqa: B905 # Python 3.8 knows no strict
             part.extend(Opening(path, source, *each) for source in sources[path] for each in openings)
-    return parts
+    return (*parts, [(path, source) for path in paths for source in sources[path]])
 
 
 def _accepted(body, found):

@@ -140,7 +140,9 @@ def entries(files, looked_up=None):
     """
     members = contents(files.get(SETS) or "")
     named = names.named(files.get(SETS))
-    members.update({name: (looked_up or {}).get(name, []) if looked_up is not None else [domain] for name, domain in named.items()})
+    members.update(
+        {name: (looked_up or {}).get(name, []) if looked_up is not None else [domain] for name, domain in named.items()}
+    )
     found = {}
     for path in CHAINS.values():
         for spec, label in _RULE.findall(files.get(path) or ""):

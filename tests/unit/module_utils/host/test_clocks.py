@@ -61,7 +61,11 @@ def test_time_servers_by_address(etc: Path, path: str, text: str) -> None:
         ("/etc/ntpsec/ntp.conf", "pool a.pool.example iburst\n", [ROOT]),
         ("/etc/ntp.conf", "server a.pool.example\n", [ROOT]),
         ("/etc/openntpd/ntpd.conf", "servers a.pool.example\n", [Sender("ntpd", 102, 0)]),
-        ("/usr/lib/systemd/timesyncd.conf", "[Time]\n#FallbackNTP=a.pool.example\n", [Sender("systemd-timesync", 997, 0)]),
+        (
+            "/usr/lib/systemd/timesyncd.conf",
+            "[Time]\n#FallbackNTP=a.pool.example\n",
+            [Sender("systemd-timesync", 997, 0)],
+        ),
     ],
 )
 def test_whose_packets_they_are(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._host import name_servers as servers
+from ansible_collections.egress.allowlist.plugins.module_utils._host import name_servers
 
 from tests.support.files import write
 
@@ -17,23 +17,23 @@ from tests.support.files import write
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the files that are looked at into a folder."""
     for name in ("RESOLVERS", "FORWARDERS"):
-        monkeypatch.setattr(servers, name, tuple(f"{tmp_path}{path}" for path in getattr(servers, name)))
-    monkeypatch.setattr(servers, "FORMER", f"{tmp_path}{servers.FORMER}")
+        monkeypatch.setattr(name_servers, name, tuple(f"{tmp_path}{path}" for path in getattr(name_servers, name)))
+    monkeypatch.setattr(name_servers, "FORMER", f"{tmp_path}{name_servers.FORMER}")
     return tmp_path
 
 
 def test_name_servers_behind_a_stub(etc: Path) -> None:
-    assert servers.name_servers() == []
+    assert name_servers.name_servers() == []
     write(etc, "/etc/resolv.conf", "# nameserver 9.9.9.9\nnameserver 127.0.0.53\noptions edns0\n")
-    assert servers.name_servers() == []
+    assert name_servers.name_servers() == []
     write(etc, "/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.53\n nameserver\t2001:DB8::53\nnameserver ::1\n")
     write(etc, "/run/NetworkManager/no-stub-resolv.conf", "nameserver fe80::1%eth0\nnameserver 192.0.2.53\n")
-    assert servers.name_servers() == ["192.0.2.53", "2001:db8::53", "fe80::1"]
+    assert name_servers.name_servers() == ["192.0.2.53", "2001:db8::53", "fe80::1"]
 
 
 def test_name_servers_that_are_no_addresses_are_left_out(etc: Path) -> None:
     write(etc, "/etc/resolv.conf", "nameserver 192.0.2.256\nnameserver 010.0.0.1\nnameserver x;\nnameserver ::2\n")
-    assert servers.name_servers() == ["::2"]
+    assert name_servers.name_servers() == ["::2"]
 
 
 def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
@@ -49,6 +49,6 @@ def test_name_servers_of_a_dnsmasq(etc: Path) -> None:
     write(etc, "/etc/dnsmasq.d/mine.conf", "".join(line + "\n" for line in lines))
     write(etc, "/etc/dnsmasq.d/egress-allowlist.conf", "# made by egress.allowlist: more\nserver=192.0.2.9\n")
     write(etc, "/var/lib/egress-allowlist/resolv.conf", "nameserver 192.0.2.8\n")
-    assert servers.name_servers() == ["192.0.2.2", "192.0.2.3", "2001:db8::4"]
+    assert name_servers.name_servers() == ["192.0.2.2", "192.0.2.3", "2001:db8::4"]
     write(etc, "/etc/resolv.conf", "# made by egress.allowlist: more\nnameserver 127.0.0.1\n")
-    assert servers.name_servers() == ["192.0.2.2", "192.0.2.3", "192.0.2.8", "2001:db8::4"]
+    assert name_servers.name_servers() == ["192.0.2.2", "192.0.2.3", "192.0.2.8", "2001:db8::4"]

@@ -14,7 +14,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.applier imp
 
 from tests.support.files import write
 
-AS_SHIPPED = "# Entries in this file show the compile time defaults.\n\n[Time]\n#NTP=\n#FallbackNTP=0.pool.example 1.pool.example\n"
+AS_SHIPPED = "# The compile time defaults.\n\n[Time]\n#NTP=\n#FallbackNTP=0.pool.example 1.pool.example\n"
 COMPILED = ["0.pool.example", "1.pool.example"]
 ETC, LIB = "/etc/systemd/timesyncd.conf", "/usr/lib/systemd/timesyncd.conf"
 
@@ -57,7 +57,10 @@ def test_as_a_distribution_ships_it(etc: Path, path: str) -> None:
             },
             ["b", "a", "c"],
         ),
-        ({ETC: AS_SHIPPED, "/run/systemd/netif/state": "OPER_STATE=routable\nNTP=192.0.2.1 t.example\n"}, ["192.0.2.1", "t.example"]),
+        (
+            {ETC: AS_SHIPPED, "/run/systemd/netif/state": "OPER_STATE=routable\nNTP=192.0.2.1 t.example\n"},
+            ["192.0.2.1", "t.example"],
+        ),
         ({ETC: AS_SHIPPED, "/run/systemd/netif/links/2": "NTP=192.0.2.1\n"}, ["192.0.2.1"]),
         (
             {ETC: "[Time]\nNTP=a\n", "/run/systemd/netif/state": "NTP=192.0.2.1\nNTP=\n"},
@@ -97,7 +100,9 @@ def test_where_it_cannot_be_asked(etc: Path, unit: Callable) -> None:
     write(etc, ETC, AS_SHIPPED)
     servers, notes = timesyncd.servers(unit("active", "enabled", (1, "", "Failed to connect to bus\n")), False)
     assert servers == COMPILED
-    assert notes == ["timedatectl does not tell the servers of systemd-timesyncd (Failed to connect to bus): its files do"]
+    assert notes == [
+        "timedatectl does not tell the servers of systemd-timesyncd (Failed to connect to bus): its files do"
+    ]
+    unit()
     with pytest.raises(ToolError, match="systemctl show failed: no answer"):
-        unit()
         timesyncd.servers(lambda command: (1, "", ""), False)
