@@ -24,8 +24,8 @@ class Cuts:
     """The cuts of one backend. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
 
     What an C{applier} must have: C{opened()}, which returns two lists of C{flows.Opening}, what the list opens and what
-    is let through besides, and C{[(path, source)]} of where all else is stopped; C{standing(native)}; C{revert}; and, where it needs more than that conntrack forgets a flow,
-    C{shut(flows)}.
+    is let through besides, and C{[(path, source)]} of where all else is stopped; C{standing(native)}; C{revert}; and,
+    where it needs more than that conntrack forgets a flow, C{shut(flows)}.
     """
 
     def __init__(self, backend, find, run):

@@ -130,7 +130,8 @@ LISTING = """<?xml version="1.0" encoding="utf-8"?>
 <flow><meta direction="original"><layer3 protonum="2" protoname="ipv4"><src>192.0.2.1</src><dst>192.0.2.9</dst></layer3>
 <layer4 protonum="17" protoname="udp"><sport>50695</sport><dport>443</dport></layer4></meta><meta direction="reply">
 <layer3 protonum="2" protoname="ipv4"><src>10.0.0.9</src><dst>198.51.100.7</dst></layer3><layer4 protonum="17"
-protoname="udp"><sport>8443</sport><dport>1</dport></layer4></meta><meta direction="independent"><zone>7</zone></meta></flow>
+protoname="udp"><sport>8443</sport><dport>1</dport></layer4></meta><meta direction="independent"><zone>7</zone>
+</meta></flow>
 <flow><meta direction="original"><layer3 protonum="2" protoname="ipv4"><src>192.0.2.1</src><dst>192.0.2.9</dst></layer3>
 <layer4 protonum="50" protoname="unknown"></layer4></meta><meta direction="reply"><layer3 protonum="2" protoname="ipv4">
 <src>192.0.2.9</src><dst>192.0.2.1</dst></layer3><layer4 protonum="50" protoname="unknown"></layer4></meta></flow>

@@ -71,7 +71,7 @@ def test_what_the_host_alone_may_is_not_what_it_forwards() -> None:
         ("udp dport 123 ip6 daddr @ntp6 accept", []),
         ("meta skuid 997 udp dport 123 accept", [(None, "udp", 123, 123)]),
         ("udp sport { 67, 68 } udp dport { 67, 68 } accept", [(None, "udp", 67, 67), (None, "udp", 68, 68)]),
-        ("ip daddr { 192.0.2.1, 192.0.2.8/29 } accept", [(span(to), "", *ALL_PORTS) for to in ("192.0.2.1", "192.0.2.8/29")]),
+        ("ip daddr { 192.0.2.1 } accept", [(span("192.0.2.1"), "", *ALL_PORTS)]),
         ("ip daddr 192.0.2.1 meta l4proto gre accept", [(span("192.0.2.1"), "gre", *ALL_PORTS)]),
         ("ip protocol 50 ip daddr 192.0.2.1 accept", [(span("192.0.2.1"), "50", *ALL_PORTS)]),
         ("icmp type { destination-unreachable, time-exceeded } accept", [(None, "icmp", *ALL_PORTS)]),
