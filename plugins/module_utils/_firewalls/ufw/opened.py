@@ -30,6 +30,8 @@ def opened(reader, looked_up):
 
 def _of(spec):
     """Return what one rule lets out."""
+    if not rules.is_tuple(spec):
+        return []
     fields = spec.split()
     route = fields[0].startswith("route:")
     if rules.stops_packets(spec) or not (route or fields[-1].partition("_")[0] == "out"):
