@@ -32,8 +32,8 @@ _BLOCK = re.compile(
     r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
-# What ufw takes for a tuple: six to nine words. It passes over others, and so do we. In our own chains, which ufw does not
-# read, stands whose a packet is in the place of the ports that it comes from.
+# What ufw takes for a tuple: six to nine words. It passes over others, and so do we. In our own chains, which ufw does
+# not read, stands whose a packet is in the place of the ports that it comes from.
 _PORTS = r"(?:any|\d+(?::\d+)?(?:,\d+(?::\d+)?)*)"
 _FROM = rf"(?:{_PORTS}|uid=\d+(?:,port=\d+)?)"
 _TUPLE = re.compile(rf"\S+ \S+ {_PORTS} \S+ {_FROM} \S+(?: \S+){{0,3}}")
