@@ -44,6 +44,15 @@ options:
     elements: str
     choices: [vendors, policy, scope, sources, names, allow]
     default: []
+  cut_removed:
+    description:
+      - End flows that are under way to addresses and ports that the former list opened and this one does not, once the
+        change is confirmed. conntrack, which knows them, would let them go on.
+      - No other flow is ended, neither one that the baseline, an addition of the user's or another entry of the list
+        lets through, nor one that came in to the host.
+      - Only with the policy C(deny), which stops what is new. Needs C(conntrack) on the host.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Changes nothing and returns the same difference.

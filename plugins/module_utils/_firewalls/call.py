@@ -10,6 +10,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
+from ansible_collections.egress.allowlist.plugins.module_utils._host.cuts import Cuts
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import readable
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
@@ -37,6 +38,7 @@ class Call:
         self.params = self.module.params
         forms.check(self.module, self._native, form)
         self._names = host.Names(backend, self.find, self.run)
+        self._cuts = Cuts(backend, self.find, self.run)
 
     def run(self, command, text=None):
         """Run a command with a text as its input; returns C{(status, output, errors)}."""
@@ -80,6 +82,8 @@ class Call:
         result = {"changed": False, "armed": False, "missing": False, "differences": [], "notes": []}
         result["ip_versions"] = [4, 6]
         commands = {**commands, **host.commands(self._backend, self._wanted())}
+        if params["cut_removed"] and params["state"] == "present":
+            commands["conntrack"] = "conntrack"
         made, told = None, {}
         try:
             missing = host.missing(self.find, self.run, commands)
@@ -141,10 +145,12 @@ class Call:
             result = applier.confirmed(self.params["token"])
             if not check:
                 names.confirmed(self.params["token"])
+                result["notes"] = [*result.get("notes", []), *self._cuts.confirmed(self.params["token"], applier)]
         else:
             lines = names.differences({})  # first: what fails here has removed nothing
             result = applier.absent()
             if not check:
+                self._cuts.forget()
                 names.remove(lines)
             result["differences"] = [*result.get("differences", []), *lines]
             result["changed"] = bool(result["differences"])
@@ -156,6 +162,7 @@ class Call:
         if ready:
             names.check(wanted)
         lines = names.differences(wanted)
+        cuts = self._cuts.begin(applier, self.params[self._native]) if self.params["cut_removed"] else []
         result = applier.present(self.params[self._native], self.params["revert_after"])
         rules = result.get("changed", False)
         told = result.get("differences", [])
@@ -163,16 +170,18 @@ class Call:
         more = [line for line in lines if not told or line != host.ANEW]
         result.update(changed=rules or bool(lines), differences=list(dict.fromkeys([*told, *more])))
         if not self.module.check_mode:
+            self._cuts.stage(result.get("token") if result.get("armed") else "")
             if result.get("armed"):
                 names.stage(wanted, result["token"])
             else:
                 names.unstage()
                 if lines or (rules and wanted):
                     names.apply(wanted)
+                cuts += self._cuts.cut(applier) if rules else []
         state = applier.standing(self.params[self._native])
         policy, scope, prefix = state.get("policy"), state.get("scope"), f"{self._backend}_egress"
         around = [*forwarded(policy, scope, prefix), *served(policy, scope, state.get("allow", ""), prefix)]
-        notes = [*result.get("notes", []), *around, *host.standing_notes(self._backend, wanted), *names.notes]
+        notes = [*cuts, *result.get("notes", []), *around, *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 
     def _refuse_changes(self, applier, wanted):

@@ -25,6 +25,7 @@ def spec(backend):
         "revert_after": {"type": "int", "default": 60},
         "missing_ok": _FLAG,
         "unchanged": standing.OPTION,
+        "cut_removed": _FLAG,
         **_OWN[backend],
     }
 

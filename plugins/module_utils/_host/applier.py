@@ -46,6 +46,7 @@ class Applier:
         there; without a native form: what is left when all of ours is gone;
       - C{differences(files)}: what differs from what is there and from what runs, in words;
       - C{standing(native)}: the state of a native form or, without one, of what is there, see C{_model/standing.py};
+      - C{opened()}: what is open by the list, what besides, and where all else is stopped, see C{cuts.py};
       - C{check(files)}: raises ToolError where the tool would refuse them;
       - C{running()}: whether rules are in force that follow the files; raises ToolError where that cannot be found out;
       - C{completed(native)}: the native form with what only this host knows, as C{files} took it;
@@ -81,6 +82,10 @@ class Applier:
     def standing(self, native=None):
         """Return what the tool says of it."""
         return self.tool.standing(native)
+
+    def opened(self):
+        """Return what the tool says of what is open, see C{cuts.py}."""
+        return self.tool.opened()
 
     def absent(self):
         """Remove all that is ours; nothing has to be confirmed."""

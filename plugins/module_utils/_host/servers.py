@@ -5,114 +5,110 @@
 
 from __future__ import annotations
 
-import re
 import socket
+import threading
+import time
+from typing import NamedTuple
 
-from .files import read_all
+from .clocks import clocks
 from .leases import dhcp_servers
+from .name_servers import addresses, name_servers
 
-# Where the real servers stand when /etc/resolv.conf names a stub on the loopback.
-_RESOLVERS = (
-    "/etc/resolv.conf",
-    "/run/systemd/resolve/resolv.conf",
-    "/run/NetworkManager/no-stub-resolv.conf",
-    "/run/dnsmasq/resolv.conf",
-)
-# As it was before /etc/resolv.conf became ours, and whom else the host's dnsmasq asks; not what we told it.
-FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
-_FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
-_CLOCKS = (
-    "/etc/chrony.conf",
-    "/etc/chrony/chrony.conf",
-    "/etc/chrony/conf.d/*.conf",
-    "/etc/chrony/sources.d/*.sources",
-    "/run/chrony-dhcp/*.sources",
-    "/etc/systemd/timesyncd.conf",
-    "/etc/systemd/timesyncd.conf.d/*.conf",
-    "/etc/ntp.conf",
-    "/etc/ntpsec/ntp.conf",
-    "/etc/openntpd/ntpd.conf",
-)
-NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
-_FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
-_CLOCK = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
 _NO_LEASE = "this host holds no DHCP lease that could be found: it may ask DHCP servers of IPv4 by broadcast only"
-_TIMESYNCD = re.compile(r"^\s*(?:NTP|FallbackNTP)\s*=\s*(.*)$", re.MULTILINE)
+_SECONDS = 10  # for all look-ups together
 
 
-def discover(wanted, known, prefix, run):
-    """Return C{(servers, names, notes)} for what is wanted of C{dns}, C{ntp} and C{dhcp}.
+class Servers(NamedTuple):
+    """What is found: C{{"dns": addresses, "ntp": addresses, "dhcp": IPv4 addresses}}, as far as it was wanted.
 
-    C{servers}: C{{"dns": addresses, "ntp": addresses, "dhcp": IPv4 addresses}}; C{names}: C{{name: addresses}} of the
-    time servers that are configured by name. One in C{known} keeps its addresses: pools answer differently each time,
-    and no run would be the last. C{prefix} is how the user's variables begin, C{nftables_egress}. C{run} takes a
-    command and returns C{(status, output, errors)}.
+    C{names}: C{{name: addresses}} of the time servers that are configured by name. C{senders}: the C{clocks.Sender}s
+    that may ask any server for the time, since those that they ask have addresses that change. C{notes}: what a
+    person should know.
     """
-    servers, names, notes = {}, {}, []
+
+    servers: dict
+    names: dict
+    senders: list
+    notes: list
+
+
+def discover(wanted, known, prefix, run, by_user=False, followed=False):
+    """Return C{Servers} for what is wanted of C{dns}, C{ntp} and C{dhcp}.
+
+    One in C{known}, C{{name: addresses}}, keeps its addresses: pools answer differently each time, and no run would be
+    the last. C{prefix} is how the user's variables begin, C{nftables_egress}; C{run} takes a command and returns
+    C{(status, output, errors)}. C{by_user}: whether rules can ask whose a packet is. C{followed}: whether something
+    here follows the host when its name servers change. Raises ToolError where systemd does not answer.
+    """
+    found = Servers({}, {}, [], [])
     if "dns" in wanted:
-        servers["dns"] = name_servers()
-        if not servers["dns"]:
-            notes.append("no name server is configured besides the host's own: names are asked of nobody else")
+        found.servers["dns"] = name_servers()
+        found.notes.extend(_of_names(found.servers["dns"], prefix, followed))
     if "ntp" in wanted:
-        addresses, names, unresolved = time_servers(known)
-        servers["ntp"] = sorted(set(addresses).union(*names.values()))
-        remedy = f"to be sure of the clock, name servers by address in {prefix}_ntp_servers"
-        notes += [f"time server {name} is open where it was found first, a pool moves on: {remedy}" for name in names]
-        notes += [f"time server {name} stays shut, its name could not be looked up: {remedy}" for name in unresolved]
+        configured, told = clocks(run)
+        found.notes.extend(told)
+        plain = []
+        for clock in configured:
+            numbers, names = addresses(clock.servers)
+            plain += numbers
+            resolved = {**_looked_up(names - set(known)), **{name: known[name] for name in names & set(known)}}
+            resolved = dict(sorted(resolved.items()))
+            found.names.update({name: places for name, places in resolved.items() if places})
+            moving = bool(names) or not clock.servers
+            senders = clock.senders if moving and by_user else []
+            found.senders.extend(sender for sender in senders if sender not in found.senders)
+            if moving:
+                found.notes.extend(_of_clock(clock.daemon, resolved, senders, prefix))
+        found.servers["ntp"] = sorted({*plain, *(place for places in found.names.values() for place in places)})
     if "dhcp" in wanted:
-        servers["dhcp"] = dhcp_servers(run)
-        if not servers["dhcp"]:
-            notes.append(_NO_LEASE)
-    return servers, names, notes
+        found.servers["dhcp"] = dhcp_servers(run)
+        found.notes.extend([] if found.servers["dhcp"] else [_NO_LEASE])
+    return found
 
 
-def name_servers():
-    """Return the addresses that the host asks for names, without the loopback's."""
-    texts = list(read_all(_RESOLVERS))
-    if any(text.startswith(_MINE) for text in texts):
-        texts += read_all([FORMER])
-    found = [address for text in texts for address in NAMESERVER.findall(text)]
-    forwarders = [text for text in read_all(_FORWARDERS) if not text.startswith(_MINE)]
-    found += [address for text in forwarders for address in _FORWARDER.findall(text)]
-    return _addresses(found)[0]
+def _of_names(found, prefix, followed):
+    """Return notes on name servers."""
+    if not found:
+        return ["no name server is configured besides the host's own: names are asked of nobody else"]
+    if followed:
+        return []
+    return [
+        f"name servers are those that the host has now ({', '.join(found)}): when they change, apply again, or name "
+        f"them in {prefix}_dns_servers"
+    ]
 
 
-def time_servers(known):
-    """Return C{(addresses, {name: addresses}, unresolved names)} of the clocks that the host is configured to ask.
-
-    A name in C{known} keeps the addresses of the last run: pools answer differently each time.
-    """
-    wanted = []
-    for text in read_all(_CLOCKS):
-        wanted += _CLOCK.findall(text)
-        wanted += [server for line in _TIMESYNCD.findall(text) for server in line.split()]
-    addresses, names = _addresses(wanted)
-    resolved, unresolved = {}, []
-    for name in sorted(names):
-        found = known.get(name) or _resolve(name)
-        if found:
-            resolved[name] = found
-        else:
-            unresolved.append(name)
-    return addresses, resolved, unresolved
+def _of_clock(daemon, resolved, senders, prefix):
+    """Return notes on a time daemon whose servers have addresses that change; C{resolved}: C{{name: addresses}}."""
+    remedy = f"name servers by address in {prefix}_ntp_servers"
+    if senders:
+        asked = f"asks {', '.join(resolved)}, whose addresses change" if resolved else "asks servers that no file names"
+        whom = " and ".join(map(str, senders))
+        return [f"{daemon} {asked}: udp/123 is open to any address for its user alone ({whom}); to open less, {remedy}"]
+    notes = []
+    for name, places in resolved.items():
+        state = (
+            "is open where it was found first, a pool moves on" if places else "stays shut, it could not be looked up"
+        )
+        notes.append(f"the clock may stop: time server {name} {state}: {remedy}")
+    if not resolved:
+        notes.append(f"the clock may stop: no file names the servers that {daemon} asks: {remedy}")
+    return notes
 
 
-def _addresses(candidates):
-    """Return C{(sorted addresses, names)}; loopback and link-local scopes are dropped."""
-    addresses, names = set(), set()
-    for candidate in candidates:
-        plain = candidate.partition("%")[0]
-        for family in (socket.AF_INET, socket.AF_INET6):
-            try:
-                plain = socket.inet_ntop(family, socket.inet_pton(family, plain))
-            except OSError:
-                continue
-            if not plain.startswith("127.") and plain != "::1":
-                addresses.add(plain)
-            break
-        else:
-            names.add(candidate)
-    return sorted(addresses), names
+def _looked_up(names):
+    """Return C{{name: addresses}}, none where a name has no answer in time; all are asked at once."""
+    found, deadline = {}, time.monotonic() + _SECONDS
+
+    def ask(name):
+        found[name] = _resolve(name)
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    return {name: found.get(name, []) for name in names}
 
 
 def _resolve(name):

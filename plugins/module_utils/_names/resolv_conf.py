@@ -14,7 +14,7 @@ import struct
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write, write_all
-from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import FORMER, NAMESERVER
+from ansible_collections.egress.allowlist.plugins.module_utils._host.name_servers import FORMER, NAMESERVER
 
 PATH = "/etc/resolv.conf"
 STUBS = ("127.0.0.53", "127.0.0.54")  # of systemd-resolved

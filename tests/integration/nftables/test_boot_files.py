@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from base64 import b64encode
 
 import pytest
@@ -94,50 +93,14 @@ def test_from_an_own_table_into_the_users_and_back(host: Host) -> None:
     assert host.rules() == before
 
 
-# Stands in for systemd, which is in no namespace: it knows four units and starts timers. test_boot.py has the real one.
-SYSTEMCTL = """#!/bin/sh
-echo "systemctl $*" >> /etc/asked
-[ ! -e /etc/deaf ] || { echo "Failed to connect to bus" >&2; exit 1; }
-unit=/etc/systemd/system/egress-allowlist-nftables.service
-case "$1" in
-show)
-    for word; do case "$word" in *.service) ;; *) continue ;; esac
-        echo "Id=$word"
-        state=$(cat "/etc/units/$word" 2>/dev/null)
-        [ "${word#egress}" = "$word" ] || [ -e "$unit" ] || state=
-        [ -z "$state" ] && echo LoadState=not-found || echo LoadState=loaded
-        [ "$state" != masked ] || echo LoadState=masked
-        echo "UnitFileState=$state"
-        echo ActiveState=inactive
-        [ "$word" != nftables.service ] || grep '^Exec' /etc/systemd/system/nftables.service.d/* /dev/null | cut -d: -f2
-        echo
-    done ;;
-enable) echo enabled > "/etc/units/$2" ;;
-disable) rm "/etc/units/$3" ;;
-esac
-exit 0
-"""
-SYSTEMD_RUN = """#!/bin/sh
-echo "systemd-run $*" >> /etc/asked
-for word; do case $word in --on-active=*) seconds=${word#*=} ;; esac; done
-while [ "${1#--}" != "$1" ]; do shift; done
-setsid sh -c 'sleep ${0%s}; exec "$@"' "$seconds" "$@" >/dev/null 2>&1 </dev/null &
-"""
-
-
-@pytest.fixture
-def booted(host: Host) -> Host:
-    """Return a host on which systemd seems to run."""
-    for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", SYSTEMD_RUN)):
-        host.write(f"/etc/fake/{name}", text)
-    host.shell("mkdir -p /run/systemd/system; chmod 755 /etc/fake/*; touch /etc/asked; mkdir /etc/units")
-    host.path = "/etc/fake:" + os.environ["PATH"]
-    return host
-
-
 UNIT = "egress-allowlist-nftables.service"
 AT_BOOT = f"{UNIT} loads the rules at boot, from {BOOT}"
 UNIT_FILE, DROP_IN = f"/etc/systemd/system/{UNIT}", "/etc/systemd/system/nftables.service.d/egress-allowlist.conf"
+
+
+def fixed(*rows: dict, **options: object) -> dict:
+    """Return a native form that names its name servers: nothing follows the host's."""
+    return native(*rows, dns_servers=["192.0.2.53"], **options)
 
 
 def changing_calls(host: Host) -> list[str]:
@@ -151,16 +114,16 @@ def changing_calls(host: Host) -> list[str]:
 def test_a_unit_of_ours_loads_the_rules_and_the_distributions_is_left_alone(booted: Host) -> None:
     booted.write("/etc/units/nftables.service", "enabled\n")
     files = booted.files()
-    foretold = booted.apply(native(*OLD), check=True)
+    foretold = booted.apply(fixed(*OLD), check=True)
     assert f"+ {UNIT}, which loads the rules at boot" in foretold["differences"]
     assert foretold["notes"][-1] == f"{AT_BOOT}, after nftables.service"
-    applied = booted.apply(native(*OLD), after=600)
+    applied = booted.apply(fixed(*OLD), after=600)
     assert changing_calls(booted) == [], "nothing is enabled before it is confirmed"
     assert not any("at boot" in note for note in applied["notes"])
     assert booted.confirm(applied)["notes"] == [f"{AT_BOOT}, after nftables.service"]
     assert changing_calls(booted) == ["systemctl daemon-reload", f"systemctl enable {UNIT}"]
-    assert booted.confirm(booted.apply(native(*NEW), after=600))["notes"] == [f"{AT_BOOT}, after nftables.service"]
-    again = booted.apply(native(*NEW))
+    assert booted.confirm(booted.apply(fixed(*NEW), after=600))["notes"] == [f"{AT_BOOT}, after nftables.service"]
+    again = booted.apply(fixed(*NEW))
     assert (again["changed"], again["notes"][-1]) == (False, f"{AT_BOOT}, after nftables.service")
     assert changing_calls(booted) == []
     booted.remove()
@@ -178,20 +141,20 @@ def test_a_unit_of_ours_loads_the_rules_and_the_distributions_is_left_alone(boot
     ],
 )
 def test_a_unit_that_somebody_changed_is_mended(booted: Host, change: str, line: str) -> None:
-    booted.apply(native(*OLD))
+    booted.apply(fixed(*OLD))
     files = booted.files()
     booted.shell(change)
-    assert booted.apply(native(*OLD), check=True)["differences"] == [line]
-    mended = booted.apply(native(*OLD))
+    assert booted.apply(fixed(*OLD), check=True)["differences"] == [line]
+    mended = booted.apply(fixed(*OLD))
     assert (mended["differences"], mended["notes"][-1]) == ([line], AT_BOOT)
     assert [entry for entry in booted.files() if BOOT not in entry] == [entry for entry in files if BOOT not in entry]
-    assert booted.apply(native(*OLD))["changed"] is False
+    assert booted.apply(fixed(*OLD))["changed"] is False
 
 
 def test_masked_links_of_an_administrator_stay(booted: Host) -> None:
-    booted.apply(native(*OLD))
+    booted.apply(fixed(*OLD))
     booted.shell(f"ln -sf /dev/null {UNIT_FILE}; ln -sf /dev/null {DROP_IN}; echo masked > /etc/units/{UNIT}")
-    applied = booted.apply(native(*NEW))
+    applied = booted.apply(fixed(*NEW))
     assert applied["notes"][-1] == f"nothing loads the rules at boot: {UNIT} is masked"
     booted.remove()
     assert booted.shell(f"readlink {UNIT_FILE} {DROP_IN}; test -c /dev/null") == "/dev/null\n/dev/null\n"
@@ -199,19 +162,19 @@ def test_masked_links_of_an_administrator_stay(booted: Host) -> None:
 
 def test_a_masked_unit_beside_an_enabled_nftables_service(booted: Host) -> None:
     """Its start at boot loads the rules by our drop-in, unless it is overridden."""
-    booted.apply(native(*OLD))
+    booted.apply(fixed(*OLD))
     booted.shell(f"ln -sf /dev/null {UNIT_FILE}; cd /etc/units; echo masked > {UNIT}; echo enabled > nftables.service")
     masked = f"{UNIT} is masked"
-    assert booted.apply(native(*OLD))["notes"][-1] == f"nftables.service loads the rules at boot, from {BOOT}: {masked}"
+    assert booted.apply(fixed(*OLD))["notes"][-1] == f"nftables.service loads the rules at boot, from {BOOT}: {masked}"
     booted.shell(f"ln -sf /dev/null {DROP_IN}")
-    assert booted.apply(native(*OLD))["notes"][-1] == f"nothing loads the rules at boot: {masked}"
+    assert booted.apply(fixed(*OLD))["notes"][-1] == f"nothing loads the rules at boot: {masked}"
 
 
 def test_a_systemd_that_does_not_answer_is_an_error(booted: Host) -> None:
-    booted.apply(native(*OLD))
+    booted.apply(fixed(*OLD))
     rules, files = booted.rules(), booted.files()
     booted.shell("touch /etc/deaf")
-    for params in ({"ruleset": native(*NEW), "revert_after": 0}, {"state": "absent"}):
+    for params in ({"ruleset": fixed(*NEW), "revert_after": 0}, {"state": "absent"}):
         failed = booted.module(**params)
         assert failed.get("failed"), failed
         assert "systemctl show failed: Failed to connect to bus" in failed["msg"]
@@ -219,16 +182,16 @@ def test_a_systemd_that_does_not_answer_is_an_error(booted: Host) -> None:
 
 
 def test_the_way_back_is_a_timer_where_systemd_runs(booted: Host) -> None:
-    booted.confirm(booted.apply(native(*OLD), after=600))
+    booted.confirm(booted.apply(fixed(*OLD), after=600))
     rules = booted.rules()
     booted.write("/etc/asked", "")
-    applied = booted.apply(native(*NEW), after=1)
+    applied = booted.apply(fixed(*NEW), after=1)
     unit = f"egress-allowlist-nftables-revert-{applied['token']}"
     started = [line for line in booted.read("/etc/asked").splitlines() if line.startswith("systemd-run")]
     assert len(started) == 1
     assert f"--unit={unit}" in started[0]
     assert "--on-active=1s" in started[0]
     assert until(lambda: booted.rules() == rules)
-    confirmed = booted.apply(native(*NEW), after=600)
+    confirmed = booted.apply(fixed(*NEW), after=600)
     booted.confirm(confirmed)
     assert f"systemctl stop egress-allowlist-nftables-revert-{confirmed['token']}.timer" in booted.read("/etc/asked")

@@ -100,3 +100,60 @@ def knock(ends: Ends, address: str) -> str:
         except TimeoutError:
             return "silent"
     return "answered"
+
+
+def test_a_clock_that_is_found_by_name_is_open_for_its_daemon_alone(ends: Ends) -> None:
+    """The user of systemd-timesyncd asks any server, whatever the pool's addresses are by then; nobody else does."""
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")  # which says at once that it is not there
+    ends.host.write("/etc/systemd/timesyncd.conf", "[Time]\n#NTP=\n#FallbackNTP=0.pool.invalid 1.pool.invalid\n")
+    ends.host.shell(
+        "sed -i '/^systemd-timesync:/d' /etc/passwd; echo systemd-timesync:x:995:995::/:/bin/false >>/etc/passwd"
+    )
+    for scope in ("host", "both"):
+        done = ends.host.apply(native(row("203.0.113.9"), policy="deny", scope=scope))
+        assert "~ time asked by: none -> systemd-timesync" in done["differences"] or scope == "both"
+        assert any(
+            "udp/123 is open to any address for its user alone (systemd-timesync)" in note for note in done["notes"]
+        )
+        for clock in ("203.0.113.123", "2001:db8::123"):
+            assert sent_by(ends, 995, clock, 123)
+            assert not sent_by(ends, 994, clock, 123)
+            assert not sent_by(ends, 0, clock, 123)
+            assert not sent_by(ends, 995, clock, 124)
+            with ends.listen(clock, 123):
+                assert ends.connects(clock, 123) == "refused"
+        again = ends.host.module(ruleset=native(row("203.0.113.9"), policy="deny", scope=scope))
+        assert not again["changed"], again
+    ends.host.boot()
+    assert sent_by(ends, 995, "203.0.113.123", 123)
+    assert not sent_by(ends, 994, "203.0.113.123", 123)
+
+
+def test_ntpd_sends_as_root_from_one_port(ends: Ends) -> None:
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    ends.host.write("/etc/ntpsec/ntp.conf", "pool 0.pool.invalid iburst\n")
+    ends.host.apply(native(row("203.0.113.9"), policy="deny"))
+    assert sent_by(ends, 0, "203.0.113.123", 123, port=123)
+    assert not sent_by(ends, 0, "203.0.113.123", 123)
+    assert not sent_by(ends, 995, "203.0.113.123", 123)
+
+
+def test_a_gateways_clients_get_no_clock_by_its_user(ends: Ends) -> None:
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    ends.host.write("/etc/ntpsec/ntp.conf", "pool 0.pool.invalid iburst\n")
+    done = ends.host.apply(native(row("203.0.113.9"), policy="deny", scope="gateway"))
+    assert any(note.startswith("the clock may stop: ") for note in done["notes"])
+    assert "skuid" not in ends.host.rules()
+
+
+def sent_by(ends: Ends, user: int, address: str, to: int, port: int = 0) -> bool:
+    """Say whether a datagram of a user's on the host leaves it; C{port}: the one that it comes from."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
+    program = (
+        f"import os, socket; made = socket.socket(socket.{family}, socket.SOCK_DGRAM) if not {user} else None\n"
+        f"made and {port} and made.bind(('', {port}))\n"
+        f"{user} and os.setuid({user})\n"
+        f"made = made or socket.socket(socket.{family}, socket.SOCK_DGRAM)\n"
+        f"made.sendto(b'x', ('{address}', {to}))"
+    )
+    return ends.host.space.run(["sh", "-c", 'exec /usr/bin/python3 -c "$1"', "sh", program]).returncode == 0

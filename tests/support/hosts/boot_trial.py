@@ -28,6 +28,8 @@ OURS = (
     r"/etc/egress-allowlist(/.*)?",
     rf"/etc/systemd/system/(multi-user\.target\.wants/)?{re.escape(UNIT)}",
     r"/etc/systemd/system/nftables\.service\.d(/egress-allowlist\.conf)?",
+    r"/etc/systemd/system/((multi-user|timers)\.target\.wants/)?egress-allowlist-servers-nftables\.(path|service|timer)",
+    r"/usr/local/sbin/egress-allowlist-servers",
 )
 OPEN = ["3.25.48.193 3478 sent"]
 SHUT = ["3.25.48.193 3479 stopped", "11.0.0.1 3478 stopped"]

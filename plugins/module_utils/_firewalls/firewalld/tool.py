@@ -21,6 +21,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._names.host impor
 
 from . import objects, probe, rollback, surroundings
 from .bus import ANSWERS, bounded, interpreter, last_line, source
+from .opened import opened
 
 PREFIX = "egress-"
 _OLDEST = (1, 0)  # the first whose policies take ipsets as destinations
@@ -85,6 +86,10 @@ class Firewalld:
             files = {os.path.join(self.home, name): text for name, text in native["files"].items()}
         found = objects.standing({name: found for name, found in self._objects(files).items() if found})
         return {**found, "vendors": set(native["vendors"])} if native else found
+
+    def opened(self):
+        """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
+        return opened(self._objects({path: read(path) for path in own_files()}), self._learned)
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""
@@ -174,6 +179,13 @@ class Firewalld:
             if status:
                 self._notes.append("what was learned of names is not open again yet: " + last_line(errors))
 
+    def _learned(self, name):
+        """Return the addresses that a set of names holds in the kernel."""
+        nft = self._find("nft", needed=False)
+        status, output, dummy = self._run([nft, "list", "set", "inet", "firewalld", name]) if nft else (1, "", "")
+        elements = re.search(r"elements = \{(.*?)\}", output, re.DOTALL) if status == 0 else None
+        return [member.split()[0] for member in elements.group(1).split(",")] if elements else []
+
     def _able(self, names):
         """Raise ToolError for a firewalld that cannot do what we need; C{names}: whether the host fills sets."""
         version = self._look()["version"]
@@ -242,7 +254,7 @@ class Firewalld:
             told = read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, notes = discover(native["discover"], known, "firewalld_egress", self._run)
+        servers, names, _senders, notes = discover(native["discover"], known, "firewalld_egress", self._run)
         self._notes += notes
         files = dict(native["files"])
         for kind, addresses in servers.items():

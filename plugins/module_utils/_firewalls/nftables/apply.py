@@ -17,13 +17,16 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import reve
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, sync_folder, write
 
+from . import following
 from .boot import FILE, Boot, boot_text
 from .completion import complete
 from .differences import asking, difference, entries, settings_difference, state
 from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
+from .opened import opened
 from .others import stopping
 from .rollback import back, since, way_back
+from .shut import CUT, shutting
 from .transactions import away, forward, leads_to_ours, moving, settled
 
 _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came there
@@ -44,6 +47,7 @@ class Applier:
         with self._locked():
             saved = self._saved()
             wanted, notes = complete(native, place, saved, self._run)
+            self.boot.follows = following.followed(wanted)
             notes += stopping(self.nft, place, native["settings"]["scope"])
             listing = self.nft.listing(place)
             self._check_place(place, listing)
@@ -56,7 +60,7 @@ class Applier:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
             differences += self.boot.differences()
-            same = _body(read(self.boot_file)) == boot_text(place, wanted)
+            same = _body(read(self.boot_file)) == _body(boot_text(place, wanted))
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
             # A table that somebody switched off is made anew: nft does not change its chains while it switches it on.
@@ -88,6 +92,14 @@ class Applier:
         # Long labels are cut: they are asked where our file does not tell.
         return state(saved["vendors"].get("names") or asking(found, place.owned), saved["settings"])
 
+    def opened(self):
+        """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
+        return opened(blocks(self.nft.listing(Place(), stateless=False)))
+
+    def shut(self, flows):
+        """Keep packets of flows from making conntrack know them again."""
+        self.nft.load(shutting(flows))
+
     def confirmed(self, token):
         """Keep what was applied."""
         with self._locked():
@@ -95,6 +107,7 @@ class Applier:
             if not waits and revert.token_of(read(self.boot_file)) != token:
                 raise NftError(revert.GONE_BACK)
             saved = self._saved()
+            self.boot.follows = following.followed(read(self.revert.candidate if waits else self.boot_file))
             if waits:
                 self._check_applied(saved)
                 if not self.check_mode:
@@ -116,6 +129,8 @@ class Applier:
             for place in places:
                 removal, lines, remains = self._away(place)
                 text, differences, notes = text + removal, differences + lines, notes + remains
+            if f"table {CUT}" in self.nft.run("list", "tables").splitlines():
+                text, differences = text + f"delete table {CUT}\n", [*differences, f"- table {CUT}"]
             there = self.boot.remains() + [self.revert.candidate] * os.path.exists(self.revert.candidate)
             differences += [f"- {path}" for path in there]
             if text:
@@ -152,7 +167,8 @@ class Applier:
         lines = difference(entries(live), new, place.owned)
         lines += settings_difference(saved["settings"] if live else {}, headers(wanted)["settings"])
         # Maps are told element by element above; whatever else differs from what was loaded, somebody changed.
-        now, loaded = digests(live), dict(saved["loaded"])
+        lines += following.strays(live, wanted)
+        now, loaded = digests(live, following.filled(saved)), dict(saved["loaded"])
         version = loaded.pop("nft", None)
         if loaded and not live and str(place) == str(_place_of(saved)):
             return [*lines, f"~ our rules in table {place}: removed on the host since, set back"]
@@ -233,7 +249,7 @@ class Applier:
                 self.revert.start(command, revert_after, token)
             write(self.revert.candidate, candidate)
             self.nft.load(text)
-            now = digests(blocks(self.nft.listing(place), place.owned))
+            now = digests(blocks(self.nft.listing(place), place.owned), following.filled(headers(wanted)))
             now["nft"] = self.nft.version()
             write(self.revert.candidate, candidate + header("loaded", now))
             if not revert_after:
@@ -281,7 +297,7 @@ class Applier:
             raise LateError(revert.GOES_BACK + hindrance)
         place = _place_of(saved)
         listing = self.nft.listing(place)
-        now, loaded = digests(blocks(listing, place.owned)), dict(saved["loaded"])
+        now, loaded = digests(blocks(listing, place.owned), following.filled(saved)), dict(saved["loaded"])
         loaded.pop("nft", None)
         jumps = [chain for chain, _handle in self.nft.jumps(place)] if listing else []
         changed = sorted(name for name in set(now) | set(loaded) if now.get(name) != loaded.get(name))
@@ -295,8 +311,8 @@ class Applier:
 
 
 def _body(text):
-    """Return a boot file without the lines about how it was loaded."""
-    return "".join(line for line in text.splitlines(True) if not line.startswith(_HOW))
+    """Return a boot file without the lines about how it was loaded, and without the servers that it follows."""
+    return "".join(line for line in following.compared(text).splitlines(True) if not line.startswith(_HOW))
 
 
 def _asleep(place, listing):

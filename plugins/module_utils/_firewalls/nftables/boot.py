@@ -25,6 +25,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.files impor
     write_all,
 )
 
+from . import following
 from .listing import blocks
 from .nft import COMMENT, NftError
 from .transactions import cleared, jump_rule
@@ -44,7 +45,11 @@ _LOADER = """#!/bin/sh
 # made by egress.allowlist: loads the confirmed rules
 nft={nft} file={file}
 into=$(sed -n 's/^# into: //p' "$file") || exit
-[ -n "$into" ] || exec "$nft" -f "$file"
+if [ -z "$into" ]; then
+    "$nft" -f "$file" || exit
+    [ ! -x {servers} ] || {servers} # the name servers of now, where the rules follow the host
+    exit 0
+fi
 # shellcheck disable=SC2086  # family, table and perhaps chain
 set -- $into
 kind=table
@@ -85,7 +90,8 @@ class Boot:
 
     def __init__(self, nft, run):
         self._run = run
-        loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT))
+        self.follows = False  # whether the rules follow the host's name servers
+        loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT), servers=following.PROGRAM)
         drop_in = _DROP_INS.format(_FLUSHES) + "".join(f"{name}=-/bin/sh {LOADER}\n" for name in _WHEN)
         self._files = {LOADER: loader}
         if systemd.runs():
@@ -97,20 +103,25 @@ class Boot:
     @property
     def paths(self):
         """The files that C{install} writes."""
-        return list(self._files)
+        return [*self._files, *following.paths()]
 
     def differences(self):
         """Return in words what C{install} would change; raises NftError where systemd does not answer."""
         states, wrong = self._states(), self._wrong()
+        more = following.differences(states) if self.follows else [f"- {path}" for path in following.own_files()]
         if wrong == list(self._files) and not any(map(os.path.lexists, [FILE, *wrong])):
-            return [f"+ {UNIT}, which loads the rules at boot"] if _UNIT_FILE in wrong else []
+            return [*([f"+ {UNIT}, which loads the rules at boot"] if _UNIT_FILE in wrong else []), *more]
         lines = [f"~ {path}: {'changed' if os.path.exists(path) else 'removed'} on the host since" for path in wrong]
         if _UNIT_FILE in self._files and not _enabled(states) and _UNIT_FILE not in wrong:
             lines.append(f"~ {UNIT}: {_state(states)} on the host since")
-        return [f"{line}, set back" for line in lines] + mode_lines(self._modes())
+        return [*(f"{line}, set back" for line in lines), *mode_lines(self._modes()), *more]
 
     def install(self):
         """Write the files and enable the unit; it is not started, for the rules are loaded already."""
+        if self.follows:
+            following.install(self._systemctl, self._states())
+        else:
+            following.remove_all(self._systemctl if systemd.runs() else None)
         managed = _UNIT_FILE in self._files
         if self._wrong() or (managed and not _enabled(self._states())):
             write_all(self._files, mode=_MODE, own=True)
@@ -127,6 +138,8 @@ class Boot:
     def remove(self):
         """Disable the unit and remove what C{remains}; raises NftError as C{differences}."""
         states, found = self._states(), own_files()
+        following.remove_all(self._systemctl if states else None)
+        found = [path for path in found if os.path.exists(path)]
         if _UNIT_FILE in found and states:
             self._systemctl("disable", "--now", UNIT)
             if states[UNIT]["ActiveState"] == "failed":
@@ -157,6 +170,8 @@ class Boot:
         text += f", after {' and '.join(earlier)}" if earlier else ""
         text += f"; it fails if table {place} is not there by then" if place.owned else ""
         notes = [text]
+        if self.follows:
+            notes.append(f"name servers that the host gets later may be asked too: {following.PATH} watches for them")
         if states[UNIT]["ActiveState"] == "failed":
             notes.append(f"{UNIT} failed when it last ran: journalctl -u {UNIT} says why")
         if applied and states[_FLUSHES]["LoadState"] == "loaded":
@@ -179,7 +194,10 @@ class Boot:
             return {}
         try:
             return systemd.states(
-                self._run, (UNIT, *_EARLIER), ("LoadState", "UnitFileState", "ActiveState"), lists=tuple(_WHEN)
+                self._run,
+                (UNIT, *_EARLIER, following.PATH, following.TIMER),
+                ("LoadState", "UnitFileState", "ActiveState"),
+                lists=tuple(_WHEN),
             )
         except OSError as error:
             raise NftError(f"systemctl show failed: {error.strerror}") from error
@@ -205,7 +223,7 @@ def boot_text(place, wanted):
 
 def own_files():
     """Return those of our files that are there."""
-    paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN)
+    paths = (FILE, LOADER, _UNIT_FILE, _DROP_IN, *following.paths())
     return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
 

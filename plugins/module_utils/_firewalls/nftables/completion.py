@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host.clocks import NTP
 from ansible_collections.egress.allowlist.plugins.module_utils._host.management import management_ports
+from ansible_collections.egress.allowlist.plugins.module_utils._host.name_servers import FOLLOWED, by_version
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
+from . import following
 from .listing import header
 
 
 def complete(native, place, saved, run):
-    """Return the wanted text with what only the host knows, and notes about it; C{run} runs a command."""
+    """Return the wanted text with what only the host knows, and notes about it.
+
+    C{run} takes a command and returns C{(status, output, errors)}. Raises ToolError where systemd does not answer.
+    """
     settings, elements, notes = dict(native["settings"]), [], list(native["notes"])
     if "chain baseline" in native["ruleset"]:
         elements.append(("management", [str(port) for port in management_ports()]))
@@ -21,21 +27,23 @@ def complete(native, place, saved, run):
     for item in str(saved["settings"].get("ntp names", "")).split("; "):
         name, dummy, addresses = item.partition(" = ")
         known.update({name: addresses.split()} if addresses else {})
-    servers, names, told = discover(native["discover"], known, "nftables_egress", run)
-    for name, addresses in servers.items():
-        elements += _by_version(name, addresses)
-        settings[f"{name} servers"] = ", ".join(addresses)
-    settings["ntp names"] = "; ".join(f"{name} = {' '.join(found)}" for name, found in sorted(names.items()))
-    notes += told
+    # Whose a packet is can be asked of what the host itself sends.
+    by_user, followed = "chain baseline_host" in native["ruleset"], following.possible()
+    found = discover(native["discover"], known, "nftables_egress", run, by_user, followed)
+    for name, addresses in found.servers.items():
+        elements += [(f"{name}{version}", members) for version, members in by_version(addresses).items()]
+        settings[f"{name} servers"] = FOLLOWED if name == "dns" and followed else ", ".join(addresses)
+    settings["ntp names"] = "; ".join(f"{name} = {' '.join(places)}" for name, places in sorted(found.names.items()))
+    settings["time asked by"] = " and ".join(map(str, found.senders))
+    notes += found.notes
     text = native["ruleset"]
     for name, members in elements:
         if members:
             text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
+    for sender in found.senders:
+        port = f"udp sport {sender.port} " if sender.port else ""
+        text += f"add rule {place} baseline_host meta skuid {sender.uid} {port}udp dport {NTP} accept\n"
     settings = {name: value for name, value in settings.items() if value}
     vendors = header("vendors", {"names": native["vendors"]})
     head = header("settings", settings) + vendors + header("place", place.as_dict())
     return head + text, notes
-
-
-def _by_version(name, addresses):
-    return [(name + "4", [a for a in addresses if ":" not in a]), (name + "6", [a for a in addresses if ":" in a])]

@@ -52,9 +52,13 @@ def asleep(listing):
     return re.search(r"^\tflags .*\bdormant\b", listing, re.MULTILINE) is not None
 
 
-def digests(found):
-    """Return C{{"kind name": digest}} of blocks; counts, the order of elements and learned ones do not matter."""
-    bodies = {key: _ELEMENTS.sub("", body) if learned(key) else body for key, body in sorted(found.items())}
+def digests(found, filled=()):
+    """Return C{{"kind name": digest}} of blocks; counts, the order of elements and learned ones do not matter.
+
+    C{filled}: the C{(kind, name)} of sets that something else fills.
+    """
+    free = {key for key in found if learned(key) or key in filled}
+    bodies = {key: _ELEMENTS.sub("", body) if key in free else body for key, body in sorted(found.items())}
     return {" ".join(key): hashlib.sha256(_normal(body).encode()).hexdigest()[:16] for key, body in bodies.items()}
 
 

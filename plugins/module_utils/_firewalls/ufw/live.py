@@ -67,6 +67,10 @@ class Live:
             self._restore(version, self._transaction(read, version, more), [])
         self.tidy(read)
 
+    def names(self):
+        """Return C{{set: addresses}} of what was looked up of names."""
+        return names.members(self._saved())
+
     def tidy(self, read):
         """Remove sets of ours that the files do not have, and that nothing looks into."""
         wanted, live = read(sets.SETS), self._saved()

@@ -40,6 +40,14 @@ def there(live):
     return set(_CREATED.findall(live))
 
 
+def members(live):
+    """Return C{{set: addresses}} of the sets of names in the kernel, of what C{ipset save} prints."""
+    found = {}
+    for name, member, dummy in _MEMBER.findall(live):
+        found.setdefault(name, []).append(member)
+    return found
+
+
 def repair(text, live):
     """Return what C{ipset restore} needs so that all sets of the file are there; C{live}: what C{ipset save} prints.
 

@@ -34,10 +34,12 @@ _BLOCK = re.compile(
     r"\r?\n### tuple ### ([^\r\n]*?)(?: comment=([0-9a-fA-F]*))?\r?\n"
     r"((?:-A ufw6?-user-(?:logging-)?(?:input|output|forward) [^\n]*\n)*)"
 )
-# What ufw takes for a tuple: six to nine words. It passes over others, and so do we. In chains of ours ICMP has a type.
+# What ufw takes for a tuple: six to nine words. It passes over others, and so do we. In our own chains, which ufw does
+# not read, ICMP has a type, and whose a packet is stands in the place of the ports that it comes from.
 _PORTS = r"(?:any|\d+(?::\d+)?(?:,\d+(?::\d+)?)*)"
 _SERVICE = rf"(?:icmp(?:v6)? [a-z0-9-]+|\S+ {_PORTS})"
-_TUPLE = re.compile(rf"\S+ {_SERVICE} \S+ {_PORTS} \S+(?: \S+){{0,3}}")
+_FROM = rf"(?:{_PORTS}|uid=\d+(?:,port=\d+)?)"
+_TUPLE = re.compile(rf"\S+ {_SERVICE} \S+ {_FROM} \S+(?: \S+){{0,3}}")
 
 
 class Block(NamedTuple):

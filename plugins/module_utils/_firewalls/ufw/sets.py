@@ -14,7 +14,7 @@ import re
 
 from . import names
 from .protocols import matches
-from .rules import ANY, split, version_of
+from .rules import ANY, SERVICES, split, version_of
 
 SETS = "/etc/ufw/egress_allowlist.sets"
 CHAINS = {4: "/etc/ufw/egress_allowlist.rules", 6: "/etc/ufw/egress_allowlist6.rules"}
@@ -30,6 +30,7 @@ _MARKED = re.compile(
 )
 _SHELL = re.compile(r"#! ?(/usr)?/bin/(env )?(sh|bash|dash)( -\w+)*\n")
 _RULE = re.compile(r"^# ((?:route:)?\w+ \S+ \S+ \S+ \S+ \S+ \S+) # (.*)$", re.MULTILINE)
+_SENDER = re.compile(r"uid=(\d+)(?:,port=(\d+))?")
 _TARGETS = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 HEADS = "".join(f":egress-allowlist-{direction} - [0:0]\n" for direction in DIRECTIONS)
 
@@ -63,7 +64,7 @@ each() { # tool, the prefix of ufw's chains, file
 }
 action=$1
 case "$action" in start | stop) ;; *) exit 0 ;; esac
-if [ $action = start ] && [ -e $home.sets ]; then ipset -exist restore <$home.sets || exit 1; fi
+if [ $action = start ] && [ -s $home.sets ]; then ipset -exist restore <$home.sets || exit 1; fi
 failed=
 each iptables ufw $home.rules || failed=1
 if [ -e ${home}6.rules ] || { [ $action = stop ] && [ -e /proc/sys/net/ipv6 ]; }; then
@@ -103,9 +104,20 @@ def texts(native, versions):
     return {path: text for path, text in found.items() if text}
 
 
+def of_sender(sender, versions):
+    """Return the rules that let a time daemon ask any server: C{allow udp 123 ::/0 uid=997 ::/0 out # ...}.
+
+    Where ufw has source ports stands whose a packet is, and from which port: C{uid=0,port=123}.
+    """
+    protocol, ports, dummy, label = SERVICES["ntp"]
+    whose = f"uid={sender.uid},port={sender.port}" if sender.port else f"uid={sender.uid}"
+    ends = (f"{ANY[version]} {whose} {ANY[version]}" for version in versions)
+    return [f"allow {protocol} {ports} {end} out # {label} by {sender.name}" for end in ends]
+
+
 def line(spec, label):
     """Return the iptables line of a rule with a set's name in the place of an address."""
-    action, protocol, ports, to, dummy, source, direction = spec.split()
+    action, protocol, ports, to, sender, source, direction = spec.split()
     chain = "forward" if action.startswith("route:") else "output" if direction == "out" else "input"
     words = [f"-A egress-allowlist-{chain}"]
     for side, option, place in (("dst", "-d", to), ("src", "-s", source)):
@@ -114,13 +126,23 @@ def line(spec, label):
         elif place not in ANY.values():
             words.append(f"{option} {place}")
     words += matches(protocol, ports) if protocol != "any" else []
+    whose = _SENDER.fullmatch(sender)
+    if whose:
+        words += [f"--sport {whose.group(2)}"] if whose.group(2) else []
+        words.append(f"-m owner --uid-owner {whose.group(1)}")
     return " ".join([*words, f'-m comment --comment "{label[:250]}"', "-j", _TARGETS[action.rpartition(":")[2]]])
 
 
-def entries(files):
-    """Return C{{tuple: label}} of what the files open, with the members of the sets, or the name, in their places."""
+def entries(files, looked_up=None):
+    """Return C{{tuple: label}} of what the files open, with the members of the sets, or the name, in their places.
+
+    C{looked_up}: C{{set: addresses}} of names, which then stand there.
+    """
     members = contents(files.get(SETS) or "")
-    members.update({name: [domain] for name, domain in names.named(files.get(SETS)).items()})
+    named = names.named(files.get(SETS))
+    members.update(
+        {name: (looked_up or {}).get(name, []) if looked_up is not None else [domain] for name, domain in named.items()}
+    )
     found = {}
     for path in CHAINS.values():
         for spec, label in _RULE.findall(files.get(path) or ""):

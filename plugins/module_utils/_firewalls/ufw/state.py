@@ -9,7 +9,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._model.labels imp
 
 from . import kernel, rules, sets
 
-_ALLOWED = "ufw_egress_allow"  # the label of what the user added to the baseline
+ALLOWED = "ufw_egress_allow"  # the label of what the user added to the baseline
 
 
 def opened(reader):
@@ -26,7 +26,7 @@ def there(reader):
     found = opened(reader)
     if not found and not kernel.remarked(reader(kernel.DEFAULTS)):
         return {}
-    labels = [label for spec, label in found.items() if label != _ALLOWED and not rules.stops_packets(spec)]
+    labels = [label for spec, label in found.items() if label != ALLOWED and not rules.stops_packets(spec)]
     tuples = {spec: label for spec, label in found.items() if rules.is_tuple(spec)}
     return {"vendors": vendors(labels), **_settings(tuples, denied=kernel.remarked(reader(kernel.DEFAULTS)))}
 
@@ -52,7 +52,7 @@ def _settings(found, roads=(), denied=False):
 
     C{denied}: whether a default policy stops all else.
     """
-    allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == _ALLOWED)
+    allowed = sorted(rules.words(spec, "").rstrip() for spec, label in found.items() if label == ALLOWED)
     routed = [spec for spec in found if spec.startswith("route:")]
     ways = {way for way, dummy in roads} | ({"out"} if len(routed) < len(found) else set())
     ways |= {"route"} if routed else set()

@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.servers imp
 
 from . import kernel, rules, sets, state, surroundings
 from .live import Live
+from .opened import opened
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
@@ -55,7 +56,7 @@ class Ufw:
         files = {path: text for path, text in files.items() if text is not None}
         before = kernel.policies(files.get(kernel.DEFAULTS, ""))
         self._made = wanted = self._wanted(native, files) if native else []
-        chained = sets.texts(native, self._versions())
+        chained = sets.texts(self._native, self._versions())
         try:
             for version, path in kernel.FILES.items():
                 if path in files:
@@ -94,9 +95,13 @@ class Ufw:
         """Return the state of a native form or, without one, of what is there, see C{_model/standing.py}."""
         return state.wanted(native) if native else state.there(read)
 
+    def opened(self):
+        """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
+        return opened(read, self.live.names())
+
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""
-        return native and {**native, "rules": self._made, "discover": []}
+        return native and {**self._native, "rules": self._made, "discover": []}
 
     def seen(self):
         """Return C{{chain: lines}} of the kernel's, where C{differences} cannot compare it with the files."""
@@ -198,18 +203,14 @@ class Ufw:
         """Return the files that hold the sets, and after.init, which calls them."""
         paths = [sets.SETS, sets.INIT, *sets.CHAINS.values()]
         files = {path: chained.get(path) for path in paths if path in chained or os.path.lexists(path)}
+        hindrance = _hook_hindrance() if chained else ""
+        if hindrance:
+            raise ValueError(f"{sets.HOOK} {hindrance}")
         text = read(sets.HOOK, missing=None)
         if text is None:
-            if chained:
-                raise ValueError(f"{sets.HOOK} is missing: copy {sets.TEMPLATE} there")
             return files
         mode = os.stat(sets.HOOK).st_mode & 0o7777
-        if chained and not sets.marked(text) and not mode & 0o111 and text != read(sets.TEMPLATE):
-            raise ValueError(f"{sets.HOOK} is yours and not executable: make it executable, or {sets.WITHOUT}")
-        try:
-            made = sets.hooked(text, mode, bool(chained))
-        except ValueError as error:
-            raise ValueError(f"{sets.HOOK} {error}") from error
+        made = sets.hooked(text, mode, bool(chained))
         self._mode = (mode | 0o100, sets.mode_before(text, mode))
         return {**files, sets.HOOK: made} if chained or made != text else files
 
@@ -222,11 +223,17 @@ class Ufw:
         return lines
 
     def _wanted(self, native, files):
-        """Return the rules, with those for the servers that only this host knows."""
+        """Return the rules, with those for the servers that only this host knows.
+
+        Those that ask whose a packet is go into chains of ours: ufw would write its own rules anew without that.
+        """
         if not native["discover"]:
             return native["rules"]
-        servers, names, notes = discover(native["discover"], _known(files), "ufw_egress", self._run)
+        by_user = ["out", ""] in native["roads"] and not _hook_hindrance()
+        servers, names, senders, notes = discover(native["discover"], _known(files), "ufw_egress", self._run, by_user)
         self._notes += notes
+        more = [rule for sender in senders for rule in sets.of_sender(sender, self._versions())]
+        self._native = {**native, "chained": [*native["chained"], *more]}
         named = {place: name for name, places in names.items() for place in places}
         found = []
         for service, addresses in servers.items():
@@ -246,6 +253,21 @@ class Ufw:
     def _reader(self, files):
         """Return what reads a file as it will be."""
         return lambda path: (files[path] or "") if path in files else read(path)
+
+
+def _hook_hindrance():
+    """Return why our line cannot be in after.init, '' where it can."""
+    text = read(sets.HOOK, missing=None)
+    if text is None:
+        return f"is missing: copy {sets.TEMPLATE} there"
+    mode = os.stat(sets.HOOK).st_mode & 0o7777
+    if not sets.marked(text) and not mode & 0o111 and text != read(sets.TEMPLATE):
+        return f"is yours and not executable: make it executable, or {sets.WITHOUT}"
+    try:
+        sets.hooked(text, mode, True)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _moved(was, will):

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows that are under way when their destination leaves the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.calls import call, datagrams
+from tests.support.ends import Ends
+from tests.support.hosts.nftables import HOST, Host, native
+from tests.support.packets import gateway_world
+from tests.support.rules import row
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+GONE, KEPT, LOOPED = "203.0.113.9", "203.0.113.10", "127.0.0.1"
+OWN = [{"destination": "203.0.113.20", "ports": "443"}]
+LIST = [row(f"{GONE}, {KEPT}, 203.0.113.20"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
+LESS = [row(KEPT)]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is open until the test ends."""
+    with ExitStack() as made:
+        yield made
+
+
+def known(ends: Ends, address: str) -> int:
+    """Return how many flows to an address conntrack knows."""
+    family = "ipv6" if ":" in address else "ipv4"
+    return len(ends.host.shell(f"conntrack -L -f {family} -d {address} 2>/dev/null || :").splitlines())
+
+
+@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: Ends, stack: ExitStack, after: int, first: str) -> None:
+    here, far = ends.host.space, ends.peer
+    ends.host.apply(native(*LIST, policy="deny", allow=OWN))
+    gone = [call(stack, here, far, address, 443) for address in (GONE, "2001:db8::9")]
+    gone.append(datagrams(stack, here, far, GONE, 3478))
+    kept = [call(stack, here, far, address, 443) for address in (KEPT, "203.0.113.20")]
+    kept.append(call(stack, far, here, HOST[4], 22))  # a management connection
+    kept.append(call(stack, far, here, HOST[4], 443))  # another service of the host's
+    kept.append(call(stack, here, here, LOOPED, 443))
+    assert all(each.goes() for each in [*gone, *kept])
+    done = ends.host.apply(native(*LESS, policy="deny", allow=OWN), after=after, cut_removed=True)
+    if after:
+        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
+        done = ends.host.confirm(done)
+    assert (
+        "flows to what left the list were ended: 3 (tcp/443 to 2001:db8::9, tcp/443 to 203.0.113.9, "
+        "udp/3478 to 203.0.113.9)"
+    ) in done["notes"]
+    assert [each.goes(first=first) for each in gone] == [False] * 3
+    assert all(each.goes(first=first) for each in kept)
+    assert known(ends, KEPT) == 1
+    assert known(ends, GONE) + known(ends, "2001:db8::9") == 0
+    ends.host.remove()
+    assert ends.host.rules() == ""
+
+
+def test_it_is_off_by_default(ends: Ends, stack: ExitStack) -> None:
+    ends.host.apply(native(*LIST, policy="deny"))
+    gone = call(stack, ends.host.space, ends.peer, GONE, 443)
+    ends.host.apply(native(*LESS, policy="deny"))
+    assert gone.goes()
+
+
+def test_what_went_back_ends_nothing(ends: Ends, stack: ExitStack) -> None:
+    ends.host.apply(native(*LIST, policy="deny"))
+    flow = call(stack, ends.host.space, ends.peer, GONE, 443)
+    applied = ends.host.apply(native(*LESS, policy="deny"), after=600, cut_removed=True)
+    ends.host.elapse()
+    assert "went back" in str(ends.host.confirm(applied)) or "not confirmed" in str(ends.host.confirm(applied))
+    assert flow.goes()
+
+
+def test_two_changes_of_which_the_second_is_confirmed(ends: Ends, stack: ExitStack) -> None:
+    """What the first change took away, which nobody confirmed, is ended with what the second takes away."""
+    ends.host.apply(native(*LIST, policy="deny"))
+    flows = [call(stack, ends.host.space, ends.peer, address, 443) for address in (GONE, KEPT)]
+    ends.host.apply(native(row(KEPT), policy="deny"), after=600, cut_removed=True)
+    applied = ends.host.apply(native(row("203.0.113.30"), policy="deny"), after=600, cut_removed=True)
+    ends.host.confirm(applied)
+    assert [each.goes() for each in flows] == [False, False]
+
+
+@pytest.mark.parametrize("options", [{"policy": "audit"}, {"policy": "unmanaged"}])
+def test_where_nothing_is_stopped_nothing_ends(ends: Ends, stack: ExitStack, options: dict) -> None:
+    ends.host.apply(native(*LIST, policy="deny"))
+    flow = call(stack, ends.host.space, ends.peer, GONE, 443)
+    done = ends.host.apply(native(*LESS, **options), cut_removed=True)
+    assert "cut_removed ends no flow: only the policy deny stops what left the list" in done["notes"]
+    assert flow.goes()
+
+
+def test_from_audit_to_deny(ends: Ends, stack: ExitStack) -> None:
+    """What no list allowed before is not what left the list."""
+    ends.host.apply(native(*LESS, policy="audit"))
+    flow = call(stack, ends.host.space, ends.peer, GONE, 443)
+    done = ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    assert "no flow was under way to what left the list" in done["notes"]
+    assert flow.goes()
+
+
+def test_a_port_that_left(ends: Ends, stack: ExitStack) -> None:
+    ends.host.apply(native(row("203.0.113.0/24", "443-450"), policy="deny"))
+    flows = {port: call(stack, ends.host.space, ends.peer, GONE, port) for port in (443, 446, 450)}
+    ends.host.apply(native(row("203.0.113.0/28", "440-445,450"), policy="deny"), cut_removed=True)
+    assert {port: each.goes() for port, each in flows.items()} == {443: True, 446: False, 450: True}
+
+
+def test_check_mode_ends_nothing(ends: Ends, stack: ExitStack) -> None:
+    ends.host.apply(native(*LIST, policy="deny"))
+    flow = call(stack, ends.host.space, ends.peer, GONE, 443)
+    ends.host.apply(native(*LESS, policy="deny"), cut_removed=True, check=True)
+    assert flow.goes()
+
+
+def test_servers_of_the_baseline_stay(ends: Ends, stack: ExitStack) -> None:
+    ends.host.write("/etc/resolv.conf", "nameserver 203.0.113.53\n")
+    ends.host.write("/etc/chrony/chrony.conf", "server 203.0.113.123\n")
+    rows = [row("203.0.113.53", "53", "TCP/UDP", "dns"), row("203.0.113.123", "123", "UDP", "ntp")]
+    ends.host.apply(native(*rows, policy="deny"))
+    flows = [call(stack, ends.host.space, ends.peer, "203.0.113.53", 53)]
+    flows += [
+        datagrams(stack, ends.host.space, ends.peer, address, port)
+        for address, port in (("203.0.113.53", 53), ("203.0.113.123", 123))
+    ]
+    done = ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    assert "no flow was under way to what left the list" in done["notes"]
+    assert all(each.goes() for each in flows)
+
+
+def test_addresses_of_a_name_that_left(ends: Ends, stack: ExitStack) -> None:
+    names = {"names": "resolve", "policy": "deny"}
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    both = [row("voice.example.com"), row("video.example.com"), row("203.0.113.200")]
+    ends.host.apply(native(*both, **names))
+    ends.peer.script("ip route add local 11.0.0.0/24 dev lo")  # not one of the special addresses
+    for name, address in (("voice", "11.0.0.9"), ("video", "11.0.0.10")):
+        ends.host.load(f"add element inet egress_allowlist leased4_{name}.example.com {{ {address} }}")
+    flows = [call(stack, ends.host.space, ends.peer, address, 443) for address in ("11.0.0.9", "11.0.0.10")]
+    ends.host.apply(native(*both[1:], **names), cut_removed=True)
+    assert [each.goes() for each in flows] == [False, True]
+
+
+@pytest.mark.parametrize("translated", [False, True])
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str) -> None:
+    with gateway_world() as world:
+        host, client, far = Host(world.host), world.sender, world.wire
+        far.script("ip route add local 203.0.113.0/24 dev lo")
+        if translated:
+            host.load(
+                "table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }"
+            )
+        scope = {"policy": "deny", "scope": "gateway", "sources": ["198.18.1.0/24"]}
+        host.apply(native(*LIST, **scope))
+        gone, kept = (call(stack, client, far, address, 443) for address in (GONE, KEPT))
+        media = datagrams(stack, client, far, GONE, 3478)
+        own = call(stack, world.host, far, "203.0.113.20", 443)  # the gateway's own, of which the scope says nothing
+        assert all(each.goes() for each in (gone, kept, media, own))
+        done = host.apply(native(*LESS, **scope), cut_removed=True)
+        assert (
+            "flows to what left the list were ended: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)"
+            in done["notes"]
+        )
+        assert [each.goes(first=first) for each in (gone, media, kept, own)] == [False, False, True, True]

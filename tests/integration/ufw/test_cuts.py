@@ -1,0 +1,76 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows that are under way when their destination leaves the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.calls import call, datagrams
+from tests.support.ends import answer_for_the_world
+from tests.support.hosts.ufw import Host, native
+from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link, namespaces
+from tests.support.packets import GATEWAY, SOURCE
+from tests.support.rules import row
+from tests.support.systems import enable_ufw, system
+
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+GONE, KEPT, OWN, USERS = "203.0.113.9", "203.0.113.10", "203.0.113.20", "203.0.113.21"
+ALLOW = [{"destination": OWN, "ports": "443"}]
+LIST = [row(f"{GONE}, {KEPT}, {OWN}, {USERS}"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
+LESS = [row(KEPT)]
+ENDED = (
+    "flows to what left the list were ended: 3 (tcp/443 to 2001:db8::9, tcp/443 to 203.0.113.9, "
+    "udp/3478 to 203.0.113.9)"
+)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Host, Namespace, ExitStack]]:
+    """A host, its neighbour that answers for the world, and what is open until the test ends."""
+    with ExitStack() as stack:
+        inside, peer = namespaces(stack, 2, system("bookworm"))
+        link(inside, "up0", peer, "down0")
+        add_addresses(inside, "up0", SOURCE, BITS)
+        add_addresses(peer, "down0", GATEWAY, BITS)
+        add_default_routes(inside, "up0", GATEWAY, MACS[1])
+        answer_for_the_world(peer)
+        host = Host(inside, "bookworm")
+        enable_ufw(inside)
+        host.shell("ufw allow 22/tcp; ufw allow 444/tcp; ufw allow out to 203.0.113.21 port 443 proto tcp")
+        yield host, peer, stack
+
+
+@pytest.mark.parametrize("options", [{}, {"sets": True}])
+@pytest.mark.parametrize("after", [0, 600])
+def test_a_flow_to_what_left_the_list_ends_and_no_other(
+    ends: tuple[Host, Namespace, ExitStack], after: int, options: dict
+) -> None:
+    host, far, stack = ends
+    host.apply(native(*LIST, policy="deny", allow=ALLOW, **options))
+    gone = [call(stack, host.space, far, address, 443) for address in (GONE, "2001:db8::9")]
+    gone.append(datagrams(stack, host.space, far, GONE, 3478))
+    kept = [call(stack, host.space, far, address, 443) for address in (KEPT, OWN, USERS)]
+    kept += [call(stack, far, host.space, SOURCE[4], port) for port in (22, 444)]
+    assert all(each.goes() for each in [*gone, *kept])
+    done = host.apply(native(*LESS, policy="deny", allow=ALLOW, **options), after=after, cut_removed=True)
+    if after:
+        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
+        done = host.confirm(done)
+    assert ENDED in done["notes"]
+    assert [each.goes(first=first) for first in ("there", "here") for each in gone] == [False] * 6
+    assert all(each.goes() for each in kept)
+
+
+def test_where_nothing_is_stopped_nothing_ends(ends: tuple[Host, Namespace, ExitStack]) -> None:
+    host, far, stack = ends
+    host.apply(native(*LIST, policy="deny"))
+    flow = call(stack, host.space, far, GONE, 443)
+    done = host.apply(native(*LESS, policy="unmanaged"), cut_removed=True)
+    assert "cut_removed ends no flow: only the policy deny stops what left the list" in done["notes"]
+    assert flow.goes()
