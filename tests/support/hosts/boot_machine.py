@@ -34,6 +34,7 @@ CHECKOUT = sha256(str(REPOSITORY).encode()).hexdigest()[:8]
 SNAPSHOT = Path(__file__).with_name("boot_snapshot.sh")
 BOOT_SECONDS = 120  # a boot takes less than one on an idle machine
 _MARK = "\x1e"
+RELAY = "exec 3<>/dev/tcp/{}/22; cat <&3 & exec cat >&3"
 
 
 class MachineError(Exception):
@@ -166,6 +167,10 @@ class Machine:
         jobs = podman("exec", self.name, "systemctl", "list-jobs").stdout
         raise MachineError(f"{self.name} does not come up: {state}\n{jobs}")
 
+    def dial(self) -> str:
+        """Return a command that connects its standard input and output with the machine's SSH port."""
+        return f"podman exec -i {self.name} bash -c '{RELAY.format('127.0.0.1')}'"
+
     def play(
         self, content: str, directory: Path, *, python: str = "/usr/bin/python3"
     ) -> subprocess.CompletedProcess[str]:
@@ -175,12 +180,11 @@ class Machine:
         """
         playbook = directory / f"{self.name}.yml"
         playbook.write_text(content, "utf-8")
-        relay = "exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & exec cat >&3"
-        dial = f"podman exec -i {self.name} bash -c '{relay}'"
+        arguments = f'-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ProxyCommand="{self.dial()}"'
         variables = {
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.key),
-            "ansible_ssh_common_args": f'-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ProxyCommand="{dial}"',
+            "ansible_ssh_common_args": arguments,
             "ansible_python_interpreter": python,
         }
         environment = {

@@ -31,6 +31,13 @@ files() {
     find /etc -path /etc/machine-id -prune -o -type f -exec sha256sum {} + | sed -E 's/^(\S+) +(.*)/\2 \1/' | sort
 }
 
+# The files into which others write too, and those that we write whole, each behind its name.
+texts() {
+    for file in /etc/ufw/*.rules /etc/ufw/*.init /etc/default/ufw /etc/egress-allowlist/*.nft; do
+        [ ! -f "$file" ] || { printf '\035%s\n' "$file" && cat "$file"; }
+    done
+}
+
 # What gets out: to KUDO, and to an address of nobody's list. Each datagram dies on a wire without an end.
 packets() {
     if [ ! -e /sys/class/net/wire ]; then
@@ -77,6 +84,8 @@ for script; do
     systemctl list-units --failed --plain --no-legend | sed 's/  */ /g'
     chapter files
     files
+    chapter texts
+    texts
     chapter packets
     packets
     # Only of ours from here on.
