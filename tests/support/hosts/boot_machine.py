@@ -21,7 +21,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -118,7 +118,7 @@ class Machine:
             self.remove()
             raise
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Self:
         """Return this machine."""
         return self
 
@@ -130,16 +130,20 @@ class Machine:
         """Remove the container, running or not."""
         podman("rm", "--force", "--ignore", "--time", "0", self.name)
 
+    def execute(self, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command there with a text as its input."""
+        return podman("exec", "-i", self.name, *command, input=given)
+
     def run(self, script: str, given: str = "") -> str:
         """Return what a shell script prints. Raises MachineError with all of it when it fails."""
-        done = podman("exec", "-i", self.name, "sh", "-ec", script, input=given)
+        done = self.execute("sh", "-ec", script, given=given)
         if done.returncode:
             raise MachineError(f"{self.name}: {script}: {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def steps(self, *scripts: str) -> list[Snapshot]:
         """Run shell scripts one after another, each followed by a snapshot; a script that fails stops nothing."""
-        done = podman("exec", "-i", self.name, "sh", "/root/snapshot", *scripts)
+        done = self.execute("sh", "/root/snapshot", *scripts)
         snapshots = []
         for text in done.stdout.split(_MARK * 2)[1:]:
             chapters = dict(chapter.split("\n", 1) for chapter in text.split(_MARK)[1:])

@@ -1,12 +1,13 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the monkey does inside of a machine, with that machine's Python: one task on standard input, its result as JSON.
+"""What the monkey does inside of a machine, with that machine's Python: tasks and results are lines of JSON.
 
     {"task": "run", "module": "nftables", "runs": [{"params": {...}, "kill": {"event": 40, "delay": 0.01}}]}
     {"task": "probe", "probes": [["host", "udp", "3.25.48.193", 3478], ...]}      -> [true, ...]
     {"task": "lock", "path": "/run/ufw.lock", "how": "posix", "seconds": 2}       returns when it is held
     {"task": "names", "addresses": ["20.99.0.1", ...]}                            answers each question with these
+    {"task": "sh", "command": ["sh", "-c", "cat"], "given": "text"}               -> [status, output, errors]
 
 Written for what the oldest target has: Python 3.8 and nothing else.
 """
@@ -24,11 +25,13 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
 import traceback
 
+PACKAGE = "ansible_collections.egress.allowlist.plugins.modules."
 # What the module does to the machine. Each is an event; the monkey kills at the event of a number.
 EVENTS = ("os.", "subprocess.Popen", "fcntl.", "shutil.")
 CLONE_NEWNET, IPV6_HDRINCL, ETH_P_ALL, PACKET_OUTGOING, SO_RCVBUFFORCE = 0x40000000, 36, 3, 4, 33
@@ -45,7 +48,7 @@ def run(task):
     C{kill}: by SIGKILL, with all of its process group, C{delay} seconds after its event of this number. C{size}: no
     file may become larger, in bytes: a disk that is full.
     """
-    module = importlib.import_module("ansible_collections.egress.allowlist.plugins.modules." + task["module"])
+    module = importlib.import_module(PACKAGE + task["module"])
     started = [_Run(module, each) for each in task["runs"]]
     return [each.ended() for each in started]
 
@@ -271,11 +274,29 @@ def _captured(capture, seconds):
                     yield int.from_bytes(found[at : at + 4], "big")
 
 
+def sh(task):
+    """Run a command."""
+    done = subprocess.run(task["command"], input=task["given"].encode(), capture_output=True, check=False)
+    return [done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
+
+
+TASKS = {"run": run, "probe": probe, "lock": lock, "names": names, "sh": sh}
+
+
 def main():
-    """Do one task."""
-    task = json.load(sys.stdin)
-    result = {"run": run, "probe": probe, "lock": lock, "names": names}[task["task"]](task)
-    json.dump(result, sys.stdout)
+    """Do one task after another, each in a process of its own; what a module imports is imported once."""
+    for line in sys.stdin:
+        task = json.loads(line)
+        if task["task"] == "run":
+            importlib.import_module(PACKAGE + task["module"])
+        if not os.fork():
+            try:
+                answer = json.dumps({"result": TASKS[task["task"]](task)})
+            except BaseException:
+                answer = json.dumps({"error": traceback.format_exc()})
+            os.write(1, (answer + "\n").encode())
+            os._exit(0)
+        os.wait()
 
 
 if __name__ == "__main__":

@@ -140,10 +140,9 @@ def probes(random: Random, choices: Sequence[Choice]) -> list[Probe]:
     for _kind, first, last, destination in sorted({fact for choice in choices for fact in choice.facts}):
         network = ip_network(destination)
         ends = int(network.network_address), int(network.broadcast_address)
-        for address in (ends[0] - 1, *ends, ends[1] + 1):
-            for port in {first - 1, first, last, last + 1} - AVOIDED:
-                if 1 <= port <= 65535:
-                    edges.append((str(type(network.network_address)(address)), port))
+        shown = [str(type(network.network_address)(end)) for end in (ends[0] - 1, *ends, ends[1] + 1)]
+        ports = [port for port in (first - 1, first, last, last + 1) if 1 <= port <= 65535 and port not in AVOIDED]
+        edges += [(address, port) for address in shown for port in ports]
     for address, port in random.sample(edges, min(len(edges), MOST_PROBES // 2)):
         found[random.choice(("host", "gateway")), random.choice(("tcp", "udp")), address, port] = None
         found[random.choice(("host", "gateway")), random.choice(("tcp", "udp")), address, port] = None

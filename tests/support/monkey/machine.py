@@ -21,9 +21,10 @@ import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from tests.support.hosts.boot_machine import CONTAINERS, RELAY, Machine, MachineError, podman
+from tests.support.hosts.boot_machine import CONTAINERS, RELAY, Machine, MachineError
 from tests.support.repository import REPOSITORY
 from tests.support.waiting import PATIENCE
 
@@ -102,6 +103,8 @@ class WiredMachine(Machine):
 
     def __init__(self, suite: str, what: str, key: Path) -> None:
         """Start it, see C{Machine}."""
+        self._guest: subprocess.Popen[bytes] | None = None
+        self._asks = Lock()
         super().__init__(suite, what, key)
         try:
             environment = {**os.environ, **CONTAINERS}
@@ -114,11 +117,19 @@ class WiredMachine(Machine):
 
     def wire(self) -> None:
         """Lay the wires and start the name server, after a boot."""
+        command = ["env", f"PYTHONPATH={CODE}", "PYTHONDONTWRITEBYTECODE=1", "python3", f"{CODE}/guest.py"]
+        self._guest = subprocess.Popen(
+            ["podman", "exec", "-i", self.name, *command],
+            env={**os.environ, **CONTAINERS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         self.run(_wires())
         self.guest(task="names", addresses=ADDRESSES)
 
     def reboot(self, *, killed: bool = False) -> None:
         """Boot it again, and lay the wires."""
+        self._leave()
         super().reboot(killed=killed)
         self.wire()
 
@@ -126,13 +137,36 @@ class WiredMachine(Machine):
         """Return how SSH comes in: over the wire, so that the rules decide."""
         return f"podman exec -i {self.name} ip netns exec peer bash -c '{RELAY.format('198.18.0.2')}'"
 
+    def remove(self) -> None:
+        """Remove the container, running or not."""
+        self._leave()
+        super().remove()
+
+    def _leave(self) -> None:
+        if self._guest:
+            self._guest.kill()
+            self._guest.communicate()
+            self._guest = None
+
+    def execute(self, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command there with a text as its input."""
+        if not self._guest:
+            return super().execute(*command, given=given)
+        return subprocess.CompletedProcess(command, *self.guest(task="sh", command=command, given=given))
+
     def guest(self, **task: Any) -> Any:
         """Let C{guest.py} do something there; returns its result."""
-        command = ["env", f"PYTHONPATH={CODE}", "PYTHONDONTWRITEBYTECODE=1", "python3", f"{CODE}/guest.py"]
-        done = podman("exec", "-i", self.name, *command, input=json.dumps(task))
-        if done.returncode:
-            raise MachineError(f"{self.name}: {task['task']}: {done.returncode}: {done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
+        assert self._guest
+        assert self._guest.stdin
+        assert self._guest.stdout
+        with self._asks:
+            self._guest.stdin.write(json.dumps(task).encode() + b"\n")
+            self._guest.stdin.flush()
+            line = self._guest.stdout.readline()
+        answer = json.loads(line or '{"error": "it has ended"}')
+        if "error" in answer:
+            raise MachineError(f"{self.name}: {task['task']}: {answer['error']}")
+        return answer["result"]
 
     def modules(self, backend: str, *runs: dict[str, Any]) -> list[dict[str, Any]]:
         """Run a backend's module, all C{runs} at once; see C{run} in C{guest.py}."""

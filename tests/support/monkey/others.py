@@ -108,8 +108,7 @@ BREAKS = {
     "ufw": (
         "n=$(ufw status numbered | grep -m 1 'egress.allowlist' | sed 's/^\\[ *\\([0-9]*\\).*/\\1/'); "
         '[ -z "$n" ] || ufw --force delete $n',
-        "sed -i '/egress.allowlist/d;/6567726573732e616c6c6f776c697374/,+1d' /etc/ufw/user.rules",
-        "iptables -F ufw-user-output",
+        "sed -i '/6567726573732e616c6c6f776c697374/,/^$/d' /etc/ufw/user.rules",
         "rm -f /etc/ufw/egress_allowlist*",
     ),
     "firewalld": (

@@ -131,9 +131,10 @@ def _tables(snapshot: Snapshot) -> str:
     """Return our own tables, and what names us in others; no elements that come and go."""
     found = []
     for table in blocks(snapshot.chapters["ruleset"]):
-        if table.startswith(TABLES):
+        if table.startswith(TABLES[0]):
             found.append(_steady(sorted_table(table)))
-        elif not _is_iptables(table):
+        # The table of names follows a confirmation, after the rules.
+        elif not table.startswith(TABLES) and not _is_iptables(table):
             head, *lines = sorted_table(table).splitlines()
             for block in blocks("\n".join(lines[:-1]), "\t"):
                 if "egress" in block.splitlines()[0]:
@@ -202,7 +203,9 @@ def _chains(text: str) -> dict[str, list[str]]:
 
 def _written(text: str) -> tuple[list[str], list[str]]:
     """Return the lines of a file that others write too: theirs, and ours."""
-    theirs, ours, mine = [], [], False
+    theirs: list[str] = []
+    ours: list[str] = []
+    mine = False
     for line in text.splitlines():
         if line.startswith("### "):
             comment = _COMMENT.search(line)

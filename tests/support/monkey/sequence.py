@@ -45,7 +45,7 @@ class Sequence:
     twin: WiredMachine
     directory: Path
     log: list[str] = field(default_factory=list)
-    token: str = ""  # of a change that may still wait for its confirmation
+    token: tuple[str, str] = ("", "")  # of a change that may still wait for its confirmation, and its list
     armed: bool = False  # a way back may wait
     waited: bool = False  # at the last look, a change that was not confirmed
     stale: bool = False  # systemd read a drop-in that is gone
@@ -54,11 +54,15 @@ class Sequence:
 
     def __post_init__(self) -> None:
         self.others = Others(self.backend, self.situation)
-        letters = "ABC"
-        self.choices = {letter: lists.draw(self.random, self.backend, letter) for letter in letters}
-        self.probes = lists.probes(self.random, list(self.choices.values()))
-        self.model = Model(self.choices)
-        self.log += [f"beside {self.situation}", *map(str, self.choices.values())]
+        self.use({letter: lists.draw(self.random, self.backend, letter) for letter in "ABC"})
+        self.log.append(f"beside {self.situation}")
+
+    def use(self, choices: dict[str, lists.Choice]) -> None:
+        """Take other lists than those that were drawn."""
+        self.choices = choices
+        self.probes = lists.probes(self.random, list(choices.values()))
+        self.model = Model(choices, known=self.model.known if hasattr(self, "model") else {})
+        self.log += map(str, choices.values())
 
     # The two machines.
 
@@ -119,18 +123,19 @@ class Sequence:
         """Apply a list as the role does, or remove it: armed, and confirmed over a connection of its own."""
         if not name:
             done = self.expect(self.module(state="absent"))
-            self._done(name)
+            self.settled(name)
             return done
         done = self.expect(self.module(**self.present(name, LONG_WAY)))
         self.events = max(self.events, done["events"])
         if done["answer"]["armed"]:
             self.expect(self.module(state="confirmed", token=done["answer"]["token"]))
-        self._done(name)
+        self.settled(name)
         return done
 
-    def _done(self, name: str) -> None:
+    def settled(self, name: str) -> None:
+        """A list was applied and confirmed, or removed."""
         self.model.certain(name)
-        self.armed, self.token = False, ""
+        self.armed, self.token = False, ("", "")
 
     def expect(self, done: Result) -> Result:
         """Fail where a run failed."""

@@ -66,7 +66,7 @@ def play(sequence: Sequence) -> str:
     done = sequence.machine.play(content, sequence.directory)
     if done.returncode:
         sequence.fail(f"the play of {name} fails: {done.stdout[-4000:]}{done.stderr[-2000:]}")
-    sequence._done(name)
+    sequence.settled(name)
     return f"play {name}"
 
 
@@ -89,7 +89,7 @@ def kill(sequence: Sequence) -> str:
     name = random.choice([_other(sequence), _other(sequence), ""])
     after = random.choice((0, LONG_WAY)) if name else 0
     at = {
-        "event": 1 + int(random.random() ** 0.7 * sequence.events),
+        "event": 1 + int(random.random() ** 0.5 * sequence.events),
         "delay": random.choice((0, 0, random.uniform(0, 0.15))),
     }
     params = sequence.present(name, after) if name else {"state": "absent"}
@@ -120,9 +120,9 @@ def _ended(sequence: Sequence, done: Result, name: str) -> None:
             model.by_family = sequence.backend == "ufw"
     elif answer.get("armed"):
         model.live, model.files, model.by_family, model.broken = {name}, set(), False, False
-        sequence.armed, sequence.token = True, answer["token"]
+        sequence.armed, sequence.token = True, (answer["token"], name)
     else:
-        sequence._done(name)
+        sequence.settled(name)
 
 
 def vanish(sequence: Sequence) -> str:
@@ -135,13 +135,13 @@ def vanish(sequence: Sequence) -> str:
 
 def confirm_late(sequence: Sequence) -> str:
     """Confirm, in time or too late, what was applied armed."""
-    if not sequence.token:
+    token, name = sequence.token
+    if not token:
         return ""
-    token, (name,) = sequence.token, sequence.model.live or {""}
-    sequence.token = ""
+    sequence.token = ("", "")
     done = sequence.module(state="confirmed", token=token)
     if not done["answer"].get("failed"):
-        sequence._done(name)
+        sequence.settled(name)
         return f"confirm {name}, late"
     return f"confirm too late: {done['answer']['msg'][:150]}"
 
@@ -211,9 +211,7 @@ def two(sequence: Sequence) -> str:
     unchanged = [name for name, one in zip(names, done, strict=True) if not one["answer"]["changed"]]
     if len(set(names)) == 2 and len(kept) != 1 and not unchanged:
         sequence.fail(f"two controllers applied {names}, and these are confirmed: {kept}")
-    sequence._done(kept[-1] if kept else names[0])
-    if unchanged and kept and len(set(names)) == 2:
-        sequence.model.live = sequence.model.boot = {*kept, *unchanged}
+    sequence.settled(kept[-1] if kept else names[0])
     return f"two controllers: {' and '.join(names)}, {' and '.join(kept)} confirmed"
 
 
