@@ -88,7 +88,7 @@ OF_OTHERS = {
     "nftables": {"nft delete table ip somebody": "-table ip somebody"},
     "ufw": {
         "iptables -D ufw-user-output 1": "these are gone, or in another order",
-        "ufw --force delete deny out 25/tcp": "-### tuple ### deny any 25",
+        "ufw --force delete deny out 25/tcp": "-### tuple ### deny tcp 25",
     },
     "firewalld": {"firewall-cmd --remove-port=8443/tcp": r"-\t\ttcp dport 8443"},
 }

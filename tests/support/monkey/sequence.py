@@ -161,7 +161,9 @@ class Sequence:
         if learns is not None:
             self.model.known[learns] = seen
         wrong = self.model.judge(self.probes, arrived, seen)
-        if foreign := ours.foreign_differences(machine, twin, ours=not self.model.nothing, stale=self.stale):
+        # A killed module may not have told systemd.
+        stale = self.stale or bool(self.model.files)
+        if foreign := ours.foreign_differences(machine, twin, ours=not self.model.nothing, stale=stale):
             wrong.append(f"what is not ours differs from the twin:\n{foreign}")
         if not self.session.alive():
             wrong.append("the SSH connection of the beginning does not answer any more")
