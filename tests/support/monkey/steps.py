@@ -25,6 +25,7 @@ for timer; do
     for try in $(seq 600); do
         case "$(systemctl is-active "${timer%.timer}.service")" in active | activating) sleep 0.1 ;; *) break ;; esac
     done
+    systemctl stop "$timer" # one whose time is over by itself is gone
 done
 echo $#
 """
