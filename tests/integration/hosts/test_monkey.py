@@ -8,7 +8,6 @@ The seed decides a sequence: SOAK_SEED, the backend and the number.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.support.monkey.lists import Choice
 from tests.support.monkey.machine import WiredMachine
 from tests.support.monkey.others import SITUATIONS
 from tests.support.monkey.sequence import Sequence
+from tests.support.ssh import new_key
 from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
@@ -32,9 +32,7 @@ BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(S
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an SSH key, which all machines accept."""
-    path = tmp_path_factory.mktemp("ssh") / "id"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
-    return path
+    return new_key(tmp_path_factory.mktemp("ssh"))
 
 
 @contextmanager

@@ -31,13 +31,7 @@ from tests.support.waiting import PATIENCE
 CODE = "/root/monkey"  # TRACES does not look there
 GUEST = Path(__file__).with_name("guest.py")
 ADDRESSES = ["20.255.0.1", "20.255.0.2"]  # of every name
-# backend -> the module that runs on the host
-MODULES = {
-    backend: next(
-        name for name in (f"{backend}_host", backend) if (REPOSITORY / "plugins/modules" / f"{name}.py").exists()
-    )
-    for backend in ("nftables", "ufw", "firewalld")
-}
+MODULE = "{}_host"  # of a backend, that runs on the host
 
 
 def _wires() -> str:
@@ -170,7 +164,7 @@ class WiredMachine(Machine):
 
     def modules(self, backend: str, *runs: dict[str, Any]) -> list[dict[str, Any]]:
         """Run a backend's module, all C{runs} at once; see C{run} in C{guest.py}."""
-        found: list[dict[str, Any]] = self.guest(task="run", module=MODULES[backend], runs=list(runs))
+        found: list[dict[str, Any]] = self.guest(task="run", module=MODULE.format(backend), runs=list(runs))
         return found
 
     def ssh_command(self, *command: str) -> list[str]:
