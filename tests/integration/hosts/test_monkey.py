@@ -26,6 +26,7 @@ from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
 COUNT, STEPS = (4 if SOAK else 2, 10) if LONG else (1, 5)
+FILE = "tests/integration/hosts/test_monkey.py"
 BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(SITUATIONS))]
 
 
@@ -58,6 +59,7 @@ def begun(backend: str, situation: str, random: Random, key: Path, directory: Pa
 def test_a_sequence(backend: str, number: int, key: Path, tmp_path: Path) -> None:
     random = Random(f"{SOAK}monkey {backend} {number}")
     with begun(backend, random.choice(SITUATIONS[backend]), random, key, tmp_path) as sequence:
+        sequence.again = f"{'LONG_RUNS=1 ' * LONG}SOAK_SEED={SOAK} .venv/bin/pytest {FILE} -k {backend}-{number}"
         for name in sequence.choices:
             sequence.learn(name)
         steps.do(sequence, STEPS)

@@ -76,7 +76,7 @@ for script; do
     chapter ip6tables
     ip6tables-save 2>/dev/null | without_counters
     chapter ruleset
-    nft -s list ruleset 2>/dev/null
+    nft -s list ruleset 2>/tmp/listed || cat /tmp/listed >&2
     chapter units
     systemctl show nftables ufw firewalld \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload

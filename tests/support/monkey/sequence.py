@@ -44,6 +44,7 @@ class Sequence:
     machine: WiredMachine
     twin: WiredMachine
     directory: Path
+    again: str = ""  # the command that repeats it
     log: list[str] = field(default_factory=list)
     token: tuple[str, str] = ("", "")  # of a change that may still wait for its confirmation, and its list
     armed: bool = False  # a way back may wait
@@ -199,4 +200,4 @@ class Sequence:
     def fail(self, text: str) -> None:
         """Fail with all that was done."""
         steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(self.log))
-        pytest.fail(f"{text}\n\nwhat was done on {self.machine.name}:\n{steps}", pytrace=False)
+        pytest.fail(f"{text}\n\nwhat was done on {self.machine.name}:\n{steps}\nagain: {self.again}", pytrace=False)

@@ -224,12 +224,18 @@ LOCKS = {
 
 
 def locked(sequence: Sequence) -> str:
-    """Somebody holds a lock for a while: the run waits."""
+    """Somebody holds a lock: for a while, and the run waits; or for longer than it waits, and it changes nothing."""
     how, path = sequence.random.choice(LOCKS[sequence.backend])
-    name = sequence.random.choice(list(sequence.choices))
-    sequence.machine.guest(task="lock", path=path, how=how, seconds=1.5)
-    sequence.apply(name)
-    return f"apply {name} while {path} is held"
+    name, seconds = _other(sequence), sequence.random.choice((1.5, 1.5, 1.5, 40))
+    sequence.machine.guest(task="lock", path=path, how=how, seconds=seconds)
+    what = f"apply {name} while {path} is held for {seconds} s"
+    if seconds < 2 or "xtables" in path:  # nobody uses that one here: iptables is the one of nf_tables
+        sequence.apply(name)
+        return what
+    answer = sequence.module(**sequence.present(name, LONG_WAY))["answer"]
+    if not answer.get("failed") or OLD_RULES not in answer["msg"]:
+        sequence.fail(f"{what}: {answer}")
+    return f"{what}: {answer['msg']}"
 
 
 def full(sequence: Sequence) -> str:
