@@ -50,6 +50,8 @@ def run(task):
     """
     module = importlib.import_module(PACKAGE + task["module"])
     started = [_Run(module, each) for each in task["runs"]]
+    for each in started:
+        each.read()  # by threads, after the last fork
     return [each.ended() for each in started]
 
 
@@ -64,7 +66,11 @@ class _Run:
             _become(module, given, [arguments, *(there for dummy, there in pipes)])
         for dummy, there in pipes:
             os.close(there)
-        self.readers = [_Reader(here) for here, dummy in pipes]
+        self.files, self.readers = [here for here, dummy in pipes], []
+
+    def read(self):
+        """Begin to read what it prints."""
+        self.readers = [_Reader(file) for file in self.files]
 
     def ended(self):
         """Wait for it, and for what it started and that prints where it does."""

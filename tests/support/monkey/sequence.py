@@ -50,7 +50,7 @@ class Sequence:
     armed: bool = False  # a way back may wait
     waited: bool = False  # at the last look, a change that was not confirmed
     stale: bool = False  # systemd read a drop-in that is gone
-    events: int = 100  # of a whole run of the module
+    events: dict[str, int] = field(default_factory=dict)  # of the last whole run that changed something, by state
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -102,10 +102,12 @@ class Sequence:
     def run(self, *runs: Result) -> list[Result]:
         """Run the module, all at once; each result has C{answer}, what it said, {} where it was killed before."""
         done = self.machine.modules(self.backend, *runs)
-        for one in done:
+        for each, one in zip(runs, done, strict=True):
             text = one["out"].strip()
             one["answer"] = json.loads(text) if text.startswith("{") and text.endswith("}") else {}
             one["answer"].pop("invocation", None)
+            if one["answer"].get("changed"):
+                self.events[each["params"]["state"]] = one["events"]
             if one["status"] >= 0 and not one["answer"]:
                 self.fail(f"the module breaks off: {one['out'][-2000:]}{one['err'][-4000:]}")
         return done
@@ -127,7 +129,6 @@ class Sequence:
             self.settled(name)
             return done
         done = self.expect(self.module(**self.present(name, LONG_WAY)))
-        self.events = max(self.events, done["events"])
         if done["answer"]["armed"]:
             self.expect(self.module(state="confirmed", token=done["answer"]["token"]))
         self.settled(name)

@@ -87,10 +87,12 @@ def absent(sequence: Sequence) -> str:
 def kill(sequence: Sequence) -> str:
     """Kill the module with its process group at one of its events, or shortly after it."""
     random, model = sequence.random, sequence.model
-    name = random.choice([_other(sequence), _other(sequence), ""])
+    name = random.choice([_other(sequence), _other(sequence), *([] if model.live == {""} else [""])])
     after = random.choice((0, LONG_WAY)) if name else 0
+    whole = sequence.events["present"]
     at = {
-        "event": 1 + int(random.random() ** 0.5 * sequence.events),
+        # Removing takes as many, as long as nobody has seen it.
+        "event": 1 + int(random.random() ** 0.5 * sequence.events.get("present" if name else "absent", whole)),
         "delay": random.choice((0, 0, random.uniform(0, 0.15))),
     }
     params = sequence.present(name, after) if name else {"state": "absent"}
