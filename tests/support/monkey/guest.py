@@ -9,7 +9,7 @@
     {"task": "names", "addresses": ["20.99.0.1", ...]}                            answers each question with these
     {"task": "sh", "command": ["sh", "-c", "cat"], "given": "text"}               -> [status, output, errors]
 
-Written for what the oldest target has: Python 3.8 and nothing else.
+Written for what the oldest target has: Python 3.8 and nothing else. One file, since it travels alone.
 """
 
 from __future__ import annotations

@@ -120,6 +120,12 @@ BREAKS = {
         "firewall-cmd --reload; rm -f /etc/firewalld/services/egress-*",
     ),
 }
+# What somebody holds: how, and which file.
+LOCKS = {
+    "nftables": (("flock", "/run/egress-allowlist/nftables.lock"), ("flock", "/run/xtables.lock")),
+    "ufw": (("flock", "/run/egress-allowlist/ufw.lock"), ("posix", "/run/ufw.lock"), ("flock", "/run/xtables.lock")),
+    "firewalld": (("flock", "/run/egress-allowlist/firewalld.lock"), ("flock", "/run/xtables.lock")),
+}
 # A change of the running firewalld only: a reload would lose it.
 RUNTIME_ONLY = "firewall-cmd --add-port=903N/tcp"
 RUNTIME_BACK = "firewall-cmd --remove-port=903N/tcp"

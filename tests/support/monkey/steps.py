@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 
 from tests.support.hosts.boot_situations import RESET
-from tests.support.monkey.others import BREAKS, RUNTIME_BACK, RUNTIME_ONLY
+from tests.support.monkey.others import BREAKS, LOCKS, RUNTIME_BACK, RUNTIME_ONLY
 from tests.support.monkey.sequence import LONG_WAY, OLD_RULES, Result, Sequence
 
 Step = Callable[[Sequence], str]
@@ -225,13 +225,6 @@ def two(sequence: Sequence) -> str:
 
 def _gave_up(answer: Result) -> bool:
     return bool(answer.get("failed")) and "another run holds" in answer["msg"] and OLD_RULES in answer["msg"]
-
-
-LOCKS = {
-    "nftables": (("flock", "/run/egress-allowlist/nftables.lock"), ("flock", "/run/xtables.lock")),
-    "ufw": (("flock", "/run/egress-allowlist/ufw.lock"), ("posix", "/run/ufw.lock"), ("flock", "/run/xtables.lock")),
-    "firewalld": (("flock", "/run/egress-allowlist/firewalld.lock"), ("flock", "/run/xtables.lock")),
-}
 
 
 def locked(sequence: Sequence) -> str:
