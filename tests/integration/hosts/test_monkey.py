@@ -26,6 +26,7 @@ from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
 COUNT, STEPS = (4 if SOAK else 2, 10) if LONG else (1, 5)
+LISTS = "ABC" if LONG else "AB"
 FILE = "tests/integration/hosts/test_monkey.py"
 BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(SITUATIONS))]
 
@@ -44,7 +45,7 @@ def begun(backend: str, situation: str, random: Random, key: Path, directory: Pa
         WiredMachine(suite, f"{backend}-monkey", key) as machine,
         WiredMachine(suite, f"{backend}-twin", key) as twin,
     ):
-        sequence = Sequence(backend, situation, random, machine, twin, directory)
+        sequence = Sequence(backend, situation, random, machine, twin, directory, LISTS)
         try:
             sequence.begin()
             yield sequence

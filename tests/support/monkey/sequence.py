@@ -44,6 +44,7 @@ class Sequence:
     machine: WiredMachine
     twin: WiredMachine
     directory: Path
+    letters: str = "ABC"  # a list for each
     again: str = ""  # the command that repeats it
     log: list[str] = field(default_factory=list)
     token: tuple[str, str] = ("", "")  # of a change that may still wait for its confirmation, and its list
@@ -56,7 +57,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         self.others = Others(self.backend, self.situation)
-        self.use({letter: lists.draw(self.random, self.backend, letter) for letter in "ABC"})
+        self.use({letter: lists.draw(self.random, self.backend, letter) for letter in self.letters})
         self.log.append(f"beside {self.situation}")
 
     def use(self, choices: dict[str, lists.Choice]) -> None:
