@@ -21,7 +21,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -34,6 +34,7 @@ CHECKOUT = sha256(str(REPOSITORY).encode()).hexdigest()[:8]
 SNAPSHOT = Path(__file__).with_name("boot_snapshot.sh")
 BOOT_SECONDS = 120  # a boot takes less than one on an idle machine
 _MARK = "\x1e"
+RELAY = "exec 3<>/dev/tcp/{}/22; cat <&3 & exec cat >&3"
 
 
 class MachineError(Exception):
@@ -117,7 +118,7 @@ class Machine:
             self.remove()
             raise
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Self:
         """Return this machine."""
         return self
 
@@ -129,16 +130,20 @@ class Machine:
         """Remove the container, running or not."""
         podman("rm", "--force", "--ignore", "--time", "0", self.name)
 
+    def execute(self, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command there with a text as its input."""
+        return podman("exec", "-i", self.name, *command, input=given)
+
     def run(self, script: str, given: str = "") -> str:
         """Return what a shell script prints. Raises MachineError with all of it when it fails."""
-        done = podman("exec", "-i", self.name, "sh", "-ec", script, input=given)
+        done = self.execute("sh", "-ec", script, given=given)
         if done.returncode:
             raise MachineError(f"{self.name}: {script}: {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def steps(self, *scripts: str) -> list[Snapshot]:
         """Run shell scripts one after another, each followed by a snapshot; a script that fails stops nothing."""
-        done = podman("exec", "-i", self.name, "sh", "/root/snapshot", *scripts)
+        done = self.execute("sh", "/root/snapshot", *scripts)
         snapshots = []
         for text in done.stdout.split(_MARK * 2)[1:]:
             chapters = dict(chapter.split("\n", 1) for chapter in text.split(_MARK)[1:])
@@ -166,6 +171,10 @@ class Machine:
         jobs = podman("exec", self.name, "systemctl", "list-jobs").stdout
         raise MachineError(f"{self.name} does not come up: {state}\n{jobs}")
 
+    def dial(self) -> str:
+        """Return a command that connects its standard input and output with the machine's SSH port."""
+        return f"podman exec -i {self.name} bash -c '{RELAY.format('127.0.0.1')}'"
+
     def play(
         self, content: str, directory: Path, *, python: str = "/usr/bin/python3"
     ) -> subprocess.CompletedProcess[str]:
@@ -175,12 +184,11 @@ class Machine:
         """
         playbook = directory / f"{self.name}.yml"
         playbook.write_text(content, "utf-8")
-        relay = "exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & exec cat >&3"
-        dial = f"podman exec -i {self.name} bash -c '{relay}'"
+        arguments = f'-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ProxyCommand="{self.dial()}"'
         variables = {
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.key),
-            "ansible_ssh_common_args": f'-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ProxyCommand="{dial}"',
+            "ansible_ssh_common_args": arguments,
             "ansible_python_interpreter": python,
         }
         environment = {

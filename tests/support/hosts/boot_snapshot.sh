@@ -31,6 +31,13 @@ files() {
     find /etc -path /etc/machine-id -prune -o -type f -exec sha256sum {} + | sed -E 's/^(\S+) +(.*)/\2 \1/' | sort
 }
 
+# The files into which others write too, and those that we write whole, each behind its name.
+texts() {
+    for file in /etc/ufw/*.rules /etc/ufw/*.init /etc/default/ufw /etc/egress-allowlist/*.nft; do
+        [ ! -f "$file" ] || { printf '\035%s\n' "$file" && cat "$file"; }
+    done
+}
+
 # What gets out: to KUDO, and to an address of nobody's list. Each datagram dies on a wire without an end.
 packets() {
     if [ ! -e /sys/class/net/wire ]; then
@@ -69,7 +76,7 @@ for script; do
     chapter ip6tables
     ip6tables-save 2>/dev/null | without_counters
     chapter ruleset
-    nft -s list ruleset 2>/dev/null
+    nft -s list ruleset 2>/tmp/listed || cat /tmp/listed >&2
     chapter units
     systemctl show nftables ufw firewalld \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload
@@ -77,6 +84,8 @@ for script; do
     systemctl list-units --failed --plain --no-legend | sed 's/  */ /g'
     chapter files
     files
+    chapter texts
+    texts
     chapter packets
     packets
     # Only of ours from here on.
