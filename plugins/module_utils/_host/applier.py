@@ -198,8 +198,8 @@ class Applier:
             applied = {"native": self.tool.completed(native), "seen": {}}
             write(self.revert.rollback, json.dumps(applied))
             self._be_first()
-            if revert_after:
-                self.revert.start(back, revert_after, token)
+            if revert_after or former[-1]:  # who takes over from an armed change and is killed leaves a way back too
+                self.revert.start(back, revert_after or revert.TAKEN_OVER, token)
             self.journal.open(changed, token)
             self._be_first()
             wrote = True

@@ -14,6 +14,8 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import TYPES, printed
+
 from .applier import ToolError
 from .files import read
 
@@ -74,8 +76,11 @@ def span(text):
 
 
 def ports(text):
-    """Return C{[(first, last)]} of C{443}, C{8801-8810} or, as ufw has it, C{443,8801:8810}; '' and C{any}: all."""
-    if text in ("", "any"):
+    """Return C{[(first, last)]} of C{443}, C{8801-8810} or, as ufw has it, C{443,8801:8810}.
+
+    '' and C{any} are all, and so is a type of ICMP, which no flow tells by a port.
+    """
+    if not text[:1].isdigit():
         return [ALL_PORTS]
     parts = [part.replace(":", "-").partition("-") for part in text.split(",")]
     return [(int(first), int(last or first)) for first, dummy, last in parts]
@@ -127,10 +132,12 @@ def chosen(flows, before, after, filtered, local):
     Only of those that this host or somebody behind it began, to somebody else: never one that came in to the host. And
     only where the rest is stopped now: C{filtered}, C{[(path, source)]} with None for any source.
     """
+    before, after = ([_in_one_spelling(opening) for opening in openings] for openings in (before, after))
     gone = [opening for opening in dict.fromkeys(before) if opening not in set(after)]
     found = []
     for flow in flows:
-        if flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:
+        # A question by ICMP and its answer is no flow that lasts, and its type is no port.
+        if printed(flow.protocol) in TYPES or flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:
             continue
         packet = _packet(flow, OUT if flow.source in local else FORWARD)
         if not any(_lets(Opening(*way, None, "", *ALL_PORTS), packet) for way in filtered):
@@ -140,10 +147,15 @@ def chosen(flows, before, after, filtered, local):
     return found
 
 
+def _in_one_spelling(opening):
+    """Return an opening with the name of its protocol as this collection has it."""
+    return opening._replace(protocol=printed(opening.protocol)) if opening.protocol else opening
+
+
 def _packet(flow, path):
     """Return what an opening looks at; the destination is the one behind a translation of addresses."""
     ends = (int(ipaddress.ip_address(flow.source)), int(ipaddress.ip_address(flow.answerer)))
-    return path, flow.version, *ends, flow.protocol, flow.answer_ports[0] if flow.answer_ports else None
+    return path, flow.version, *ends, printed(flow.protocol), flow.answer_ports[0] if flow.answer_ports else None
 
 
 def _lets(opening, packet):

@@ -29,6 +29,7 @@ from .files import TEMPORARY, make_folder, read, remove, temporary_of, write
 from .revert_script import SCRIPT
 
 FOLDER = "/run/egress-allowlist"  # a boot empties it
+TAKEN_OVER = 60  # seconds for a run that takes over from an armed change, and is to have no way back of its own
 # What is said to who confirms too late; the last is followed by what hinders.
 _LATE = "the change was not confirmed in time, and the host "
 GONE_BACK = _LATE + "went back to the rules before it"

@@ -258,6 +258,25 @@ def test_nft_loads_and_cannot_take_it_back(host: Host, after: int) -> None:
     assert until(lambda: not host.read(CANDIDATE))
 
 
+WAITS = LOADS + '/etc/real-nft "$@"; touch /run/loaded; exec sleep 600'
+
+
+def test_killed_while_it_takes_over_from_an_armed_change(host: Host) -> None:
+    """It was to confirm at once; the host goes back all the same to what was confirmed last."""
+    host.apply(native(*OLD))
+    rules = host.rules()
+    host.apply(native(*NEW), after=500)
+    hide_nft(host, f"#!/bin/sh\n{WAITS}\n")
+    process = host.begin(ruleset=native(*NEW, policy="deny"), revert_after=0)
+    assert until(lambda: host.shell("ls /run/loaded 2>/dev/null || true"))
+    kill(process)
+    reveal_nft(host)
+    assert host.rules() != rules
+    assert sorted(host.elapse()) == ["500", "60"]
+    assert until(lambda: host.rules() == rules)
+    assert until(lambda: not host.read(CANDIDATE))
+
+
 @pytest.mark.sized
 def test_two_runs_at_once_go_one_after_the_other(host: Host) -> None:
     old, new = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY, policy="deny")

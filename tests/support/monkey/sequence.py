@@ -49,7 +49,6 @@ class Sequence:
     log: list[str] = field(default_factory=list)
     token: tuple[str, str] = ("", "")  # of a change that may still wait for its confirmation, and its list
     armed: bool = False  # a way back may wait
-    taken_over: bool = False  # a killed run without a way back may have taken over from one with
     waited: bool = False  # at the last look, a change that was not confirmed
     stale: bool = False  # systemd read a drop-in that is gone
     events: dict[str, int] = field(default_factory=dict)  # of the last whole run that changed something, by state
@@ -95,7 +94,7 @@ class Sequence:
         self.session.close()
         self.both(lambda machine: machine.reboot(killed=killed))
         self.session = Session(self.machine)
-        self.armed = self.taken_over = False
+        self.armed = False
         self.stale = self.waited
         self.model.booted()
 
@@ -139,7 +138,7 @@ class Sequence:
     def settled(self, name: str) -> None:
         """A list was applied and confirmed, or removed."""
         self.model.certain(name)
-        self.armed, self.taken_over, self.token = False, False, ("", "")
+        self.armed, self.token = False, ("", "")
 
     def expect(self, done: Result) -> Result:
         """Fail where a run failed."""

@@ -109,7 +109,6 @@ def kill(sequence: Sequence) -> str:
         sequence.armed = True
     else:
         model.boot |= {name}
-        sequence.taken_over |= sequence.armed
     model.by_family = sequence.backend == "ufw"
     return f"{what}, killed at {moment}"
 
@@ -156,11 +155,8 @@ def elapse(sequence: Sequence) -> str:
     if not sequence.armed:
         return ""
     waited = int(sequence.machine.run(ELAPSE))
-    # A run without a way back that took over, and was killed, leaves nobody who goes back before a boot does.
-    left = sequence.model.live | sequence.model.files if sequence.taken_over else set()
     if waited:
         sequence.model.booted()
-        sequence.model.live |= left
     sequence.armed = False
     return f"the time of {waited} ways back is over"
 

@@ -245,8 +245,8 @@ class Applier:
                 steps = [since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
                 steps += [self._back(each, wanted) for each in places]
             write(self.revert.rollback, "".join(steps))
-            if revert_after:
-                self.revert.start(command, revert_after, token)
+            if revert_after or former:  # who takes over from an armed change and is killed leaves a way back too
+                self.revert.start(command, revert_after or revert.TAKEN_OVER, token)
             write(self.revert.candidate, candidate)
             self.nft.load(text)
             now = digests(blocks(self.nft.listing(place), place.owned), following.filled(headers(wanted)))

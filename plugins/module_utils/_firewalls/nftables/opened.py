@@ -14,7 +14,7 @@ from .differences import entries
 
 _ADDRESS = re.compile(r"[0-9a-f.:]*[.:][0-9a-f.:]*(?:[-/][0-9a-f.:]+)?")
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
-_SERVICE = re.compile(r"^\t\t(\w+) dport (\S+) ct state .* accept$", re.MULTILINE)
+_SERVICE = re.compile(r"^\t\t(?:(\S+) (?:dport|type) (\S+)|meta l4proto (\S+)) ct state .* accept$", re.MULTILINE)
 _TO = re.compile(r"\bip6? daddr (?:@(\S+)|\{([^}]*)\}|(\S+))")
 _PORTS = re.compile(r"\b(?:th|\w+) dport (?:\{([^}]*)\}|(\S+))")
 _PROTOCOL = re.compile(
@@ -58,7 +58,7 @@ def _by_name(found):
     for (kind, name), body in found.items():
         if kind == "chain" and re.match(r"name[46]_", name):
             held = [_members(found.get(("set", name.replace("name", part, 1)), "")) for part in ("leased", "asked")]
-            services = set(_SERVICE.findall(body))
+            services = {(protocol or bare, text) for protocol, text, bare in _SERVICE.findall(body)}
             listed += [(address, *service) for address in dict.fromkeys(held[0] + held[1]) for service in services]
     return listed
 
