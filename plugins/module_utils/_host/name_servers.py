@@ -87,7 +87,7 @@ def transaction(found):
 
 def follow():
     """Bring the sets to what the host's files name, until these do not change meanwhile; returns the exit status."""
-    os.makedirs(RUN, mode=0o755, exist_ok=True)
+    os.makedirs(RUN, mode=0o700, exist_ok=True)
     with open(_LOCK, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed: no run changes rules meanwhile
         done = None

@@ -25,7 +25,7 @@ from tests.support.ssh import new_key
 from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
-COUNT, STEPS = (4 if SOAK else 2, 10) if LONG else (1, 5)
+COUNT, STEPS = (4 if SOAK else 1, 10) if LONG else (1, 5)
 LISTS = "ABC" if LONG else "AB"
 FILE = "tests/integration/hosts/test_monkey.py"
 BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(SITUATIONS))]
@@ -54,7 +54,7 @@ def begun(backend: str, situation: str, random: Random, key: Path, directory: Pa
             sequence.end()
 
 
-@pytest.mark.sized
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(COUNT))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_sequence(backend: str, number: int, key: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ OF_OTHERS = {
 EVERYWHERE = {"echo 192.0.2.1 name >>/etc/hosts": "[+]/etc/hosts", REFUSES: "a new SSH connection fails"}
 
 
-@pytest.mark.parametrize("backend", longer(["nftables"], ["ufw", "firewalld"]))
+@pytest.mark.parametrize("backend", longer([], sorted(MISCHIEF)))
 def test_the_monkey_sees_it(backend: str, key: Path, tmp_path: Path) -> None:
     with begun(backend, SITUATIONS[backend][0], Random(1), key, tmp_path) as sequence:
         facts = (

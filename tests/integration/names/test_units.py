@@ -102,6 +102,7 @@ PLACES = {
 }
 
 
+@pytest.mark.long
 def test_the_keepers_python_is_one_that_its_unit_can_reach(play: Plays) -> None:
     play()
     for place, (path, script, reaches) in PLACES.items():
@@ -146,6 +147,7 @@ HARMS = {
 }
 
 
+@pytest.mark.long
 def test_what_became_of_the_units_is_said_and_mended(play: Plays) -> None:
     play()
     for harm, (script, line) in HARMS.items():
@@ -157,6 +159,7 @@ def test_what_became_of_the_units_is_said_and_mended(play: Plays) -> None:
         assert play.run(f"systemctl is-enabled {TIMER}; systemctl is-active {TIMER}") == "enabled\nactive\n", harm
 
 
+@pytest.mark.long
 def test_a_unit_that_goes_on_failing_is_an_error(play: Plays) -> None:
     play()
     play.run(f"mkdir {UNITS}.service.d; printf '[Service]\\nExecStartPre=/bin/false\\n' >{UNITS}.service.d/mine.conf")
@@ -176,7 +179,7 @@ def test_a_masked_unit_is_an_error_and_stays_masked(play: Plays, unit: str) -> N
     path = f"/etc/systemd/system/{unit}"
     play.run(f"ln -s /dev/null {path}; systemctl daemon-reload")
     said = play(fails=True)
-    assert f"names: {unit} is masked, and nothing would keep names open" in said
+    assert f"names: {unit} is masked: 'systemctl unmask {unit}'" in said
     assert play.run("nft list tables") == ""
     play(names="report")
     play(state="absent")

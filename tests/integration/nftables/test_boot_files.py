@@ -26,7 +26,8 @@ def test_absent_removes_all_that_is_ours(host: Host) -> None:
     assert host.module(state="absent")["changed"] is True
     assert (host.rules(counts=True), host.files()) == (rules, files)
     assert host.module(state="absent") | {"invocation": 0} == {
-        "changed": False, "armed": False, "missing": False, "differences": [], "notes": [], "invocation": 0,
+        "changed": False, "armed": False, "missing": False, "differences": [], "notes": [], "ip_versions": [4, 6],
+        "invocation": 0,
     }  # fmt: skip
     assert host.files() == files
     assert host.shell("pgrep -f [e]gress-allowlist-nftables-revert || true") == ""

@@ -47,6 +47,7 @@ def _members(listing: str) -> list[str]:
     return [member.strip() for part in found for member in part.partition("}")[0].split(",")]
 
 
+@pytest.mark.long
 def test_a_lease_with_other_name_servers(machine: Machine, tmp_path: Path) -> None:
     text = PLAY.format(policy="deny", state="present", into="{}")
     lease(machine, "203.0.113.53")

@@ -279,7 +279,7 @@ def test_ufw_holds_its_lock_for_a_while(host: Host) -> None:
     assert time.monotonic() - began > 0.8
 
 
-@pytest.mark.parametrize("named", ["", "/run/elsewhere/ufw.lock"])
+@pytest.mark.parametrize("named", longer([""], ["/run/elsewhere/ufw.lock"]))
 def test_ufw_holds_its_lock_for_too_long(host: Host, named: str) -> None:
     """The error names who does; nothing is touched, the way back is not hindered. The lock is where ufw has it."""
     host.apply(native(*OLD))

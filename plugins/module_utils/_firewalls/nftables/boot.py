@@ -121,7 +121,7 @@ class Boot:
         if self.follows:
             following.install(self._systemctl, self._states())
         else:
-            following.remove_all(self._systemctl if systemd.runs() else None)
+            following.remove_all(self._systemctl if systemd.runs() else None, self._run)
         managed = _UNIT_FILE in self._files
         if self._wrong() or (managed and not _enabled(self._states())):
             write_all(self._files, mode=_MODE, own=True)
@@ -138,7 +138,7 @@ class Boot:
     def remove(self):
         """Disable the unit and remove what C{remains}; raises NftError as C{differences}."""
         states, found = self._states(), own_files()
-        following.remove_all(self._systemctl if states else None)
+        following.remove_all(self._systemctl if states else None, self._run)
         found = [path for path in found if os.path.exists(path)]
         if _UNIT_FILE in found and states:
             self._systemctl("disable", "--now", UNIT)

@@ -35,7 +35,7 @@ Type=oneshot
 ExecStart={program}
 TimeoutStartSec=120
 RuntimeDirectory=egress-allowlist
-RuntimeDirectoryMode=0755
+RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_NET_ADMIN
@@ -157,8 +157,11 @@ def own_files():
     return [path for path in paths() if os.path.isfile(path) and not os.path.islink(path)]
 
 
-def remove_all(systemctl):
-    """Stop watching and remove the files; C{systemctl}: as for C{install}, None where no systemd runs."""
+def remove_all(systemctl, run):
+    """Stop watching and remove the files; C{systemctl}: as for C{install}, None where no systemd runs.
+
+    C{run} takes a command and returns C{(status, output, errors)}.
+    """
     found = own_files()
     units = [unit for unit in (PATH, TIMER, SERVICE) if os.path.join(systemd.FOLDER, unit) in found]
     if units and systemctl:
@@ -166,6 +169,10 @@ def remove_all(systemctl):
     remove(*found)
     if units and systemctl:
         systemctl("daemon-reload")
+        # One that was stopped in the middle counts as failed, and systemd lists it although its file is gone.
+        for unit in units:
+            if systemd.unit_state(run, unit, "ActiveState") == "failed":
+                systemctl("reset-failed", unit)
 
 
 def _watches(state):
