@@ -18,7 +18,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 
 # Where the real servers stand when /etc/resolv.conf names a stub on the loopback.
 RESOLVERS = (
@@ -132,4 +131,4 @@ def _nft(*arguments, text=None):
 
 
 if __name__ == "__main__":
-    sys.exit(follow())
+    raise SystemExit(follow())

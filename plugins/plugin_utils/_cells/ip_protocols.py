@@ -43,8 +43,8 @@ _ALL = ("all", "any", "all types", "any type", "types all", "types any")
 _NOTHING = {"", "n/a", "na", "none", "not applicable", "any", "all", "no ports", "no port", *DASHES, "--"}
 
 
-def read_list(text: str, where: str) -> tuple[list[str], list[str]] | None:
-    """Return C{(protocols, rest)} of a cell, None where it names no IP protocol but TCP and UDP.
+def read_list(text: str, where: str) -> tuple[list[str], list[str]]:
+    """Return C{(protocols, rest)} of a cell; no protocols where it names none but TCP and UDP.
 
     Protocols: C{esp}, C{icmp/echo-request}; rest: the parts of the list that are to be read otherwise.
     Raises ValueError, beginning with C{where}, for an IP protocol with something that cannot be kept.
@@ -64,7 +64,7 @@ def read_list(text: str, where: str) -> tuple[list[str], list[str]] | None:
         types = last[0] + ("/s" if plural else "/") if last[0] in TYPES and last[1] else ""
     if found and _LIST.search(text[-1:]):
         raise ValueError(f"{where}: a protocol is missing at the end: accepted are {IP_PROTOCOLS}")
-    return (found, rest) if found else None
+    return found, rest
 
 
 def _carried(part: str, types: str, where: str) -> str | None:

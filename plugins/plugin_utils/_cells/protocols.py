@@ -60,8 +60,8 @@ def expand_protocols(cell: str | int | None) -> list[str]:
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()
-    if text.lower() not in _TRANSPORTS and (listed := read_list(text, where)):
-        found_there, rest = listed
+    found_there, rest = read_list(text, where) if text.lower() not in _TRANSPORTS else ([], [])
+    if found_there:
         both = {*found_there, *(transport for part in rest for transport in _transports(part, where))}
         return sorted(both, key=lambda protocol: (protocol not in ("tcp", "udp"), protocol))
     return _transports(text, where)

@@ -13,13 +13,14 @@ CUT = "inet egress_allowlist_cut"
 _HOOKS = ("output", "prerouting")
 _NUMBERS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
 _ENDS = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
-_SET = """	set flows{version} {{
-		type {kind} . inet_proto . inet_service . {kind} . inet_service
-		size 65535
-		flags dynamic,timeout
-		timeout 10m
-	}}
-"""
+_SET = (
+    "\tset flows{version} {{\n"
+    "\t\ttype {kind} . inet_proto . inet_service . {kind} . inet_service\n"
+    "\t\tsize 65535\n"
+    "\t\tflags dynamic,timeout\n"
+    "\t\ttimeout 10m\n"
+    "\t}}\n"
+)
 _CHAIN = "\tchain {hook} {{\n\t\ttype filter hook {hook} priority raw - 10; policy accept;\n\t}}\n"
 _RULE = "add rule {table} {hook} {first}{key} @flows{version} update @flows{version} {{ {key} }} {verdict}\n"
 

@@ -41,7 +41,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("there")
 def test_units(tmp_path: Path) -> None:
     made = Units("nftables", Systemd({}, {}).run).files("/usr/local/sbin/keeper", 7)
-    service, timer = made.values()
+    service, timer = list(made.values())
     assert [path.rpartition("/")[2] for path in made] == [
         "egress-allowlist-names-nftables.service",
         "egress-allowlist-names-nftables.timer",
