@@ -44,7 +44,7 @@ for kind, entry in (pair for item in json.load(sys.stdin)["nftables"] for pair i
 print(*(f"{kind} {line}" for (kind, *_where), line in sorted(lines, key=lambda line: line[0])), sep="\n")
 '
     systemctl is-active dnsmasq || true
-    systemctl list-timers --all --legend=no | grep -o 'egress.*' || true
+    systemctl list-timers --all --legend=no | grep -o 'egress.*' | sort || true
     files /etc/nftables.conf /etc/dnsmasq.conf /etc/dnsmasq.d /etc/default /etc/resolv.conf
 }
 
