@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.namespaces import SANDBOX
+from tests.support.ssh import new_key
 from tests.support.systems import LONG, SOAK
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def namespaces() -> None:
             + (done.stderr.strip() or "the sandbox has a ruleset of its own"),
             pytrace=False,
         )
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an SSH key, which all machines accept."""
+    return new_key(tmp_path_factory.mktemp("ssh"))
 
 
 @pytest.fixture(scope="module")

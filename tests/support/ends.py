@@ -125,7 +125,7 @@ def kind(number: int) -> bytes:
     return struct.pack("!BBHHH", number, 0, 0, 7, 1)
 
 
-def answer_for_the_world(peer: Namespace) -> None:
+def _answer_for_the_world(peer: Namespace) -> None:
     """Make a namespace answer for all of C{WORLD}; it knows the host from the start."""
     for version, address in HOST.items():  # known from the start: neighbour discovery takes seconds to get ready
         peer.script(f"ip -{version} neighbour replace {address} lladdr {MACS[0]} dev down0 nud permanent")
@@ -155,7 +155,7 @@ def neighbour(host: Namespace) -> Iterator[Namespace]:
         add_addresses(host, "up0", HOST, BITS)
         add_addresses(peer, "down0", PEER, BITS)
         add_default_routes(host, "up0", PEER, MACS[1])
-        answer_for_the_world(peer)
+        _answer_for_the_world(peer)
         yield peer
     finally:
         peer.close()

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 
 from .files import read, read_all
+from .sockets import owners, waiting
 
 _CONFIGURATION = "/etc/ssh/sshd_config"
 _PORT = re.compile(r"^\s*Port[\s=]+(\d+)", re.MULTILINE | re.IGNORECASE)
 _ADDRESS = re.compile(r"^\s*ListenAddress[\s=]+(?:\[[^]\s]*\]|[^\s:]+):(\d+)", re.MULTILINE | re.IGNORECASE)
 _INCLUDE = re.compile(r"^\s*Include[\s=]+(.+)$", re.MULTILINE | re.IGNORECASE)
 _SERVERS = {"sshd", "dropbear"}  # programs
-_LISTENS = "0A"  # the state of a TCP socket
 
 
 def management_ports():
@@ -38,22 +37,16 @@ def _configured():
 
 def _listening():
     """Return the ports on which a program that is an SSH server listens."""
-    sockets = {}
-    for table in ("tcp", "tcp6"):
-        for line in read("/proc/net/" + table).splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == _LISTENS:
-                sockets[f"socket:[{fields[9]}]"] = int(fields[1].rpartition(":")[2], 16)
-    found = set()
-    for path in glob.glob("/proc/[0-9]*/exe"):
-        try:
-            program = os.path.basename(os.readlink(path)).partition(" (deleted)")[0]
-            if program in _SERVERS:
-                handles = glob.glob(os.path.dirname(path) + "/fd/*")
-                found |= {sockets[target] for target in map(os.readlink, handles) if target in sockets}
-        except OSError:
-            continue  # it ended meanwhile
-    return found
+    ports = {link: port for link, dummy, port in waiting("tcp", "tcp6")}
+    return {ports[link] for link, process in owners(ports) if _program(process) in _SERVERS}
+
+
+def _program(process):
+    """Return the name of the program that a process runs, '' where it has ended."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{process}/exe")).partition(" (deleted)")[0]
+    except OSError:
+        return ""
 
 
 def _connected():

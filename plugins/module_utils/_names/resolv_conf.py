@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -15,6 +16,7 @@ import struct
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read, remove, write, write_all
 from ansible_collections.egress.allowlist.plugins.module_utils._host.name_servers import FORMER, NAMESERVER
+from ansible_collections.egress.allowlist.plugins.module_utils._host.sockets import owners, waiting
 
 PATH = "/etc/resolv.conf"
 STUBS = ("127.0.0.53", "127.0.0.54")  # of systemd-resolved
@@ -109,26 +111,12 @@ def answers(port, address="127.0.0.1", seconds=5):
 
 def listeners(port):
     """Return C{[(address, process, its name)]} of who listens on a port, UDP or TCP; the name only for messages."""
-    sockets = {}
-    for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in read("/proc/net/" + table).splitlines()[1:]:
-            fields = line.split()
-            address, dummy, number = fields[1].rpartition(":")
-            # 0A: a TCP socket that listens; 07: a UDP socket without a peer.
-            if int(number, 16) == port and fields[3] in ("0A", "07"):
-                sockets[f"socket:[{fields[9]}]"] = _address(address)
-    return sorted(set(_owners(sockets))) if sockets else []
-
-
-def _owners(sockets):
-    for path in glob.glob("/proc/[0-9]*/fd/*"):
-        try:
-            target = os.readlink(path)
-            if target in sockets:
-                process = path.split("/")[2]
-                yield sockets[target], int(process), read(f"/proc/{process}/comm", missing="?").strip()
-        except OSError:
-            continue  # it ended meanwhile
+    addresses = {link: _address(address) for link, address, number in waiting() if number == port}
+    found = set()
+    for link, process in owners(addresses):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            found.add((addresses[link], process, read(f"/proc/{process}/comm", missing="?").strip()))
+    return sorted(found)
 
 
 def _address(text):

@@ -21,7 +21,6 @@ from tests.support.monkey.lists import Choice
 from tests.support.monkey.machine import WiredMachine
 from tests.support.monkey.others import SITUATIONS
 from tests.support.monkey.sequence import Sequence
-from tests.support.ssh import new_key
 from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
@@ -29,12 +28,6 @@ COUNT, STEPS = (4 if SOAK else 1, 10) if LONG else (1, 5)
 LISTS = "ABC" if LONG else "AB"
 FILE = "tests/integration/hosts/test_monkey.py"
 BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(SITUATIONS))]
-
-
-@pytest.fixture(scope="session")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an SSH key, which all machines accept."""
-    return new_key(tmp_path_factory.mktemp("ssh"))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.boot_machine import Machine
-from tests.support.ssh import new_key
 
 PLAY = """
 - hosts: all
@@ -31,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("namespaces")
 
 
 @pytest.mark.long
-def test_a_masked_dnsmasq_is_found_before_anything_is_armed(tmp_path: Path) -> None:
-    with Machine("bookworm", "masked", new_key(tmp_path)) as machine:
+def test_a_masked_dnsmasq_is_found_before_anything_is_armed(key: Path, tmp_path: Path) -> None:
+    with Machine("bookworm", "masked", key) as machine:
         machine.run(f"{STANDS_FOR}; systemctl mask dnsmasq.service")
         done = machine.play(PLAY, tmp_path)
         assert done.returncode == 2, done.stdout + done.stderr

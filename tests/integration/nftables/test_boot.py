@@ -30,7 +30,6 @@ from tests.support.hosts.boot_situations import (
     Situation,
 )
 from tests.support.hosts.boot_trial import DROP_IN, LOADS, PLAY, UNIT, Trial
-from tests.support.ssh import new_key
 
 # What a controller that vanishes leaves behind: applied, armed, never confirmed.
 ARMED = """
@@ -46,12 +45,6 @@ ARMED = """
         ruleset: "{{ catalog_compiled.allowlist | egress.allowlist.nftables_ruleset(policy='deny', names='report') }}"
         revert_after: 3000
 """
-
-
-@pytest.fixture(scope="session")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an SSH key, which all machines accept."""
-    return new_key(tmp_path_factory.mktemp("ssh"))
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.calls import call, datagrams
-from tests.support.ends import answer_for_the_world
+from tests.support.ends import neighbour
 from tests.support.hosts.ufw import Host, native
-from tests.support.namespaces import BITS, MACS, Namespace, add_addresses, add_default_routes, link, namespaces
-from tests.support.packets import GATEWAY, SOURCE
+from tests.support.namespaces import Namespace, namespaces
+from tests.support.packets import SOURCE
 from tests.support.rules import row
 from tests.support.systems import enable_ufw, system
 
@@ -34,12 +34,8 @@ ENDED = (
 def ends() -> Iterator[tuple[Host, Namespace, ExitStack]]:
     """A host, its neighbour that answers for the world, and what is open until the test ends."""
     with ExitStack() as stack:
-        inside, peer = namespaces(stack, 2, system("bookworm"))
-        link(inside, "up0", peer, "down0")
-        add_addresses(inside, "up0", SOURCE, BITS)
-        add_addresses(peer, "down0", GATEWAY, BITS)
-        add_default_routes(inside, "up0", GATEWAY, MACS[1])
-        answer_for_the_world(peer)
+        (inside,) = namespaces(stack, 1, system("bookworm"))
+        peer = stack.enter_context(neighbour(inside))
         host = Host(inside, "bookworm")
         enable_ufw(inside)
         host.shell("ufw allow 22/tcp; ufw allow 444/tcp; ufw allow out to 203.0.113.21 port 443 proto tcp")
