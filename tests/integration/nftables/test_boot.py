@@ -44,6 +44,7 @@ ARMED = """
     - egress.allowlist.nftables:
         ruleset: "{{ catalog_compiled.allowlist | egress.allowlist.nftables_ruleset(policy='deny', names='report') }}"
         revert_after: 3000
+        confirm: false
 """
 
 
