@@ -48,7 +48,7 @@ KINDS = {  # name -> what pytest runs
     "nftables": [f"{INTEGRATION}/nftables/test_faults.py::test_killed_at_random_moments"],
     "ufw": [f"{INTEGRATION}/ufw/test_faults.py::test_killed_at_random_moments"],
     "firewalld": [f"{INTEGRATION}/firewalld/test_faults.py::test_killed_at_random_moments"],
-    "monkey": [f"{INTEGRATION}/hosts/test_monkey.py"],
+    "monkey": [f"{INTEGRATION}/hosts/test_monkey.py::test_a_sequence"],
     "aws": ["-m", "hypothesis", f"{INTEGRATION}/aws/test_sequences.py", f"{INTEGRATION}/support/test_aws_server.py"],
     "azure": ["-m", "hypothesis", f"{INTEGRATION}/azure/test_sequences.py"],
     "gcp": ["-m", "hypothesis", f"{INTEGRATION}/gcp/test_vpc_rules.py"],

@@ -62,7 +62,8 @@ def test_a_sequence(backend: str, number: int, key: Path, tmp_path: Path) -> Non
 
 # The monkey's own eyes: what is done to the machine alone, and what must be said then. Ours is mended after each.
 NONE, BOOT = "what runs is none of", "the files of the next boot"
-REFUSES = "nft 'table inet no { chain c { type filter hook input priority -9; tcp dport 22 reject with tcp reset; }; }'"
+NEW_ONES = "tcp dport 22 ct state new reject with tcp reset"
+REFUSES = f"nft 'table inet no {{ chain c {{ type filter hook input priority -9; {NEW_ONES}; }}; }}'"
 MISCHIEF = {
     "nftables": {
         "nft add rule inet egress_allowlist egress accept": NONE,
