@@ -133,6 +133,18 @@ def test_a_unit_of_ours_loads_the_rules_and_the_distributions_is_left_alone(boot
     assert booted.read("/etc/units/nftables.service") == "enabled\n"
 
 
+def test_systemd_is_told_of_what_is_gone_by_the_next_run_where_the_first_was_killed(booted: Host) -> None:
+    files = booted.files()
+    booted.apply(fixed(*OLD))
+    changing_calls(booted)
+    booted.shell("touch /etc/kills-daemon-reload")
+    assert booted.begin(state="absent").communicate() == ("", "")
+    assert changing_calls(booted) == [f"systemctl disable --now {UNIT}", "systemctl daemon-reload"]
+    assert booted.module(state="absent")["changed"] is True
+    assert changing_calls(booted) == ["systemctl daemon-reload"]
+    assert booted.files() == files
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

@@ -144,9 +144,11 @@ class Boot:
             self._systemctl("disable", "--now", UNIT)
             if states[UNIT]["ActiveState"] == "failed":
                 self._systemctl("reset-failed", UNIT)
-        remove(*found, FOLDER, os.path.dirname(_DROP_IN))
-        if states and {_UNIT_FILE, _DROP_IN} & set(found):
+        # Killed in between, the next run finds what is left, and tells systemd.
+        remove(*[path for path in found if path in (_UNIT_FILE, _DROP_IN)], os.path.dirname(_DROP_IN))
+        if states and found:
             self._systemctl("daemon-reload")
+        remove(*found, FOLDER)
 
     def notes(self, place, applied=True):
         """Say what a reboot brings, from the state of the units; C{applied}: false where that is only foretold.

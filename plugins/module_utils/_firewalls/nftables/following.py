@@ -166,9 +166,12 @@ def remove_all(systemctl, run):
     units = [unit for unit in (PATH, TIMER, SERVICE) if os.path.join(systemd.FOLDER, unit) in found]
     if units and systemctl:
         systemctl("disable", "--now", *units)
+    # Killed in between, the next run finds the program, and tells systemd.
+    remove(*[path for path in found if path != PROGRAM])
+    if found and systemctl:
+        systemctl("daemon-reload")
     remove(*found)
     if units and systemctl:
-        systemctl("daemon-reload")
         # One that was stopped in the middle counts as failed, and systemd lists it although its file is gone.
         for unit in units:
             if systemd.unit_state(run, unit, "ActiveState") == "failed":
