@@ -25,6 +25,7 @@ class Model:
     live: set[str] = field(default_factory=lambda: {""})
     boot: set[str] = field(default_factory=lambda: {""})
     files: set[str] = field(default_factory=set)  # what else a killed module may have left in files, to be loaded later
+    left: bool = False  # a killed module may have left files behind, for the next run to remove: a boot does not
     broken: bool = False  # somebody changed ours since
     by_family: bool = False  # a killed module may have loaded one IP version only, as ufw's are loaded one by one
     known: dict[str, Ours] = field(default_factory=dict)  # each list as it was when it was applied undisturbed
@@ -32,12 +33,12 @@ class Model:
     @property
     def nothing(self) -> bool:
         """True while nothing of ours can be there."""
-        return self.live == self.boot == {""} and not self.files and not self.broken
+        return self.live == self.boot == {""} and not (self.files or self.left or self.broken)
 
     def certain(self, name: str) -> None:
         """A list was applied and confirmed, or removed."""
         self.live, self.boot, self.files = {name}, {name}, set()
-        self.broken = self.by_family = False
+        self.left = self.broken = self.by_family = False
 
     def booted(self) -> None:
         """What a boot brings, or the way back, runs."""

@@ -105,6 +105,7 @@ def kill(sequence: Sequence) -> str:
         return f"{what}, ended before {moment}"
     model.live |= {name}
     model.files = model.files | model.live | {name}
+    model.left = True
     if after:
         sequence.armed = True
     else:
@@ -121,6 +122,7 @@ def _ended(sequence: Sequence, done: Result, name: str) -> None:
             model.live |= {name}
             model.boot |= {name}
             model.files = model.files | model.live
+            model.left = True
             model.by_family = sequence.backend == "ufw"
     elif answer.get("armed"):
         model.live, model.files, model.by_family, model.broken = {name}, set(), False, False
