@@ -166,7 +166,7 @@ class Sequence:
         wrong = self.model.judge(self.probes, arrived, seen)
         # A killed module may not have told systemd.
         stale = self.stale or bool(self.model.files)
-        if foreign := ours.foreign_differences(machine, twin, ours=not self.model.nothing, stale=stale):
+        if foreign := ours.foreign_differences(machine, twin, ours=not self.model.nothing or self.armed, stale=stale):
             wrong.append(f"what is not ours differs from the twin:\n{foreign}")
         if not self.session.alive():
             wrong.append("the SSH connection of the beginning does not answer any more")
