@@ -128,7 +128,7 @@ class Names:
         self.unstage()
         if lines or os.path.exists(self._config):
             self.apply({})
-        remove(f"{revert.FOLDER}/{self.backend}.lock", revert.FOLDER)
+        remove(*self._traces(), f"{revert.FOLDER}/{self.backend}.lock", revert.FOLDER)
 
     def _apply(self, wanted):
         former = self._former()
@@ -152,14 +152,17 @@ class Names:
             self._units.stop()
         if former.get("ruleset", "") != wanted.get("ruleset", ""):
             self._replace(former, wanted)
+        if not wanted:
+            del files[self._config]
         changed = {path: text for path, text in files.items() if text != read(path, missing=None)}
         write_all({path: text for path, text in changed.items() if path == KEEPER}, mode=0o755, own=True)
         write_all({path: text for path, text in changed.items() if path != KEEPER}, mode=0o644, own=True)
         set_modes(self._modes(wanted))
-        if changed:
+        if changed or not wanted:
             self._units.systemctl("daemon-reload")
         if not wanted:
-            remove(f"{STATE}/names-{self.backend}.json", STATE, HOME)
+            # The last: a run that was killed before is finished by the next.
+            remove(self._config, *self._traces())
             return
         mended = bool(changed or self._stopped(wanted))
         if mended:
@@ -199,6 +202,10 @@ class Names:
         """Return the configuration of the last run, {} where there is none, or none that is whole."""
         found = _parsed(self._config)
         return found if {"table", "domains", *words.SETTINGS} <= set(found) else {}
+
+    def _traces(self):
+        """Return what else may be left of names, and the folders, which stay while others have something there."""
+        return [f"{STATE}/names-{self.backend}.json", STATE, HOME]
 
     def _others(self):
         """Return where other backends have theirs."""

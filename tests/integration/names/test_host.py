@@ -363,9 +363,17 @@ def test_what_is_another_backends_stays(names: NamesWorld) -> None:
     names.host.shell(f"mv {CONFIG}/names-firewalld.json {CONFIG}/names-nftables.json")
 
 
-def test_leftovers_go_too(names: NamesWorld) -> None:
+LEFT = {  # by a removal that was killed, from early to late
+    "all but the configuration": f"rm -r {CONFIG}",
+    "what it learned": f"rm -r {CONFIG} {KEEPER} {DROP_IN}",
+    "folders": f"rm -r {CONFIG}/* {KEEPER} {DROP_IN} /var/lib/egress-allowlist/*",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_leftovers_go_too(names: NamesWorld, left: str) -> None:
     applied(names)
-    names.host.shell(f"rm -r {CONFIG}; mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away")
+    names.host.shell(f"{LEFT[left]}; mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away")
     try:
         gone = names.host.module(state="absent")
         assert not gone.get("failed"), gone

@@ -54,7 +54,9 @@ def ours_of(backend: str, machine: Snapshot, twin: Snapshot) -> Ours:
         return Ours(
             "\n".join(_kernel(machine, twin)[1]), "\n".join([*owned, *_digests(machine, "/etc/ufw/")]), waits(machine)
         )
-    return Ours(_tables(machine), "\n".join(_digests(machine, "/etc/firewalld/")), waits(machine))
+    # What firewalld keeps of a file that somebody removed by its own command is loaded by nobody.
+    digests = [line for line in _digests(machine, "/etc/firewalld/") if ".xml.old " not in line]
+    return Ours(_tables(machine), "\n".join(digests), waits(machine))
 
 
 def foreign_differences(machine: Snapshot, twin: Snapshot, *, ours: bool, stale: bool = False) -> str:
