@@ -54,6 +54,7 @@ def run(strict_aws: StrictAws, folder: Path, play: dict[str, Any], *arguments: s
     return done.stdout
 
 
+@pytest.mark.long
 def test_the_example_of_the_page(strict_aws: StrictAws, tmp_path: Path) -> None:
     strict_aws.reset()
     ec2 = strict_aws.client()

@@ -17,7 +17,7 @@ from tests.support.hosts.module import ModuleHost
 from tests.support.names.world import NftHost, names_world
 from tests.support.namespaces import Namespace
 from tests.support.rules import row
-from tests.support.systems import system
+from tests.support.systems import longer, system
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -91,7 +91,7 @@ def sums(host: ModuleHost, paths: list[str]) -> list[str]:
     return host.shell(f"sha256sum {' '.join(paths)}").splitlines()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", longer(["latin1"], [kind for kind in KINDS if kind != "latin1"]))
 @pytest.mark.parametrize("backend", FILES)
 def test_files_of_the_users_are_the_same_to_the_byte(backend: str, kind: str) -> None:
     with host_of(backend) as host:
@@ -169,7 +169,7 @@ def test_nftables_into_a_table_with_comments_that_are_no_text() -> None:
         assert host.shell("nft -s list ruleset | base64") == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", longer(["latin1"], [kind for kind in KINDS if kind != "latin1"]))
 def test_files_of_names_are_the_same_to_the_byte(kind: str) -> None:
     paths = ["/etc/resolv.conf", "/etc/dnsmasq.conf", "/etc/default/dnsmasq", "/etc/dnsmasq.d/mine.conf"]
     with names_world("host") as names:

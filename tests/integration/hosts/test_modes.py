@@ -15,7 +15,7 @@ from tests.support.hosts.module import ModuleHost
 from tests.support.names.world import NftHost
 from tests.support.namespaces import Namespace
 from tests.support.rules import row
-from tests.support.systems import system
+from tests.support.systems import longer, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -121,7 +121,7 @@ def ours(after: dict[str, str], before: dict[str, str]) -> dict[str, str]:
     return new
 
 
-@pytest.mark.parametrize("umask", ["000", "077", "022"])
+@pytest.mark.parametrize("umask", longer(["000"], ["077", "022"]))
 @pytest.mark.parametrize("backend", MADE)
 def test_modes_of_all_that_we_make(backend: str, umask: str) -> None:
     with host_of(backend) as host:
@@ -148,7 +148,7 @@ def changed(backend: str) -> dict[str, str]:
     return {"/etc/ufw/after.init": "f 740"} if backend == "ufw" else {}
 
 
-@pytest.mark.parametrize("mode", ["777", "700"])
+@pytest.mark.parametrize("mode", longer(["777"], ["700"]))
 @pytest.mark.parametrize("backend", MADE)
 def test_modes_that_somebody_changed_are_set_back(backend: str, mode: str) -> None:
     with host_of(backend) as host:

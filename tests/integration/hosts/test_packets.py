@@ -55,8 +55,12 @@ CASES = [
 SOME = [(TCP, 4, 0x08080808, 443), (UDP, 4, 0x08080404, 443), (TCP, 6, 0x2606 << 112, 443), (UDP, 6, 0x2607 << 112, 9)]
 VSEE = Case("vsee", [{"name": "vsee"}])  # names only: whatever arrives, arrives because of the policy
 WORLDS = {"host": host_world, "gateway": gateway_world}
-FEW = [(case, scope) for case in CASES for scope in WORLDS if str(case) in ("kudo", "all vendors")]
-FEW += [(case, "gateway") for case in CASES if str(case).startswith("eschat without")]
+FEW = [
+    (case, scope)
+    for case in CASES
+    for scope in WORLDS
+    if (str(case), scope) in {("kudo", "host"), ("all vendors", "gateway")}
+]
 MORE = [(case, scope) for case in CASES for scope in WORLDS if (case, scope) not in FEW]
 
 

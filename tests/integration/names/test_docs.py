@@ -16,6 +16,7 @@ from tests.support import systems
 from tests.support.namespaces import Namespace
 from tests.support.playbooks import blocks
 from tests.support.repository import REPOSITORY
+from tests.support.systems import longer
 
 PAGE = REPOSITORY / "docs" / "names.md"
 PLAYS: dict[str, dict[str, Any]] = {found["hosts"]: found for text in blocks(PAGE) for found in yaml.safe_load(text)}
@@ -30,14 +31,17 @@ def test_there_is_a_host_and_a_gateway() -> None:
 
 @pytest.mark.parametrize(
     ("hosts", "names", "asks_itself"),
-    [
-        ("booths", ["*.kudoway.com", "*.kudoway.eu", "*.opentok.com", "*.tokbox.com"], True),
-        (
-            "gateway",
-            ["*.kudoway.ca", "*.kudoway.com", "*.kudoway.eu", "*.opentok.com", "*.tokbox.com", "*.zoom.us"],
-            False,
-        ),
-    ],
+    longer(
+        [("booths", ["*.kudoway.com", "*.kudoway.eu", "*.opentok.com", "*.tokbox.com"], True)],
+        [
+            (
+                "gateway",
+                ["*.kudoway.ca", "*.kudoway.com", "*.kudoway.eu", "*.opentok.com", "*.tokbox.com", "*.zoom.us"],
+                False,
+            )
+        ],
+        unpack=True,
+    ),
 )
 def test_a_play_of_the_documentation(hosts: str, names: list[str], asks_itself: bool, tmp_path: Path) -> None:
     playbook = tmp_path / "play.yml"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.boot_machine import Machine
+from tests.support.systems import longer
 
 KEEPER, UNITS = "/usr/local/sbin/egress-allowlist-names", "/etc/systemd/system/egress-allowlist-names-nftables"
 SERVICE, TIMER = "egress-allowlist-names-nftables.service", "egress-allowlist-names-nftables.timer"
@@ -165,7 +166,7 @@ def test_a_unit_that_goes_on_failing_is_an_error(play: Plays) -> None:
     assert play.keeps()
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TIMER])
+@pytest.mark.parametrize("unit", longer([SERVICE], [TIMER]))
 def test_a_masked_unit_is_an_error_and_stays_masked(play: Plays, unit: str) -> None:
     path = f"/etc/systemd/system/{unit}"
     play.run(f"ln -s /dev/null {path}; systemctl daemon-reload")
@@ -184,6 +185,7 @@ INSIDE = (
 )
 
 
+@pytest.mark.long
 def test_modes_do_not_follow_the_umask(play: Plays) -> None:
     found = {}
     play.run("mkdir -p /etc/systemd/system/ssh.service.d")
