@@ -24,6 +24,9 @@ class Model:
     choices: Mapping[str, Choice]
     live: set[str] = field(default_factory=lambda: {""})
     boot: set[str] = field(default_factory=lambda: {""})
+    before: set[str] = field(
+        default_factory=set
+    )  # what may have run before a change that waits, where no boot brings it
     files: set[str] = field(default_factory=set)  # what else a killed module may have left in files, to be loaded later
     left: bool = False  # a killed module may have left files behind, for the next run to remove: a boot does not
     broken: bool = False  # somebody changed ours since
@@ -37,12 +40,22 @@ class Model:
 
     def certain(self, name: str) -> None:
         """A list was applied and confirmed, or removed."""
-        self.live, self.boot, self.files = {name}, {name}, set()
+        self.live, self.boot, self.before, self.files = {name}, {name}, set(), set()
         self.left = self.broken = self.by_family = False
 
     def booted(self) -> None:
-        """What a boot brings, or the way back, runs."""
-        self.live, self.files, self.by_family = set(self.boot), set(), False
+        """What a boot brings runs."""
+        self.live, self.before, self.files, self.by_family = set(self.boot), set(), set(), False
+
+    def armed(self) -> None:
+        """What runs now may come back, if it is not confirmed."""
+        self.before |= self.live
+
+    def went_back(self) -> None:
+        """What ran before the change, or what the files hold, runs."""
+        live = self.boot | self.before
+        self.booted()
+        self.live = live
 
     def judge(self, probes: Sequence[Probe], arrived: Sequence[bool], seen: Ours) -> list[str]:
         """Say what is wrong with what runs and with what a boot will bring; narrows both where nothing is."""

@@ -31,6 +31,7 @@ _RELOAD = re.compile(r"^NeedDaemonReload=.*\n?", re.MULTILINE)  # the drop-in of
 _COMMENT = re.compile(r" comment=([0-9a-f]+)$")
 _TIMED = re.compile(r"(flags [^\n]*\b(?:dynamic|timeout)\b[^\n]*(?:\n[^\n}]*)*?)\n\t\telements = \{[^}]*\}")
 _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
+_SOURCE = re.compile(r"\b10\.66\.\d+\.0/24 ")  # that somebody adds to a zone, which our policies are asked for then
 _VOLATILE = re.compile(r"^# (token|loaded): .*\n", re.MULTILINE)
 
 
@@ -141,7 +142,9 @@ def _tables(snapshot: Snapshot) -> str:
             for block in blocks("\n".join(lines[:-1]), "\t"):
                 if "egress" in block.splitlines()[0]:
                     found.append(_steady(block))
-                elif named := [line.strip() for line in block.splitlines() if _names_us(line)]:
+                elif named := [
+                    line.strip() for line in block.splitlines() if _names_us(line) and not _SOURCE.search(line)
+                ]:
                     found.append("\n".join([head, block.splitlines()[0].strip(), *named]))
     return "\n".join(found)
 

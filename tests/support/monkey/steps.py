@@ -103,6 +103,8 @@ def kill(sequence: Sequence) -> str:
     if done["status"] >= 0:
         _ended(sequence, done, name)
         return f"{what}, ended before {moment}"
+    if after:
+        model.armed()
     model.live |= {name}
     model.files = model.files | model.live | {name}
     model.left = True
@@ -125,6 +127,7 @@ def _ended(sequence: Sequence, done: Result, name: str) -> None:
             model.left = True
             model.by_family = sequence.backend == "ufw"
     elif answer.get("armed"):
+        model.armed()
         model.live, model.files, model.by_family, model.broken = {name}, set(), False, False
         sequence.armed, sequence.token = True, (answer["token"], name)
     else:
@@ -158,7 +161,7 @@ def elapse(sequence: Sequence) -> str:
         return ""
     waited = int(sequence.machine.run(ELAPSE))
     if waited:
-        sequence.model.booted()
+        sequence.model.went_back()
     sequence.armed = False
     return f"the time of {waited} ways back is over"
 
