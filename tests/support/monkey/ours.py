@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from tests.support.hosts.boot_machine import Snapshot
 from tests.support.hosts.boot_trial import blocks, diff, sorted_table, split_table
+from tests.support.monkey.machine import ADDRESSES
 
 TABLES = ("table inet egress_allowlist ", "table inet egress_allowlist_names ")
 FOLDERS = r"/etc/systemd/system/(nftables|ufw|firewalld)\.service\.d"
@@ -27,10 +28,12 @@ UNCONFIRMED = ".unconfirmed"
 BY_POLICY = re.compile(r"ufw6?-(after-logging|skip-to-policy|track|reject)-(output|forward)")
 SHARED = re.compile(r"ufw6?-user-(output|forward)|ufw6?-after-(output|forward)")
 _POLICY = re.compile(r":(OUTPUT|FORWARD) ")
+KEPT = ".before-revert"  # a copy of a file that was changed while a change waited: it is for who changed it, and stays
+_COPY = re.compile(rf"^.*{re.escape(KEPT)} .*\n", re.MULTILINE)
 _RELOAD = re.compile(r"^NeedDaemonReload=.*\n?", re.MULTILINE)  # the drop-in of a change that waits is for a boot
 _COMMENT = re.compile(r" comment=([0-9a-f]+)$")
 _TIMED = re.compile(r"(flags [^\n]*\b(?:dynamic|timeout)\b[^\n]*(?:\n[^\n}]*)*?)\n\t\telements = \{[^}]*\}")
-_ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
+_ELEMENTS = re.compile(r"\n\t+elements = \{([^}]*)\}")
 _SOURCE = re.compile(r"\b10\.66\.\d+\.0/24 ")  # that somebody adds to a zone, which our policies are asked for then
 _VOLATILE = re.compile(r"^# (token|loaded): .*\n", re.MULTILINE)
 
@@ -67,7 +70,7 @@ def foreign_differences(machine: Snapshot, twin: Snapshot, *, ours: bool, stale:
     """
     found = []
     for name in ("iptables", "ip6tables", "ruleset", "units", "failed", "files", "texts"):
-        now, then = ([snapshot.chapters[name].rstrip("\n")] for snapshot in (machine, twin))
+        now, then = ([_COPY.sub("", snapshot.chapters[name]).rstrip("\n")] for snapshot in (machine, twin))
         if name in ("iptables", "ip6tables"):
             lost = _kernel(machine, twin, name)[0] if ours else []
             found += [f"== {name}\nof the twin's rules these are gone, or in another order:", *lost] if lost else []
@@ -156,7 +159,9 @@ def _steady(text: str) -> str:
 
 def _in_order(found: re.Match[str]) -> str:
     members = sorted(" ".join(member.split()) for member in found[1].split(","))
-    return "elements = {" + "".join(f"\n\t\t{member}" for member in members) + " }"
+    # What a name stands for comes and goes: a reload by others loses it until the keeper's next round.
+    members = [member for member in members if member not in ADDRESSES]
+    return "\n\t\telements = {" + "".join(f"\n\t\t{member}" for member in members) + " }" if members else ""
 
 
 # ufw
@@ -244,6 +249,8 @@ def _foreign_files(snapshot: Snapshot) -> list[str]:
         if "egress" in path or re.fullmatch(FOLDERS, path):
             continue
         digest = re.fullmatch("[0-9a-f]{64}", about)
+        if path.endswith(KEPT):
+            continue
         # Mode of after.init: executable where it has our line.
         if path in WRITTEN and (digest or path.endswith("after.init")):
             continue
