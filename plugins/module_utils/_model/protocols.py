@@ -176,8 +176,9 @@ def canonical_type(protocol: str, text: str) -> str:
         return type_name(protocol, int(word))
     word = _TYPE_ALIASES.get(word, word)
     if word not in TYPES[protocol]:
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
         raise ValueError(
-            f"'{text}' is no type of {protocol}: accepted are numbers from 0 to 255 and {', '.join(TYPES[protocol])}"
+            f"'{shown}' is no type of {protocol}: accepted are numbers from 0 to 255 and {', '.join(TYPES[protocol])}"
         )
     return word
 

@@ -5,6 +5,9 @@
 
 C{ESP}, C{50}, C{IP protocol 50} and C{ESP (50)} are one protocol; C{ICMP echo-request} and C{ICMP type 8} one type.
 What has no ports has an empty cell of ports, or one that says so.
+
+Gaps are one space by the time a cell is matched here. No pattern has two optional gaps in a row: the time that a match
+takes grows with the length of the cell and no faster.
 """
 
 from __future__ import annotations
@@ -27,24 +30,27 @@ IP_PROTOCOLS = "IP protocols by name (ESP, GRE, ICMP echo-request) or number (50
 
 _TRANSPORTS = ("tcp", "udp")  # whose names are read with those of what travels over them
 _SPELLINGS = sorted({*NUMBERS, *ALIASES, "icmp v6", "icmp v4"}, key=len, reverse=True)
-_NAME = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _SPELLINGS))})(?![a-z0-9])(?:\s+protocol\b)?", re.IGNORECASE)
+_NAME = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _SPELLINGS))})(?![a-z0-9])(?: protocol\b)?", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"(?:ip\s*(?=[/#:0-9\s]*[0-9]|proto)[/#:]?\s*)?(?:proto(?:col)?\.?\s*(?:number|num\.?|no\.?)?\s*[:#=]?\s*)?"
+    r"(?:ip(?= ?(?:[/#: 0-9]*[0-9]|proto))(?: ?[/#:])? ?)?"
+    r"(?:proto(?:col)?\.?(?: ?(?:number|num\.?|no\.?))?(?: ?[:#=])? ?)?"
     r"#?(?P<number>[0-9]+)(?![a-z0-9.])",
     re.IGNORECASE,
 )
-_IPSEC = re.compile(r"ip-?sec[\s/-]*(?=\(?(?:esp|ah)\b)", re.IGNORECASE)
+_IPSEC = re.compile(r"ip-?sec[ /-]*(?=\(?(?:esp|ah)\b)", re.IGNORECASE)
 _IPSEC_REMARKS = ("(ipsec)", "(ip-sec)")
-_AGAIN = re.compile(rf"\((?P<inside>[^()]*)\)|[{DASHES}/:]?\s*(?P<behind>[^()]+)", re.DOTALL)
-_LIST = re.compile(r"\s*(?:[,;&+\n]|\b(?:and|or)\b)\s*", re.IGNORECASE)
-_TYPE = re.compile(r"\s*(?:[/:,-]|\()?\s*(?P<type>[^()]+?)\s*\)?\s*(?:\((?P<other>[^()]*)\))?", re.DOTALL)
-_WORD = re.compile(r"(?:message\s+)?(?P<word>types?)\b\s*[:#=]?\s*", re.IGNORECASE)
+_AGAIN = re.compile(rf"\((?P<inside>[^()]*)\)|(?:[{DASHES}/:] ?)?(?P<behind>[^() ][^()]*)")
+_LIST = re.compile(r" ?(?:[,;&+\n]|\b(?:and|or)\b) ?", re.IGNORECASE)
+_TYPE = re.compile(r"[/:,(-]?(?P<type>[^()]+)\)? ?(?:\((?P<other>[^()]*)\))?")
+_WORD = re.compile(r"(?:message )?(?P<word>types?)\b(?: ?[:#=])? ?", re.IGNORECASE)
+_CODE = re.compile(r"\bcodes?\b|^[0-9]+ ?/ ?[0-9]+$", re.IGNORECASE)
+_KIND = re.compile(r" (?:messages?|packets?|type)$", re.IGNORECASE)
 _ALL = ("all", "any", "all types", "any type", "types all", "types any")
 _NOTHING = {"", "n/a", "na", "none", "not applicable", "any", "all", "no ports", "no port", *DASHES, "--"}
 
 
 def read_list(text: str, where: str) -> tuple[list[str], list[str]]:
-    """Return C{(protocols, rest)} of a cell; no protocols where it names none but TCP and UDP.
+    """Return C{(protocols, rest)} of a cell whose gaps are one space or line break; no protocols but TCP and UDP: none.
 
     Protocols: C{esp}, C{icmp/echo-request}; rest: the parts of the list that are to be read otherwise.
     Raises ValueError, beginning with C{where}, for an IP protocol with something that cannot be kept.
@@ -52,7 +58,8 @@ def read_list(text: str, where: str) -> tuple[list[str], list[str]]:
     found: list[str] = []
     rest: list[str] = []
     types = ""  # the protocol whose types a list may go on with, with how they were written
-    for part in filter(None, _LIST.split(text)):
+    parts = _LIST.split(text)
+    for part in filter(None, parts):
         carried = _carried(part, types, where) if types else None
         read = [carried] if carried else _item(part, where)
         if read is None:
@@ -62,7 +69,7 @@ def read_list(text: str, where: str) -> tuple[list[str], list[str]]:
         last = (read or [""])[-1].partition("/")
         plural = bool(re.search(r"\btypes\b", part, re.IGNORECASE)) or (bool(carried) and types.endswith("s"))
         types = last[0] + ("/s" if plural else "/") if last[0] in TYPES and last[1] else ""
-    if found and _LIST.search(text[-1:]):
+    if found and not parts[-1]:
         raise ValueError(f"{where}: a protocol is missing at the end: accepted are {IP_PROTOCOLS}")
     return found, rest
 
@@ -118,7 +125,7 @@ def _one(part: str, where: str) -> str | None:
     if not rest:
         return None if transport else protocol
     if protocol in TYPES:
-        return _typed(protocol, rest, part, where)
+        return _typed(protocol, rest, part, where, by_name=by_name)
     if rest.lower() in _IPSEC_REMARKS and protocol in ("esp", "ah"):
         return protocol
     again = _AGAIN.fullmatch(rest)
@@ -150,19 +157,27 @@ def _named(text: str) -> tuple[str, bool] | None:
         return None
 
 
-def _typed(protocol: str, rest: str, part: str, where: str) -> str:
-    """Return C{icmp/echo-request} of what stands behind the name of a protocol with types, which may be its number."""
+def _typed(protocol: str, rest: str, part: str, where: str, *, by_name: bool) -> str:
+    """Return C{icmp/echo-request} of what stands behind a protocol with types, which may be its number again.
+
+    C{by_name}: the protocol is named; behind its number, a number alone may be the end of a range of protocols.
+    """
     again = _named(rest.strip(f"() /:{DASHES}"))
     # The number of ICMP itself, 1, and that of ICMPv6, 58, are no types of theirs that mean anything.
     if again and again[0] == protocol and (rest.startswith("(") or not rest.isdigit()):
         return protocol
     match = _TYPE.fullmatch(rest)
     kinds = []
-    for text in filter(None, (match["type"], match["other"]) if match else (rest,)):
+    for text in map(str.strip, filter(None, (match["type"], match["other"]) if match else (rest,))):
         name = text.strip(f" {LONG_DASHES}")
         name = name[word.end() :] if (word := _WORD.match(name)) else name
-        name = re.sub(r"\s+(?:messages?|packets?|type)$", "", name.strip("'\" "), flags=re.IGNORECASE)
-        if re.search(r"\bcodes?\b|^[0-9]+\s*/\s*[0-9]+$", name, re.IGNORECASE):
+        name = _KIND.sub("", name.strip("'\" "))
+        if not by_name and not word and name.isdigit():
+            raise ValueError(
+                f"{where} can be read in two ways: {quoted(part)} may be several protocols, or a type of {protocol}: "
+                f"write each protocol by itself, or '{protocol} type {name}'"
+            )
+        if _CODE.search(name):
             raise ValueError(f"{where}: {quoted(text)}: a rule is for all codes of a type: write the type alone")
         if name.lower() in _ALL:
             kinds.append("")
@@ -182,7 +197,7 @@ def range_of(protocol: str, cell: str | int | None) -> str:
     C{protocol}: C{esp} or C{icmp/echo-request}. Raises ValueError that quotes a cell with anything else.
     """
     name, _slash, kind = protocol.partition("/")
-    text = "" if cell is None else str(cell).strip()
+    text = "" if cell is None else " ".join(str(cell).split())
     if text.lower() in _NOTHING:
         return kind
     if name not in TYPES:

@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable, shown
 
+from .port_readings import BREAK, COLUMN, COMMA, EITHER, LIST, RANGE, SHORT, SPACE, Reading, groups, readings_of
 from .protocols import check_remark
 from .text import DASHES, check_numbering, clean, unbulleted
 
@@ -38,13 +39,7 @@ _LONGEST = 8_000  # characters of a cell; the time that readings take grows fast
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
 _LONGEST_ADVICE = 200
-# What may join two numbers: the last three are a single space, a line break, and other gaps.
-_RANGE, _LIST, _SHORT, _COMMA, _SPACE, _BREAK, _COLUMN = "-", ",", "/", "?", " ", "\n", "  "
-_EITHER = (_COMMA, _SPACE)  # one of these alone between digits may group thousands
 _ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
-
-# Port ranges, each with the index of its first digit group: C{((80, 80, 0), (6000, 60000, 1))}.
-Reading = tuple[tuple[int, int, int], ...]
 
 
 def expand_ports(cell: str | int | None) -> list[str]:
@@ -72,7 +67,7 @@ def expand_ports(cell: str | int | None) -> list[str]:
     text = unbulleted(text, f"{where}: this", expand_ports)
     check_numbering(where, text)
     numbers, joints = _tokens(where, text)
-    readings = _readings(numbers, joints)
+    readings = readings_of(numbers, joints)
     if not readings:
         raise ValueError(f"{where}: {_fault(numbers, joints)}")
     ways = [", ".join(_texts(reading)) for reading in readings]
@@ -109,7 +104,7 @@ def _completed(reading: Reading, joints: list[str]) -> list[str]:
     for low, high, start in reading:
         before = full[-1][1] if full else 0
         farthest = min(before + _FARTHEST, 65535)
-        if start and joints[start - 1] == _SHORT and before < (port := _complete(before, low)) <= farthest:
+        if start and joints[start - 1] == SHORT and before < (port := _complete(before, low)) <= farthest:
             short += 1
             full.append((port, max(port, _complete(port, high) or high)))
         else:
@@ -129,7 +124,7 @@ def _unbroken(reading: Reading, joints: list[str]) -> list[str]:
     Of several gaps that may be inside a port each may be the one, or all of them.
     """
     items = [(low, high) for low, high, _start in reading]
-    gaps = [_BREAK, *(joints[start - 1] for _low, _high, start in reading[1:]), _BREAK]
+    gaps = [BREAK, *(joints[start - 1] for _low, _high, start in reading[1:]), BREAK]
     broken = [at for at in range(1, len(items)) if _breaks(gaps[at - 1 : at + 2], items[at - 1], items[at])]
     if not broken:
         return []
@@ -140,9 +135,9 @@ def _unbroken(reading: Reading, joints: list[str]) -> list[str]:
 def _breaks(gaps: list[str], before: tuple[int, int], behind: tuple[int, int]) -> bool:
     """Whether the second of three gaps may be inside a port: none between numbers on lines of their own is."""
     behind_range = before[0] < before[1]
-    if gaps[1] == _BREAK and not behind_range and behind[0] == behind[1] and gaps[0] == gaps[2] == _BREAK:
+    if gaps[1] == BREAK and not behind_range and behind[0] == behind[1] and gaps[0] == gaps[2] == BREAK:
         return False
-    return (gaps[1] in (_SPACE, _BREAK) or (gaps[1] == _COLUMN and behind_range)) and bool(_glued(before, behind))
+    return (gaps[1] in (SPACE, BREAK) or (gaps[1] == COLUMN and behind_range)) and bool(_glued(before, behind))
 
 
 def _without(items: list[tuple[int, int]], gaps: set[int]) -> list[tuple[int, int]]:
@@ -195,7 +190,7 @@ def _check_overlaps(where: str, reading: Reading) -> None:
 
 
 def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
-    """Return the digit groups of a cell and what joins each to the next: C{_RANGE}, C{_LIST} and the like."""
+    """Return the digit groups of a cell and what joins each to the next: C{RANGE}, C{LIST} and the like."""
     numbers: list[str] = []
     joints: list[str] = []
     position = 0
@@ -214,7 +209,7 @@ def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
         if token.lastgroup == "number":
             numbers.append(token.group())
         elif token.lastgroup == "range":
-            joints.append(_RANGE)
+            joints.append(RANGE)
         else:
             joints.append(_joint(token.group()))
         position = token.end()
@@ -226,43 +221,8 @@ def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
 def _joint(text: str) -> str:
     """Return what a separator of two ports may be."""
     if text.isspace():
-        return _SPACE if text == " " else _BREAK if "\n" in text else _COLUMN
-    return _COMMA if text == "," else _SHORT if _SHORTHAND.fullmatch(text) else _LIST
-
-
-def _groups(head: str, tail: str) -> bool:
-    """Whether C{head,tail} may be one number with a thousands separator."""
-    return len(tail) == 3 and len(head) < 3 and not head.startswith("0")
-
-
-def _readings(numbers: list[str], joints: list[str]) -> list[Reading]:
-    """Return the valid readings of a cell, at most three of them.
-
-    The readings of what follows a token are found once, from the right: trying all combinations would take forever.
-    """
-    count = len(numbers)
-
-    def ports(start: int) -> list[tuple[int, int]]:
-        """Return each valid port that begins at token C{start}, with the index of the token after it."""
-        found = []
-        if not numbers[start].startswith("0") and len(numbers[start]) <= 5:
-            found.append((int(numbers[start]), start + 1))
-        if start + 1 < count and joints[start] in _EITHER and _groups(numbers[start], numbers[start + 1]):
-            found.append((int(numbers[start] + numbers[start + 1]), start + 2))
-        return [(port, after) for port, after in found if port <= 65535]
-
-    following: list[list[Reading]] = [[] for dummy in range(count)] + [[()]]
-    for start in range(count - 1, -1, -1):
-        items = []
-        for low, after in ports(start):
-            if after == count or joints[after - 1] != _RANGE:
-                items.append((low, low, after))
-                continue
-            for high, end in ports(after):
-                if low <= high and (end == count or joints[end - 1] != _RANGE):
-                    items.append((low, high, end))
-        following[start] = [((low, high, start), *rest) for low, high, after in items for rest in following[after]][:3]
-    return following[0]
+        return SPACE if text == " " else BREAK if "\n" in text else COLUMN
+    return COMMA if text == "," else SHORT if _SHORTHAND.fullmatch(text) else LIST
 
 
 def _fault(numbers: list[str], joints: list[str]) -> str:
@@ -270,7 +230,7 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
     joined: list[str] = [numbers[0]]
     between: list[str] = []
     for joint, number in zip(joints, numbers[1:], strict=True):
-        if joint in _EITHER and number.startswith("0") and _groups(joined[-1], number):
+        if joint in EITHER and number.startswith("0") and groups(joined[-1], number):
             joined[-1] += number
         else:
             joined.append(number)
@@ -283,12 +243,12 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
         if len(number) > 5 or int(number) > 65535:
             return f"port {number[:20]} is larger than 65535: {_ACCEPTED}"
     for index, joint in enumerate(between):
-        if joint == _RANGE:
-            if between[index + 1 : index + 2] == [_RANGE]:
+        if joint == RANGE:
+            if between[index + 1 : index + 2] == [RANGE]:
                 break
             low, high = joined[index], joined[index + 1]
             if int(low) > int(high):
-                if between[index + 1 : index + 2] and between[index + 1] in (*_EITHER, _BREAK, _COLUMN):
+                if between[index + 1 : index + 2] and between[index + 1] in (*EITHER, BREAK, COLUMN):
                     return f"{low} is larger than {high}: write no comma or gap inside a port, and ', ' between two"
                 full = _complete(int(low), int(high))
                 if int(low) < full <= 65535:

@@ -31,10 +31,13 @@ REMARKS = frozenset({*_MEDIA, "dtls", "secure", "http", "https", "ssl", "tls", "
 _IMPLIED = {"dtls": "udp", **dict.fromkeys(("http", "https", "ssl", "tls", "ws", "wss", "xmpp"), "tcp")}
 _USUAL = {"rtp": "udp", "srtp": "udp"}  # where the row does not say the protocol
 _WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
-_BETWEEN = re.compile(rf"\s*([{DASHES}/,;&+]?)\s*((?:and\s+)?)", re.IGNORECASE)
-_TLS_VERSION = re.compile(r"\s*v?1\.[0-3]\+?", re.IGNORECASE)
-_REMARK = re.compile(r"\s*\(([^()]*)\)")
-_LONGEST = 1_000  # characters of a cell
+# Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
+# share a long gap between them.
+_GAP = re.compile(r"[ \n]+")
+_BETWEEN = re.compile(rf"[ \n]?(?:([{DASHES}/,;&+])[ \n]?)?(and[ \n])?", re.IGNORECASE)
+_TLS_VERSION = re.compile(r"[ \n]?v?1\.[0-3]\+?", re.IGNORECASE)
+_REMARK = re.compile(r"[ \n]?\(([^()]*)\)")
+_LONGEST = 200  # characters of a cell
 _ACCEPTED = (
     "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP, and other "
     f"{IP_PROTOCOLS}"
@@ -56,7 +59,7 @@ def expand_protocols(cell: str | int | None) -> list[str]:
     where = f"protocol {quoted(cell)}"
     if len(cell) > _LONGEST:
         raise ValueError(f"{where}: the cell has {len(cell):,} characters: write at most {_LONGEST:,}: {_ACCEPTED}")
-    text = clean(cell, f"{where}: the cell").strip()
+    text = _GAP.sub(lambda gap: "\n" if "\n" in gap.group() else " ", clean(cell, f"{where}: the cell")).strip()
     if not text:
         return ["tcp"]
     text = text.removesuffix(":").rstrip()

@@ -128,6 +128,12 @@ def test_a_types_name_and_its_number_are_one_type(protocol: str, name: str) -> N
         ("ICMP 8/0", "a rule is for all codes of a type"),
         ("ICMP type 8 (echo reply)", "names two types"),
         ("ICMP packet-too-big", "'packet-too-big' is no type of icmp"),
+        ("ESP and", "a protocol is missing at the end"),
+        *(
+            (f"{cell}", "may be several protocols, or a type of icmp: write each protocol by itself, or 'icmp type")
+            for cell in ("1-255", "1 - 6", "1–255", "1 – 255", "1/6", "1:6", "1 6", "1 (6)", "protocol 1-255", "IP 1-6")
+        ),
+        ("58-60", "write each protocol by itself, or 'icmpv6 type 60'"),
         ("ICMP 0, 8", "can be read in two ways: '8' may be a type of icmp or a protocol: write 'icmp type 8' or"),
     ],
 )
