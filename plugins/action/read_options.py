@@ -22,6 +22,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variable
     check_variables,
     entries,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
 
 SPEC = {
     "reads": {"type": "list", "elements": "str", "default": []},
@@ -59,7 +60,7 @@ class ActionModule(ControllerTask):
         result = {"unchanged": [], "folder": os.getcwd()}
         if not vendors:
             if given["selects"] and "catalog_vendors" not in variables:
-                raise ValueError(f"no vendor is chosen: give catalog_vendors; known are {', '.join(catalog.vendors)}")
+                raise ValueError(f"no vendor is chosen: give catalog_vendors; known are {listed(catalog.vendors)}")
             by_default = self._value(variables, "catalog_all_by_default")
             return {**result, "vendors": self._value(variables, "catalog_vendors"), "all_by_default": bool(by_default)}
         if "catalog_vendors" in extra:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
 # An option's value after checking: a list of choices, one choice, yes or no, or a ports cell.
 Value = list[str] | str | bool
@@ -54,9 +54,9 @@ def choose(vendor: str, specs: dict[str, dict[str, Any]], said: dict[str, Any]) 
 def _missing(option: str, spec: dict[str, Any]) -> str:
     """Say which choices there are for an option that somebody must choose."""
     if spec["type"] == "list":
-        return f"{option} must be chosen: any of {', '.join(spec['choices'])}, or all"
+        return f"{option} must be chosen: any of {listed(spec['choices'])}, or all"
     if "choices" in spec:
-        return f"{option} must be chosen: one of {', '.join(spec['choices'])}"
+        return f"{option} must be chosen: one of {listed(spec['choices'])}"
     example = f", such as {spec['example']}" if "example" in spec else ""
     return f"{option} must be given: {spec.get('description', 'it has no default')}{example}"
 
@@ -79,7 +79,7 @@ def _read_list(place: str, value: Any, spec: dict[str, Any]) -> list[str]:
         if word not in choices and word != "all":
             raise ValueError(f"{place}: {unknown('value', word, [*choices, 'all'])}")
     if not words:
-        raise ValueError(f"{place} is an empty list: write any of {', '.join(choices)}, or all")
+        raise ValueError(f"{place} is an empty list: write any of {listed(choices)}, or all")
     return [choice for choice in choices if choice in words or "all" in words]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints, listed, unknown
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly, kind_of, quoted, unseen
 
 from .limits import ENTRIES, LONGEST_CELL, LONGEST_CHOICE, LONGEST_TEXT
@@ -74,6 +74,7 @@ class _Known(NamedTuple):
     options: dict[str, Any]  # name -> spec
     values: dict[str, frozenset[str | bool]]  # option -> those that a condition may name
     kinds: dict[str, list[str]]  # type -> the options of it
+    hints: Hints  # how often an error says what may be meant
 
 
 def check_definition(vendor: str, definition: Any) -> None:
@@ -118,7 +119,7 @@ def _known(vendor: str, definition: Definition) -> _Known:
         name: frozenset((True, False) if spec["type"] == "bool" else spec.get("choices", ()))
         for name, spec in options.items()
     }
-    return _Known(sources, options, values, kinds)
+    return _Known(sources, options, values, kinds, Hints())
 
 
 def first_day(date: str) -> datetime.date:
@@ -173,7 +174,7 @@ def _check_timer(place: str, timer: Any, known: _Known, services: dict[str, None
     _one_of(place, "protocol", timer["protocol"], ("tcp", "udp"))
     _check_references(place, timer, known)
     for service in timer.get("services", []):
-        _one_of(place, "service", service, services)
+        _one_of(place, "service", service, services, known.hints)
     if timer["seconds"] < 1:
         raise ValueError(f"{place}: seconds {briefly(timer['seconds'])} is not larger than 0")
 
@@ -185,7 +186,7 @@ def _check_service(place: str, service: Any, known: _Known, faults: Faults) -> N
         raise ValueError(f"{place}: name '{briefly(service['name'])}': {_NAMES}")
     _check_references(place, service, known)
     if "inbound_option" in service:
-        _one_of(place, "inbound_option", service["inbound_option"], known.kinds["bool"])
+        _one_of(place, "inbound_option", service["inbound_option"], known.kinds["bool"], known.hints)
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
         with faults.noted():
@@ -202,7 +203,7 @@ def _check_row(place: str, row: Any, known: _Known, traffic: bool) -> None:
     if traffic and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
         raise ValueError(f"{place}: protocol and ports stand in the service's traffic already")
     if "ports_option" in row:
-        _one_of(place, "ports_option", row["ports_option"], known.kinds["ports"])
+        _one_of(place, "ports_option", row["ports_option"], known.kinds["ports"], known.hints)
 
 
 def _check_references(place: str, entry: dict[str, Any], known: _Known) -> None:
@@ -211,9 +212,9 @@ def _check_references(place: str, entry: dict[str, Any], known: _Known) -> None:
         _one_of(place, "requirement", entry["requirement"], REQUIREMENTS)
     for key in ("source", "traffic_source"):
         if key in entry:
-            _one_of(place, key, entry[key], known.sources)
+            _one_of(place, key, entry[key], known.sources, known.hints)
     for option, values in entry.get("when", {}).items():
-        _one_of(f"{place}: when", "option", option, known.options)
+        _one_of(f"{place}: when", "option", option, known.options, known.hints)
         choices = known.values[option]
         if not choices:
             raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
@@ -222,8 +223,8 @@ def _check_references(place: str, entry: dict[str, Any], known: _Known) -> None:
             or not values
             or not all(isinstance(value, (str, bool)) and value in choices for value in values)
         ):
-            listed = ", ".join(known.options[option].get("choices", ["True", "False"]))
-            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {listed}")
+            accepted = listed(known.options[option].get("choices", ["True", "False"]))
+            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {accepted}")
 
 
 def _check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
@@ -277,9 +278,9 @@ def _numbered(vendor: str, kind: str, number: int, entry: Any, key: str) -> str:
     return f"{vendor}: {briefly(name)}" if isinstance(name, str) else f"{vendor}: {kind} {number}"
 
 
-def _one_of(place: str, kind: str, name: Any, known: Collection[str]) -> None:
+def _one_of(place: str, kind: str, name: Any, known: Collection[str], hints: Hints | None = None) -> None:
     if not isinstance(name, str) or name not in known:
-        raise ValueError(f"{place}: {unknown(kind, name, known)}")
+        raise ValueError(f"{place}: {unknown(kind, name, known, hints)}")
 
 
 def _unique(vendor: str, kind: str, names: list[str]) -> dict[str, None]:

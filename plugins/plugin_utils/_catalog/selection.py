@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
 from .options import Choices, choose, words_of
 from .schema import REQUIREMENTS, Definition, first_day
@@ -88,7 +88,7 @@ def select_rows(
 
 def _entries(catalog: dict[str, Definition], vendors: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each vendor's name and the options that the user said; known and once each."""
-    known = f"known are {', '.join(catalog)}"
+    known = f"known are {listed(catalog)}"
     entries = words_of(vendors) if vendors is not None else []
     if not entries:
         raise ValueError(f"no vendor is chosen: write names of vendors, or entries with a name and options; {known}")

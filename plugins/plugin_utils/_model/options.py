@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from .services import service_of, service_text
@@ -15,7 +16,9 @@ from .text import briefly
 
 MODES = ("report", "resolve", "dnsmasq")  # what becomes of names
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # no dot, no slash and no space: these join labels
-_MOST = 100  # names that a message lists
+_MOST, _LONGEST_LIST = 100, 2_000  # names that a message lists, and about how many characters
+# What may be meant is looked for only where that takes no time: to compare two names takes longer than all else.
+_LONGEST_NAME, _MOST_COMPARED, _HINTS = 40, 300, 5
 
 
 def one_of(name: str, value: object, accepted: tuple) -> None:
@@ -24,16 +27,46 @@ def one_of(name: str, value: object, accepted: tuple) -> None:
         raise ValueError(f"{name} '{value}' is not accepted: choose one of {', '.join(filter(None, accepted))}")
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> str:
-    """Return the words for a name that is not among the known ones, with the one that may be meant."""
-    known, said = list(known), briefly(name)
+class Hints:
+    """How many times more it is looked what may be meant by an unknown name: a few times for each file."""
+
+    def __init__(self, left: int = _HINTS) -> None:
+        self._left = left
+
+    def close_to(self, name: str, known: Iterable[str]) -> str:
+        """Return the one of the known names that a short name may stand for, '' where none is close enough."""
+        if len(name) > _LONGEST_NAME or self._left < 1:
+            return ""
+        self._left -= 1
+        alike = (each for each in known if abs(len(each) - len(name)) <= 2 + len(name) // 3)
+        spelled = {each.lower(): each for each in islice(alike, _MOST_COMPARED)}
+        return next((spelled[each] for each in difflib.get_close_matches(name.lower(), spelled, n=1)), "")
+
+
+def unknown(kind: str, name: object, known: Collection[str], hints: Hints | None = None) -> str:
+    """Return the words for a name that is not among the known ones, with the one that may be meant.
+
+    C{hints}: how often that is looked for, where many such errors are told at once.
+    """
+    said = briefly(name)
     if not known:
         return f"unknown {kind} '{said}': there are none"
-    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
-    text = f"unknown {kind} '{said}': known are {', '.join(known[:_MOST])}{more}"
-    spelled = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(said.lower(), spelled, n=1)
-    return f"{text}; did you mean {spelled[close[0]]}?" if close else text
+    text = f"unknown {kind} '{said}': known are {listed(known)}"
+    close = (hints or Hints()).close_to(said, known)
+    return f"{text}; did you mean {close}?" if close else text
+
+
+def listed(names: Collection[str]) -> str:
+    """Return names with commas between them: the first hundred, fewer of long ones, and how many more there are."""
+    told: list[str] = []
+    length = 0
+    for name in islice(names, _MOST):
+        told.append(briefly(name))
+        length += len(told[-1])
+        if length > _LONGEST_LIST:
+            break
+    more = len(names) - len(told)
+    return ", ".join(told) + (f" and {more:,} more" if more else "")
 
 
 def vendors_of(allowlist: Mapping[str, Any]) -> list[str]:
