@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import (
+    kind_of,
+    named_character,
+    quoted,
+    unseen,
+)
 
 from .limits import DEPTH, FILE_BYTES, LONGEST_PLAIN, VALUES
 
@@ -32,6 +37,11 @@ _KINDS = (
 _BOM = b"\xef\xbb\xbf"
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _TEXT = "tag:yaml.org,2002:str"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# What YAML 1.1 takes for a number that is not the printed one: 010 is 8 to it, and 1:30 is 90.
+_OTHER_BASE = re.compile(r"[-+]?0[0-7_]+|.*:.*", re.DOTALL)
+# To YAML, and to some editors, these end a line as well: what looks like the rest of a comment may be a row.
+_LINE_ENDS = ("\r", "\x85", "\u2028", "\u2029")
 
 
 def read_file(path: Path) -> Any:
@@ -77,7 +87,10 @@ def _check_kind(mode: int) -> None:
 
 
 def _text(content: bytes) -> str:
-    """Return the text of a file in UTF-8; raises ValueError that says where it is not."""
+    """Return the text of a file in UTF-8, lines ended by C{\\n}; raises ValueError that says where it is not.
+
+    What a reader does not see is refused in comments too, and so is what ends a line and is no line's end to all.
+    """
     if content.startswith(_BOM):
         raise ValueError("it begins with a byte order mark (U+FEFF): save it as UTF-8 without one")
     try:
@@ -85,10 +98,23 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ValueError(f"the byte 0x{content[exc.start]:02x} in line {line} is not UTF-8") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise ValueError(f"line {line} holds the control character U+0000")
+    text = text.replace("\r\n", "\n")
+    plain = text.replace("\n", "").replace("\t", "")
+    for ending in _LINE_ENDS:
+        if ending in plain:
+            raise ValueError(
+                f"{_line_of(text, ending)} holds {named_character(ending)}, which ends a line for some programs and "
+                "not for others: end lines with LF or CRLF"
+            )
+    if character := unseen(plain):
+        raise ValueError(f"{_line_of(text, character)} holds the {kind_of(character)}: remove it")
     return text
+
+
+def _line_of(text: str, character: str) -> str:
+    """Return where a character of a text is first, C{line 7}."""
+    line = text.count("\n", 0, text.index(character)) + 1
+    return f"line {line}"
 
 
 class _Document:
@@ -172,12 +198,20 @@ class _Document:
         tag = self._loader.resolve(yaml.ScalarNode, text, (True, False))
         if tag == _TEXT:
             return text
+        if tag in _NUMBERS and _OTHER_BASE.fullmatch(text):
+            raise ValueError(
+                f"line {_line(event)} holds {quoted(text)}, which YAML takes for the number "
+                f"{self._constructed(tag, text, event)}: write the number that is meant, or the text in quotes"
+            )
         try:
-            return self._loader.construct_object(yaml.ScalarNode(tag, text, event.start_mark, event.end_mark))
+            return self._constructed(tag, text, event)
         except ValueError as exc:
             kind = "date" if tag.endswith("timestamp") else "number"
             told = f"line {_line(event)} holds {quoted(text)}, which is no {kind}"
             raise ValueError(f"{exc}: {told}: write what is meant, in quotes") from None
+
+    def _constructed(self, tag: str, text: str, event: Any) -> Any:
+        return self._loader.construct_object(yaml.ScalarNode(tag, text, event.start_mark, event.end_mark))
 
 
 def _line(event: Any) -> int:

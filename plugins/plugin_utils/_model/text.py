@@ -16,6 +16,11 @@ _BLANK = (
     (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800), (0x3164, 0x3164),
     (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0x16FE4, 0x16FE4), (0x1D159, 0x1D159), (0xE0000, 0xE0FFF),
 )  # fmt: skip
+# Control characters have no names in Unicode; these are among those that end a line somewhere.
+_CONTROLS = {
+    "\t": "TAB", "\n": "LINE FEED", "\v": "VERTICAL TAB", "\f": "FORM FEED", "\r": "CARRIAGE RETURN",
+    "\x1b": "ESCAPE", "\x7f": "DELETE", "\x85": "NEXT LINE",
+}  # fmt: skip
 
 
 def unseen(text: str) -> str:
@@ -31,9 +36,15 @@ def unseen(text: str) -> str:
 
 
 def kind_of(character: str) -> str:
-    """Return what an unseen character is, for an error message: C{control character U+202E}."""
+    """Return what an unseen character is, for an error message: C{control character U+2066 (LEFT-TO-RIGHT ISOLATE)}."""
     control = unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
-    return f"{'control' if control else 'invisible'} character U+{ord(character):04X}"
+    return f"{'control' if control else 'invisible'} character {named_character(character)}"
+
+
+def named_character(character: str) -> str:
+    """Return the code point of a character, with its name if it has one: C{U+2028 (LINE SEPARATOR)}."""
+    name = unicodedata.name(character, _CONTROLS.get(character, ""))
+    return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
 
 
 def quoted(cell: str) -> str:

@@ -86,7 +86,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "surrogate": (b"catalog_evil: {title: \xed\xa0\x80}", "the byte 0xed in line 1 is not UTF-8"),
     "UTF-16": ("catalog_evil: {}\n".encode("utf-16"), "is not UTF-8"),
     "NUL": ("catalog_evil:\n  title: a\0\n", "line 2 holds the control character U+0000"),
-    "escape": ("catalog_evil: {title: a\x1b[2J}\n", "control characters are not allowed"),
+    "escape": ("catalog_evil: {title: a\x1b[2J}\n", "line 1 holds the control character U+001B (ESCAPE)"),
     "BOM": ("\ufeffcatalog_evil: {}\n", "begins with a byte order mark"),
     "options": (HEAD + "  options:\n" + repeated("    k%d: {type: bool, default: no}\n") + NO_SERVICES,
                 "60,000 options: at most 100"),
@@ -193,12 +193,30 @@ def test_files_are_read_as_yaml_is(path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "# nothing\n", "a",
-     "- 1\n- 0x10\n- 1_000\n- 20:21\n- 1.5\n- .inf\n- yes\n- no\n- ~\n- null\n- 2022-02-28\n- ''\n",
+     "- 1\n- 0x10\n- 1_000\n- 0b11\n- 1.5\n- 0.5\n- -7\n- 0\n- .inf\n- yes\n- no\n- ~\n- null\n- 2022-02-28\n- ''\n",
      "a: |\n  b\n  c\n", "a: >-\n  b\n  c\n", "{a: 'it''s', b: \"\\u00e9\\n\"}", "--- a", "? a\n: b\n", "a: &x b\n"],
 )  # fmt: skip
 def test_texts_are_read_as_yaml_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yml").write_text(text)
     assert read_file(tmp_path / "x.yml") == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [("010", 8), ("-010", -8), ("+017", 15), ("0_7", 7), ("00", 0), ("0443", 291), ("1:00", 60), ("22:30", 1350),
+     ("-1:30", -90), ("1:30.5", 90.5), ("190:20:30", 685230)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "place",
+    ["timers: [{{protocol: udp, seconds: {}, printed: x}}]", "options: {{p: {{type: ports, default: {}}}}}",
+     "options: {{p: {{type: ports, required: true, example: {}}}}}", "not_rules: [{{title: {}, why: x}}]", "{}: 1"],
+)  # fmt: skip
+def test_numbers_are_read_as_they_are_printed(tmp_path: Path, place: str, number: str, taken: float) -> None:
+    (tmp_path / "evil.yml").write_text(HEAD + NO_SERVICES + "  " + place.format(number) + "\n")
+    fault = f"holds '{number}', which YAML takes for the number {taken}: write the number that is meant, or the text in"
+    assert fault in refusal(tmp_path)
+    (tmp_path / "evil.yml").write_text(f"a: '{number}'")
+    assert read_file(tmp_path / "evil.yml") == {"a": number}
 
 
 def test_what_is_within_the_limits_is_read(tmp_path: Path) -> None:

@@ -128,10 +128,49 @@ def test_a_file_cannot_hide_them(tmp_path: Path, code: int, style: str) -> None:
     text = style.format(code) if "X" in style else style.format(f"a{chr(code)}b")
     good = yaml.safe_dump({"catalog_example": FULL}).replace("title: Example", f"title: {text}")
     (tmp_path / "example.yml").write_text(good)
-    with pytest.raises(
-        ValueError, match=rf"^example: title: .* character U\+{code:04X} \(in the file '.*example.yml'\)$"
-    ):
+    where = r"^example: title: .*" if "X" in style else r"^'.*example.yml' cannot be read: line [0-9]+ holds the .*"
+    with pytest.raises(ValueError, match=rf"{where}character U\+{code:04X}.*") as caught:
         load_vendor_dirs([tmp_path]).chosen(["example"])
+    assert "example.yml'" in str(caught.value)
+
+
+ROW = '        - {destination: "203.0.113.0/24", protocol: TCP, ports: "22"}'
+ENDS = {
+    "\r": "U+000D (CARRIAGE RETURN)",
+    "\x85": "U+0085 (NEXT LINE)",
+    "\u2028": "U+2028 (LINE SEPARATOR)",
+    "\u2029": "U+2029 (PARAGRAPH SEPARATOR)",
+}
+
+
+def written(folder: Path, line: str, ending: str = "\n") -> str:
+    """Return what is wrong with a sound file that has a line more behind its first row."""
+    good = yaml.safe_dump({"catalog_example": FULL}, sort_keys=False)
+    *head, tail = good.partition("  not_rules:")[0], good.partition("  not_rules:")[2]
+    text = f"{head[0]}{line}\n  not_rules:{tail}".replace("\n", ending)
+    (folder / "example.yml").write_bytes(text.encode())
+    return "".join(load_vendor_dirs([folder]).faults.values())
+
+
+@pytest.mark.parametrize("character", ENDS)
+def test_a_comment_does_not_end_where_a_reader_does_not_see_it(tmp_path: Path, character: str) -> None:
+    for line in (f"# checked by Bob{character}{ROW}", f"# checked{character} ", f"{character}# checked"):
+        fault = written(tmp_path, line)
+        assert fault.startswith(f"'{tmp_path}/example.yml' cannot be read: line ")
+        assert f"holds {ENDS[character]}, which ends a line for some programs and not for others" in fault
+
+
+@pytest.mark.parametrize("code", sorted({*UNSEEN} - {0x09, 0x0A, 0x85, 0x2028, 0x2029, 0xD800, 0xDFFF}))
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_comments_hold_nothing_unseen_either(tmp_path: Path, code: int, ending: str) -> None:
+    line = yaml.safe_dump({"catalog_example": FULL}, sort_keys=False).partition("  not_rules:")[0].count("\n") + 1
+    assert f"line {line} holds the " in (fault := written(tmp_path, f"# a{chr(code)}b", ending))
+    assert f" character U+{code:04X}{f' ({name})' if (name := unicodedata.name(chr(code), '')) else ''}" in fault
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_comments_hold_what_is_seen(tmp_path: Path, ending: str) -> None:
+    assert not written(tmp_path, f"# {SEEN}\t# tab", ending)
 
 
 @pytest.mark.parametrize("column", ["vendor", "service", "source", "date", "wide_because", "special_because"])
