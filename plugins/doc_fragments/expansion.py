@@ -30,6 +30,7 @@ options:
     description:
       - Whether you agree that vendors open any address, V(0.0.0.0/0) or V(::/0), where they ask for that. Rows that
         come to more than half of all IPv4 addresses, or of V(2000::/3), count as any address.
+      - Inbound rows of any address are refused in any case.
       - Messages call it C(catalog_any_address), the name that it has as a variable of the role.
     type: bool
     default: false

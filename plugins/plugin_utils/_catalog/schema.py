@@ -186,7 +186,11 @@ def _check_service(place: str, service: Any, known: _Known, faults: Faults) -> N
         raise ValueError(f"{place}: name '{briefly(service['name'])}': {_NAMES}")
     _check_references(place, service, known)
     if "inbound_option" in service:
-        _one_of(place, "inbound_option", service["inbound_option"], known.kinds["bool"], known.hints)
+        option = service["inbound_option"]
+        _one_of(place, "inbound_option", option, known.kinds["bool"], known.hints)
+        spec = known.options[option]
+        if "default" in spec and choose(place, {option: spec}, {}).values[option]:
+            raise ValueError(f"{place}: inbound_option {option}: its default opens inbound: write 'default: false'")
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
         with faults.noted():

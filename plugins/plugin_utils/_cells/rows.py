@@ -16,6 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .consent import Openings, gives
 from .destinations import expand_ranges
+from .inbound import Inbound
 from .ip_protocols import range_of
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
@@ -53,6 +54,7 @@ def expand_rows(
     protocols = _remembered(expand_protocols)
     ports = _remembered(expand_ports)
     rules: list[dict[str, Any]] = []
+    inbound = Inbound()
     faults = Faults()
     for position, row in enumerate(rows, 1):
         with faults.noted():
@@ -65,6 +67,7 @@ def expand_rows(
                 wide = _wide(destinations, row, widest)
                 if openings:
                     openings.add(row, common["row"], destinations, wide)
+                    inbound.add(row, destinations)
                 transports = protocols(row.get("protocol"))
                 services = _services(transports, row.get("ports"), ports)
                 for protocol, _port in services if transports[-1] not in _BOTH else ():
@@ -81,6 +84,7 @@ def expand_rows(
     faults.stop()
     if openings:
         openings.check()
+        inbound.check()
     return rules
 
 

@@ -57,6 +57,10 @@ BAD = [
     ("options.extra.default", None, "example: option extra: write either 'required: true' or a default"),
     ("options.regions.default", ["east"], "example: option regions: write either 'required: true' or a default"),
     ("options.extra.default", "maybe", "example: extra: 'maybe' is neither yes nor no"),
+    *(
+        ("options.extra.default", yes, "example: media: inbound_option extra: its default opens inbound")
+        for yes in (True, "true", "yes", "on", "1", 1, 1.0, " Y ", "t")
+    ),
     ("options.extra.type", "boolean", "example: option extra: unknown type 'boolean'"),
     ("timers.0.services", ["audio"], "example: timer 1: unknown service 'audio': known are media"),
     ("timers.0.seconds", 0, "example: timer 1: seconds 0 is not larger than 0"),
@@ -88,6 +92,13 @@ def test_a_bad_definition_is_refused_with_its_place(path: str, value: Any, messa
     with pytest.raises(ValueError, match=r"^example: ") as caught:
         check_definition("example", definition)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", [{"default": "no"}, {"default": 0}, {"default": False}, {"required": True}])
+def test_an_option_may_open_inbound_where_the_user_says_so(spec: dict[str, Any]) -> None:
+    definition = copy.deepcopy(GOOD)
+    definition["options"]["extra"] = {"type": "bool", **spec}
+    check_definition("example", definition)
 
 
 def test_a_destination_may_have_several_lines() -> None:
