@@ -9,40 +9,51 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, TypeVar
 
-# What an item says of its addresses: an int taken as bits, or a frozenset. C{|} unites two of them.
-Mark = TypeVar("Mark", int, frozenset[Any])
+Member = TypeVar("Member", bound=Any)
+
+# The most pieces, each counted once for every member of its marks: they are held in memory, and written. As many rules
+# as are read, none inside the other, make half of them; all vendors of the catalog together make 1,372.
+MOST_MEMBERS = 2_000_000
 
 
-def sweep(items: Iterable[tuple[int, int, Mark]]) -> list[tuple[int, int, Mark]]:
-    """Return disjoint pieces C{(first, last, mark)}, ascending, with the marks of all items that cover them.
+class TooManyError(ValueError):
+    """Prefixes overlap so much that their pieces have more members of marks than C{MOST_MEMBERS}."""
 
-    items: C{(first, last, mark)} of one address family, both ends inside, in any order. They must be laminar
+
+def sweep(items: Iterable[tuple[int, int, frozenset[Member]]]) -> list[tuple[int, int, frozenset[Member]]]:
+    """Return disjoint pieces C{(first, last, marks)}, ascending, with the marks of all items that cover them.
+
+    items: C{(first, last, marks)} of one address family, both ends inside, in any order. They must be laminar
     as prefixes are: any two are nested or disjoint; ValueError otherwise. Neighbouring pieces of equal marks
-    come out as one.
+    come out as one. Raises TooManyError before the pieces fill the memory.
     """
-    pieces: list[tuple[int, int, Mark]] = []
+    pieces: list[tuple[int, int, frozenset[Member]]] = []
     # The items around the current place, outermost first, each with the marks of those around it.
-    around: list[tuple[int, Mark]] = []
-    at = 0
+    around: list[tuple[int, frozenset[Member]]] = []
+    at = members = 0
     # By first address, the widest first: two sorts by plain integers are quicker than one by pairs.
     widest_first = sorted(items, key=itemgetter(1), reverse=True)
-    for first, last, mark in sorted(widest_first, key=itemgetter(0)):
+    for first, last, marks in sorted(widest_first, key=itemgetter(0)):
+        if members > MOST_MEMBERS:
+            raise TooManyError
         while around and around[-1][0] < first:
             end, outer = around.pop()
             if at <= end:
                 pieces.append((at, end, outer))
+                members += len(outer)
                 at = end + 1
         if around:
             end, outer = around[-1]
             if last > end:
                 raise ValueError(f"the ranges {first}-{last} and one that ends at {end} overlap without being nested")
-            mark = mark | outer
-            if mark == outer:
+            if marks <= outer:
                 continue
+            marks = marks | outer
             if at < first:
                 pieces.append((at, first - 1, outer))
+                members += len(outer)
         at = first
-        around.append((last, mark))
+        around.append((last, marks))
     while around:
         end, outer = around.pop()
         if at <= end:
@@ -51,9 +62,9 @@ def sweep(items: Iterable[tuple[int, int, Mark]]) -> list[tuple[int, int, Mark]]
     return _joined(pieces)
 
 
-def _joined(pieces: list[tuple[int, int, Mark]]) -> list[tuple[int, int, Mark]]:
+def _joined(pieces: list[tuple[int, int, frozenset[Member]]]) -> list[tuple[int, int, frozenset[Member]]]:
     """Return ascending disjoint pieces with neighbours of equal marks made one."""
-    joined: list[tuple[int, int, Mark]] = []
+    joined: list[tuple[int, int, frozenset[Member]]] = []
     for piece in pieces:
         if joined and joined[-1][1] + 1 == piece[0] and joined[-1][2] == piece[2]:
             joined[-1] = (joined[-1][0], piece[1], piece[2])

@@ -26,7 +26,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     service_text,
 )
 
-from .intervals import sweep
+from .intervals import MOST_MEMBERS, TooManyError, sweep
 from .provenance import Book, Side, canonical_json
 
 _TIMER = {"vendor", "services", "protocol", "seconds"}
@@ -55,7 +55,14 @@ def merge_vendors(
         book = Book()
         for number, rule in enumerate(_flat(rules), 1):
             book.add(rule, number)
-        groups, inbound = _groups(book.outbound), _groups(book.inbound)
+        try:
+            groups, inbound = _groups(book.outbound), _groups(book.inbound)
+        except TooManyError:
+            raise ValueError(
+                f"{book.most_services()}: their prefixes lie inside each other so often that they make more "
+                f"than {MOST_MEMBERS:,} pieces of addresses, each counted once for every service that it has: at most "
+                "that many are merged"
+            ) from None
         carried = _ordered(timers)
         for timer in carried:
             if not timer.keys() >= _TIMER:
@@ -104,7 +111,9 @@ def _groups(side: Side) -> list[dict[str, Any]]:
     found: dict[tuple[Service, ...], _Group] = defaultdict(_Group)
     for version, placed in side.ranges.items():
         held: dict[Services, list[Range]] = {}
-        for first, last, services in sweep((first, last, side.services[text]) for first, last, text in placed):
+        for first, last, services in sweep(
+            (first, last, frozenset(side.services[text])) for first, last, text in placed
+        ):
             ranges = held.get(services)
             if ranges is None:
                 ranges = held[services] = found[joined(services)].ranges[version]

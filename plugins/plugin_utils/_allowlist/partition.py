@@ -21,9 +21,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, range_text, service_of
 
-from .intervals import sweep
+from .intervals import MOST_MEMBERS, TooManyError, sweep
 
 Request = TypeVar("Request")
+Asked = frozenset[int]  # requests, by their position in a list of them
 
 
 class Element(NamedTuple):
@@ -55,37 +56,50 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
         )
         for entry, name in labelled
     )
-    services: dict[int, list[tuple]] = {}
+    services: dict[Asked, list[tuple]] = {}
     listed: list[Element] = []
-    for first, last, mask in found[version]:
-        if mask not in services:
-            services[mask] = cut(requested(requests, mask))
+    for first, last, asked in found[version]:
+        if asked not in services:
+            services[asked] = cut(requested(requests, asked))
         for prefix in prefixes(version, first, last):
-            listed.extend(Element(prefix, *service) for service in services[mask])
+            listed.extend(Element(prefix, *service) for service in services[asked])
     return listed
 
 
 def pieces(
     wanted: Iterable[tuple[Request, Iterable[str]]],
-) -> tuple[list[Request], dict[int, list[tuple[int, int, int]]]]:
-    """Return the different requests, and by IP version the disjoint pieces C{(first, last, mask)}, ascending.
+) -> tuple[list[Request], dict[int, list[tuple[int, int, Asked]]]]:
+    """Return the different requests, and by IP version the disjoint pieces C{(first, last, asked)}, ascending.
 
-    wanted: a request, hashable, and the prefixes that it is for. mask: a bit for each request that covers the piece,
-    the lowest for the first request; C{requested} reads it. Neighbouring pieces of the same requests come out as one.
+    wanted: a request, hashable, and the prefixes that it is for. asked: the positions of the requests that cover the
+    piece; C{requested} reads it. Neighbouring pieces of the same requests come out as one.
+    Raises ValueError where the pieces come to more than can be held.
     """
-    bits: dict[Request, int] = {}
-    masks: dict[int, dict[Range, int]] = {4: {}, 6: {}}
+    positions: dict[Request, int] = {}
+    asked: dict[int, dict[Range, set[int]]] = {4: {}, 6: {}}
     for request, destinations in wanted:
-        bit = bits.setdefault(request, 1 << len(bits))
+        position = positions.setdefault(request, len(positions))
         for destination in destinations:
             version, first, last = parse_prefix(destination)
-            known = masks[version]
-            known[first, last] = known.get((first, last), 0) | bit
-    return list(bits), {
-        version: sweep((first, last, mask) for (first, last), mask in known.items()) for version, known in masks.items()
-    }
+            asked[version].setdefault((first, last), set()).add(position)
+    # Each set once, so that a hundred thousand prefixes share a few of them.
+    known: dict[Asked, Asked] = {}
+    try:
+        return list(positions), {
+            version: sweep(
+                (first, last, known.setdefault(one, one))
+                for (first, last), requests in found.items()
+                for one in (frozenset(requests),)
+            )
+            for version, found in asked.items()
+        }
+    except TooManyError:
+        raise ValueError(
+            f"{len(positions):,} services of vendors overlap so much that they make more than {MOST_MEMBERS:,} pieces "
+            "of addresses, each counted once for every service of a vendor that it has: select fewer of them"
+        ) from None
 
 
-def requested(requests: list[Request], mask: int) -> list[Request]:
-    """Return the requests whose bits are set in the mask of a piece."""
-    return [request for number, request in enumerate(requests) if mask >> number & 1]
+def requested(requests: list[Request], asked: Asked) -> list[Request]:
+    """Return the requests that cover a piece, in their order."""
+    return [requests[position] for position in sorted(asked)]

@@ -10,10 +10,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
     Services,
     check_version,
     has_ports,
@@ -22,6 +24,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
 )
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+# As many services of a destination are kept as a set that others share; of more, each destination has its own.
+_SHARED = 8
 # What all rules of an origin have in common, in the order in which it is read from a rule.
 _ORIGIN = ("vendor", "service", "requirement", "source", "date", "direction", "protocol", "ports")
 _REQUIRED = ("vendor", "service", "protocol", "ports")
@@ -31,7 +35,7 @@ _REQUIRED = ("vendor", "service", "protocol", "ports")
 class Side:
     """The destinations of one direction: the services of each text, and where the prefixes lie."""
 
-    services: dict[str, Services] = field(default_factory=dict)
+    services: dict[str, Services | set[Service]] = field(default_factory=dict)
     ranges: dict[int, list[tuple[int, int, str]]] = field(default_factory=lambda: {4: [], 6: []})
     names: list[str] = field(default_factory=list)
 
@@ -86,9 +90,14 @@ class Book:
             if services is None:
                 _place(side, destination)
                 side.services[destination] = origin.services
+            elif isinstance(services, set):
+                services |= origin.services
             elif services is not origin.services:
                 services |= origin.services
-                side.services[destination] = self._known.setdefault(services, services)
+                if len(services) > _SHARED:
+                    side.services[destination] = set(services)
+                else:
+                    side.services[destination] = self._known.setdefault(services, services)
         except ValueError as exc:
             raise ValueError(f"{_where(rule, number)}: {exc}") from None
         gathered = origin.rows.get(row)
@@ -114,6 +123,15 @@ class Book:
         side = self.inbound if direction else self.outbound
         origin = self._origins[head] = _Origin(entry, order, services, side, version_of(protocol))
         return origin
+
+    def most_services(self) -> str:
+        """Return the vendors with the most services in words, C{acme (2,000 services), kudo (2 services)}."""
+        found: dict[str, set[Services]] = defaultdict(set)
+        for origin in self._origins.values():
+            found[origin.entry["vendor"]].add(origin.services)
+        ranked = sorted(found, key=lambda vendor: (-len(found[vendor]), vendor))
+        told = ", ".join(f"{vendor} ({len(found[vendor]):,} services)" for vendor in islice(ranked, 3))
+        return told + (f" and {len(ranked) - 3} more" if len(ranked) > 3 else "")
 
     def provenance(self) -> Iterator[tuple[dict[str, Any], str]]:
         """Yield the rules, destinations gathered that differ in nothing else, sorted; each with its canonical JSON."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import pieces, requested
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Asked, pieces, requested
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
     collapse,
     is_address,
@@ -66,12 +66,12 @@ def parts(
     )
     found: list[Part] = []
     for version, spans in cut.items():
-        asked: dict[int, _Asked] = {}
+        known: dict[Asked, _Asked] = {}
         placed: dict[tuple[Service, ...], list[tuple[int, int, tuple[str, ...]]]] = {}
-        for first, last, mask in spans:
-            if mask not in asked:
-                asked[mask] = _asked(requested(requests, mask))
-            one = asked[mask]
+        for first, last, asked in spans:
+            if asked not in known:
+                known[asked] = _asked(requested(requests, asked))
+            one = known[asked]
             if single:
                 for service in one.services:
                     placed.setdefault((service,), []).append((first, last, one.labels[service]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
@@ -155,9 +156,16 @@ def cut(services: list[tuple]) -> list[tuple]:
         if protocol not in PORTED:
             found += [(protocol, *each) for each in _cut_types(same)]
             continue
-        edges = sorted({first for first, last, label in same} | {last + 1 for first, last, label in same})
-        for first, behind in itertools.pairwise(edges):
-            labels = tuple(sorted({label for low, high, label in same if low <= first and behind - 1 <= high}))
+        begun, ended = defaultdict(list), defaultdict(list)
+        for first, last, label in same:
+            begun[first].append(label)
+            ended[last + 1].append(label)
+        there: Counter = Counter()  # how many ranges with a label there are at a port
+        for first, behind in itertools.pairwise(sorted({*begun, *ended})):
+            there.update(begun[first])
+            there.subtract(ended[first])
+            there = +there
+            labels = tuple(sorted(there))
             if not labels:
                 continue
             if found and found[-1][0] == protocol and found[-1][2] == first - 1 and found[-1][3] == labels:

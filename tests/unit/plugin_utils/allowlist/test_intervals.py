@@ -9,16 +9,17 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.intervals import sweep
 
 
-def test_sweep_takes_bits_and_gives_disjoint_pieces():
-    assert sweep([(4, 5, 2), (0, 9, 1), (4, 4, 4), (12, 12, 1), (10, 11, 1), (9, 9, 1)]) == [
-        (0, 3, 1),
-        (4, 4, 7),
-        (5, 5, 3),
-        (6, 12, 1),
+def test_sweep_takes_sets_and_gives_disjoint_pieces():
+    a, b, c = map(frozenset, "abc")
+    assert sweep([(4, 5, b), (0, 9, a), (4, 4, c), (12, 12, a), (10, 11, a), (9, 9, a)]) == [
+        (0, 3, a),
+        (4, 4, a | b | c),
+        (5, 5, a | b),
+        (6, 12, a),
     ]
     assert sweep([]) == []
 
 
 def test_sweep_refuses_ranges_that_cross():
     with pytest.raises(ValueError, match="overlap without being nested"):
-        sweep([(0, 5, 1), (3, 9, 1)])
+        sweep([(0, 5, frozenset("a")), (3, 9, frozenset("a"))])
