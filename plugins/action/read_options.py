@@ -12,7 +12,11 @@ from typing import Any
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import ControllerTask, base_folder, plain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import (
+    read_catalog,
+    role_options,
+    shipped_vendors,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
     CLOUDS,
     SETTINGS,
@@ -22,6 +26,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variable
     check_variables,
     entries,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
 
 SPEC = {
@@ -72,7 +77,9 @@ class ActionModule(ControllerTask):
             )
         names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}
         values = {name: plain(self._value(variables, name)) for name in names & variables.keys()}
-        found, all_by_default = entries(vendors, catalog.vendors, values, own=own)
+        found, all_by_default = entries(
+            vendors, catalog.vendors, values, own=own, shipped=shipped_vendors(), read_ports=expand_ports
+        )
         if own:
             result["unchanged"] = [name for name in SETTINGS if f"{backend}_egress_{name}" not in variables]
             result["unchanged"] += [] if given["replace"] else ["vendors"]

@@ -18,7 +18,8 @@ description:
 options:
   _terms:
     description:
-      - Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>), or lists of such folders.
+      - Folders with more vendor files, C(*.yml) and C(*.yaml), each with one key C(catalog_<vendor>), or lists of such
+        folders.
       - Relative ones are taken from the play's folder. For the playbooks of this collection that is the folder of
         the playbook on the command line which imports them, or the current one.
     type: list

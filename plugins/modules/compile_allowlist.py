@@ -33,7 +33,7 @@ options:
     default: {}
   vendor_dirs:
     description:
-      - Folders with more vendor files, C(*.yml), each with one key C(catalog_<vendor>).
+      - Folders with more vendor files, C(*.yml) and C(*.yaml), each with one key C(catalog_<vendor>).
       - Relative ones are taken from the play's folder. For the playbooks of this collection that is the folder of
         the playbook on the command line which imports them, or the current one.
     type: list

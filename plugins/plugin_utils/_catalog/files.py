@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
 from .reader import read_file
 from .schema import Definition, check_definition
@@ -26,13 +27,22 @@ class Catalog(NamedTuple):
     own: frozenset[str] = frozenset()
 
     def chosen(self, names: Collection[str]) -> list[str]:
-        """Return what is wrong with vendors that are not in C{names}; raises ValueError for those that are."""
+        """Return what is wrong with vendors that are not in C{names}; raises ValueError for those that are.
+
+        Also for a name that no vendor has where a file could not be read: it may hold that vendor.
+        """
         Faults(text for vendor, text in self.faults.items() if vendor in names).stop()
+        missing = [name for name in names if name not in self.vendors]
+        if missing and self.faults:
+            files = Faults(f"what could not be read may hold it: {text}" for text in self.faults.values())
+            raise ValueError(f"{unknown('vendor', missing[0], self.vendors)}\n{files.text()}")
         return [f"{text} (not selected, so not needed)" for vendor, text in self.faults.items() if vendor not in names]
 
 
 def load_vendor_dirs(dirs: Iterable[str | Path]) -> Catalog:
-    """Return what the C{*.yml} files in the folders hold, checked; a file that cannot be read counts by its own name.
+    """Return what the files C{*.yml} and C{*.yaml} in the folders hold, checked.
+
+    What is wrong with a file that cannot be read is noted by the file's own name.
 
     Raises ValueError for a folder that is not there.
     """
@@ -40,11 +50,11 @@ def load_vendor_dirs(dirs: Iterable[str | Path]) -> Catalog:
     for folder in map(Path, dirs):
         if not folder.is_dir():
             raise ValueError(f"'{folder}' is not a folder of vendor files")
-        for path in sorted(folder.glob("*.yml")):
+        for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yml", ".yaml")):
             try:
                 vendor, definition = _load_file(path)
             except ValueError as exc:
-                catalog.faults[path.stem] = str(exc)
+                _note(catalog, path.stem, str(exc))
             else:
                 _add(catalog, vendor, definition, path)
     return catalog
@@ -68,19 +78,24 @@ def _load_file(path: Path) -> tuple[str, Definition]:
     return next((str(key).removeprefix("catalog_"), definition) for key, definition in content.items())
 
 
+def _note(catalog: Catalog, name: str, fault: str) -> None:
+    """Keep what is wrong with a vendor, or with a file of that name; there may be several in as many folders."""
+    catalog.faults[name] = "\n".join(filter(None, (catalog.faults.get(name), fault)))
+
+
 def _add(catalog: Catalog, vendor: str, definition: Definition, path: Path | None = None) -> None:
     """Enter a vendor, or what is wrong with it; C{path}: the file that it comes from, None for a custom vendor."""
     origin = f"the file {str(path)!r}" if path else "the custom vendors"
     if vendor in catalog.vendors:
-        catalog.faults[vendor] = (
-            f"{vendor}: {origin} would replace a vendor that is there already: give yours another name"
+        _note(
+            catalog, vendor, f"{vendor}: {origin} would replace a vendor that is there already: give yours another name"
         )
         return
     try:
         check_definition(vendor, definition)
     except RecursionError:
-        catalog.faults[vendor] = f"{vendor}: {origin} nests its entries deeper than any vendor file"
+        _note(catalog, vendor, f"{vendor}: {origin} nests its entries deeper than any vendor file")
     except ValueError as exc:
-        catalog.faults[vendor] = f"{exc} (in {origin})" if path else str(exc)
+        _note(catalog, vendor, f"{exc} (in {origin})" if path else str(exc))
     else:
         catalog.vendors[vendor] = definition

@@ -19,14 +19,13 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .limits import ENTRIES, LONGEST_CELL, LONGEST_CHOICE, LONGEST_TEXT
 from .options import choose
+from .reserved import is_reserved
 
 REQUIREMENTS = ("required", "recommended", "optional")
 # A vendor's definition: what stands under C{catalog_<vendor>} in its file.
 Definition = dict[str, Any]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-# In labels they are no vendors, before options they begin variables of the playbooks and roles.
-_RESERVED = {"and", "baseline", "egress", "apply", "catalog", "explain", "export"}
 _NAMES = "write small letters, digits and underscores, a letter first"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 
@@ -81,8 +80,10 @@ def check_definition(vendor: str, definition: Any) -> None:
     """Raise ValueError, a line with vendor and place for each error, unless this is a vendor's definition."""
     if not isinstance(vendor, str) or not _NAME.match(vendor):
         raise ValueError(f"vendor name '{briefly(vendor)}': {_NAMES}")
-    if vendor in _RESERVED or vendor.endswith("_egress_allow"):
-        raise ValueError(f"vendor name '{vendor}' means something else to this collection: choose another")
+    if is_reserved(vendor):
+        raise ValueError(
+            f"vendor name '{briefly(vendor)}' means something else to this collection or to Ansible: choose another"
+        )
     _check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
     _check_keys(vendor, definition, _VENDOR)
     faults = Faults()

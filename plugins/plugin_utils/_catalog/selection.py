@@ -57,7 +57,8 @@ def select_rows(
     - C{vendors}: C{{"name", "title", "options", "all", "defaults", "notes"}}, the choices that were made;
     - C{all_by_default}: as given.
 
-    Raises ValueError that names the choices; with C{stale="fail"} also one that lists the stale sources.
+    Raises ValueError that names the choices, or sources with a date to come; with C{stale="fail"} also one that lists
+    the stale sources.
     """
     wanted = words_of(requirements)
     for requirement in wanted:
@@ -79,6 +80,10 @@ def select_rows(
     for source in selection["sources"]:
         source["age_days"] = (today - first_day(source["date"])).days
         source["stale"] = source["age_days"] > max_age_days
+    # A day of tolerance: the vendor may be where it is tomorrow already.
+    if ahead := [source for source in selection["sources"] if source["age_days"] < -1]:
+        dates = "; ".join(f"{source['vendor']}: '{source['title']}' of {source['date']}" for source in ahead)
+        raise ValueError(f"{dates}: the date is later than today, {today}: write the date of the document")
     if stale == "fail" and any(source["stale"] for source in selection["sources"]):
         old = [s for s in selection["sources"] if s["stale"]]
         listed = "; ".join(f"{s['vendor']}: '{s['title']}' of {s['date']}, {s['age_days']} days" for s in old)

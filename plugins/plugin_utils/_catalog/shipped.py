@@ -12,8 +12,9 @@ import yaml
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import shown
 
 from .files import Catalog, add_vendors, load_vendor_dirs
+from .reserved import ROLES
 
-_ROLES = Path(__file__).resolve().parents[3] / "roles"
+_VENDORS = ROLES / "catalog" / "vars" / "vendors"
 
 
 def read_catalog(folders: Any, custom_vendors: Any, base: Path) -> Catalog:
@@ -28,7 +29,7 @@ def read_catalog(folders: Any, custom_vendors: Any, base: Path) -> Catalog:
         dirs = [base / Path(name).expanduser() for name in _names(folders)]
     except RuntimeError:  # nobody has that home
         raise ValueError(f"vendor_dirs: {shown(folders)}: there is no such home folder") from None
-    catalog = load_vendor_dirs([_ROLES / "catalog" / "vars" / "vendors", *dirs])
+    catalog = load_vendor_dirs([_VENDORS, *dirs])
     return add_vendors(catalog, custom_vendors or {})
 
 
@@ -43,10 +44,15 @@ def _names(folders: Any) -> list[str]:
     return [name for each in folders for name in ([each] if isinstance(each, str) else _names(each))]
 
 
+def shipped_vendors() -> frozenset[str]:
+    """Return the names of the vendors of the collection; all others are the user's, or from outside."""
+    return frozenset(path.stem for path in _VENDORS.glob("*.yml"))
+
+
 def role_options() -> dict[str, frozenset[str]]:
     """Return the variables of each role by their names, C{{"nftables": {"nftables_egress_policy", ...}}}."""
     found = {}
-    for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
+    for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         specs = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         found[path.parts[-3]] = frozenset(specs["argument_specs"]["main"]["options"])
     return found

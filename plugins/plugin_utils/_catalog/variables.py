@@ -10,11 +10,13 @@ playbook with the vendor. Only the first is ours alone; other people's variables
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
+
+from .options import choose
 
 # How alike (difflib's ratio) a near miss is; the more words others use, the more.
 _OURS, _SHARED, _BARE, _BROKEN = 0.75, 0.88, 0.9, 0.85
@@ -153,12 +155,20 @@ def _closest(name: str, prefix: str, names: Iterable[str], alike: float) -> list
 
 
 def entries(
-    vendors: Iterable[str], catalog: Mapping[str, Any], values: Mapping[str, Any], *, own: bool
+    vendors: Iterable[str],
+    catalog: Mapping[str, Any],
+    values: Mapping[str, Any],
+    *,
+    own: bool,
+    shipped: Collection[str],
+    read_ports: Callable[[str], object],
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return entries of C{catalog_vendors} for these vendors, and whether C{all} was put where nothing was said.
 
     C{values}: variables by name; the option C{regions} of C{kudo} is C{kudo_regions}. C{own}: this is the vendor's own
-    playbook, which takes all where a choice must be made and none was. Raises ValueError for an unknown vendor.
+    playbook, which takes all where a choice must be made and none was. C{shipped}: the vendors of the collection, whose
+    variables are known to be these options; for others C{read_ports} refuses what is no cell of ports.
+    Raises ValueError for an unknown vendor, and for a value of another vendor's that is no value of its option.
     """
     found, all_by_default = [], False
     for vendor in vendors:
@@ -169,7 +179,30 @@ def entries(
             name = f"{vendor}_{option}"
             if name in values:
                 entry[option] = values[name]
+                if vendor not in shipped:
+                    _check_value(name, option, spec, values[name], read_ports)
             elif own and spec.get("required") and spec["type"] == "list":
                 entry[option], all_by_default = "all", True
         found.append(entry)
     return found, all_by_default
+
+
+def _check_value(
+    variable: str, option: str, spec: Mapping[str, Any], value: Any, read_ports: Callable[[str], object]
+) -> None:
+    """Raise ValueError, without the value, unless a variable holds what an option of a vendor from outside accepts.
+
+    Who writes a vendor file chooses the names of the vendor and its options, and so which variables are read.
+    """
+    accepted = {
+        "list": f"any of {listed(spec.get('choices', []))}, or all",
+        "str": f"one of {listed(spec.get('choices', []))}",
+        "bool": "true or false",
+        "ports": f"a port, a range or a list of ports, such as {spec.get('example', 443)}",
+    }[spec["type"]]
+    try:
+        chosen = choose("", {option: dict(spec)}, {option: value}).values[option]
+        if spec["type"] == "ports" and isinstance(chosen, str):
+            read_ports(chosen)
+    except ValueError:
+        raise ValueError(f"the variable {variable} does not hold what the option takes: write {accepted}") from None

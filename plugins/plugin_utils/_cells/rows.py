@@ -156,7 +156,7 @@ def _check_columns(row: dict[str, Any]) -> None:
             raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
     for column in ("source", "date", *sorted(_REASONS)):
         text = row.get(column) or ""
-        if not isinstance(text, str) or not text.isprintable():
+        if not isinstance(text, str) or "\n" in text:
             raise ValueError(f"{column} {shown(text)} is not one line of text")
         if character := unseen(text):
             raise ValueError(f"{column} {quoted(text)} holds the {kind_of(character)}")

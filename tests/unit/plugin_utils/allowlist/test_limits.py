@@ -103,9 +103,7 @@ def test_pieces_of_many_requests_are_refused_too() -> None:
     wanted = [*((n, ["20.0.0.0/8"]) for n in range(3000)), *((9000, [f"20.0.{n}.0/24"]) for n in range(1, 255, 2))]
     assert len(pieces(wanted)[1][4]) == 255
     wanted += [(9000, [f"20.{m}.{n}.0/24"]) for m in range(1, 4) for n in range(1, 255, 2)]
-    with pytest.raises(
-        ValueError, match=r"^3,001 services of vendors overlap .* more than 2,000,000"
-    ):
+    with pytest.raises(ValueError, match=r"^3,001 services of vendors overlap .* more than 2,000,000"):
         pieces(wanted)
 
 

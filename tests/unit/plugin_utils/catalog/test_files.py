@@ -80,6 +80,37 @@ def test_what_is_no_vendor_file_is_refused_where_it_is_chosen(tmp_path: Path, co
     assert warning.endswith(" (not selected, so not needed)")
 
 
+@pytest.mark.parametrize("name", ["my-file.yml", "my-file.yaml", "MINE.YML"])
+@pytest.mark.parametrize("content", ["catalog_acme: [\n", "catalog_acme: {title: a\u2028b}\n", "acme: {}\n", "\0"])
+def test_a_broken_file_is_named_where_an_unknown_vendor_is_chosen(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    catalog = load_vendor_dirs([VENDOR_FOLDER, tmp_path])
+    with pytest.raises(ValueError, match=r"^unknown vendor 'acme': known are eschat, ") as caught:
+        catalog.chosen(["zoom", "acme"])
+    assert f"\nwhat could not be read may hold it: '{tmp_path}/{name}' " in str(caught.value)
+    assert len(catalog.chosen(["zoom"])) == 1
+
+
+def test_all_broken_files_are_named(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.yml").write_text("[")
+    catalog = load_vendor_dirs([tmp_path / "one", tmp_path / "two"])
+    for names in (["acme"], ["same"]):
+        with pytest.raises(ValueError, match=r"(?s)one/same\.yml.*two/same\.yml"):
+            catalog.chosen(names)
+    assert not load_vendor_dirs([VENDOR_FOLDER]).chosen(["acme"])  # the selection says that it is unknown
+
+
+@pytest.mark.parametrize("ending", ["yml", "yaml", "YAML"])
+def test_both_endings_of_yaml_are_read(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"mine.{ending}").write_text(yaml.safe_dump({"catalog_mine": GOOD}))
+    (tmp_path / "README.md").write_text("# not a vendor")
+    assert load_vendor_dirs([tmp_path]).vendors == {"mine": GOOD}
+    (tmp_path / "again.yml").write_text(yaml.safe_dump({"catalog_mine": GOOD}))
+    assert "would replace a vendor that is there already" in load_vendor_dirs([tmp_path]).faults["mine"]
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not a folder of vendor files"):
         load_vendor_dirs([tmp_path / "none"])

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
+from ansible.constants import INTERNAL_STATIC_VARS
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import check_definition
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import role_options
 
 from tests.support.definitions import GOOD
+from tests.support.repository import REPOSITORY
 
 
 def test_a_good_definition_passes() -> None:
@@ -111,6 +115,43 @@ def test_a_destination_may_have_several_lines() -> None:
 def test_a_bad_vendor_name_is_refused(name: Any) -> None:
     with pytest.raises(ValueError, match="vendor name"):
         check_definition(name, GOOD)
+
+
+def beginnings(variable: str) -> list[str]:
+    """Return the vendors of which a variable could be an option: C{a} and C{a_b} of C{a_b_c}."""
+    words = variable.split("_")
+    return ["_".join(words[:count]) for count in range(1, len(words)) if words[0]]
+
+
+OURS = {name for names in role_options().values() for name in names} | {
+    name
+    for path in (REPOSITORY / "playbooks").glob("*.yml")
+    for name in re.findall(r"[a-z]+_[a-z_]+", str(re.findall(r"reads: \[(.*)\]", path.read_text())))
+}
+ANSIBLES = {*INTERNAL_STATIC_VARS, "ansible_password", "ansible_become_password", "ansible_host", "role_path"}
+
+
+@pytest.mark.parametrize("variable", sorted(OURS | ANSIBLES))
+def test_no_vendor_reads_what_is_a_variable_already(variable: str) -> None:
+    for vendor in beginnings(variable):
+        with pytest.raises(ValueError, match=f"vendor name '{vendor}' means something else to this collection or to"):
+            check_definition(vendor, GOOD)
+
+
+def test_no_vendor_has_the_name_of_a_role_or_a_playbook() -> None:
+    assert len(OURS) > 100
+    assert {"apply_vendors", "explain_host", "export_format"} <= OURS
+    names = {path.name for path in (REPOSITORY / "roles").iterdir()}
+    names |= {path.stem.partition("_")[0].partition("-")[0] for path in (REPOSITORY / "playbooks").glob("*.yml")}
+    assert {"nftables", "ufw", "firewalld", "aws", "azure", "gcp", "openstack", "catalog", "apply", "remove"} <= names
+    for name in names:
+        with pytest.raises(ValueError, match=f"vendor name '{name}' means something else"):
+            check_definition(name, GOOD)
+
+
+@pytest.mark.parametrize("name", ["aws_chime", "azure_communication", "gcp2", "roles", "kudo_ours", "vault"])
+def test_names_that_only_begin_alike_are_vendors(name: str) -> None:
+    check_definition(name, GOOD)
 
 
 def test_all_errors_of_a_file_are_told_at_once() -> None:

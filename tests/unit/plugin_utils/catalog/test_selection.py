@@ -221,6 +221,30 @@ def test_stale_sources_can_be_an_error_that_lists_them() -> None:
     assert select({"name": "kudo", "regions": "usa"}, stale="fail", max_age_days=1725)["rows"]
 
 
+def dated(date: str) -> dict[str, Any]:
+    source = {"id": "page", "title": "Page", "date": date}
+    service = {
+        "name": "media",
+        "title": "Media",
+        "source": "page",
+        "rows": [{"destination": "192.0.2.1", "ports": "1"}],
+    }
+    return {"acme": {"title": "Acme", "sources": [source], "services": [service]}}
+
+
+@pytest.mark.parametrize("date", ["9999-12", "9999-12-31", "2027-01", "2026-12-02", "2027-11-30"])
+@pytest.mark.parametrize("stale", ["fail", "warn"])
+def test_a_date_to_come_is_an_error(date: str, stale: str) -> None:
+    message = f"^acme: 'Page' of {date}: the date is later than today, 2026-11-30: write the date of the document$"
+    with pytest.raises(ValueError, match=message):
+        select_rows(dated(date), ["acme"], today=datetime.date(2026, 11, 30), stale=stale)
+
+
+@pytest.mark.parametrize("date", ["2026-11", "2026-12", "2026-11-30", "2026-12-01"])
+def test_today_and_tomorrow_are_no_dates_to_come(date: str) -> None:
+    assert select_rows(dated(date), ["acme"], today=datetime.date(2026, 11, 30))["rows"]
+
+
 def test_ports_from_an_older_page_show_their_source_beside_the_addresses() -> None:
     zoom = select({"name": "zoom"})
     assert {(source["id"], source["stale"]) for source in zoom["sources"]} == {

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import role_options
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_vendor_dirs
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import role_options, shipped_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (
     Known,
     check_backend,
@@ -19,7 +20,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variable
     check_variables,
     entries,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 
+from tests.support.repository import VENDOR_FOLDER
+
+HOUSE: dict[str, Any] = {"shipped": {"kudo", "vsee"}, "read_ports": expand_ports}
 ROLES = role_options()
 KUDO = {"kudo": frozenset({"regions", "teams", "names"})}
 KNOWN = Known(ROLES, KUDO, frozenset({"apply_hosts", "apply_backend", "apply_vendors", "apply_replace"}))
@@ -170,12 +175,57 @@ def test_an_unknown_backend_is_told_the_seven() -> None:
     ],
 )
 def test_entries_of_variables(values: dict[str, Any], own: bool, entry: dict[str, Any], by_default: bool) -> None:
-    assert entries(["kudo"], CATALOG, values, own=own) == ([entry], by_default)
+    assert entries(["kudo"], CATALOG, values, own=own, **HOUSE) == ([entry], by_default)
 
 
 def test_an_unknown_vendor_names_the_known() -> None:
     with pytest.raises(ValueError, match=re.escape("unknown vendor 'kuddo': known are kudo, vsee; did you mean kudo?")):
-        entries(["kuddo"], CATALOG, {}, own=False)
+        entries(["kuddo"], CATALOG, {}, own=False, **HOUSE)
+
+
+OUTSIDE = {
+    "vault": {
+        "options": {
+            "password": {"type": "list", "choices": ["a", "b"], "required": True},
+            "token": {"type": "str", "choices": ["a", "b"], "default": "a"},
+            "key": {"type": "bool", "default": False},
+            "pin": {"type": "ports", "required": True},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "accepted"),
+    [
+        ("password", "any of a, b, or all"),
+        ("token", "one of a, b"),
+        ("key", "true or false"),
+        ("pin", "a port, a range or a list of ports, such as 443"),
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["SECRET", ["a", "SECRET"], {"x": "SECRET"}, "a,SECRET", "12345678", 12345678, ["a", 7]]
+)
+def test_what_a_variable_holds_is_not_printed_for_a_vendor_from_outside(option: str, accepted: str, value: Any) -> None:
+    """Who writes a vendor file chooses its name and its options', and so the variables that are read."""
+    with pytest.raises(ValueError, match=f"vault_{option}") as caught:
+        entries(["vault"], OUTSIDE, {f"vault_{option}": value}, own=False, **HOUSE)
+    assert str(caught.value) == f"the variable vault_{option} does not hold what the option takes: write {accepted}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("password", "a"), ("password", "all"), ("password", ["b"]), ("token", "b"), ("key", "yes"), ("key", True),
+     ("pin", 443), ("pin", "443, 8000-8010")],
+)  # fmt: skip
+def test_what_an_option_takes_is_read_for_any_vendor(option: str, value: Any) -> None:
+    found, _all = entries(["vault"], OUTSIDE, {f"vault_{option}": value}, own=False, **HOUSE)
+    assert found == [{"name": "vault", option: value}]
+
+
+def test_the_shipped_vendors_are_known_by_their_files() -> None:
+    assert {"kudo", "zoom"} <= shipped_vendors() == load_vendor_dirs([VENDOR_FOLDER]).vendors.keys()
 
 
 def test_two_selections_in_one_play() -> None:

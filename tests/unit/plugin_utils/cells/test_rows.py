@@ -142,6 +142,7 @@ def test_no_rows_no_rules() -> None:
         ({"requirement": ["required"]}, "requirement ['required'] is unknown"),
         ({"direction": "both"}, "direction 'both' is unknown: accepted are outbound and inbound"),
         ({"source": "a\nb"}, "source 'a\\nb' is not one line of text"),
+        ({"source": "a\u2028b"}, "source 'a\\u2028b' holds the control character U+2028 (LINE SEPARATOR)"),
         ({"date": 2022}, "date 2022 is not one line of text"),
         ({"protocl": "UDP"}, "unknown column 'protocl'; known are date, destination,"),
     ],
@@ -214,3 +215,10 @@ def test_widest_prefix_may_be_set_for_each_family() -> None:
 def test_widest_prefix_is_checked(widest: Any) -> None:
     with pytest.raises(ValueError, match="widest_prefix"):
         expand_rows([], widest_prefix=widest)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u202f", "\u3000"])
+@pytest.mark.parametrize("column", ["source", "date", "wide_because", "special_because", "vendor_wide_because"])
+def test_what_is_seen_is_accepted_in_texts(column: str, space: str) -> None:
+    """A title with a no-break space passes the schema, and so do its rows."""
+    assert expand_rows([{**ROW, column: f"Zoom{space}– page"}])
