@@ -21,7 +21,9 @@ options:
     type: str
     required: true
   protocol:
-    description: Only rows of this protocol, by name or number, C(udp), C(esp) or C(50); empty for all.
+    description:
+      - Only rows of this protocol, by name or number, C(udp), C(esp) or C(50); empty for all.
+      - Also as lists print it, with the type or the port, C(icmp/echo-request) or C(tcp/443).
     type: str
     default: ""
   port:

@@ -237,7 +237,7 @@ def parse_name(text: str) -> str:
     """
     name = text.lower().removesuffix(".") if text.isascii() else text
     if name == "any":
-        raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0, and in wide_because why it must be so")
+        raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0")
     if not name.isascii():
         for character in name:
             if not character.isascii() and unicodedata.category(character) not in _LETTERS:

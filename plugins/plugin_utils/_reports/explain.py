@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import TYPES, canonical_type
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.endpoints import parse_name
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
     has_ports,
+    parse_ports,
     service_of,
     service_text,
     spelled,
@@ -25,16 +27,22 @@ def explain_destination(
     """Return a line for each row that opens something to a destination, none where nothing does.
 
     destination: an address, a prefix (every part of it that is open counts) or a name, which a wildcard matches too.
-    protocol: by name or number, C{esp} or C{50}, or '' for all. port: 1-65535, as a number or text; 0 for all.
+    protocol: by name or number, C{esp} or C{50}, or '' for all; with the type or the port as lists print it,
+    C{icmp/echo-request} or C{tcp/443}. port: 1-65535, as a number or text; 0 for all.
     Raises ValueError for a destination, protocol or port that is none.
     """
+    protocol, _slash, kind = protocol.partition("/")
     try:
-        protocol = spelled(protocol) if protocol else ""
+        protocol = spelled(protocol) if protocol or kind else ""
     except ValueError as exc:
         raise ValueError(f"{exc}, or nothing for all") from None
     if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
         raise ValueError(f"port '{port}' is not accepted: write a number from 1 to 65535, or 0 for all")
     port = int(port)
+    if kind and protocol in TYPES:
+        kind = canonical_type(protocol, kind)
+    elif kind:
+        port, kind = _port(protocol, kind, port), ""
     if port and protocol and not has_ports(protocol):
         raise ValueError(f"port '{port}' is not accepted: {protocol} has no ports: leave it out")
     try:
@@ -45,8 +53,21 @@ def explain_destination(
         line
         for entry in allowlist["provenance"]
         if protocol in ("", entry["protocol"]) and (not port or _within(port, entry))
+        if kind in ("", entry["ports"]) or not entry["ports"]
         for line in _lines(entry, wanted)
     ]
+
+
+def _port(protocol: str, text: str, port: int) -> int:
+    """Return the port of C{tcp/443}; raises ValueError where it is none, or not the one that was given by itself."""
+    if not has_ports(protocol):
+        raise ValueError(f"protocol '{protocol}/{text}' is not accepted: {protocol} has no ports: write '{protocol}'")
+    first, last = parse_ports(text)
+    if first != last:
+        raise ValueError(f"protocol '{protocol}/{text}' is not accepted: ask for one port of the range at a time")
+    if port not in (0, first):
+        raise ValueError(f"protocol '{protocol}/{text}' and port '{port}' are not the same: write one of them")
+    return first
 
 
 def _lines(entry: Mapping[str, Any], wanted: tuple[int, int, int] | str) -> Iterator[str]:

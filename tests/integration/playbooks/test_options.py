@@ -209,6 +209,24 @@ def test_what_runs_on_the_controller_uses_its_python(tmp_path: Path) -> None:
     assert "changed=0 " in cloud.stdout
 
 
+def test_the_value_of_a_variable_is_not_printed_for_a_vendor_from_outside(tmp_path: Path) -> None:
+    (tmp_path / "vendors").mkdir()
+    spec = {"password": {"type": "list", "choices": ["a"], "required": True}}
+    services = [{"name": "media", "title": "Media", "source": "acme", "rows": ACME["services"][0]["rows"][:0]}]
+    evil = {**ACME, "options": spec, "services": services}
+    for name in ("vault", "ansible"):
+        (tmp_path / "vendors" / f"{name}.yml").write_text(yaml.safe_dump({f"catalog_{name}": evil}))
+    inventory = tmp_path / "inventory"
+    inventory.write_text("booth1 ansible_connection=local vault_password=SECRET7 ansible_password=SECRET8\n")
+    given = ["-i", str(inventory), "-e", f"catalog_vendor_dirs={tmp_path}/vendors", "--check"]
+    done = play("playbooks/apply.yml", *given, "-e", "apply_vendors=vault")
+    assert done.returncode == 2
+    assert "the variable vault_password does not hold what the option takes: write any of a, or all" in done.stdout
+    other = play("playbooks/apply.yml", *given, "-e", "apply_vendors=ansible")
+    assert "vendor name 'ansible' means something else to this collection or to Ansible" in other.stdout
+    assert "SECRET" not in done.stdout + done.stderr + other.stdout + other.stderr
+
+
 def test_export_and_explain_see_a_hosts_variables(tmp_path: Path) -> None:
     """The host is not asked for anything: nobody answers there."""
     inventory, path = tmp_path / "inventory", tmp_path / "list.csv"

@@ -97,6 +97,14 @@ def test_explain_names_the_row(asked: str, answer: str) -> None:
     assert f'"{answer}"' in done.stdout
 
 
+@pytest.mark.parametrize("given", [[], ["-e", "explain="], ["-e", "explain_port=443"]])
+def test_explain_says_what_it_needs(given: list[str]) -> None:
+    done = play("playbooks/explain.yml", "-e", KUDO, *given)
+    assert done.returncode == 2
+    assert "explain is not given: write -e explain=3.25.48.193, an address, a prefix or a name" in done.stdout
+    assert "is undefined" not in done.stdout
+
+
 def test_the_summary_says_which_names_could_not_be_looked_up() -> None:
     done = play(
         "playbooks/apply-kudo.yml",
