@@ -24,7 +24,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
 
 from tests.support.repository import VENDOR_FOLDER
 
-_SECONDS = 20  # for what takes two, and took minutes
+_SECONDS = 20  # of the processor, for what takes two, and took minutes
 
 
 def rule(destination: str, port: int, vendor: str = "evil", **more: Any) -> dict[str, Any]:
@@ -138,14 +138,14 @@ def test_more_services_than_are_shared_stay_those_of_their_destination() -> None
 
 
 def test_prefixes_that_add_nothing_to_those_around_them_take_no_time() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     found = merge_vendors(inside(30_000, 60_000))
     listed = elements(found["provenance"], 4, lambda entry: entry["vendor"])
-    assert time.monotonic() - start < _SECONDS
+    assert time.process_time() - start < _SECONDS
     assert [(one.prefix, one.ports) for one in listed] == [("20.0.0.0/8", "1-30000")]
 
 
 def test_many_ports_are_cut_in_one_pass() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert len(cut([("udp", port, port, port % 7) for port in range(1, 40_001)])) == 40_000
-    assert time.monotonic() - start < _SECONDS
+    assert time.process_time() - start < _SECONDS

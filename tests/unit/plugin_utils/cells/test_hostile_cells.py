@@ -14,7 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ip_protoco
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
 
-_SECONDS = 20  # for what takes a fraction of a second, and took minutes
+_SECONDS = 20  # of the processor, for what takes a fraction of a second, and took minutes
 
 HEADS = [
     "icmp type", "icmp (", "icmp", "icmp 8", "icmp message", "protocol", "50 proto", "ip", "1 000", "esp", "esp (",
@@ -25,12 +25,12 @@ TAILS = ["", "x000", "8", "x", "no.", ")", "(", "-", ",", "code", "8/0", "messag
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_gap_of_any_length_takes_no_time(head: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for gap in (" " * 5_000, " -" * 2_500, "- " * 2_500, "( " * 2_500):
         for tail in TAILS:
             with suppress(ValueError):
                 read_list(f"{head}{gap}{tail}", "here")
-    assert time.monotonic() - start < _SECONDS
+    assert time.process_time() - start < _SECONDS
 
 
 @pytest.mark.parametrize("gap", [" ", "\t", "\u00a0", " \t"])
@@ -48,12 +48,12 @@ def test_a_protocol_has_at_most_200_characters(cell: str) -> None:
 
 
 def test_the_ports_of_icmp_are_quoted_in_part() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for cell in ("type" + " " * 9_000 + "x", "x" * 9_000):
         with pytest.raises(ValueError, match="is no type of icmp") as caught:
             range_of("icmp", cell)
         assert len(str(caught.value)) < 1_000
-    assert time.monotonic() - start < _SECONDS
+    assert time.process_time() - start < _SECONDS
 
 
 @pytest.mark.parametrize("unit", ["1 ", "1,", "1\n", "80 ", "80/", "34 78 ", "80 - 90, ", "(", "- ", "1:2 "])
