@@ -89,6 +89,11 @@ def has_ports(protocol: str) -> bool:
     return protocol in PORTED
 
 
+def type_of(protocol: str, text: str) -> str:
+    """Return the one spelling of a type of a protocol, '' where it has none; ValueError for what is no type of it."""
+    return canonical_type(protocol, text) if protocol in TYPES else ""
+
+
 def number_of(protocol: str) -> int:
     """Return the number of a protocol in its one spelling."""
     return number(protocol)

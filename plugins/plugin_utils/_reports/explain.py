@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import TYPES, canonical_type
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.endpoints import parse_name
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
@@ -18,6 +17,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     service_of,
     service_text,
     spelled,
+    type_of,
 )
 
 
@@ -39,10 +39,9 @@ def explain_destination(
     if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
         raise ValueError(f"port '{port}' is not accepted: write a number from 1 to 65535, or 0 for all")
     port = int(port)
-    if kind and protocol in TYPES:
-        kind = canonical_type(protocol, kind)
-    elif kind:
-        port, kind = _port(protocol, kind, port), ""
+    asked_type = type_of(protocol, kind) if kind else ""
+    if kind and not asked_type:
+        port = _port(protocol, kind, port)
     if port and protocol and not has_ports(protocol):
         raise ValueError(f"port '{port}' is not accepted: {protocol} has no ports: leave it out")
     try:
@@ -53,7 +52,7 @@ def explain_destination(
         line
         for entry in allowlist["provenance"]
         if protocol in ("", entry["protocol"]) and (not port or _within(port, entry))
-        if kind in ("", entry["ports"]) or not entry["ports"]
+        if asked_type in ("", entry["ports"]) or not entry["ports"]
         for line in _lines(entry, wanted)
     ]
 

@@ -44,7 +44,7 @@ EVIL: dict[str, Any] = {
         "regions": {"type": "list", "choices": ["east"], "default": ["east"], "description": "where"},
         "mode": {"type": "str", "choices": ["plain"], "default": "plain", "description": "how"},
         "port": {"type": "ports", "default": "7400", "example": "7400"},
-        "extra": {"type": "bool", "default": True},
+        "extra": {"type": "bool", "default": False},
     },
     "timers": [{"protocol": "udp", "seconds": 60, "printed": "1 min", "services": ["media"], "source": "page"}],
     "services": [
@@ -117,11 +117,13 @@ DATA = re.compile(
 
 
 def ruleset(vendor: str, definition: Any) -> tuple[str, list[str]]:
-    """Return the ruleset and the summary of one vendor, its options by default."""
+    """Return the ruleset and the summary of one vendor, its options by default and those that are true or false true."""
     catalog = add_vendors(Catalog({}, {}), {vendor: definition})
     catalog.chosen([vendor])
     wanted = ["required", "recommended", "optional"]
-    selection = select_rows(catalog.vendors, [{"name": vendor}], requirements=wanted, today=datetime.date(2026, 11, 20))
+    options = catalog.vendors[vendor].get("options", {})
+    chosen = {"name": vendor, **{name: True for name, spec in options.items() if spec["type"] == "bool"}}
+    selection = select_rows(catalog.vendors, [chosen], requirements=wanted, today=datetime.date(2026, 11, 20))
     rules = expand_rows(selection["rows"])
     carried = {key: selection[key] for key in ("timers", "sources", "not_rules")}
     allowlist = merge_vendors(rules, **carried)
