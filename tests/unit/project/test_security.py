@@ -117,7 +117,7 @@ DATA = re.compile(
 
 
 def ruleset(vendor: str, definition: Any) -> tuple[str, list[str]]:
-    """Return the ruleset and the summary of one vendor, its options by default and those that are true or false true."""
+    """Return the ruleset and the summary of one vendor: its options by default, switches on."""
     catalog = add_vendors(Catalog({}, {}), {vendor: definition})
     catalog.chosen([vendor])
     wanted = ["required", "recommended", "optional"]
