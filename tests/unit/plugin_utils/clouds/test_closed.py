@@ -13,11 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.aws import plan as aws_plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.azure import plan as azure_plan
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import aws, azure, gcp, openstack
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.fit import DoesNotFit, fit
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.gcp import plan as gcp_plan
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.openstack import plan as openstack_plan
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import Part, parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import fit_quota, fit_quotas, gaps
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Room
@@ -87,26 +84,26 @@ def test_a_plan_widens_beside_special_addresses() -> None:
     wanted = [*BESIDE["link-local"], *BESIDE["the metadata service of Azure"], "169.253.255.250", "168.63.129.9"]
     allowlist = merge_vendors(rules(wanted))
     with pytest.raises(DoesNotFit) as caught:
-        aws_plan(allowlist, rules_per_group=6, groups=1)
+        aws.plan(allowlist, rules_per_group=6, groups=1)
     [offered] = map(int, re.findall(r"widen_at_most: (\d+)", str(caught.value)))
     with pytest.raises(DoesNotFit):
-        aws_plan(allowlist, rules_per_group=6, groups=1, widen_at_most=offered - 1)
+        aws.plan(allowlist, rules_per_group=6, groups=1, widen_at_most=offered - 1)
     for accepted in (offered, 1 << 33):
         opened = [
-            one["cidr"] for one in aws_plan(allowlist, rules_per_group=6, groups=1, widen_at_most=accepted)["rules"]
+            one["cidr"] for one in aws.plan(allowlist, rules_per_group=6, groups=1, widen_at_most=accepted)["rules"]
         ]
         assert len(opened) == 5
         assert special_extra([f"{text}/32" for text in wanted], opened) == []
     with pytest.raises(DoesNotFit, match="even the widest are too many") as caught:
-        aws_plan(allowlist, rules_per_group=2, groups=1, widen_at_most=1 << 33)
+        aws.plan(allowlist, rules_per_group=2, groups=1, widen_at_most=1 << 33)
     assert "widen_at_most" not in str(caught.value)
 
 
 PLANS = {
-    "aws": lambda allowlist: aws_plan(allowlist, rules_per_group=4, groups=1, widen_at_most=1 << 33),
-    "azure": lambda allowlist: azure_plan(allowlist, max_addresses=3, widen_at_most=1 << 33),
-    "gcp": lambda allowlist: gcp_plan(allowlist, rules=3, ranges_per_rule=1, widen_at_most=1 << 33),
-    "openstack": lambda allowlist: openstack_plan(
+    "aws": lambda allowlist: aws.plan(allowlist, rules_per_group=4, groups=1, widen_at_most=1 << 33),
+    "azure": lambda allowlist: azure.plan(allowlist, max_addresses=3, widen_at_most=1 << 33),
+    "gcp": lambda allowlist: gcp.plan(allowlist, rules=3, ranges_per_rule=1, widen_at_most=1 << 33),
+    "openstack": lambda allowlist: openstack.plan(
         allowlist, policy="deny", metadata=False, rules=3, widen_at_most=1 << 33
     ),
 }
