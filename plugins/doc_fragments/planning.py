@@ -37,6 +37,8 @@ options:
     description:
       - How many addresses that nobody asked for may be opened, where the exact list does not fit the quota.
       - A C(/64) of IPv6 counts as one address. Each extra prefix is listed in C(widened) of the plan.
+      - Special addresses (private, loopback and the like) that the list does not open are never among them, and what
+        is opened never comes to as good as any address.
     type: int
     default: 0
   join_services:

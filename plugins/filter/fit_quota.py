@@ -16,6 +16,8 @@ description:
     The result depends on the addresses alone, not on how or in which order they are written.
   - Several lists, given as a dictionary, share the quota. How many prefixes each gets is part of the optimum; a list
     that several services need stands there once for each of them.
+  - No prefix is widened over special addresses (private, loopback and the like) that are not given, nor to as good as
+    any address. What does not fit then is an error.
   - IPv4 and IPv6 share the quota; a network of IPv6 of the length 64 weighs as much as one address of IPv4.
 options:
   _input:

@@ -33,9 +33,10 @@ MOST = 1000
 
 
 def make_prefixes(count: int, seed: int = 1) -> list[str]:
-    """Return C{count} disjoint IPv4 prefixes of 20 to 32 bits, close together in networks of 16."""
+    """Return C{count} disjoint IPv4 prefixes of 20 to 32 bits, close together in networks of 16 of 16.0.0.0/4, where
+    nothing is special."""
     rng = random.Random(seed)
-    networks = [rng.getrandbits(16) for _dummy in range(max(1, count // 40))]
+    networks = [0x1000 | rng.getrandbits(12) for _dummy in range(max(1, count // 40))]
     drawn = []
     for _dummy in range(3 * count):
         length = rng.choice((20, 22, 23, 24, 24, 25, 26, 27, 28, 32))

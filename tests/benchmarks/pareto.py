@@ -11,6 +11,7 @@ AWS. For each number of rules the figure is the least there can be; the same cat
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -25,7 +26,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selectio
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.prefix_tree import totals
-from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Trees
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.widening import Room, Trees, widen
 
 SELECTION: list[dict[str, Any]] = [
     {"name": "kore_ai", "regions": "all"},
@@ -43,14 +44,21 @@ Curve = list[tuple[int, int]]  # rules, ascending, and the least extra addresses
 
 
 def curve(allowlist: Mapping[str, Any]) -> Curve:
-    """Return the least extra addresses for each number of rules, from the fewest to what is exact."""
+    """Return the least extra addresses for each number of rules, from the fewest that do not come to any address to
+    what is exact."""
     found = [part for part in parts(allowlist, single=True) if part.version == 4]
     if not found:
         return []
     trees = Trees(found)
     tables = [trees[place].costs for place in range(len(found))]
+    least = sum(trees[place].least for place in range(len(found)))
     spare = sum(len(table) - 1 for table in tables)
-    return [(len(found) + more, extra) for more, extra in enumerate(totals(tables, spare)[-1])]
+    points = [(least + more, extra) for more, extra in enumerate(totals(tables, spare)[-1])]
+
+    def fits(point: tuple[int, int]) -> bool:
+        return widen(found, [Room("rules", point[0])], told=False) is not None
+
+    return points[bisect_left(points, True, key=fits) :]
 
 
 def rules_of(selected: dict[str, Any]) -> list[dict[str, Any]]:
@@ -79,7 +87,9 @@ def table(found: Mapping[str, Curve]) -> list[str]:
             lines.append(f"| {name} | 0 |{' |' * (1 + len(QUOTAS))}")
             continue
         extra = dict(points)
-        cells = ("0" if quota >= points[-1][0] else f"{extra[quota]:,}" for quota in QUOTAS)
+        cells = (
+            "0" if quota >= points[-1][0] else f"{extra[quota]:,}" if quota in extra else "too few" for quota in QUOTAS
+        )
         lines.append(f"| {name} | {points[-1][0]:,} | {points[0][0]:,} | {' | '.join(cells)} |")
     return lines
 

@@ -9,7 +9,7 @@ special: the user says so too. What he wrote himself (the baseline's C{allow}) i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any, NamedTuple
@@ -18,13 +18,21 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     BITS,
     Range,
     collapse,
-    format_address,
     parse_prefix,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import (
+    METADATA,
+    PRIVATE,
+    Special,
+    embedded,
+    is_any,
+    is_any_by_itself,
+    special_parts,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
-from .special import PRIVATE, Special, is_any, special_parts
+from .reasons import Opened, Reason, kinds, listed, number_of, opened_prefix, span_of
 
 # The most addresses that a vendor opens in all without a reason of its own, as a power of two.
 MOST_BITS = {4: 24, 6: 100}
@@ -65,24 +73,15 @@ def consent_of(any_address: bool, special_addresses: Any) -> Consent:
     return Consent(any_address, {version: collapse(ranges) for version, ranges in found.items()})
 
 
-class Reason(NamedTuple):
-    """Why something wide or special is open: C{service} is '' and C{row} 0 where it is all of the vendor's rows."""
-
-    vendor: str
-    service: str
-    row: int
-    opened: str  # "17.0.0.0/8", "10.0.0.0/24 (private)", "16,777,250 IPv4 addresses"
-    because: str
-
-
 @dataclass(slots=True)
 class _Vendor:
-    """What one vendor's rows open: ranges, and where they come from, by IP version; its reason for the sum."""
+    """What one vendor's rows open: ranges, and where they come from, by IP version; its reason for the sum.
+
+    IPv4 addresses that lie in IPv6 are counted in both versions.
+    """
 
     ranges: dict[int, dict[Range, str]] = field(default_factory=lambda: {4: {}, 6: {}})
     because: str = ""
-    # What is refused unless the vendor opens any address, and the user agrees to that: (version, message).
-    special: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Openings:
@@ -102,31 +101,38 @@ class Openings:
         vendor = self._vendors.setdefault(row["vendor"], _Vendor())
         vendor.because = vendor.because or (row.get("vendor_wide_because") or "").strip()
         here = f"{row['vendor']}: {row['service']}: row {number}"
-        special: dict[str, Special] = {}
-        for destination in destinations:
-            if "/" not in destination:
-                continue
-            version, first, last = parse_prefix(destination)
+        reasoned = frozenset(wide)
+        opened: dict[str, list[Opened]] = {"wide_because": [], "special_because": []}
+        prefixes_of_row = {text: parse_prefix(text) for text in destinations if "/" in text}
+        in_pieces = _in_pieces(prefixes_of_row.values())
+        for destination, (version, first, last) in prefixes_of_row.items():
+            every = _is_all(version, first, last)
+            if every and not self._consent.any_address:
+                raise ValueError(f"{gives(row['destination'], destination)} is any IPv{version} address: {_AGREE}")
+            anywhere = every or is_any_by_itself(version, first, last)
+            inside = embedded(first, last) if version == 6 and not is_any(6, [(first, last)]) else []
+            parts = special_parts(version, first, last)
+            # To agree to any address is to agree to what is special in it; check() asks for that, of all of a vendor.
+            needed = self._needed(row, version, parts, destination in reasoned)
+            if needed and not anywhere and version not in in_pieces:
+                raise ValueError(self._fault(row, destination, version, parts, needed))
             vendor.ranges[version].setdefault((first, last), here)
-            if last - first + 1 == 1 << BITS[version]:
-                if not self._consent.any_address:
-                    raise ValueError(f"{gives(row['destination'], destination)} is any IPv{version} address: {_AGREE}")
-                wide = list(dict.fromkeys([*wide, destination]))
-            elif parts := special_parts(version, first, last):
-                special[destination] = parts[0]
-                if needed := self._needed(row, version, parts):
-                    fault = self._fault(row, destination, version, needed)
-                    if parts[0][:2] == (first, last):
-                        raise ValueError(fault)
-                    vendor.special.append((version, f"{here}: {fault}"))
-        self._because(row, number, "wide_because", wide)
-        self._because(row, number, "special_because", [f"{each} ({part.kind})" for each, part in special.items()])
+            for span in inside:
+                vendor.ranges[4].setdefault(span, f"{here}: {destination}")
+            if every or parts or destination in reasoned:
+                one = opened_prefix(destination, version, [] if every else parts, inside, anywhere)
+                if every or destination in reasoned:
+                    opened["wide_because"].append(one)
+                if parts and not every:
+                    opened["special_because"].append(one)
+        for key, found in opened.items():
+            self._because(row, number, key, found)
 
-    def _because(self, row: Mapping[str, Any], number: int, key: str, opened: list[str]) -> None:
+    def _because(self, row: Mapping[str, Any], number: int, key: str, opened: list[Opened]) -> None:
         """Keep the row's reason for what it opens, if it has both."""
         because = (row.get(key) or "").strip()
         if opened and because:
-            self._reasons[Reason(row["vendor"], row["service"], number, _listed(opened), because)] = None
+            self._reasons[Reason(row["vendor"], row["service"], number, listed(opened), because)] = None
 
     def count(self, rules: int) -> None:
         """Enter how many rules a row makes; raises ValueError where all become too many."""
@@ -134,22 +140,27 @@ class Openings:
         if self._rules > MOST_RULES:
             raise ValueError(f"the rows up to here make {self._rules:,} rules: at most {MOST_RULES:,} are read")
 
-    def _needed(self, row: Mapping[str, Any], version: int, parts: list[Special]) -> Special | None:
+    def _needed(self, row: Mapping[str, Any], version: int, parts: list[Special], wide: bool) -> Special | None:
         """Return the first of the special parts of a destination that lacks the row's reason or the user's consent."""
         said = (row.get("special_because") or "").strip()
         for part in parts:
-            # What is private and written by the user himself is his own network: to write it is to agree.
-            own = part.kind == PRIVATE and row.get("own")
-            if not own and not (said and _within(part[:2], self._consent.special[version])):
+            # What is private and written by the user himself is his own network: to write it is to agree. A metadata
+            # service is one address of many in a wide prefix, which has its reason: that names the service.
+            excused = wide if part.kind == METADATA else part.kind == PRIVATE and row.get("own")
+            if not excused and not (said and _within(part[:2], self._consent.special[version])):
                 return part
         return None
 
-    def _fault(self, row: Mapping[str, Any], destination: str, version: int, part: Special) -> str:
-        """Return what is wrong with a destination of a row of which C{part} is special."""
-        _version, first, last = parse_prefix(destination)
-        whole = part.first <= first and last <= part.last
+    def _fault(
+        self, row: Mapping[str, Any], destination: str, version: int, parts: list[Special], part: Special
+    ) -> str:
+        """Return what is wrong with a destination that has these special parts, and lacks consent for C{part}."""
+        _version, *span = parse_prefix(destination)
+        whole = collapse(part[:2] for part in parts) == [tuple(span)]
         what = (
-            f"is special ({part.kind})" if whole else f"holds special addresses ({part.kind}: {_span(version, part)})"
+            f"is special ({kinds(version, parts, alone=len(parts) == 1)})"
+            if whole
+            else f"holds special addresses ({part.kind}: {span_of(version, part)})"
         )
         said = (row.get("special_because") or "").strip()
         ways = [] if said else ["the row says why in special_because"]
@@ -170,21 +181,25 @@ class Openings:
                 if every and not self._consent.any_address:
                     whence = _widest(version, ranges)
                     faults.append(f"{name}: its rows together open any IPv{version} address ({whence}): {_AGREE}")
-                elif not every:
-                    faults += [text for of, text in vendor.special if of == version]
                 if total > 1 << MOST_BITS[version]:
-                    self._check_sum(name, vendor, f"{_number(total)} IPv{version} addresses", version, faults)
+                    self._check_sum(name, vendor, total, version, every, faults)
         if not self._consent.any_address:
             faults += self._together(anywhere)
         faults.stop()
 
-    def _check_sum(self, name: str, vendor: _Vendor, opened: str, version: int, faults: Faults) -> None:
+    def _check_sum(self, name: str, vendor: _Vendor, total: int, version: int, every: bool, faults: Faults) -> None:
+        """Keep the vendor's reason for how many addresses it opens; note what is wrong where it has none."""
         if vendor.because:
+            opened = (
+                f"any IPv{version} address ({number_of(total)})"
+                if every
+                else f"{number_of(total)} IPv{version} addresses"
+            )
             self._reasons[Reason(name, "", 0, opened, vendor.because)] = None
             return
         faults.append(
-            f"{name}: its rows open {opened}: above 2^{MOST_BITS[version]} of IPv{version} a vendor needs a "
-            "wide_because of its own, beside its title, that says why it must be so"
+            f"{name}: its rows open {number_of(total)} IPv{version} addresses: above 2^{MOST_BITS[version]} of "
+            f"IPv{version} a vendor needs a wide_because of its own, beside its title, that says why it must be so"
         )
 
     def _together(self, anywhere: Mapping[int, list[str]]) -> Iterator[str]:
@@ -207,30 +222,30 @@ def gives(cell: Any, destination: str) -> str:
     return f"destination {quoted(printed)}{'' if same else f' gives {destination}, which'}"
 
 
-def _listed(texts: list[str]) -> str:
-    """Return the first three of a list in words, and how many more there are."""
-    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
+def _is_all(version: int, first: int, last: int) -> bool:
+    return last - first + 1 == 1 << BITS[version]
+
+
+def _in_pieces(found: Collection[tuple[int, int, int]]) -> list[int]:
+    """Return the IP versions of which a row has all addresses, written as several prefixes."""
+    if len(found) == 1:
+        return []
+    ranges: dict[int, list[Range]] = {4: [], 6: []}
+    for version, first, last in found:
+        ranges[version].append((first, last))
+    return [
+        version
+        for version, spans in ranges.items()
+        if [(0, (1 << BITS[version]) - 1)] == collapse(spans) and not any(_is_all(version, *span) for span in spans)
+    ]
 
 
 def _within(span: Range, ranges: list[Range]) -> bool:
     return any(first <= span[0] and span[1] <= last for first, last in ranges)
 
 
-def _span(version: int, part: Special) -> str:
-    first, last = (format_address(version, address) for address in part[:2])
-    return first if first == last else f"{first} - {last}"
-
-
 def _widest(version: int, ranges: Mapping[Range, str]) -> str:
     """Return where the widest of the ranges come from, C{kudo: media: row 1: 0.0.0.0 - 127.255.255.255}."""
     spans = nsmallest(3, ranges, key=lambda span: (span[0] - span[1], span[0]))
     more = f" and {len(ranges) - 3} more" if len(ranges) > 3 else ""
-    return ", ".join(f"{ranges[span]}: {_span(version, Special(*span, ''))}" for span in spans) + more
-
-
-def _number(total: int) -> str:
-    """Return a number of addresses; of IPv6 as a power of two, at least or exactly."""
-    if total < 1 << 33:
-        return f"{total:,}"
-    bits = total.bit_length() - 1
-    return f"2^{bits}" if total == 1 << bits else f"more than 2^{bits}"
+    return ", ".join(f"{ranges[span]}: {span_of(version, Special(*span, ''))}" for span in spans) + more

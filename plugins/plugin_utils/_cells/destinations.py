@@ -19,9 +19,9 @@ from socket import AF_INET, inet_pton
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, prefixes
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
+from .admitted import Admitted
 from .endpoints import parse_destination
 from .neighbours import check_masks, check_neighbours, check_numbered_names, check_shared, join_masks
-from .special import Admitted
 from .text import DASHES, LONG_DASHES, clean, unbulleted
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.

@@ -22,8 +22,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
+from .admitted import Admitted
 from .neighbours import OCTET, QUAD, check_hyphens
-from .special import Admitted
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str

@@ -9,9 +9,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
+    is_address,
+    parse_prefix,
+    prefixes,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version, has_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
@@ -184,11 +189,28 @@ def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int
     wide = []
     for destination in destinations:
         address, slash, length = destination.partition("/")
-        if slash and int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
-            if not (row.get("wide_because") or "").strip():
-                raise ValueError(
-                    f"{gives(row['destination'], destination)} is wider than /{limit} (widest_prefix): "
-                    "if it must be so, say why in the row's wide_because"
-                )
-            wide.append(destination)
+        if not slash:
+            continue
+        what = (
+            f"is wider than /{limit}" if int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]) else ""
+        )
+        if not what and ":" in address:
+            what = _wide_inside(destination, widest["ipv4"])
+        if not what:
+            continue
+        if not (row.get("wide_because") or "").strip():
+            raise ValueError(
+                f"{gives(row['destination'], destination)} {what} (widest_prefix): "
+                "if it must be so, say why in the row's wide_because"
+            )
+        wide.append(destination)
     return wide
+
+
+def _wide_inside(destination: str, limit: int) -> str:
+    """Return what is wide of the IPv4 addresses that lie in a prefix of IPv6; '' for none."""
+    for low, high in embedded(*parse_prefix(destination)[1:]):
+        for prefix in prefixes(4, low, high):
+            if int(prefix.partition("/")[2]) < limit:
+                return f"holds the IPv4 addresses {prefix}, wider than /{limit}"
+    return ""

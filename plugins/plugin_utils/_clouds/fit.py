@@ -12,7 +12,7 @@ from typing import Any
 
 from .joining import join
 from .parts import Part
-from .prefix_tree import in_addresses
+from .prefix_tree import CLOSED, in_addresses
 from .widening import Room, Widened, total, widen
 
 
@@ -109,7 +109,7 @@ def _refusal(
     if not join_services and joined and _cheaper(alone, joined) is joined:
         ways.append(f"{variable}_join_services: true with {_budget(joined, variable)}")
     text = f"this does not fit: {'; '.join(short)}. Ways out: {'; '.join(dict.fromkeys(ways))}"
-    return text if alone else f"{text}. Wider prefixes alone are no way out: even the widest are too many"
+    return text if alone else f"{text}. Wider prefixes alone are no way out: even the widest are too many; {CLOSED}"
 
 
 def _budget(best: Widened, variable: str) -> str:

@@ -7,7 +7,7 @@ A quota admits so many prefixes and no more. Fewer than there are can only be ha
 exactly, by dynamic programming over the tree of prefixes: its leaves are the wanted prefixes, and each node above is
 the narrowest prefix around the leaves below. For each k a node knows what the cheapest cover of its leaves by k
 prefixes costs: for one prefix it is the node's own, for more the best split of k between its two sides. Lists that
-share a quota are split in the same way.
+share a quota are split in the same way. No prefix is widened over special addresses, nor to as good as any address.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     parse_prefix,
     prefixes,
 )
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import ANY_BITS, RANGES, is_any
 
 # One network of IPv6 (/64) weighs as much as one address of IPv4: else no IPv6 prefix would ever be widened.
 WEIGHTS = {4: 1 << 64, 6: 1}
+# What no prefix is widened to.
+CLOSED = "widening never adds special addresses (private, loopback and the like), and never comes to any address"
 _FEW = 16  # up to here trying all splits is quicker than looking where the best may be
 
 
@@ -45,19 +48,21 @@ class Fitted:
 class Node:
     """The narrowest prefix around some wanted ones.
 
-    C{costs[k - 1]}: extra addresses of the cheapest cover by C{k} prefixes; C{sides}: empty for a leaf.
+    C{costs[k - least]}: extra addresses of the cheapest cover by C{k} prefixes; C{least}: the fewest that cover the
+    leaves and nothing closed; C{sides}: empty for a leaf.
     """
 
     span: Range
     costs: list[int]
     sides: tuple[Node, ...] = ()
+    least: int = 1
 
 
 def fit_quota(wanted: Iterable[str], most: int) -> Fitted:
     """Return at most C{most} prefixes that cover all C{wanted} ones, with the least extra address space.
 
     IPv4 and IPv6 share the quota. Raises ValueError for what is not a prefix, and for a quota that not even the widest
-    prefixes fit into.
+    prefixes fit into that hold no special addresses and are not any address.
     """
     return fit_quotas({"": wanted}, most)[""]
 
@@ -82,12 +87,16 @@ def fit_quotas(lists: Mapping[str, Iterable[str]], most: int) -> dict[str, Fitte
         trees = {}
     else:
         # Equal lists are computed once.
-        trees = {(version, tuple(leaves)): grow(leaves) for (_name, version), leaves in found.items()}
+        trees = {(version, tuple(leaves)): grow(version, leaves) for (_name, version), leaves in found.items()}
+        grown = [trees[version, tuple(leaves)] for (_name, version), leaves in found.items()]
+        least = sum(tree.least for tree in grown)
+        if least > most:
+            raise ValueError(f"a quota of {most} has no room: {least:,} prefixes or more are needed, since {CLOSED}")
         tables = [
-            [cost * WEIGHTS[version] for cost in trees[version, tuple(leaves)].costs]
-            for (_name, version), leaves in found.items()
+            [cost * WEIGHTS[version] for cost in tree.costs]
+            for tree, (_name, version) in zip(grown, found, strict=True)
         ]
-        counts = [1 + more for more in share(tables, most - len(found))]
+        counts = [tree.least + more for tree, more in zip(grown, share(tables, most - least), strict=True)]
     fitted = {name: Fitted([], [], {}) for name in lists}
     for ((name, version), leaves), count in zip(found.items(), counts, strict=True):
         spans = leaves if count == len(leaves) else cover(trees[version, tuple(leaves)], count)
@@ -96,7 +105,14 @@ def fit_quotas(lists: Mapping[str, Iterable[str]], most: int) -> dict[str, Fitte
         one.prefixes.extend(format_span(version, span) for span in spans)
         one.extra.extend(prefix for gap in between for prefix in prefixes(version, *gap))
         one.addresses[version] = sum(last - first + 1 for first, last in between)
+        if becomes_any(version, leaves, spans):
+            raise ValueError(f"a quota of {most} has no room: {CLOSED}")
     return fitted
+
+
+def becomes_any(version: int, wanted: Iterable[Range], covered: Iterable[Range]) -> bool:
+    """Tell whether what is covered is as good as any address and what was wanted is not."""
+    return is_any(version, collapse(covered)) and not is_any(version, collapse(wanted))
 
 
 def check_widening(fitted: Mapping[str, Fitted], at_most: int) -> None:
@@ -125,12 +141,15 @@ def format_span(version: int, span: Range) -> str:
     return format_prefix(version, span[0], BITS[version] - (span[1] - span[0]).bit_length())
 
 
-def grow(leaves: Sequence[Range], opened: Sequence[Range] | None = None) -> Node:
-    """Return the tree over C{leaves}: disjoint prefixes, ascending, as ranges; no two could be one.
+def grow(version: int, leaves: Sequence[Range], opened: Sequence[Range] | None = None) -> Node:
+    """Return the tree over C{leaves}: disjoint prefixes of an IP version, ascending, as ranges; no two could be one.
 
     opened: ranges, ascending and disjoint, that cost nothing because they are wanted anyway; the leaves, unless said.
+    What is special and not among them is closed: no prefix is widened over it.
     """
     free = leaves if opened is None else opened
+    closed = gaps(RANGES[version], free)
+    ends = [last for _first, last in closed]
     starts = [first for first, _last in free]
     before = [0, *itertools.accumulate(last - first + 1 for first, last in free)]
 
@@ -138,6 +157,11 @@ def grow(leaves: Sequence[Range], opened: Sequence[Range] | None = None) -> Node
         """Return how many addresses below C{address} cost nothing."""
         number = bisect_left(starts, address)
         return before[number] - (max(0, free[number - 1][1] - address + 1) if number else 0)
+
+    def is_closed(start: int, end: int) -> bool:
+        """Tell whether anything from C{start} to below C{end} is closed."""
+        number = bisect_left(ends, start)
+        return number < len(closed) and closed[number][0] < end
 
     def node(low: int, high: int) -> Node:
         first, last = leaves[low][0], leaves[high - 1][1]
@@ -149,17 +173,21 @@ def grow(leaves: Sequence[Range], opened: Sequence[Range] | None = None) -> Node
         sides = (node(low, middle), node(middle, high))
         end = start + (2 << bit)
         own = end - start - (up_to(end) - up_to(start))
-        return Node((start, end - 1), [own, *_combined(sides[0].costs, sides[1].costs)], sides)
+        costs = _combined(sides[0].costs, sides[1].costs)
+        if own and (bit >= ANY_BITS[version] or is_closed(start, end)):
+            return Node((start, end - 1), costs, sides, sides[0].least + sides[1].least)
+        return Node((start, end - 1), [own, *costs], sides)
 
     return node(0, len(leaves))
 
 
 def cover(node: Node, count: int) -> list[Range]:
-    """Return the cheapest cover by C{count} prefixes."""
+    """Return the cheapest cover by C{count} prefixes, C{node.least} or more."""
     if count == 1:
         return [node.span]
     left, right = node.sides
-    share_of_left = 1 + _split(left.costs, right.costs, count - 2, node.costs[count - 1])
+    spare = count - left.least - right.least
+    share_of_left = left.least + _split(left.costs, right.costs, spare, node.costs[count - node.least])
     return cover(left, share_of_left) + cover(right, count - share_of_left)
 
 

@@ -20,7 +20,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, named
 
 from .parts import Part
-from .prefix_tree import WEIGHTS, Node, cover, format_span, gaps, grow, share
+from .prefix_tree import WEIGHTS, Node, becomes_any, cover, format_span, gaps, grow, share
 
 
 def number_of_prefixes(part: Part) -> int:
@@ -85,11 +85,12 @@ class Trees:
             )
             for part in found
         ]
-        self._grown: dict[tuple[tuple[Range, ...], tuple[Range, ...]], Node] = {}
+        self._versions = [part.version for part in found]
+        self._grown: dict[tuple[int, tuple[Range, ...], tuple[Range, ...]], Node] = {}
 
     def __getitem__(self, place: int) -> Node:
-        """Return the tree of the part at this place; parts of different versions share none that matters."""
-        key = tuple(self.leaves[place]), tuple(self.opened[place])
+        """Return the tree of the part at this place."""
+        key = self._versions[place], tuple(self.leaves[place]), tuple(self.opened[place])
         if key not in self._grown:
             self._grown[key] = grow(*key)
         return self._grown[key]
@@ -108,11 +109,11 @@ def total(room: Room, found: list[Part]) -> int:
     return sum(room.units(part) for part in found if room.holds(part))
 
 
-def units_by_count(room: Room, part: Part, most: int) -> list[int]:
-    """Return the units of a part with 1, 2, ... C{most} prefixes."""
+def units_by_count(room: Room, part: Part, least: int, most: int) -> list[int]:
+    """Return the units of a part with C{least}, one more, ... C{most} prefixes."""
     if room.units is number_of_prefixes:
-        return list(range(1, most + 1))
-    firsts = (_First(part.prefixes, count) for count in range(1, most + 1))
+        return list(range(least, most + 1))
+    firsts = (_First(part.prefixes, count) for count in range(least, most + 1))
     return [room.units(replace(part, prefixes=cast("dict[str, tuple[str, ...]]", first))) for first in firsts]
 
 
@@ -128,16 +129,20 @@ def costs_by_units(units: list[int], costs: list[int], weight: int, most: int) -
 
 
 def widen(found: list[Part], rooms: list[Room], told: bool = True) -> Widened | None:
-    """Return the parts with prefixes that fit into all rooms; None where not even the widest do.
+    """Return the parts with prefixes that fit into all rooms; None where not even the widest do that hold no special
+    addresses, unless the list itself opens these, and do not come to any address.
 
     The extra address space is the least there can be where rooms have no part in common, or only one of those that
     have is too small. Else the room with the fewest parts is filled first. told: say in words what was widened.
     """
     trees = Trees(found)
     counts = [len(part.prefixes) for part in found]
+    if all(total(room, found) <= room.limit for room in rooms):
+        return Widened(found)
+    least = [trees[place].least for place in range(len(found))]
     for room in sorted(rooms, key=lambda room: sum(map(room.holds, found))):
         held = [place for place, part in enumerate(found) if room.holds(part)]
-        units = [units_by_count(room, found[place], counts[place]) for place in held]
+        units = [units_by_count(room, found[place], least[place], counts[place]) for place in held]
         if sum(of[-1] for of in units) <= room.limit:
             continue
         spare = room.limit - sum(of[0] for of in units)
@@ -148,7 +153,7 @@ def widen(found: list[Part], rooms: list[Room], told: bool = True) -> Widened | 
             for place, of in zip(held, units, strict=True)
         ]
         for place, of, more in zip(held, units, share(tables, spare), strict=True):
-            counts[place] = bisect_right(of, of[0] + more)
+            counts[place] = least[place] - 1 + bisect_right(of, of[0] + more)
     parts, lines, weight = [], [], 0
     for place, (part, count) in enumerate(zip(found, counts, strict=True)):
         if count == len(part.prefixes):
@@ -160,7 +165,19 @@ def widen(found: list[Part], rooms: list[Room], told: bool = True) -> Widened | 
         weight += WEIGHTS[part.version] * sum(last - first + 1 for first, last in between)
         if told:
             lines += _lines(parts[-1], spans, between)
-    return Widened(parts, lines, weight)
+    return None if _become_any(found, parts) else Widened(parts, lines, weight)
+
+
+def _become_any(found: list[Part], widened: list[Part]) -> bool:
+    """Tell whether parts, each or all of a version, became as good as any address."""
+    together: dict[int, tuple[list[Range], list[Range]]] = {4: ([], []), 6: ([], [])}
+    for before, after in zip(found, widened, strict=True):
+        wanted, covered = ([parse_prefix(prefix)[1:] for prefix in part.prefixes] for part in (before, after))
+        if before is not after and becomes_any(before.version, wanted, covered):
+            return True
+        together[before.version][0].extend(wanted)
+        together[before.version][1].extend(covered)
+    return any(becomes_any(version, *ranges) for version, ranges in together.items())
 
 
 def _with_labels(part: Part, spans: list[Range], leaves: list[Range]) -> dict[str, tuple[str, ...]]:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
 Reasons = Iterable[Mapping[str, Any]]
+_BRACKETS = re.compile(r" \([^()]*\)")
 
 
 def reason_lines(reasons: Reasons) -> list[str]:
@@ -18,7 +20,8 @@ def reason_lines(reasons: Reasons) -> list[str]:
     for reason in sorted(reasons, key=itemgetter("vendor", "service", "row", "opened")):
         row = f": {reason['service']}: row {reason['row']}" if reason["row"] else ""
         opened = reason["opened"]
-        verb = "are" if "," in opened or opened.endswith(("addresses", "more")) else "is"
+        plain = _BRACKETS.sub("", opened)  # in brackets stands what is special of one
+        verb = "are" if ", " in plain or plain.endswith(("addresses", "more")) else "is"
         lines.append(f"{reason['vendor']}{row}: {opened} {verb} open because: {reason['because']}")
     return lines
 

@@ -77,7 +77,7 @@ def test_the_users_own_vendor_may_be_private_and_no_more(tmp_path: Path) -> None
     assert "tcp/443 10.1.0.0/16" in printed
     well, printed = export(tmp_path, catalog_custom_vendors={"acme": vendor("10.1.0.0/16", "169.254.169.254")})
     assert not well
-    assert "acme: media: row 2: destination '169.254.169.254' is special (link-local)" in printed
+    assert "acme: media: row 2: destination '169.254.169.254' is special (a metadata service" in printed
 
 
 def test_hostile_files_end_no_play_but_with_an_error(tmp_path: Path) -> None:

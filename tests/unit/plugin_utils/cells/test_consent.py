@@ -22,6 +22,10 @@ AGREE = "write catalog_any_address: true if you agree to that"
 WHY = {"wide_because": "it is all theirs"}
 SAID = {"special_because": "a relay on the same host"}
 V6_HALVES = ["2000::/4", "3000::/4"]
+# What the registries of addresses gave out, and IPv4 but for what is special, in NAT64.
+ALLOCATED = ("2400::/12", "2410::/12", "2600::/12", "2630::/12", "2800::/12", "2a00::/12", "2a10::/12", "2c00::/12",
+             "2003::/16", "2001:200::/23")  # fmt: skip
+NAT64 = tuple(f"64:ff9b::{first:x}00:0/104" for first in (1, 8, 11, 12, *range(20, 40)))
 
 
 def vendor(*destinations: str, because: str = "", **more: Any) -> dict[str, Any]:
@@ -76,17 +80,47 @@ def test_any_address_needs_the_users_consent(cell: str) -> None:
 @pytest.mark.parametrize(
     "cells",
     [("0.0.0.0/1", "128.0.0.0/1"), ("128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2"), ("0.0.0.0/1", "128.0.0.0/2"),
-     tuple(f"{first}.0.0.0/8" for first in range(1, 224)), ("::/1", "8000::/1"), ("2000::/3",), tuple(V6_HALVES)],
+     tuple(f"{first}.0.0.0/8" for first in range(1, 10)) + tuple(f"{first}.0.0.0/8" for first in range(11, 19)),
+     ("0.0.0.0/3",), ("32.0.0.0/3",), ("16.0.0.0/4", "32.0.0.0"), ("::/1",), ("2000::/3",), tuple(V6_HALVES),
+     ("2a00::/11",), ("2600::/12", "2a00::"), ALLOCATED, (", ".join(ALLOCATED),),
+     ("64:ff9b::/96",), ("64:ff9b::/97",), ("2002::/16",), ("2002:8000::/18",), (", ".join(NAT64),), NAT64,
+     tuple(f"2002:{first:x}00::/24" for first in range(20, 37)),
+     ("16.0.0.0/5", "64:ff9b::1800:0/101", "2002:2000::/24"),
+     ("0.0.0.0/1, 128.0.0.0/1",), ("::/1, 8000::/1",)],
 )  # fmt: skip
 def test_rows_that_come_to_any_address_need_it_too(cells: tuple[str, ...]) -> None:
-    """Without it what the wide rows hold of special addresses is no error of its own; with it, it is consented to."""
-    cells = tuple(cell for cell in cells if cell not in ("10.0.0.0/8", "127.0.0.0/8"))
+    """Without it what a row holds of special addresses that is any address is no error of its own; with it, it is
+    consented to."""
     catalog = {"acme": vendor(*cells, because="a world of its own", **WHY)}
     words = refused(catalog)
-    assert re.match(r"acme: its rows together open any IPv[46] address \(acme: media: row \d+: \S+ - \S+", words)
+    assert re.match(
+        r"acme: its rows together open any IPv[46] address \(acme: media: row \d+: (\S+: )?\S+ - \S+", words
+    )
     assert words.endswith(AGREE)
     assert len(words.splitlines()) == 1
-    assert compiled(catalog, any_address=True)
+    found = compiled(catalog, any_address=True)
+    of_all = [reason["opened"] for reason in found["reasons"] if not reason["row"]]
+    assert sum(text.startswith("any IPv") for text in of_all) == 1
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("16.0.0.0/4",), ("16.0.0.0/5", "24.0.0.0/5"), ("2600::/12",), ("2600::/13", "2608::/13"),
+     ("32.0.0.0/5", "16.0.0.0/5"),
+     tuple(f"64:ff9b::{first:x}00:0/104" for first in range(16, 32)), ("2002:1000::/20",), ("64:ff9b::1000:0/100",),
+     ("16.0.0.0/4", "64:ff9b::1000:0/100", "2002:1000::/20")],
+)  # fmt: skip
+def test_what_comes_to_no_more_than_the_bound_is_not_any_address(cells: tuple[str, ...]) -> None:
+    """An address counts once, in whichever form it is written."""
+    assert compiled({"acme": vendor(*cells, because="a world of its own", **WHY)})
+
+
+@pytest.mark.parametrize("cell", ["224.0.0.0/3", "fc00::/6", "fe80::/9", "ff00::/8", "8000::/1", "224.0.0.0/4"])
+def test_what_is_special_alone_is_no_ordinary_address_however_much_it_is(cell: str) -> None:
+    """Consent to it is enough, and consent to any address is none."""
+    catalog = {"acme": vendor(cell, because="x", **WHY, **SAID)}
+    assert compiled(catalog, special_addresses=[cell])
+    assert "is special (" in refused(catalog, any_address=True)
 
 
 def test_a_row_of_any_address_needs_its_own_reason_and_the_vendors() -> None:
@@ -103,24 +137,52 @@ def test_a_row_of_any_address_needs_its_own_reason_and_the_vendors() -> None:
 
 def test_vendors_that_come_to_any_address_together() -> None:
     ours = {
-        "a": vendor("0.0.0.0/1", because="x", **WHY, **SAID),
-        "b": vendor("128.0.0.0/1", because="x", **WHY, **SAID),
+        "a": vendor("16.0.0.0/4", because="x", **WHY),
+        "b": vendor("32.0.0.0/4", because="x", **WHY),
     }
-    listed = ["0.0.0.0/1", "128.0.0.0/1"]
-    words = refused(ours, special_addresses=listed)
+    words = refused(ours)
     assert words == f"a, b: their rows together open any IPv4 address: {AGREE}"
-    assert compiled(ours, special_addresses=listed, any_address=True)["groups"][0]["ipv4"] == ["0.0.0.0/0"]
+    assert compiled(ours, any_address=True)["groups"][0]["ipv4"] == ["16.0.0.0/4", "32.0.0.0/4"]
 
 
 def test_consent_to_any_address_is_none_to_special_rows() -> None:
     ours = vendor("0.0.0.0/0", because="x", **WHY)
     ours["services"][0]["rows"].append({"destination": "169.254.169.254", "ports": "80"})
     words = refused({"acme": ours}, any_address=True)
-    assert words.startswith("acme: media: row 2: destination '169.254.169.254' is special (link-local)")
+    assert words.startswith("acme: media: row 2: destination '169.254.169.254' is special (a metadata service of a")
     other = {"a": vendor("0.0.0.0/0", because="x", **WHY), "b": vendor("10.0.0.0/7", because="x", **WHY)}
     assert refused(other, any_address=True).startswith(
         "b: media: row 1: destination '10.0.0.0/7' holds special addresses"
     )
+
+
+@pytest.mark.parametrize(
+    ("anywhere", "cell"),
+    [
+        ("0.0.0.0/0", "224.0.0.0/3"), ("0.0.0.0/0", "10.0.0.0/7"), ("0.0.0.0/0", "160.0.0.0/4"),
+        ("0.0.0.0/0", "169.254.169.0/24"), ("0.0.0.0/0", "168.63.129.16"), ("0.0.0.0/1, 128.0.0.0/1", "10.0.0.0/7"),
+        ("0.0.0.0/0", "64:ff9b::a00:0/103"), ("64:ff9b::/96", "10.0.0.0/7"), ("64:ff9b::/96", "64:ff9b::7f00:0/104"),
+        ("::/0", "fe80::/9"), ("::/0", "fc00::/6"), ("::/0", "8000::/1"), ("::/0", "2001::/22"),
+        ("2000::/3", "fd00::/8"),
+        ("::/0", "64:ff9b::a00:0/103"), ("::/0", "2002:a00::/24"), ("2002::/16", "2002:a00::/23"),
+    ],
+)  # fmt: skip
+def test_consent_to_any_address_covers_that_row_and_no_special_ones(anywhere: str, cell: str) -> None:
+    ours = vendor(anywhere, because="x", protocol="UDP", **WHY)
+    ours["services"][0]["rows"].append({"destination": cell, "protocol": "TCP", "ports": "22", **WHY})
+    for before in (ours, {**ours, "services": [{**ours["services"][0], "rows": ours["services"][0]["rows"][::-1]}]}):
+        words = refused({"acme": before}, any_address=True)
+        assert re.match(rf"acme: media: row [12]: destination '{re.escape(cell)}' (is|holds) special", words), words
+        assert len(words.splitlines()) == 1
+    for row in ours["services"][0]["rows"]:
+        row.update(SAID)
+    listed = ["10.0.0.0/8", cell] if cell != "64:ff9b::a00:0/103" else [cell]
+    assert compiled({"acme": ours}, any_address=True, special_addresses=listed)
+
+
+def test_special_addresses_beside_any_address_in_a_row() -> None:
+    words = refused({"acme": vendor("0.0.0.0/0, 169.254.169.254", because="x", **WHY)}, any_address=True)
+    assert "gives 169.254.169.254/32, which is special" in words
 
 
 # Special addresses
@@ -138,13 +200,24 @@ HOLDING = [
     "160.0.0.0/4",
     "172.0.0.0/8",
     "192.0.0.0/8",
-    "2002::/16",
-    "64:ff9b::/96",
+    "2002:a00::/23",
+    "2002:a800::/22",
+    "64:ff9b::a00:0/103",
+    "64:ff9b::c000:0/104",
     "fc00::/6",
 ]
+# Around a metadata service: as wide as needs no reason, down to two addresses, and in the forms of IPv6.
+AROUND = ["168.63.129.16/31", "168.63.129.16/28", "168.63.129.0/24", "168.63.0.0/16", "100.100.100.200/31",
+          "100.100.0.0/16",
+          "169.254.169.254/31", "169.254.169.0/24", "fd00:ec2::254/127", "fd00:ec2::/64", "fd00:ec2::/32",
+          "fd20:ce::/32",
+          "64:ff9b::a83f:8110", "64:ff9b::168.63.129.16", "64:ff9b::a83f:8110/127", "64:ff9b::a83f:8100/120",
+          "64:ff9b::a83f:0/112",
+          "64:ff9b::6464:64c8/127", "64:ff9b::a9fe:a9fe/127", "2002:a83f:8110::1", "2002:a83f:8110::/48",
+          "2002:a83f:8110:1::/64", "2002:a83f:8110::/47", "2002:a83f::/32", "2002:6464:64c8::/47"]  # fmt: skip
 
 
-@pytest.mark.parametrize("cell", ALWAYS + PRIVATE + HOLDING)
+@pytest.mark.parametrize("cell", ALWAYS + PRIVATE + HOLDING + AROUND)
 def test_special_addresses_of_a_vendor_file_need_reason_and_consent(cell: str) -> None:
     listed = [cell] if " " not in cell else ["10.0.0.0/24"]
     wide = {**WHY, "because": "x"}
@@ -170,12 +243,10 @@ def test_private_addresses_that_the_user_writes_need_neither(cell: str) -> None:
     own = {"acme": vendor(cell, because="x", **WHY)}
     assert compiled(own, own_vendors=["acme"])["groups"]
     assert compiled(own, own_vendors="acme")["groups"]
-    assert "is special (private)" in refused(own, own_vendors=["other"]).replace(
-        "holds special addresses", "is special (private)"
-    )
+    assert "is special (private" in refused(own, own_vendors=["other"])
 
 
-@pytest.mark.parametrize("cell", [*ALWAYS, "126.0.0.0/7", "160.0.0.0/4", "fc00::/6"])
+@pytest.mark.parametrize("cell", [*ALWAYS, *AROUND, "126.0.0.0/7", "160.0.0.0/4", "fc00::/6"])
 def test_all_other_special_addresses_that_he_writes_need_both(cell: str) -> None:
     own = {"acme": vendor(cell, because="x", **WHY)}
     assert "special_because and you list" in refused(own, own_vendors=["acme"])
@@ -186,6 +257,38 @@ def test_all_other_special_addresses_that_he_writes_need_both(cell: str) -> None
 
 def test_a_wide_prefix_of_the_users_own_that_holds_private_ones_only() -> None:
     assert compiled({"acme": vendor("10.0.0.0/7", because="x", **WHY)}, own_vendors=["acme"])
+
+
+@pytest.mark.parametrize(
+    "cell", ["168.63.129.15 – 168.63.129.17", "168.63.129.15-168.63.129.17", "100.100.100.199 – 100.100.100.201"]
+)
+def test_a_range_around_a_metadata_service_is_refused_as_the_service_is(cell: str) -> None:
+    words = refused({"acme": vendor(cell)}, own_vendors=["acme"])
+    assert re.search(r"gives 1\S+/3[12], which (is|holds) special.*metadata service of a cloud", words)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("168.62.0.0/15", "168.62.0.0/15 (a metadata service of a cloud: 168.63.129.16)"),
+        ("168.0.0.0/8", "168.0.0.0/8 (a metadata service of a cloud: 168.63.129.16)"),
+        ("100.64.0.0/10", "100.64.0.0/10 (private, a metadata service of a cloud: 100.100.100.200)"),
+        ("fd00::/8", "fd00::/8 (private, a metadata service of a cloud: fd00:ec2::254 and fd20:ce::254)"),
+        ("fd00:ec2::/31", "fd00:ec2::/31 (private, a metadata service of a cloud: fd00:ec2::254)"),
+        ("64:ff9b::a83e:0/111",
+         "64:ff9b::a83e:0/111 (IPv4 168.62.0.0/15; a metadata service of a cloud: 64:ff9b::a83f:8110)"),
+        ("2002:a83e::/31", "2002:a83e::/31 (IPv4 168.62.0.0/15; a metadata service of a cloud: 2002:a83f:8110:: - "
+         "2002:a83f:8110:ffff:ffff:ffff:ffff:ffff)"),
+    ],
+)  # fmt: skip
+def test_the_reason_of_a_wide_prefix_names_the_metadata_service_in_it(cell: str, text: str) -> None:
+    found = compiled({"acme": vendor(cell, because="x", **WHY)}, own_vendors=["acme"])
+    [opened] = [reason["opened"] for reason in found["reasons"] if reason["row"]]
+    assert opened == text
+    narrower = {"ipv4": 8, "ipv6": 8}
+    assert "a metadata service of a cloud" in refused(
+        {"acme": vendor(cell, because="x", **WHY)}, own_vendors=["acme"], widest_prefix=narrower
+    )
 
 
 def test_a_listed_prefix_covers_those_inside_it_and_no_others() -> None:
@@ -283,7 +386,7 @@ def test_65536_rows_of_16_bits() -> None:
     cells = [
         cell
         for cell in cells
-        if not re.match(r"169\.254|172\.(1[6-9]|2.|3[01])\.|192\.(0|168)\.|100\.(6[4-9]|[789]|1[012])", cell)
+        if not re.match(r"169\.254|168\.63|172\.(1[6-9]|2.|3[01])\.|192\.(0|168)\.|100\.(6[4-9]|[789]|1[012])", cell)
     ]
     words = refused({"acme": vendor(*cells)})
     assert re.match(r"acme: its rows together open any IPv4 address \(acme: media: row 1: .* and \d{5} more\): ", words)
@@ -313,10 +416,123 @@ def test_reasons_stand_in_the_summary() -> None:
     ]
 
 
-def test_reasons_are_cut_short() -> None:
-    ours = vendor("20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15, 20.12.0.0/15, 20.16.0.0/15", **WHY)
-    [reason] = compiled({"acme": ours})["reasons"]
-    assert reason["opened"] == "20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15 and 2 more"
+@pytest.mark.parametrize(
+    ("cell", "opened"),
+    [
+        ("20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15, 20.12.0.0/15, 20.16.0.0/15",
+         "20.0.0.0/15, 20.4.0.0/15, 20.8.0.0/15 and 2 more"),
+        ("20.0.0.0/15, 20.4.0.0/14, 20.16.0.0/15, 20.12.0.0/15, 22.0.0.0/13",
+         "22.0.0.0/13, 20.4.0.0/14, 20.0.0.0/15 and 2 more"),
+        ("20.0.0.0/15, 20.4.0.0/15, 20.16.0.0/15, 20.12.0.0/15, 2600::/28",
+         "2600::/28, 20.0.0.0/15, 20.4.0.0/15 and 2 more"),
+        ("11.0.0.0/8, 12.0.0.0/8, 13.0.0.0/8, 0.0.0.0/0",
+         "0.0.0.0/0 (any IPv4 address), 11.0.0.0/8, 12.0.0.0/8 and 1 more"),
+        ("11.0.0.0/8, 12.0.0.0/8, 13.0.0.0/8, 0.0.0.0/0, ::/0",
+         "0.0.0.0/0 (any IPv4 address), ::/0 (any IPv6 address), 11.0.0.0/8 and 2 more"),
+        ("11.0.0.0/8, 12.0.0.0/8, 13.0.0.0/8, 64:ff9b::/96", "64:ff9b::/96 (any IPv4 address; reserved"),
+        ("11.0.0.0/8, 12.0.0.0/8, 13.0.0.0/8, 64:ff9b::e00:0/103",
+         "64:ff9b::e00:0/103 (IPv4 14.0.0.0/7), 11.0.0.0/8, 12.0.0.0/8 and 1 more"),
+    ],
+)  # fmt: skip
+def test_reasons_are_cut_short_but_for_any_address(cell: str, opened: str) -> None:
+    found = compiled({"acme": vendor(cell, because="x", **WHY)}, any_address=True)
+    [text] = [reason["opened"] for reason in found["reasons"] if reason["row"]]
+    if opened.startswith("64:ff9b::/96"):
+        assert text.startswith(opened)
+        assert text.endswith(", 11.0.0.0/8, 12.0.0.0/8 and 1 more")
+    else:
+        assert text == opened
+
+
+def test_several_that_are_any_address_are_all_named() -> None:
+    cell = "11.0.0.0/8, 12.0.0.0/8, 13.0.0.0/8, 128.0.0.0/1, 64.0.0.0/2, ::/1, 2000::/3"
+    found = compiled({"acme": vendor(cell, because="x", **WHY)}, any_address=True)
+    [text] = [reason["opened"] for reason in found["reasons"] if reason["row"]]
+    items = re.sub(r" \([^()]*\)", "", text)
+    assert items == "::/1, 2000::/3, 128.0.0.0/1, 64.0.0.0/2 and 3 more"
+
+
+def test_no_special_address_is_cut_off_a_reason_and_all_kinds_are_named() -> None:
+    cells = ["10.0.0.1, 10.0.0.2, 10.0.0.3, 169.254.169.254", "10.0.0.0/7, 168.0.0.0/5, 224.0.0.0/3, 172.0.0.0/9"]
+    ours = vendor(*cells, because="x", **WHY, **SAID)
+    listed = ["10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "224.0.0.0/3"]
+    found = compiled({"acme": ours}, special_addresses=listed)
+    one, many = (
+        [
+            reason["opened"]
+            for reason in found["reasons"]
+            if reason["row"] == row and reason["because"] != WHY["wide_because"]
+        ]
+        for row in (1, 2)
+    )
+    assert one == [
+        "10.0.0.1/32 (private), 10.0.0.2/32 (private), 10.0.0.3/32 (private), "
+        "169.254.169.254/32 (a metadata service of a cloud)"
+    ]
+    assert many == [
+        "224.0.0.0/3 (multicast, reserved), 168.0.0.0/5 (link-local, private, a metadata service of a cloud: "
+        "168.63.129.16 and 169.254.169.254), 10.0.0.0/7 (private), 172.0.0.0/9 (private)"
+    ]
+    lines = summarise_allowlist(found)
+    assert any("224.0.0.0/3 (multicast, reserved), " in line for line in lines)
+
+
+def test_one_prefix_of_several_kinds_is_open_and_not_are() -> None:
+    ours = vendor("224.0.0.0/3", because="x", **WHY, **SAID)
+    lines = "\n".join(summarise_allowlist(compiled({"acme": ours}, special_addresses=["224.0.0.0/3"])))
+    assert "acme: media: row 1: 224.0.0.0/3 (multicast, reserved) is open because: a relay" in lines
+
+
+# IPv4 in IPv6
+
+
+@pytest.mark.parametrize(
+    ("cell", "prefix"),
+    [
+        ("64:ff9b::1400:0/104", "20.0.0.0/8"), ("64:ff9b::1400:0/111", "20.0.0.0/15"),
+        ("2002:1400::/24", "20.0.0.0/8"), ("2002:1400::/31", "20.0.0.0/15"),
+    ],
+)  # fmt: skip
+def test_ipv4_in_ipv6_is_as_wide_as_it_is(cell: str, prefix: str) -> None:
+    narrow = {"ipv6": 16}
+    words = refused({"acme": vendor(cell)}, widest_prefix=narrow)
+    assert words.startswith(
+        f"acme: media: row 1: destination '{cell}' holds the IPv4 addresses {prefix}, wider than /16 (widest_prefix): "
+    )
+    found = compiled({"acme": vendor(cell, because="x", **WHY)})
+    assert [reason["opened"] for reason in found["reasons"] if reason["row"]] == [f"{cell} (IPv4 {prefix})"]
+    assert compiled({"acme": vendor(cell, because="x")}, widest_prefix={"ipv4": 8, **narrow})
+
+
+@pytest.mark.parametrize(
+    "cell", ["64:ff9b::1400:0/112", "2002:1400::/32", "2002:1400::/48", "2002:1400::1", "64:ff9b::1"]
+)
+def test_narrow_ipv4_in_ipv6_needs_nothing(cell: str) -> None:
+    if cell == "64:ff9b::1":
+        assert "is special (reserved)" in refused({"acme": vendor(cell)})
+    else:
+        assert compiled({"acme": vendor(cell)})["reasons"] == []
+
+
+def test_ipv4_in_ipv6_counts_in_the_sum_of_ipv4() -> None:
+    eighths = [f"64:ff9b::{first:x}:0/112" for first in range(0x1400, 0x1500)]
+    assert compiled({"acme": vendor(*eighths)})
+    assert compiled({"acme": vendor(*eighths, "20.0.0.0/16", "2002:1401::/32")})
+    for more in ("21.0.0.1", "64:ff9b::1500:1", "2002:1500:1::5"):
+        words = refused({"acme": vendor(*eighths, more)})
+        assert words.startswith("acme: its rows open 16,777,217 IPv4 addresses: above 2^24 of IPv4 a vendor needs")
+
+
+def test_the_networks_own_nat64_is_measured_by_its_last_32_bits() -> None:
+    listed = ["64:ff9b:1::/48"]
+    assert compiled({"acme": vendor("64:ff9b:1::1400:0/112", **SAID)}, special_addresses=listed)
+    words = refused({"acme": vendor("64:ff9b:1::1400:0/104", **SAID)}, special_addresses=listed)
+    assert "holds the IPv4 addresses 20.0.0.0/8, wider than /16" in words
+    for cell in ("64:ff9b:1::/96", "64:ff9b:1::/48", "64:ff9b:1:5::/64"):
+        catalog = {"acme": vendor(cell, because="x", **WHY, **SAID)}
+        assert "acme: its rows together open any IPv4 address" in refused(catalog, special_addresses=listed)
+        assert compiled(catalog, special_addresses=listed, any_address=True)
+        assert "is special (reserved)" in refused(catalog, any_address=True)
 
 
 def test_reasons_are_no_part_of_the_digest() -> None:

@@ -410,7 +410,7 @@ def test_units_that_do_not_follow_the_prefixes() -> None:
     assert [(unit["exact"], unit["need"]) for unit in fitted.units] == [(3, 2)]
     assert len(fitted.parts[0].prefixes) == 6
     # What does not shrink with the prefixes cannot be widened into its room.
-    with pytest.raises(DoesNotFit, match=r"lists: 1 needed, 0 free, 1 too many\. .*even the widest are too many$"):
+    with pytest.raises(DoesNotFit, match=r"lists: 1 needed, 0 free, 1 too many\. .*even the widest are too many; "):
         fit(found, [Room("lists", 0, units=lambda part: 1)], widen_at_most=1 << 40)
     with pytest.raises(DoesNotFit, match=r"rules: 7 needed, 0 free, 7 too many"):
         fit(found, [Room("rules", -2)], widen_at_most=1 << 40)
