@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import by_version
@@ -24,6 +25,7 @@ IP = {4: "ip", 6: "ip6"}
 # nft's own names of protocols; others it looks up in /etc/protocols.
 _SYMBOLS = frozenset({"tcp", "udp", "udplite", "esp", "ah", "icmp", "icmpv6", "dccp", "sctp"})
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
+_LONGEST_CUT = 220  # of the vendors alone, where there are so many
 _LONGEST_COMMENT = 120  # nft admits 128 bytes
 _LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
 
@@ -62,12 +64,32 @@ def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> di
     }
 
 
+@lru_cache(maxsize=10_000)
 def counter_name(labels: tuple[str, ...]) -> str:
-    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot, a long one cut with a digest."""
+    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot.
+
+    A long name keeps every vendor, without a service where there is no room for one, and ends with how many of the
+    labels it leaves out and a digest of all: C{kudo/media.zoom..12.1a2b3c4d}. No label is empty, so C{..} is in no other
+    name.
+    """
     name = ".".join(labels)
     if len(name) <= _LONGEST_NAME:
         return name
-    return f"{name[: _LONGEST_NAME - 9]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    vendors = {label.partition("/")[0]: "" for label in reversed(labels)}
+    room, width = _LONGEST_NAME - len(f"..{len(labels)}.") - 8, len(".".join(vendors))
+    kept: dict[str, list[str]] = {vendor: [] for vendor in sorted(vendors)}
+    for others in (False, True):  # the first label of each vendor comes before the second of one
+        for label in labels:
+            mine = kept[label.partition("/")[0]]
+            more = len(label) + 1 if mine else len(label) - len(label.partition("/")[0])
+            if bool(mine) == others and label not in mine and width + more <= room:
+                mine.append(label)
+                width += more
+    text = ".".join(part for vendor, mine in kept.items() for part in mine or [vendor])
+    text = text if len(text) <= _LONGEST_CUT else text[:_LONGEST_CUT].rpartition(".")[0]
+    end = f"..{len(labels) - sum(map(len, kept.values()))}."
+    digest = hashlib.sha256(name.encode()).hexdigest()  # at least eight digits, and as many as there is room for
+    return text + end + digest[: max(8, _LONGEST_NAME - len(text + end))]
 
 
 def counter_block(name: str, labels: tuple[str, ...]) -> str:

@@ -12,6 +12,8 @@ import random
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import anew
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
@@ -302,6 +304,27 @@ def test_a_long_list_of_who_asks_is_cut_with_a_digest() -> None:
     others = [n for n in bodies(made(*(rule(service=n) for n in services[:4]))) if "counter" in n]
     assert len(names[0].split()[1]) == 120
     assert names[0] != others[0]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [("aaa", "s" * 110), ("zoom2", "media")],
+        [*(("aaa", f"{'s' * 14}{number:02}") for number in range(12)), ("zoom2", "media")],
+        [("aaa", "s" * 200)],
+        [(f"vendor{number:02}", "s" * 60) for number in range(10)],
+        [(f"{'v' * 15}{number:02}", "media") for number in range(12)],
+    ],
+)
+def test_a_long_list_of_who_asks_keeps_every_vendor(labels: list[tuple[str, str]]) -> None:
+    native = made(*(rule("17.0.0.0/8", vendor=vendor, service=service) for vendor, service in labels))
+    (line,) = [line for line in anew(native) if "17.0.0.0/8" in line]
+    who = line.rpartition("  ")[2]
+    assert vendors([who]) == {vendor for vendor, _service in labels}
+    shown = [part for part in who.rpartition(" and ")[0].split(", ") if ": " in part]
+    assert who.endswith(f" and {len(labels) - len(shown)} more")
+    assert set(shown) <= {": ".join(label) for label in labels}
+    assert all(len(name.split()[1]) <= 240 for name in bodies(native) if name.startswith("counter "))
 
 
 def test_the_text_does_not_depend_on_the_order_of_rules() -> None:
