@@ -13,6 +13,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import unseen
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
+from .allowed import Allowed, allowed
 from .enforcement import enforcement, followed
 from .layout import Reach, format_services, section, table, verdict, wrapped
 from .reasons import reason_lines
@@ -27,6 +28,11 @@ _CLOUD_POLICIES = {
     "deny": "all other egress is stopped, unless other rules allow it",
     "unmanaged": _POLICIES["unmanaged"],
 }
+# Where the user's own additions open any address, what else there is to say of the rest.
+_REMAINDERS = {
+    "deny": "only what that leaves is stopped",
+    "audit": "only what that leaves is counted and logged, nothing is stopped",
+}
 _ASKED = "Asked for by the vendors, but no rule can be made of it"
 
 
@@ -39,7 +45,7 @@ def summarise_allowlist(
     C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "ip_versions",
     "notes"}}: C{names} one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether
     it counts and C{inbound} whether it lets in (both true unless said), C{ip_versions} those of which it has rules
-    (both unless said), C{notes} further lines; a cloud has C{units}, what of its quotas is used, and C{widened}, what
+    (both unless said), C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has C{units}, what of its quotas is used, and C{widened}, what
     is open although nobody asked. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
@@ -74,9 +80,24 @@ def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[
     if inbound:
         yield f"Inbound connections from: {inbound}"
     if backend:
-        policy = backend.get("policy", "")
-        verdicts = _CLOUD_POLICIES if "units" in backend else _POLICIES
-        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {verdict(verdicts, backend)}", "")
+        policy, cloud = backend.get("policy", ""), "units" in backend
+        # Policy unmanaged has no baseline on a host that could be added to.
+        added = [allowed(*each) for each in backend.get("allow", {}).items() if each[1]]
+        used = added if cloud or policy in _REMAINDERS else []
+        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {_verdict(used, cloud, backend)}", "")
+        for each in added:
+            yield from wrapped(each.line if used else f"{each.line}; not used: the policy is unmanaged", "")
+
+
+def _verdict(added: Iterable[Allowed], cloud: bool, backend: Mapping[str, Any]) -> str:
+    """Return what becomes of all other egress; C{added}: what the user's own additions open."""
+    everywhere = [each.everywhere for each in added if each.everywhere]
+    verdicts = _CLOUD_POLICIES if cloud else _POLICIES
+    if not everywhere or backend.get("policy") not in _REMAINDERS:
+        return verdict(verdicts, backend)
+    unless = ", unless other rules allow it" if cloud else ""
+    variable = next(iter(backend["allow"]))
+    return f"{variable} opens {everywhere[0]}: {verdict(_REMAINDERS | {'unmanaged': ''}, backend)}{unless}"
 
 
 def _reach(groups: Iterable[Mapping[str, Any]]) -> str:

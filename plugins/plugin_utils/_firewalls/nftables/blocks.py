@@ -75,18 +75,22 @@ def counter_name(labels: tuple[str, ...]) -> str:
     name = ".".join(labels)
     if len(name) <= _LONGEST_NAME:
         return name
-    vendors = {label.partition("/")[0]: "" for label in reversed(labels)}
-    room, width = _LONGEST_NAME - len(f"..{len(labels)}.") - 8, len(".".join(vendors))
-    kept: dict[str, list[str]] = {vendor: [] for vendor in sorted(vendors)}
+    room = _LONGEST_NAME - len(f"..{len(labels)}.") - 8
+    kept: dict[str, list[str]] = {}
+    for vendor in sorted({label.partition("/")[0] for label in labels}):
+        if len(".".join([*kept, vendor])) <= _LONGEST_CUT:
+            kept[vendor] = []
+    kept = kept or {labels[0][:room]: []}  # a name of no sensible length
+    width = len(".".join(kept))
     for others in (False, True):  # the first label of each vendor comes before the second of one
         for label in labels:
-            mine = kept[label.partition("/")[0]]
-            more = len(label) + 1 if mine else len(label) - len(label.partition("/")[0])
+            vendor = label.partition("/")[0]
+            mine = kept.get(vendor, [label])
+            more = len(label) + 1 if mine else len(label) - len(vendor)
             if bool(mine) == others and label not in mine and width + more <= room:
                 mine.append(label)
                 width += more
     text = ".".join(part for vendor, mine in kept.items() for part in mine or [vendor])
-    text = text if len(text) <= _LONGEST_CUT else text[:_LONGEST_CUT].rpartition(".")[0]
     end = f"..{len(labels) - sum(map(len, kept.values()))}."
     digest = hashlib.sha256(name.encode()).hexdigest()  # at least eight digits, and as many as there is room for
     return text + end + digest[: max(8, _LONGEST_NAME - len(text + end))]
