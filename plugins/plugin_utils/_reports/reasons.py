@@ -64,9 +64,10 @@ def _asking(ends: Iterable[str], provenance: Reasons, known: Collection[tuple[st
     found = set()
     for entry in provenance:
         label = f"{entry['vendor']}: {entry['service']}"
-        if (entry["vendor"], entry["service"]) in known and label not in found:
-            if any(text in names or _overlaps(_span(text), pieces) for text in entry["destinations"]):
-                found.add(label)
+        if (entry["vendor"], entry["service"]) not in known or label in found:
+            continue
+        if any(text in names or _overlaps(_span(text), pieces) for text in entry["destinations"]):
+            found.add(label)
     return found
 
 

@@ -45,8 +45,9 @@ def summarise_allowlist(
     C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "ip_versions",
     "notes"}}: C{names} one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether
     it counts and C{inbound} whether it lets in (both true unless said), C{ip_versions} those of which it has rules
-    (both unless said), C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has C{units}, what of its quotas is used, and C{widened}, what
-    is open although nobody asked. Without it, enforcement is left out.
+    (both unless said), C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has
+    C{units}, what of its quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is
+    left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]

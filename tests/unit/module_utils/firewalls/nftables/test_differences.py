@@ -15,7 +15,6 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftabl
     words,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import blocks
-
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 from tests.support.nft_listings import LEARNED, LISTING

@@ -285,6 +285,50 @@ def test_the_longest_timer_of_one_service_wins(seconds: tuple[int, int]) -> None
     assert {name for name in bodies(render(allowlist)) if "timeout" in name} == {"ct timeout udp_60"}
 
 
+EVIL = {"vendor": "evil", "service": "media"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "timers", "times"),
+    [
+        ([rule(), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))], {}),
+        ([rule(), rule("192.0.2.8/29", **EVIL)], [timer(1, vendor="evil", services=("media",))], {}),
+        ([rule(), rule("192.0.2.0/24", **EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {"192.0.2.16/28 . udp . 3478": 1, "192.0.2.32/27 . udp . 3478": 1, "192.0.2.64/26 . udp . 3478": 1,
+          "192.0.2.128/25 . udp . 3478": 1}),
+        ([rule(), rule(ports="3478-3480", **EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3479-3480": 1}),
+        ([rule(), rule(**EVIL)], [timer(1, vendor="evil", services=("media",)), timer(60)], {f"{V4} . udp . 3478": 60}),
+        ([rule(), rule(service="web")], [timer(60)], {f"{V4} . udp . 3478": 60}),
+        ([rule(ports="443", protocol="tcp"), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3478": 1}),
+        ([rule(direction="inbound"), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3478": 1}),
+    ],
+)  # fmt: skip
+def test_a_timer_does_not_shorten_what_another_vendor_opens(rules: list, timers: list, times: dict[str, int]) -> None:
+    native = made(*rules, timers=tuple(timers))
+    found = {
+        line.strip(" ,}"): int(name.split("_")[1])
+        for name, lines in bodies(native).items()
+        if name.startswith("set udp_")
+        for line in lines[3:]
+    }
+    assert found == times
+    note = "the udp timer of evil is not set for what another vendor, which asks for none, opens too"
+    shared = len(timers) == 1 and rules[1]["vendor"] == "evil" and "direction" not in rules[0]
+    assert (note in native["notes"]) == (shared and rules[0]["protocol"] == "udp")
+
+
+@pytest.mark.parametrize(("timers", "name"), [(("evil",), ""), (("evil", "acme"), "udp_60")])
+def test_a_timer_does_not_shorten_flows_to_a_name_of_another_vendor(timers: tuple[str, ...], name: str) -> None:
+    rules = [rule("a.example.com"), rule("a.example.com", vendor="evil")]
+    wishes = tuple(timer({"evil": 1, "acme": 60}[vendor], vendor=vendor) for vendor in timers)
+    text = made(*rules, timers=wishes, names="resolve", policy="deny")["ruleset"]
+    made_timers = [line.split()[2] for line in text.splitlines() if line.startswith("\tct timeout ")]
+    assert made_timers == ([name] if name else [])
+
+
 def test_a_timer_is_for_its_protocol_vendor_and_services() -> None:
     rules = [rule(), rule(ports="443", protocol="tcp"), rule(vendor="zoom", ports="9"), rule(service="web", ports="8")]
     found = bodies(made(*rules, timers=(timer(720, protocol="tcp"),)))
