@@ -51,8 +51,8 @@ def allow_rules(allow: list[dict], variable: str) -> list[dict]:
         other = sorted(str(column) for column in set(row) - set(_COLUMNS)) if isinstance(row, dict) else []
         if other:
             raise ValueError(
-                f"{variable}: row {number}: unknown column {quoted(other[0])}; known are {', '.join(_COLUMNS)}: what is "
-                "added goes out, and needs no reason"
+                f"{variable}: row {number}: unknown column {quoted(other[0])}; known are {', '.join(_COLUMNS)}: what "
+                "is added goes out, and needs no reason"
             )
     given = {"vendor": variable, "service": "baseline", "protocol": "TCP"}
     rows = [{**given, **row} if isinstance(row, dict) else row for row in allow]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains im
 
 from .allowed import Allowed, allowed
 from .enforcement import enforcement, followed
-from .layout import Reach, format_services, section, table, verdict, wrapped
+from .layout import WIDTH, Reach, format_services, section, shortened, table, verdict, wrapped
 from .reasons import reason_lines
 
 _POLICIES = {
@@ -33,6 +34,9 @@ _REMAINDERS = {
     "deny": "only what that leaves is stopped",
     "audit": "only what that leaves is counted and logged, nothing is stopped",
 }
+_WORD = re.compile(r"[\w./:*+-]+", re.ASCII)
+_WORDS = re.compile(rf"{_WORD.pattern}(?:, ?{_WORD.pattern})*", re.ASCII)  # ports and prefixes
+_JOINT = "\0"
 _ASKED = "Asked for by the vendors, but no rule can be made of it"
 
 
@@ -129,8 +133,11 @@ def _vendor(
     numbers = {document: number for number, document in enumerate(documents, 1)}
 
     title = chosen.get("title", vendor)
-    yield title if title == vendor else f"{title} ({vendor})"
-    yield from wrapped(_choices(chosen, bool(selection.get("all_by_default"))), "  ")
+    name = "" if title == vendor else f" ({vendor})"
+    yield shortened(shortened(title, max(WIDTH - len(name), WIDTH // 2)) + name, WIDTH)
+    # No line is broken inside a value, so that none of its words begins one.
+    choices = wrapped(_choices(chosen, bool(selection.get("all_by_default"))), "  ")
+    yield from (line.replace(_JOINT, " ") for line in choices)
     if not entries:
         yield "  nothing: no row of the chosen requirements"
     yield from table(_services(entries, numbers))
@@ -149,19 +156,26 @@ def _document(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _choices(chosen: Mapping[str, Any], all_by_default: bool) -> str:
-    """Return the options as they were chosen: 'regions: all (us, jp), since nothing was said; teams: no'."""
+    """Return the options as they were chosen: 'regions: all (us, jp), since nothing was said; teams: no'.
+
+    A value of other characters than a word's is in quotes, with C{_JOINT} for spaces: it cannot be read as an option.
+    """
     parts = []
     for option, value in chosen.get("options", {}).items():
         if isinstance(value, bool):
             text = "yes" if value else "no"
         else:
-            text = value if isinstance(value, str) else ", ".join(value)
+            text = _value(value, _WORDS) if isinstance(value, str) else ", ".join(_value(one, _WORD) for one in value)
         if option in chosen["all"]:
             text = f"all ({text})" + (", since nothing was said" if all_by_default else "")
         elif option in chosen["defaults"]:
             text += " (default)"
         parts.append(f"{option}: {text}")
     return "; ".join(parts)
+
+
+def _value(text: str, plain: re.Pattern[str]) -> str:
+    return text if plain.fullmatch(text) else repr(text).replace(" ", _JOINT)
 
 
 def _services(entries: list[Mapping[str, Any]], numbers: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, ...]]:

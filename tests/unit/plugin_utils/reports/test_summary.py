@@ -413,3 +413,49 @@ def test_additions_in_a_cloud_count_whatever_the_policy(policy: str) -> None:
     backend, besides = head(ANYWHERE, policy=policy, units=[], name="AWS security groups")
     assert "not used" not in besides
     assert ("opens any IPv4 address" in backend and backend.endswith(UNLESS)) == (policy == "deny")
+
+
+def chosen(title: str = "Acme", **options: Any) -> list[str]:
+    """Return the summary of a vendor of this title, of which these options were chosen."""
+    rule = {"vendor": "acme", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.1"}
+    vendor = {"name": "acme", "title": title, "options": options, "all": [], "defaults": [], "notes": []}
+    lines = summarise_allowlist(merge_vendors([rule]), {"vendors": [vendor]}, NFTABLES)
+    assert [line for line in lines if len(line) > 100 or not line.isprintable()] == []
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("usa; inbound: no (default)", "'usa; inbound: no (default)'"),
+        ("no (default)", "'no (default)'"),
+        ("all (us, jp), since nothing was said", "'all (us, jp), since nothing was said'"),
+        ("inbound: no", "'inbound: no'"),
+        ("it's; x: 1", '"it\'s; x: 1"'),
+        ("", "''"),
+        (["usa", "jp; inbound: no"], "usa, 'jp; inbound: no'"),
+        (["usa, jp"], "'usa, jp'"),
+        ("usa", "usa"),
+        ("4200-4250, 5000", "4200-4250, 5000"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        (True, "yes"),
+    ],
+)
+def test_a_value_does_not_read_like_an_option(value: Any, shown: str) -> None:
+    assert f"  regions: {shown}; inbound: yes" in chosen(regions=value, inbound=True)
+
+
+def test_no_word_of_a_value_begins_a_line() -> None:
+    lines = chosen(regions="x" * 60 + " inbound: no (default)", teams=False)
+    assert lines[lines.index("Acme (acme)") + 1 :][:2] == [
+        "  regions: '" + "x" * 60 + " inbound: no (default)';",
+        "    teams: no",
+    ]
+
+
+@pytest.mark.parametrize("title", ["T" * 10_000, "All of " + "Acme, " * 40, "T" * 93, "T" * 94])
+def test_a_title_is_cut_to_the_width(title: str) -> None:
+    lines = chosen(title)
+    (line,) = [line for line in lines if line.endswith(" (acme)")]
+    assert line == f"{title} (acme)" if len(title) == 93 else line.endswith(" ... (acme)")
+    assert lines[lines.index(line) + 1].startswith("  web ")
