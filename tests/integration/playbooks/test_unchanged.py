@@ -221,8 +221,8 @@ def test_two_vendors_playbooks_one_after_the_other(debian: Namespace) -> None:
     stopped = run("apply-eschat", "eschat_signaling_port=7400")
     assert stopped.returncode == 2
     assert (
-        "kudo would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo -e nftables_egress_policy=deny "
-        "-e nftables_egress_names=report with the options of each;"
+        "kudo would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo "
+        "-e nftables_egress_policy=deny -e nftables_egress_names=report with the options of each;"
     ) in stopped.stdout
     assert "add -e apply_replace=true" in stopped.stdout
     assert "policy would change from deny to audit: write -e nftables_egress_policy=deny to keep it" in stopped.stdout
