@@ -154,7 +154,9 @@ class HostTask(ActionBase):  # type: ignore[misc]
         compiled = task_vars.get("catalog_compiled")
         if not isinstance(compiled, Mapping) or "allowlist" not in compiled:
             return diff
-        lines = reasons_of_diff(diff["prepared"], plain(compiled["allowlist"].get("reasons", [])))
+        reasons = plain(compiled["allowlist"].get("reasons", []))
+        provenance = plain(compiled["allowlist"].get("provenance", [])) if reasons else []
+        lines = reasons_of_diff(diff["prepared"], reasons, provenance)
         return {**diff, "prepared": diff["prepared"] + "".join(f"{line}\n" for line in lines)}
 
     def _on_host(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

@@ -87,6 +87,10 @@ class Applier:
         """Return what the tool says of what is open, see C{cuts.py}."""
         return self.tool.opened()
 
+    def beyond(self):
+        """Return what goes out before any rule of the list is asked, of a tool that has such, see C{cuts.py}."""
+        return getattr(self.tool, "beyond", list)()
+
     def absent(self):
         """Remove all that is ours; nothing has to be confirmed."""
         results = []

@@ -19,17 +19,22 @@ from .flows import Opening, Span
 
 NO_EFFECT = "cut_removed ends no flow: only the policy deny stops what left the list"
 
+REOPENED = (
+    "{0} does not keep ended flows shut: where a rule of yours lets in what the other side sends next, a flow goes on"
+)
+
 
 class Cuts:
     """The cuts of one backend. C{find} returns the path of a command, C{run} runs one: C{(status, output, errors)}.
 
     What an C{applier} must have: C{opened()}, which returns two lists of C{flows.Opening}, what the list opens and what
     is let through besides, and C{[(path, source)]} of where all else is stopped; C{standing(native)}; C{revert}; and,
-    where it needs more than that conntrack forgets a flow, C{shut(flows)}.
+    where it needs more than that conntrack forgets a flow, C{shut(flows)}, and where rules that are not the list's come
+    first, C{beyond()}, a list of C{flows.Opening}.
     """
 
     def __init__(self, backend, find, run):
-        self._find, self._run = find, run
+        self._backend, self._find, self._run = backend, find, run
         self._staged = os.path.join(revert.FOLDER, f"{backend}.cut")
         self._before = None
 
@@ -68,19 +73,31 @@ class Cuts:
             return []
         try:
             conntrack = self._find("conntrack")
-            listed, others, filtered = applier.opened()
-            known = flows.listed(self._run, conntrack)
             before = [_opening(each) for each in before]
-            found = flows.chosen(known, before, [*listed, *others], filtered, flows.local_addresses())
-            if found and hasattr(applier, "shut"):
+            found, unseen = self._gone(applier, conntrack, before)
+            left = flows.passing(found, getattr(applier, "beyond", list)(), flows.local_addresses())
+            found = [flow for flow in found if flow not in left]
+            shuts = hasattr(applier, "shut")
+            if found and shuts:
                 applier.shut(found)
             for flow in found:
                 flows.end(self._run, conntrack, flow)
+            again = self._gone(applier, conntrack, before)[0] if found else []
+            left += [flow for flow in again if flow in found]
         except (OSError, ToolError) as error:
             raise LateError(
                 f"the rules are in force, but not all flows to what left the list are ended: {error}"
             ) from error
-        return [flows.told(found)]
+        ended = [flow for flow in found if flow not in left]
+        notes = [flows.told(ended)] if ended or not (left or unseen) else []
+        notes += ([flows.left(left)] if left else []) + ([flows.UNSEEN] if unseen else [])
+        return [*notes, REOPENED.format(self._backend)] if found and not shuts else notes
+
+    def _gone(self, applier, conntrack, before):
+        """Return the flows, of all protocols, that were allowed before and are not now, and whether some are unseen."""
+        listed, others, filtered = applier.opened()
+        known, now = flows.listed(self._run, conntrack), [*listed, *others]
+        return flows.chosen(known, before, now, filtered, flows.local_addresses()), flows.unseen(before, now)
 
     def forget(self):
         """Remove what waits for a confirmation."""

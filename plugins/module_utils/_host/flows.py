@@ -14,13 +14,22 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import TYPES, printed
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import (
+    TYPES,
+    canonical_type,
+    printed,
+    service,
+    type_name,
+    type_number,
+)
 
 from .applier import ToolError
 from .files import read
 
 OUT, FORWARD = "out", "forward"  # what the host itself sends, and what it sends on for others
+UNSEEN = "flows by ah over IPv6 to what left the list go on: conntrack knows them by what is in them"
 ALL_PORTS = (0, 65535)
+_FIELD = re.compile(r"([\w-]+)=(\S+)")
 _LOCAL = re.compile(r"\|-- (\S+)\n\s*/32 host LOCAL")
 _MOST = 5  # flows that a note names
 
@@ -34,7 +43,10 @@ class Span(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What is let through: on one path, from a source to a destination (None: any), a protocol ('': any), its ports."""
+    """What is let through: on one path, from a source to a destination (None: any), a protocol ('': any), its ports.
+
+    Of ICMP C{first} and C{last} are types.
+    """
 
     path: str
     source: Span
@@ -47,7 +59,8 @@ class Opening(NamedTuple):
 class Flow(NamedTuple):
     """One flow, as conntrack has it: its first packet, and where answers to it come from and go to.
 
-    C{ports}, C{answer_ports}: source and destination, empty for protocols that have none.
+    C{ports}, C{answer_ports}: source and destination, empty for protocols that have none; C{question}: of ICMP, the
+    type, code and number of the first packet, as text.
     """
 
     version: int
@@ -59,8 +72,12 @@ class Flow(NamedTuple):
     answerer: str
     answered: str
     answer_ports: tuple
+    question: tuple = ()
 
     def __str__(self):
+        if self.question:
+            name = printed(self.protocol)
+            return f"{service(name, type_name(name, int(self.question[0])))} to {self.answerer}"
         port = f"/{self.answer_ports[0]}" if self.answer_ports else ""
         return f"{self.protocol}{port} to {self.answerer}"
 
@@ -78,7 +95,7 @@ def span(text):
 def ports(text):
     """Return C{[(first, last)]} of C{443}, C{8801-8810} or, as ufw has it, C{443,8801:8810}.
 
-    '' and C{any} are all, and so is a type of ICMP, which no flow tells by a port.
+    '' and C{any} are all.
     """
     if not text[:1].isdigit():
         return [ALL_PORTS]
@@ -86,16 +103,46 @@ def ports(text):
     return [(int(first), int(last or first)) for first, dummy, last in parts]
 
 
+def numbers(protocol, text):
+    """Return the ports of a service as C{ports} does; of ICMP its types, by name or number, all where it is none."""
+    name = printed(protocol) if protocol else ""
+    if name not in TYPES:
+        return ports(text)
+    try:
+        kind = type_number(name, canonical_type(name, text))
+    except ValueError:  # 'any', '', or one that nobody here knows
+        return [ALL_PORTS]
+    return [(kind, kind)]
+
+
 def listed(run, conntrack):
-    """Return the flows that conntrack knows; raises ToolError where it does not list them."""
+    """Return the flows that conntrack knows, of all protocols; raises ToolError where it does not list them."""
     found = []
-    for family, version in (("ipv4", 4), ("ipv6", 6)):
-        status, output, errors = run([conntrack, "-L", "-f", family, "-o", "xml"])
-        if status:
-            raise ToolError(f"conntrack does not list the flows: {_reason(errors, status)}")
-        if output.strip():
-            found += [_flow(element, version) for element in ElementTree.fromstring(output.strip()).iter("flow")]
+    for family, version, icmp in (("ipv4", 4, "icmp"), ("ipv6", 6, "icmpv6")):
+        output = _listing(run, [conntrack, "-L", "-f", family, "-o", "xml"])
+        elements = ElementTree.fromstring(output).iter("flow") if output else ()
+        flows = [_flow(element, version) for element in elements]
+        found += [flow for flow in flows if printed(flow.protocol) not in TYPES]
+        if any(printed(flow.protocol) in TYPES for flow in flows):  # XML leaves out which question
+            lines = _listing(run, [conntrack, "-L", "-f", family, "-p", icmp]).splitlines()
+            found += [_question(line, version, icmp) for line in lines]
     return found
+
+
+def _listing(run, command):
+    status, output, errors = run(command)
+    if status:
+        raise ToolError(f"conntrack does not list the flows: {_reason(errors, status)}")
+    return output.strip()
+
+
+def _question(line, version, protocol):
+    """Return the flow of C{icmp 1 29 src=... dst=... type=8 code=0 id=7 src=... dst=... type=0 ... zone=7 ...}."""
+    fields = _FIELD.findall(line)
+    there, back = dict(fields[:5]), dict(fields[5:])
+    question = there["type"], there["code"], there["id"]
+    ends = there["src"], there["dst"], (), back["src"], back["dst"], ()
+    return Flow(version, protocol, back.get("zone", ""), *ends, question)
 
 
 def _flow(element, version):
@@ -136,8 +183,7 @@ def chosen(flows, before, after, filtered, local):
     gone = [opening for opening in dict.fromkeys(before) if opening not in set(after)]
     found = []
     for flow in flows:
-        # A question by ICMP and its answer is no flow that lasts, and its type is no port.
-        if printed(flow.protocol) in TYPES or flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:
+        if flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:
             continue
         packet = _packet(flow, OUT if flow.source in local else FORWARD)
         if not any(_lets(Opening(*way, None, "", *ALL_PORTS), packet) for way in filtered):
@@ -145,6 +191,31 @@ def chosen(flows, before, after, filtered, local):
         if any(_lets(opening, packet) for opening in gone) and not any(_lets(opening, packet) for opening in after):
             found.append(flow)
     return found
+
+
+def passing(flows, openings, local):
+    """Return those flows that one of the openings lets through."""
+    packets = {flow: _packet(flow, OUT if flow.source in local else FORWARD) for flow in flows}
+    openings = [_in_one_spelling(opening) for opening in openings]
+    return [flow for flow, packet in packets.items() if any(_lets(opening, packet) for opening in openings)]
+
+
+def unseen(before, after):
+    """True where AH over IPv6 left the list: conntrack takes it for a header, and knows the flow by what is in it."""
+    before, after = ([_in_one_spelling(opening) for opening in openings] for openings in (before, after))
+    gone = [each for each in before if each.protocol == "ah" and (each.destination or (6,))[0] == 6]
+    return any(not any(_covers(opening, each) for opening in after) for each in gone)
+
+
+def _covers(opening, other):
+    """True where one opening lets through all that another one does."""
+    if opening.path != other.path or opening.protocol not in ("", other.protocol):
+        return False
+    for wide, narrow in ((opening.source, other.source), (opening.destination, other.destination)):
+        inside = narrow and wide and wide[0] == narrow[0] and wide[1] <= narrow[1] and narrow[2] <= wide[2]
+        if wide is not None and not inside:
+            return False
+    return opening.first <= other.first and other.last <= opening.last
 
 
 def _in_one_spelling(opening):
@@ -155,7 +226,8 @@ def _in_one_spelling(opening):
 def _packet(flow, path):
     """Return what an opening looks at; the destination is the one behind a translation of addresses."""
     ends = (int(ipaddress.ip_address(flow.source)), int(ipaddress.ip_address(flow.answerer)))
-    return path, flow.version, *ends, printed(flow.protocol), flow.answer_ports[0] if flow.answer_ports else None
+    number = int(flow.question[0]) if flow.question else flow.answer_ports[0] if flow.answer_ports else None
+    return path, flow.version, *ends, printed(flow.protocol), number
 
 
 def _lets(opening, packet):
@@ -174,6 +246,8 @@ def end(run, conntrack, flow):
     command += ["-s", flow.source, "-d", flow.destination]
     if flow.ports:
         command += ["--sport", str(flow.ports[0]), "--dport", str(flow.ports[1])]
+    for name, value in zip(("type", "code", "id"), flow.question):  # noqa: B905 # Python 3.8 knows no strict
+        command += [f"--{flow.protocol}-{name}", value]
     command += ["-w", flow.zone] if flow.zone else []
     status, dummy, errors = run(command)
     if status and "0 flow entries" not in errors:
@@ -184,9 +258,18 @@ def told(flows):
     """Return in words which flows were ended."""
     if not flows:
         return "no flow was under way to what left the list"
+    return f"flows to what left the list were ended: {_named(flows)}"
+
+
+def left(flows):
+    """Return in words which flows are under way still."""
+    return f"flows to what left the list go on, let through by what is no rule of the list: {_named(flows)}"
+
+
+def _named(flows):
     shown = sorted({str(flow) for flow in flows})
     more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
-    return f"flows to what left the list were ended: {len(flows)} ({', '.join(shown[:_MOST])}{more})"
+    return f"{len(flows)} ({', '.join(shown[:_MOST])}{more})"
 
 
 def _reason(errors, status):

@@ -24,11 +24,9 @@ def hindrance(unchanged, now, wanted, prefix):
     gone = sorted(now.get("vendors", set()) - wanted.get("vendors", set()))
     if gone and "vendors" in unchanged:
         every = ",".join(sorted(now["vendors"] | wanted["vendors"]))
-        backend = prefix.partition("_")[0]
-        other = "" if backend == "nftables" else f" -e apply_backend={backend}"
         found.append(
-            f"{', '.join(gone)} would go: to have all, run playbooks/apply.yml{other} -e apply_vendors={every} with "
-            "the options of each; to replace what is there, add -e apply_replace=true"
+            f"{', '.join(gone)} would go: to have all, run {_command(now, every, prefix)}; to replace what is there, "
+            "add -e apply_replace=true"
         )
     for name in ("policy", "scope", "names"):
         before, after = now.get(name), wanted.get(name)
@@ -43,3 +41,21 @@ def hindrance(unchanged, now, wanted, prefix):
             change = f"from {before or 'nothing'} to {after or 'nothing'}"
             found.append(f"{prefix}_{name} would change {change}: give it as it is to be")
     return f"an allowlist is there already, which this playbook would change: {'; '.join(found)}" if found else ""
+
+
+def _command(now, every, prefix):
+    """Return the command that applies all vendors and changes nothing else, with what the user has to add to it."""
+    backend = prefix.partition("_")[0]
+    other = "" if backend == "nftables" else f" -e apply_backend={backend}"
+    command = f"playbooks/apply.yml{other} -e apply_vendors={every}"
+    defaults = {"policy": "audit" if backend in ("nftables", "firewalld") else "unmanaged", "scope": "host"}
+    # What becomes of names must be said where the policy is deny.
+    defaults.update({} if now.get("policy") == "deny" else {"names": "report"})
+    for name in ("policy", "scope", "names"):
+        if now.get(name) not in (None, defaults.get(name)):
+            command += f" -e {prefix}_{name}={now[name]}"
+    if now.get("sources"):
+        command += f" -e {prefix}_sources={now['sources'].replace(' ', '')}"
+    added = [f"{prefix}_names as it is"] if now.get("policy") == "deny" and "names" not in now else []
+    added += [f"{prefix}_allow as it is ({now['allow']})"] if now.get("allow") else []
+    return f"{command} with {' and '.join(['the options of each', *added])}"

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .destinations import expand_ranges
 from .rows import expand_rows
+
+_COLUMNS = ("destination", "ports", "protocol")
 
 
 def expanded(addresses: Sequence[str] | str, variable: str) -> list[str]:
@@ -42,8 +45,15 @@ def by_version(addresses: Sequence[str] | str, variable: str) -> dict[int, list[
 def allow_rules(allow: list[dict], variable: str) -> list[dict]:
     """Return the user's own additions to the baseline as rules; TCP where a row names no protocol.
 
-    Raises ValueError that names the user's variable and the row.
+    A row has C{destination}, C{ports} and C{protocol}. Raises ValueError that names the user's variable and the row.
     """
+    for number, row in enumerate(allow, 1):
+        other = sorted(str(column) for column in set(row) - set(_COLUMNS)) if isinstance(row, dict) else []
+        if other:
+            raise ValueError(
+                f"{variable}: row {number}: unknown column {quoted(other[0])}; known are {', '.join(_COLUMNS)}: what "
+                "is added goes out, and needs no reason"
+            )
     given = {"vendor": variable, "service": "baseline", "protocol": "TCP"}
     rows = [{**given, **row} if isinstance(row, dict) else row for row in allow]
     rules = expand_rows(rows, widest_prefix={"ipv4": 0, "ipv6": 0}, broadcast=True)

@@ -104,6 +104,11 @@ def wrapped(text: str, lead: str) -> list[str]:
     return wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * (len(lead) + 2))
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a text on one line of at most C{width} characters, cut with C{...} where it is longer."""
+    return text if len(text) <= width else text[: width - 4].rstrip() + " ..."
+
+
 def verdict(verdicts: Mapping[str, str], backend: Mapping[str, Any]) -> str:
     """Return what the backend's policy does, without the counting where the backend cannot count."""
     text = verdicts.get(backend.get("policy", ""), verdicts["unmanaged"])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,8 +14,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import unseen
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import domains
 
+from .allowed import Allowed, allowed
 from .enforcement import enforcement, followed
-from .layout import Reach, format_services, section, table, verdict, wrapped
+from .layout import WIDTH, Reach, format_services, section, shortened, table, verdict, wrapped
 from .reasons import reason_lines
 
 _POLICIES = {
@@ -27,6 +29,14 @@ _CLOUD_POLICIES = {
     "deny": "all other egress is stopped, unless other rules allow it",
     "unmanaged": _POLICIES["unmanaged"],
 }
+# Where the user's own additions open any address, what else there is to say of the rest.
+_REMAINDERS = {
+    "deny": "only what that leaves is stopped",
+    "audit": "only what that leaves is counted and logged, nothing is stopped",
+}
+_WORD = re.compile(r"[\w./:*+-]+", re.ASCII)
+_WORDS = re.compile(rf"{_WORD.pattern}(?:, ?{_WORD.pattern})*", re.ASCII)  # ports and prefixes
+_JOINT = "\0"
 _ASKED = "Asked for by the vendors, but no rule can be made of it"
 
 
@@ -39,8 +49,9 @@ def summarise_allowlist(
     C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "ip_versions",
     "notes"}}: C{names} one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether
     it counts and C{inbound} whether it lets in (both true unless said), C{ip_versions} those of which it has rules
-    (both unless said), C{notes} further lines; a cloud has C{units}, what of its quotas is used, and C{widened}, what
-    is open although nobody asked. Without it, enforcement is left out.
+    (both unless said), C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has
+    C{units}, what of its quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is
+    left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]
@@ -74,9 +85,24 @@ def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[
     if inbound:
         yield f"Inbound connections from: {inbound}"
     if backend:
-        policy = backend.get("policy", "")
-        verdicts = _CLOUD_POLICIES if "units" in backend else _POLICIES
-        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {verdict(verdicts, backend)}", "")
+        policy, cloud = backend.get("policy", ""), "units" in backend
+        # Policy unmanaged has no baseline on a host that could be added to.
+        added = [allowed(*each) for each in backend.get("allow", {}).items() if each[1]]
+        used = added if cloud or policy in _REMAINDERS else []
+        yield from wrapped(f"Backend {backend['name']}, policy {policy}: {_verdict(used, cloud, backend)}", "")
+        for each in added:
+            yield from wrapped(each.line if used else f"{each.line}; not used: the policy is unmanaged", "")
+
+
+def _verdict(added: Iterable[Allowed], cloud: bool, backend: Mapping[str, Any]) -> str:
+    """Return what becomes of all other egress; C{added}: what the user's own additions open."""
+    everywhere = [each.everywhere for each in added if each.everywhere]
+    verdicts = _CLOUD_POLICIES if cloud else _POLICIES
+    if not everywhere or backend.get("policy") not in _REMAINDERS:
+        return verdict(verdicts, backend)
+    unless = ", unless other rules allow it" if cloud else ""
+    variable = next(iter(backend["allow"]))
+    return f"{variable} opens {everywhere[0]}: {verdict(_REMAINDERS | {'unmanaged': ''}, backend)}{unless}"
 
 
 def _reach(groups: Iterable[Mapping[str, Any]]) -> str:
@@ -107,8 +133,11 @@ def _vendor(
     numbers = {document: number for number, document in enumerate(documents, 1)}
 
     title = chosen.get("title", vendor)
-    yield title if title == vendor else f"{title} ({vendor})"
-    yield from wrapped(_choices(chosen, bool(selection.get("all_by_default"))), "  ")
+    name = "" if title == vendor else f" ({vendor})"
+    yield shortened(shortened(title, max(WIDTH - len(name), WIDTH // 2)) + name, WIDTH)
+    # No line is broken inside a value, so that none of its words begins one.
+    choices = wrapped(_choices(chosen, bool(selection.get("all_by_default"))), "  ")
+    yield from (line.replace(_JOINT, " ") for line in choices)
     if not entries:
         yield "  nothing: no row of the chosen requirements"
     yield from table(_services(entries, numbers))
@@ -127,19 +156,26 @@ def _document(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _choices(chosen: Mapping[str, Any], all_by_default: bool) -> str:
-    """Return the options as they were chosen: 'regions: all (us, jp), since nothing was said; teams: no'."""
+    """Return the options as they were chosen: 'regions: all (us, jp), since nothing was said; teams: no'.
+
+    A value of other characters than a word's is in quotes, with C{_JOINT} for spaces: it cannot be read as an option.
+    """
     parts = []
     for option, value in chosen.get("options", {}).items():
         if isinstance(value, bool):
             text = "yes" if value else "no"
         else:
-            text = value if isinstance(value, str) else ", ".join(value)
+            text = _value(value, _WORDS) if isinstance(value, str) else ", ".join(_value(one, _WORD) for one in value)
         if option in chosen["all"]:
             text = f"all ({text})" + (", since nothing was said" if all_by_default else "")
         elif option in chosen["defaults"]:
             text += " (default)"
         parts.append(f"{option}: {text}")
     return "; ".join(parts)
+
+
+def _value(text: str, plain: re.Pattern[str]) -> str:
+    return text if plain.fullmatch(text) else repr(text).replace(" ", _JOINT)
 
 
 def _services(entries: list[Mapping[str, Any]], numbers: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, ...]]:

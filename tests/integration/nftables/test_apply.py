@@ -88,6 +88,21 @@ def test_the_difference_is_in_the_users_words(host: Host) -> None:
     ]
 
 
+def test_many_who_ask_for_one_destination(host: Host) -> None:
+    services = [f"{'s' * 14}{number:02}" for number in range(12)]
+    rows = [*(row("203.0.113.0/24", service=service) for service in services), row("203.0.113.0/24", vendor="zoom2")]
+    rows += [row("198.51.100.0/24", service="s" * 110), row("198.51.100.0/24", vendor="zoom2")]
+    done = host.apply(native(*rows, policy="audit"))
+    shown = {line.rpartition("  ")[0]: line.rpartition("  ")[2] for line in done["differences"] if "tcp/443" in line}
+    first, second = shown["+ tcp/443 to 203.0.113.0/24"], shown["+ tcp/443 to 198.51.100.0/24"]
+    assert first.startswith("acme: ssssssssssssss00, ")
+    assert first.endswith(", zoom2: calls and 8 more")
+    assert second == "acme, zoom2: calls and 1 more"
+    assert not host.apply(native(*rows, policy="audit"))["changed"]
+    gone = host.apply(native(row("203.0.113.0/24", vendor="zoom2"), policy="audit"))["differences"]
+    assert f"- tcp/443 to 203.0.113.0/24  {first}" in gone
+
+
 def test_a_wide_ipv6_prefix_is_not_taken_for_an_address(host: Host) -> None:
     done = host.apply(native(row("2001:db8::/32"), row("2001:db9::", "80"), row("192.0.2.1", "80")))
     assert done["differences"][:3] == [

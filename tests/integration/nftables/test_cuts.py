@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.calls import call, datagrams
+from tests.support.calls import call, datagrams, packets, pings
 from tests.support.ends import Ends
 from tests.support.hosts.nftables import HOST, Host, native
 from tests.support.packets import gateway_world
@@ -48,7 +48,7 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: Ends, stack: ExitS
     kept.append(call(stack, far, here, HOST[4], 22))  # a management connection
     kept.append(call(stack, far, here, HOST[4], 443))  # another service of the host's
     kept.append(call(stack, here, here, LOOPED, 443))
-    assert all(each.goes() for each in [*gone, *kept])
+    assert [each.goes() for each in [*gone, *kept]] == [True] * len([*gone, *kept])
     done = ends.host.apply(native(*LESS, policy="deny", allow=OWN), after=after, cut_removed=True)
     if after:
         assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
@@ -151,6 +151,77 @@ def test_addresses_of_a_name_that_left(ends: Ends, stack: ExitStack) -> None:
     assert [each.goes() for each in flows] == [False, True]
 
 
+@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_flows_without_ports_end_and_no_other(ends: Ends, stack: ExitStack, after: int, first: str) -> None:
+    """Tunnels by ESP, GRE and others: their other side goes on to send, which must not bring them back."""
+    here, far = ends.host.space, ends.peer
+    protocols = {"ESP": 50, "GRE": 47, "VRRP": 112, "OSPF": 89, "253": 253}
+    cell = ", ".join(protocols)
+    both = [row(f"{GONE}, {KEPT}, 2001:db8::9, 2001:db8::10", "-", cell)]
+    allow = [{"destination": "203.0.113.20", "protocol": "esp"}]
+    ends.host.apply(native(*both, policy="deny", allow=allow))
+    gone = [packets(stack, here, far, to, number) for to in (GONE, "2001:db8::9") for number in protocols.values()]
+    kept = [packets(stack, here, far, to, number) for to in (KEPT, "2001:db8::10") for number in protocols.values()]
+    kept.append(packets(stack, here, far, "203.0.113.20", 50))
+    kept.append(packets(stack, far, here, HOST[4], 50))  # it came in
+    assert [each.goes() for each in [*gone, *kept]] == [True] * len([*gone, *kept])
+    less = native(row(f"{KEPT}, 2001:db8::10", "-", cell), policy="deny", allow=allow)
+    done = ends.host.apply(less, after=after, cut_removed=True)
+    if after:
+        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
+        done = ends.host.confirm(done)
+    assert any(note.startswith("flows to what left the list were ended: 10 (") for note in done["notes"]), done["notes"]
+    for each in gone:  # the other side goes on
+        each.there.send(each.text)
+    assert [each.goes(first=first) for each in gone] == [False] * 10
+    assert all(each.goes(first=first) for each in kept)
+    again = native(*both, policy="deny", allow=allow)  # it comes back: its first packet is let out, and answered
+    ends.host.apply(again, cut_removed=True)
+    for each in gone:
+        each.here.send(each.text)
+    assert [each.there.recv(2048)[-9:] for each in gone] == [b"o meaning"] * 10
+    assert [each.goes() for each in [*gone, *kept]] == [True] * len([*gone, *kept])
+    ends.host.remove()
+    assert ends.host.rules() == ""
+
+
+def test_ah_which_conntrack_knows_by_what_is_in_it_is_told_of(ends: Ends) -> None:
+    """Of IPv6 it takes AH for a header: what follows is the flow, and no list says what that was."""
+    ends.host.apply(native(row(f"{GONE}, 2001:db8::9", "-", "AH"), policy="deny"))
+    done = ends.host.apply(native(row(GONE, "-", "AH"), policy="deny"), cut_removed=True)
+    assert "no flow was under way to what left the list" not in done["notes"]
+    assert "flows by ah over IPv6 to what left the list go on: conntrack knows them by what is in them" in done["notes"]
+    done = ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    assert "no flow was under way to what left the list" in done["notes"]
+
+
+def test_questions_by_icmp_end_and_no_other(ends: Ends, stack: ExitStack) -> None:
+    here, far = ends.host.space, ends.peer
+    rows = [
+        row(f"{GONE}, {KEPT}", "", "ICMP type 8", "ping"),
+        row(f"{GONE}, {KEPT}", "", "ICMP type 13", "clock"),
+        row("2001:db8::9, 2001:db8::10", "echo-request", "ICMPv6", "ping"),
+    ]
+    ends.host.apply(native(*rows, policy="deny"))
+    gone = [pings(stack, here, GONE), pings(stack, here, "2001:db8::9", 128, 129)]
+    kept = [pings(stack, here, KEPT), pings(stack, here, "2001:db8::10", 128, 129), pings(stack, far, HOST[4])]
+    kept.append(pings(stack, here, GONE, 13, 14))  # of another type
+    assert [each.goes() for each in [*gone, *kept]] == [True] * len([*gone, *kept])
+    less = [
+        row(KEPT, "", "ICMP", "ping"),
+        row(GONE, "", "ICMP type 13", "clock"),
+        row("2001:db8::10", "", "ICMPv6", "ping"),
+    ]
+    done = ends.host.apply(native(*less, policy="deny"), cut_removed=True)
+    assert (
+        "flows to what left the list were ended: 2 (icmp/echo-request to 203.0.113.9, icmpv6/echo-request to "
+        "2001:db8::9)"
+    ) in done["notes"]
+    assert [each.goes() for each in gone] == [False, False]
+    assert [each.goes() for each in kept] == [True] * len(kept)
+
+
 @pytest.mark.parametrize("translated", [False, True])
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str) -> None:
@@ -162,14 +233,16 @@ def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str)
                 "table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }"
             )
         scope = {"policy": "deny", "scope": "gateway", "sources": ["198.18.1.0/24"]}
-        host.apply(native(*LIST, **scope))
+        host.apply(native(*LIST, row(GONE, "", "ESP, ICMP", "tunnel"), **scope))
         gone, kept = (call(stack, client, far, address, 443) for address in (GONE, KEPT))
         media = datagrams(stack, client, far, GONE, 3478)
+        tunnel, asked = packets(stack, client, far, GONE, 50), pings(stack, client, GONE)
         own = call(stack, world.host, far, "203.0.113.20", 443)  # the gateway's own, of which the scope says nothing
-        assert all(each.goes() for each in (gone, kept, media, own))
+        assert all(each.goes() for each in (gone, kept, media, tunnel, asked, own))
         done = host.apply(native(*LESS, **scope), cut_removed=True)
         assert (
-            "flows to what left the list were ended: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)"
-            in done["notes"]
-        )
-        assert [each.goes(first=first) for each in (gone, media, kept, own)] == [False, False, True, True]
+            "flows to what left the list were ended: 4 (50 to 203.0.113.9, icmp/echo-request to 203.0.113.9, "
+            "tcp/443 to 203.0.113.9, udp/3478 to 203.0.113.9)"
+        ) in done["notes"]
+        flows = (gone, media, tunnel, asked, kept, own)
+        assert [each.goes(first=first) for each in flows] == [False, False, False, False, True, True]

@@ -76,6 +76,15 @@ def test_the_longest_time_wins(ends: Ends) -> None:
         assert seconds / 2 < ends.host.timeouts("udp")[address, port] <= seconds
 
 
+def test_no_time_is_set_for_what_another_opens_without(ends: Ends) -> None:
+    """The kernel's own 30 s for UDP without an answer, and not the 60 s that ESChat asks for."""
+    done = ends.host.apply(eschat(row("203.0.113.8/30", "7400", "UDP", "media", vendor="third"), policy="deny"))
+    assert "the udp timer of eschat is not set for what another vendor, which asks for none, opens too" in done["notes"]
+    for address, seconds in (("203.0.113.9", 30), ("203.0.113.12", 60)):
+        assert ends.datagram(address, 7400)
+        assert seconds / 2 < ends.host.timeouts("udp")[address, 7400] <= seconds
+
+
 def test_the_times_of_flows_stay_when_the_list_changes(ends: Ends) -> None:
     ends.host.apply(eschat(policy="deny"))
     service = ends.listen("203.0.113.9", 7400)

@@ -137,6 +137,10 @@ def test_policy_and_allow_stay(backend: tuple[str, Backend]) -> None:
     told = refused(found, KUDO, **deny)
     assert f"{name}_egress_allow would change from " in told
     assert "policy would change" not in told
+    told = refused(found, row("192.0.2.0/24", vendor="vsee"), **deny, allow=ALLOW)
+    command = told.partition("run playbooks/apply.yml")[2].partition(";")[0]
+    assert f"-e apply_vendors=kudo,vsee -e {name}_egress_policy=deny" in command
+    assert f" and {name}_egress_allow as it is (" in command
     more = [*ALLOW, {"destination": "10.6.0.0/16", "ports": "5671"}]
     if name in HOSTS:
         assert f"{name}_egress_allow would change from " in refused(found, KUDO, **deny, allow=more)
@@ -216,7 +220,10 @@ def test_two_vendors_playbooks_one_after_the_other(debian: Namespace) -> None:
 
     stopped = run("apply-eschat", "eschat_signaling_port=7400")
     assert stopped.returncode == 2
-    assert "kudo would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo" in stopped.stdout
+    assert (
+        "kudo would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo "
+        "-e nftables_egress_policy=deny -e nftables_egress_names=report with the options of each;"
+    ) in stopped.stdout
     assert "add -e apply_replace=true" in stopped.stdout
     assert "policy would change from deny to audit: write -e nftables_egress_policy=deny to keep it" in stopped.stdout
     assert debian.target(["nft", "list", "ruleset"]).stdout == before

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.calls import call, datagrams
+from tests.support.calls import call, datagrams, packets, pings
 from tests.support.ends import neighbour
 from tests.support.hosts.ufw import Host, native
 from tests.support.namespaces import Namespace, namespaces
@@ -61,6 +61,45 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(
     assert ENDED in done["notes"]
     assert [each.goes(first=first) for first in ("there", "here") for each in gone] == [False] * 6
     assert all(each.goes() for each in kept)
+
+
+@pytest.mark.parametrize("options", [{}, {"sets": True}])
+def test_flows_without_ports_end_and_no_other(ends: tuple[Host, Namespace, ExitStack], options: dict) -> None:
+    """Tunnels, whose other side goes on to send, and questions by ICMP."""
+    host, far, stack = ends
+    cell, protocols = "ESP, GRE, AH, 253", (50, 47, 51, 253)
+    rows = [
+        row(f"{GONE}, {KEPT}, 2001:db8::9", "-", cell.replace("AH, ", "")),
+        row(f"{GONE}, {KEPT}", "-", "AH"),
+        row(f"{GONE}, {KEPT}", "echo-request", "ICMP", "ping"),
+        row(f"{GONE}, {KEPT}", "timestamp-request", "ICMP", "clock"),
+        row("2001:db8::9, 2001:db8::10", "echo-request", "ICMPv6", "ping"),
+    ]
+    host.apply(native(*rows, policy="deny", **options))
+    gone = [packets(stack, host.space, far, GONE, number) for number in protocols]
+    gone.append(packets(stack, host.space, far, "2001:db8::9", 50))
+    asked = [pings(stack, host.space, GONE), pings(stack, host.space, "2001:db8::9", 128, 129)]
+    kept = [packets(stack, host.space, far, KEPT, number) for number in protocols]
+    kept += [pings(stack, host.space, KEPT), pings(stack, host.space, "2001:db8::10", 128, 129)]
+    kept += [pings(stack, host.space, GONE, 13, 14), pings(stack, far, SOURCE[4])]
+    assert [each.goes() for each in [*gone, *asked, *kept]] == [True] * 15
+    less = [
+        row(KEPT, "-", f"{cell}, ICMP"),
+        row(GONE, "timestamp-request", "ICMP", "clock"),
+        row("2001:db8::10", "", "ICMPv6", "ping"),
+    ]
+    done = host.apply(native(*less, policy="deny", **options), cut_removed=True)
+    assert any(note.startswith("flows to what left the list were ended: 6 (") for note in done["notes"]), done["notes"]
+    assert any("does not keep ended flows shut: where a rule of yours lets in" in note for note in done["notes"])
+    for each in gone:
+        each.there.send(each.text)
+    assert [each.goes(first=first) for first in ("there", "here") for each in gone] == [False] * 10
+    assert [each.goes() for each in asked] == [False, True], "the second by ufw's own before6.rules"
+    assert (
+        "flows to what left the list go on, let through by what is no rule of the list: "
+        "1 (icmpv6/echo-request to 2001:db8::9)"
+    ) in done["notes"]
+    assert [each.goes() for each in kept] == [True] * 8
 
 
 def test_where_nothing_is_stopped_nothing_ends(ends: tuple[Host, Namespace, ExitStack]) -> None:

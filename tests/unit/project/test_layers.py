@@ -43,6 +43,9 @@ AGAINST_THE_ORDER = {
     (f"{PLUGIN_UTILS}/_clouds/aws.py", f"{MODULE_UTILS}/_model/labels.py"): (
         "a plan cuts labels as the modules of the other clouds do"
     ),
+    (f"{PLUGIN_UTILS}/_firewalls/firewalld/objects.py", f"{MODULE_UTILS}/_model/labels.py"): (
+        "who asks is cut as the modules of the clouds do"
+    ),
     (f"{PLUGIN_UTILS}/_firewalls/ufw.py", f"{MODULE_UTILS}/_firewalls/ufw/protocols.py"): (
         "rules that ufw cannot have are kept apart by what the host knows of ufw"
     ),

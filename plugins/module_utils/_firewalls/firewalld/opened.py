@@ -8,13 +8,22 @@ from __future__ import annotations
 import itertools
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import FORWARD, OUT, Opening, ports, span
+from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import (
+    FORWARD,
+    OUT,
+    Opening,
+    numbers,
+    ports,
+    span,
+)
 
 _PATHS = {"policies/egress-allow-host": OUT, "policies/egress-allow-gw": FORWARD}
 _END = r'\b{} (ipset|address)="([^"]+)"'
 _SERVICE = re.compile(r'service name="([^"]+)"')
 _PORT = re.compile(r' port port="([^"]+)" protocol="([^"]+)"')
 _PROTOCOL = re.compile(r' protocol value="([^"]+)"')
+_TYPE = re.compile(r' icmp-type name="([^"]+)"')
+_ASKED = re.compile(r' destination ipset="egress-(?!allow-)')  # of what the list opens without a service
 _FAMILY = re.compile(r'family="ipv(\d)"')
 _EVERYWHERE = {"4": span("0.0.0.0/0"), "6": span("::/0")}
 
@@ -29,8 +38,8 @@ def opened(objects, learned):
         if objects.get(name):
             filtered += [(path, source) for source in (_sources(objects) if path == FORWARD else [None])]
         for rule in (objects.get(name) or {"rules": []})["rules"]:
-            if rule.endswith(" accept") and "icmp-type" not in rule:
-                part = listed if _SERVICE.search(rule) else others
+            if rule.endswith(" accept"):
+                part = listed if _SERVICE.search(rule) or (_TYPE.search(rule) and _ASKED.search(rule)) else others
                 part.extend(_of(rule, path, objects, learned))
     return listed, others, filtered
 
@@ -42,19 +51,22 @@ def _sources(objects):
 
 
 def _of(rule, path, objects, learned):
-    """Return what one rule lets out; the list's are about services, the baseline's about ports or a protocol."""
+    """Return what one rule lets out; the list's are about services or types of ICMP, the baseline's about all else."""
     ends = [_spans(rule, end, objects, learned) for end in ("source", "destination")]
     services = []
-    named, port, protocol = _SERVICE.search(rule), _PORT.search(rule), _PROTOCOL.search(rule)
+    named, port, protocol, kind = (each.search(rule) for each in (_SERVICE, _PORT, _PROTOCOL, _TYPE))
     if named:
         described = objects.get("services/" + named.group(1)) or {"ports": []}
         services = [
-            (kind, *each)
-            for kind, dummy, text in (one.partition("/") for one in described["ports"])
-            for each in ports(text)
+            (name, *each)
+            for name, dummy, text in (one.partition("/") for one in described["ports"])
+            for each in numbers(name, text)
         ]
     elif port:
         services = [(port.group(2), *each) for each in ports(port.group(1))]
+    elif kind:
+        name = "icmp" if _FAMILY.search(rule).group(1) == "4" else "icmpv6"
+        services = [(name, *each) for each in numbers(name, kind.group(1))]
     else:
         services = [(protocol.group(1) if protocol else "", *each) for each in ports("")]
     return [Opening(path, source, to, *service) for source, to, service in itertools.product(*ends, services)]

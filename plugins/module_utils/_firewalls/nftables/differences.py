@@ -19,6 +19,8 @@ from .listing import blocks
 
 _MAP = re.compile(r"(allowed|inbound)[46]_([a-z0-9-]+)(?:_(\S+))?$")  # a map's name
 _ENTRY = re.compile(r'([0-9a-f.:]+(?:[-/][0-9a-f.:]+)?)(?: \. [\w-]+)? : "([^"]+)"')
+_CUT = re.compile(r"(.+)\.\.(\d+)\.[0-9a-f]+")  # a counter's name that would have been too long
+_FORMER = re.compile(r"(.+)\.[0-9a-f]{8}")  # one as earlier versions cut it
 _NAME = re.compile(r"name[46]_(\S+)")
 _PATTERNS = re.compile(r'^\t\tcomment "([^"]*)"$', re.MULTILINE)
 _FIRST = re.compile(
@@ -73,8 +75,17 @@ def anew(native):
 
 
 def words(label, owned):
-    """Return C{kudo: media, zoom: meetings} for the counter C{kudo/media.zoom/meetings}."""
-    return label[len(owned) :].replace(".", ", ").replace("/", ": ")
+    """Return C{kudo: media, zoom: meetings} for the counter C{kudo/media.zoom/meetings}.
+
+    Of a name that was too long, C{kudo/media.zoom..12.1a2b3c4d}, it is C{kudo: media, zoom and 12 more}.
+    """
+    name, more = label[len(owned) :], ""
+    cut, former = _CUT.fullmatch(name), _FORMER.fullmatch(name)
+    if cut:
+        name, more = cut.group(1), f" and {cut.group(2)} more"
+    elif former:
+        name, more = former.group(1), " and more"
+    return name.replace(".", ", ").replace("/", ": ") + more
 
 
 def asking(found, owned):

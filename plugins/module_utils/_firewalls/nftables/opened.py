@@ -8,7 +8,14 @@ from __future__ import annotations
 import itertools
 import re
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import FORWARD, OUT, Opening, ports, span
+from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import (
+    FORWARD,
+    OUT,
+    Opening,
+    numbers,
+    ports,
+    span,
+)
 
 from .differences import entries
 
@@ -20,6 +27,7 @@ _PORTS = re.compile(r"\b(?:th|\w+) dport (?:\{([^}]*)\}|(\S+))")
 _PROTOCOL = re.compile(
     r"\b(?:(\w+) dport|(?:meta l4proto|ip protocol|ip6 nexthdr) (?:\{([^}]*)\}|(\S+))|(icmp(?:v6)?) )"
 )
+_TYPES = re.compile(r"\b(icmp(?:v6)?) type (?:\{([^}]*)\}|(\S+))")
 _KINDS = {"icmpv6": ["icmpv6", "ipv6-icmp"], "ipv6-icmp": ["icmpv6", "ipv6-icmp"]}  # as nft and conntrack name it
 
 
@@ -49,7 +57,7 @@ def _by_address(found):
 
 
 def _plain(listed):
-    return [(span(prefix), protocol, *each) for prefix, protocol, text in listed for each in ports(text)]
+    return [(span(prefix), protocol, *each) for prefix, protocol, text in listed for each in numbers(protocol, text)]
 
 
 def _by_name(found):
@@ -77,11 +85,19 @@ def _of_rule(line, found):
         named, several, one = match.groups()
         members = _members(found.get(("set", named), "")) if named else _ADDRESS.findall(several or one)
         destinations = [span(member) for member in members]
-    match = _PORTS.search(line)
-    texts = [part.strip() for part in (match.group(1) or match.group(2)).split(",")] if match else [""]
-    numbers = [each for text in texts for each in (ports(text) if re.fullmatch(r"[\d-]*", text) else ports(""))]
+    typed, match = _TYPES.search(line), _PORTS.search(line)
+    if typed:
+        ranges = [each for text in _texts(*typed.groups()[1:]) for each in numbers(typed.group(1), text)]
+    else:
+        texts = _texts(*match.groups()) if match else [""]
+        ranges = [each for text in texts for each in ports(text if re.fullmatch(r"[\d-]*", text) else "")]
     protocols = _protocols(line)
-    return [(where, protocol, *each) for where, protocol, each in itertools.product(destinations, protocols, numbers)]
+    return [(where, protocol, *each) for where, protocol, each in itertools.product(destinations, protocols, ranges)]
+
+
+def _texts(several, one):
+    """Return the members of C{{a, b}}, or of C{a}, as a rule has them."""
+    return [text.strip() for text in (several or one).split(",")]
 
 
 def _protocols(line):

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import FORWARD, OUT, Opening, ports, span
+import re
 
-from . import kernel, rules, sets, state
+from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import FORWARD, OUT, Opening, numbers, span
 
+from . import kernel, rules, sets, state, surroundings
+
+_PASSED = re.compile(r"(?:-p (\S+))?(?:(?:^| )--icmp(?:v6)?-type (\S+))?")
+_PATHS = {"output": OUT, "forward": FORWARD}
 _CHAINS = {OUT: "OUTPUT", FORWARD: "FORWARD"}
 
 
@@ -28,6 +32,18 @@ def opened(reader, looked_up):
     return listed, others, filtered
 
 
+def beyond(versions):
+    """Return what ufw's own before.rules let through to anywhere, before any rule of the list is asked."""
+    found = []
+    for version, chain, match in surroundings.accepted(versions):
+        passed = _PASSED.fullmatch(match)
+        if passed:
+            protocol, kind = passed.groups("")
+            ends = span(rules.ANY[version]), span(rules.ANY[version])
+            found += [Opening(_PATHS[chain], *ends, protocol, *each) for each in numbers(protocol, kind)]
+    return found
+
+
 def _of(spec):
     """Return what one rule lets out."""
     if not rules.is_tuple(spec):
@@ -39,7 +55,7 @@ def _of(spec):
     source, destination = (_span(fields[number]) for number in (5, 3))
     protocol = "" if fields[1] == "any" else fields[1]
     path = FORWARD if route else OUT
-    return [Opening(path, source, destination, protocol, *each) for each in ports(fields[2])]
+    return [Opening(path, source, destination, protocol, *each) for each in numbers(protocol, fields[2])]
 
 
 def _span(text):

@@ -43,16 +43,21 @@ def opened_before(native, versions):
     return notes
 
 
+def accepted(versions):
+    """Return C{(version, chain, match)} of what is sent or forwarded by ufw's own before.rules, by IP version."""
+    found = [(version, text) for version in versions for text in read_all([BEFORE[version]])]
+    return [(version, chain, match) for version, text in found for chain, match in _OPENS.findall(text)]
+
+
 def _openings(version, wanted):
     """Return what the rules of one chain let through, as their matches: C{-p icmp --icmp-type echo-request}."""
     found = []
-    for text in read_all([BEFORE[version]]):
-        for chain, match in _OPENS.findall(text):
-            states = _STATES.search(match)
-            known = states and set(states.group(1).split(",")) <= _KNOWN
-            own = chain == "output" and re.search(r"(?:^| )-(?:o lo|p (?:ipv6-)?icmp(?:v6)?)\b", match)
-            if chain == wanted and not known and not own:
-                found.append(match or "everything")
+    for dummy, chain, match in accepted([version]):
+        states = _STATES.search(match)
+        known = states and set(states.group(1).split(",")) <= _KNOWN
+        own = chain == "output" and re.search(r"(?:^| )-(?:o lo|p (?:ipv6-)?icmp(?:v6)?)\b", match)
+        if chain == wanted and not known and not own:
+            found.append(match or "everything")
     return list(dict.fromkeys(found))
 
 

@@ -22,7 +22,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.servers imp
 
 from . import kernel, rules, sets, state, surroundings
 from .live import Live
-from .opened import opened
+from .opened import beyond, opened
 
 _CONFIG = "/etc/ufw/ufw.conf"
 _MOST = 5  # of the user's rules that a note names
@@ -98,6 +98,10 @@ class Ufw:
     def opened(self):
         """Return what the list opens, and what is let through besides, see C{_host/cuts.py}."""
         return opened(read, self.live.names())
+
+    def beyond(self):
+        """Return what goes out whatever the list says."""
+        return beyond(self._versions())
 
     def completed(self, native):
         """Return the native form with the servers that only this host knows."""

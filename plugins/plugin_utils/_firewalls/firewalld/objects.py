@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, number_of
 
@@ -119,8 +120,8 @@ def free_name(base: str, taken: set[str], suffix: str = "") -> str:
 
 
 def words_of(labels: Iterable[tuple[str, str]]) -> str:
-    """Return who asks for something, in words: C{kudo media, zoom meetings}."""
-    return ", ".join(" ".join(label) for label in labels)
+    """Return who asks for something, in words: C{kudo media, zoom meetings}; where they are many, every vendor."""
+    return joined((": ".join(label) for label in labels), _LONGEST_WORDS).replace(": ", " ")
 
 
 def told_of(labels: Iterable[tuple[str, str]], told: dict[tuple[str, str], str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import by_version
@@ -24,6 +25,7 @@ IP = {4: "ip", 6: "ip6"}
 # nft's own names of protocols; others it looks up in /etc/protocols.
 _SYMBOLS = frozenset({"tcp", "udp", "udplite", "esp", "ah", "icmp", "icmpv6", "dccp", "sctp"})
 _LONGEST_NAME = 120  # of a counter; the kernel admits 255 bytes, but nft repeats the name with every element
+_LONGEST_CUT = 220  # of the vendors alone, where there are so many
 _LONGEST_COMMENT = 120  # nft admits 128 bytes
 _LONGEST_TIMER = 2_147_483  # seconds; the kernel counts 32 bits of ticks, up to 1,000 a second, with a sign
 
@@ -62,12 +64,36 @@ def address_sets(name: str, addresses: Sequence[str] | str, variable: str) -> di
     }
 
 
+@lru_cache(maxsize=10_000)
 def counter_name(labels: tuple[str, ...]) -> str:
-    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot, a long one cut with a digest."""
+    """Return the counter of C{('kudo/media', 'zoom/meetings')}: joined by a dot.
+
+    A long name keeps every vendor, without a service where there is no room for one, and ends with how many of the
+    labels it leaves out and a digest of all: C{kudo/media.zoom..12.1a2b3c4d}. No label is empty, so C{..} is in no
+    other name.
+    """
     name = ".".join(labels)
     if len(name) <= _LONGEST_NAME:
         return name
-    return f"{name[: _LONGEST_NAME - 9]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    room = _LONGEST_NAME - len(f"..{len(labels)}.") - 8
+    kept: dict[str, list[str]] = {}
+    for vendor in sorted({label.partition("/")[0] for label in labels}):
+        if len(".".join([*kept, vendor])) <= _LONGEST_CUT:
+            kept[vendor] = []
+    kept = kept or {labels[0][:room]: []}  # a name of no sensible length
+    width = len(".".join(kept))
+    for others in (False, True):  # the first label of each vendor comes before the second of one
+        for label in labels:
+            vendor = label.partition("/")[0]
+            mine = kept.get(vendor, [label])
+            more = len(label) + 1 if mine else len(label) - len(vendor)
+            if bool(mine) == others and label not in mine and width + more <= room:
+                mine.append(label)
+                width += more
+    text = ".".join(part for vendor, mine in kept.items() for part in mine or [vendor])
+    end = f"..{len(labels) - sum(map(len, kept.values()))}."
+    digest = hashlib.sha256(name.encode()).hexdigest()  # at least eight digits, and as many as there is room for
+    return text + end + digest[: max(8, _LONGEST_NAME - len(text + end))]
 
 
 def counter_block(name: str, labels: tuple[str, ...]) -> str:
@@ -137,7 +163,7 @@ def named_blocks(
 
     def told(protocol: str, labels: tuple) -> tuple[tuple[str, ...], int]:
         words = tuple(sorted(f"{vendor}/{service}" for vendor, service in labels))
-        return words, max(seconds.get((*label, protocol), 0) for label in labels)
+        return words, _longest((label[0], seconds.get((*label, protocol), 0)) for label in labels)
 
     def end(protocol: str, labels: tuple) -> str:
         words, timeout = told(protocol, labels)
@@ -152,22 +178,33 @@ def named_blocks(
     return [*sorted(timers), *sorted(counters)], end
 
 
-def timer_blocks(allowlist: dict, versions: tuple[int, ...], owned: str) -> tuple[list[str], list[str]]:
-    """Return the C{ct timeout} objects that vendors ask for with the sets of whom they apply to, and the rules.
+def timer_blocks(allowlist: dict, versions: tuple[int, ...], owned: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the C{ct timeout} objects that vendors ask for with the sets of whom they apply to, the rules, and notes.
 
-    Where two vendors ask for the same destination and service, the longer time holds.
+    Where two vendors open the same destination and service, the longer time holds, and none where one asks for none: no
+    vendor shortens the flows of another.
     """
     seconds = _timer_seconds(allowlist)
+    timed = {protocol for _vendor, _service, protocol in seconds}
 
-    def wanted(entry: dict) -> int | None:
-        return seconds.get((entry["vendor"], entry["service"], entry["protocol"]))
+    def wanted(entry: dict) -> tuple[str, int] | None:
+        mine = seconds.get((entry["vendor"], entry["service"], entry["protocol"]), 0)
+        shares = entry["protocol"] in timed and entry.get("direction") != "inbound"
+        return (entry["vendor"], mine) if mine or shares else None
 
     found: dict[tuple[str, int], dict[int, list[str]]] = {}
+    shared: set[tuple[str, str]] = set()
     for version in versions:
         # The few who have a wish are few prefixes: one set of address, protocol and port serves them all.
         for element in elements(allowlist["provenance"], version, wanted):
-            keys = found.setdefault((element.protocol, max(element.labels)), {})
-            keys.setdefault(version, []).append(_key(element))
+            if timeout := _longest(element.labels):
+                found.setdefault((element.protocol, timeout), {}).setdefault(version, []).append(_key(element))
+            else:
+                shared.update((vendor, element.protocol) for vendor, mine in element.labels if mine)
+    notes = [
+        f"the {protocol} timer of {vendor} is not set for what another vendor, which asks for none, opens too"
+        for vendor, protocol in sorted(shared)
+    ]
     blocks, rules = [], []
     for (protocol, timeout), keys in sorted(found.items()):
         name = f"{owned}{protocol}_{timeout}"
@@ -175,7 +212,15 @@ def timer_blocks(allowlist: dict, versions: tuple[int, ...], owned: str) -> tupl
         for version, keys_of_version in sorted(keys.items()):
             blocks.append(members("set", f"{name}_v{version}", _key_type(version), keys_of_version))
             rules.append(f'{IP[version]} daddr . meta l4proto . th dport @{name}_v{version} ct timeout set "{name}"')
-    return blocks, rules
+    return blocks, rules, notes
+
+
+def _longest(asked: Iterable[tuple[str, int]]) -> int:
+    """Return the longest time of C{(vendor, seconds)}, 0 where one of the vendors asks for none (0) at all."""
+    longest: dict[str, int] = {}
+    for vendor, seconds in asked:
+        longest[vendor] = max(longest.get(vendor, 0), seconds)
+    return max(longest.values(), default=0) if all(longest.values()) else 0
 
 
 def _timer_seconds(allowlist: dict) -> dict[tuple[str, str, str], int]:

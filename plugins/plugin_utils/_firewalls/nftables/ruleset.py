@@ -89,7 +89,7 @@ def render(
     does. Raises ValueError that says what is accepted.
     """
     _check(policy, scope, stopped, log_rate, sources)
-    servers = {"dns": dns_servers, "ntp": ntp_servers}
+    servers, additions = {"dns": dns_servers, "ntp": ntp_servers}, _allow_rules(allow or [])
     place = _place(into, policy, names)
     check(allowlist)
     check_names(allowlist, policy, names, "nftables_egress", instead="audit")
@@ -99,7 +99,7 @@ def render(
     versions, owned, learning = VERSIONS[place["family"]], place["owned"], bool(found) and names == "dnsmasq"
     source_sets = address_sets(f"{owned}sources", sources, "nftables_egress_sources")
     guests = bool(allowlist["inbound"]) and (bool(into) or scope != "host")
-    blocks, opened, invited = _addresses(allowlist, versions, owned, learning, guests)
+    blocks, opened, invited, timers = _addresses(allowlist, versions, owned, learning, guests)
     blocks += [text for version, text in sorted(source_sets.items()) if version in versions]
     if found:
         added, end = named_blocks(allowlist, [(s[0], s[3]) for domain in found for s in domain.services])
@@ -111,7 +111,7 @@ def render(
         blocks.append(block("chain egress_allowlist", invited + _only_from(sources, source_sets, versions) + opened))
     else:
         if policy != "unmanaged":
-            blocks += _baseline(servers, allow or [], scope != "gateway")
+            blocks += _baseline(servers, additions, scope != "gateway")
         blocks += _egress_chain(policy, stopped, log_rate, opened)
         blocks += _base_chains(policy, scope, invited, filtered, bool(sources), bool(found), dns)
     discover = [] if policy == "unmanaged" else [name for name, addresses in servers.items() if not addresses]
@@ -122,7 +122,7 @@ def render(
         "stopped": stopped if policy == "deny" else "",
         "log rate": log_rate if policy != "unmanaged" else "",
         "sources": ", ".join(expanded(sources, "nftables_egress_sources")),
-        "allow": "; ".join(_allow_rules(allow or [])) if policy != "unmanaged" else "",
+        "allow": "; ".join(additions) if policy != "unmanaged" else "",
         "names dns": dns if dns != "leave" else "",
     }
     return {
@@ -131,6 +131,7 @@ def render(
         "vendors": vendors_of(allowlist),
         "notes": [
             *_notes(policy, scope, bool(into), filtered, bool(allowlist["inbound"])),
+            *timers,
             *names_notes("nftables_egress", names, scope, bool(found), names_dns),
         ],
         "settings": {name: value for name, value in settings.items() if value},
@@ -151,14 +152,14 @@ def render(
 
 def _addresses(
     allowlist: dict, versions: tuple[int, ...], owned: str, learning: bool, guests: bool
-) -> tuple[list[str], list[str], list[str]]:
-    """Return the blocks of what is known by address, the rules that open it, and those that let C{guests} in."""
-    blocks, opened = timer_blocks(allowlist, versions, owned)
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Return the blocks of what is known by address, the rules that open it, those that let C{guests} in, and notes."""
+    blocks, opened, notes = timer_blocks(allowlist, versions, owned)
     inbound = [entry for entry in allowlist["provenance"] if entry.get("direction") == "inbound"]
     outbound = [entry for entry in allowlist["provenance"] if entry.get("direction") != "inbound"]
     added, rules = allowed_blocks(outbound, versions, "to", owned, learning)
     more, invited = allowed_blocks(inbound, versions, "from", owned, learning) if guests else ([], [])
-    return [*blocks, *added, *more], opened + rules, invited
+    return [*blocks, *added, *more], opened + rules, invited, notes
 
 
 def _check(policy: str, scope: str, stopped: str, log_rate: str, sources: Sequence[str] | str) -> None:
@@ -220,10 +221,11 @@ def _only_from(sources: Sequence[str] | str, source_sets: dict[int, str], versio
     return rules
 
 
-def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict], host: bool) -> list[str]:
+def _baseline(servers: dict[str, Sequence[str] | str], additions: list[str], host: bool) -> list[str]:
     """Return the sets of servers (empty ones for the host to fill) and the chains of what is always allowed.
 
-    host: whether packets of the host's own are filtered, which has a chain for these alone.
+    additions: rules of the user's own; host: whether packets of the host's own are filtered, which has a chain for
+    these alone.
     """
     blocks = []
     for name, addresses in servers.items():
@@ -235,7 +237,7 @@ def _baseline(servers: dict[str, Sequence[str] | str], allow: list[dict], host: 
     if host:
         blocks.append(members("set", "dhcp4", "ipv4_addr", [], interval=False))
         blocks.append(block("chain baseline_host", _BASELINE_HOST.splitlines()))
-    return [*blocks, block("chain baseline", _BASELINE.splitlines() + _allow_rules(allow))]
+    return [*blocks, block("chain baseline", _BASELINE.splitlines() + additions)]
 
 
 def _egress_chain(policy: str, stopped: str, log_rate: str, opened: list[str]) -> list[str]:

@@ -21,10 +21,18 @@ LOCAL = {"198.51.100.1", "2001:db8::1"}
 OTHER = "192.0.2.99"  # a client behind the host
 
 
-def flow(to: str, port: int | None, *, protocol: str = "udp", source: str = "198.51.100.1", by: str = "") -> Flow:
+def flow(
+    to: str,
+    port: int | None,
+    *,
+    protocol: str = "udp",
+    source: str = "198.51.100.1",
+    by: str = "",
+    question: tuple[str, ...] = (),
+) -> Flow:
     """Return a flow; C{by}: who really answers, behind a translation of addresses."""
     ports, back = ((1024, port), (port, 1024)) if port is not None else ((), ())
-    return Flow(6 if ":" in to else 4, protocol, "", source, to, ports, by or to, source, back)
+    return Flow(6 if ":" in to else 4, protocol, "", source, to, ports, by or to, source, back, question)
 
 
 def opening(
@@ -54,7 +62,31 @@ CASES = {
         False,
     ),
     "a question by ICMP": (
-        flow("203.0.113.9", None, protocol="icmp"),
+        flow("203.0.113.9", None, protocol="icmp", question=("8", "0", "7")),
+        [opening("203.0.113.9", 8, protocol="icmp")],
+        [],
+        True,
+    ),
+    "a question by ICMP of another type": (
+        flow("203.0.113.9", None, protocol="icmp", question=("13", "0", "7")),
+        [opening("203.0.113.9", 8, protocol="icmp")],
+        [],
+        False,
+    ),
+    "a question by ICMP, of which all types are open now": (
+        flow("203.0.113.9", None, protocol="icmp", question=("8", "0", "7")),
+        [opening("203.0.113.9", 8, protocol="icmp")],
+        [opening("203.0.113.0/24", *ALL_PORTS, protocol="1")],
+        False,
+    ),
+    "a question by ICMPv6, of which another type is open now": (
+        flow("2001:db8::9", None, protocol="icmpv6", source="2001:db8::1", question=("128", "0", "7")),
+        [opening("2001:db8::9", *ALL_PORTS, protocol="ipv6-icmp")],
+        [opening("2001:db8::9", 139, protocol="icmpv6")],
+        True,
+    ),
+    "a question by ICMP to the host": (
+        flow("198.51.100.1", None, protocol="icmp", source="203.0.113.9", question=("8", "0", "7")),
         [opening("203.0.113.9", *ALL_PORTS, protocol="icmp")],
         [],
         False,
@@ -143,6 +175,38 @@ def test_ports_in_all_spellings() -> None:
     assert flows.ports("any") == flows.ports("") == [ALL_PORTS]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "text", "expected"),
+    [
+        ("tcp", "443,8801:8810", [(443, 443), (8801, 8810)]),
+        ("esp", "", [ALL_PORTS]),
+        ("icmp", "any", [ALL_PORTS]),
+        ("icmp", "echo-request", [(8, 8)]),
+        ("icmp", "42", [(42, 42)]),
+        ("ipv6-icmp", "nd-neighbor-solicit", [(135, 135)]),
+        ("icmpv6", "neighbour-solicitation", [(135, 135)]),
+        ("", "443", [(443, 443)]),
+    ],
+)
+def test_ports_and_types_of_a_service(protocol: str, text: str, expected: list) -> None:
+    assert flows.numbers(protocol, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unseen"),
+    [
+        ("2001:db8::/64", None, True),
+        ("2001:db8::/64", "2001:db8::/65", True),
+        ("2001:db8::/64", "2001:db8::/64", False),
+        ("2001:db8::/64", "2001:db8::/32", False),
+        ("203.0.113.0/24", None, False),
+    ],
+)
+def test_ah_over_ipv6_is_not_seen(before: str, after: str | None, unseen: bool) -> None:
+    now = [opening(after, *ALL_PORTS, protocol="51")] if after else []
+    assert flows.unseen([opening(before, *ALL_PORTS, protocol="ah")], now) is unseen
+
+
 LISTING = """<?xml version="1.0" encoding="utf-8"?>
 <conntrack>
 <flow><meta direction="original"><layer3 protonum="2" protoname="ipv4"><src>192.0.2.1</src><dst>192.0.2.9</dst></layer3>
@@ -177,6 +241,37 @@ def test_what_conntrack_lists() -> None:
         [*["conntrack", "-D", "-f", "ipv4", "-p", "50"], *ends],
     ]
     assert flows.told(known) == "flows to what left the list were ended: 2 (50 to 192.0.2.9, udp/8443 to 10.0.0.9)"
+
+
+QUESTIONS = """<conntrack><flow><meta direction="original"><layer3 protonum="10" protoname="ipv6"><src>2001:db8::1</src>
+<dst>2001:db8::9</dst></layer3><layer4 protonum="58" protoname="icmpv6"></layer4></meta><meta direction="reply">
+<layer3 protonum="10" protoname="ipv6"><src>2001:db8::9</src><dst>2001:db8::1</dst></layer3><layer4 protonum="58"
+protoname="icmpv6"></layer4></meta></flow></conntrack>"""
+IN_TEXT = (
+    "icmpv6   58 29 src=2001:db8::1 dst=2001:db8::9 type=128 code=0 id=9 [UNREPLIED] src=2001:db8::9 dst=2001:db8::2 "
+    "type=129 code=0 id=9 mark=0 zone=7 use=1\n"
+)
+
+
+def test_questions_by_icmp_are_listed_with_their_type() -> None:
+    asked = []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        asked.append(command)
+        return 0, "" if "ipv4" in command else QUESTIONS if "xml" in command else IN_TEXT, ""
+
+    (known,) = flows.listed(run, "conntrack")
+    ends = "2001:db8::1", "2001:db8::9", (), "2001:db8::9", "2001:db8::2", ()
+    assert known == Flow(6, "icmpv6", "7", *ends, ("128", "0", "9"))
+    flows.end(run, "conntrack", known)
+    assert " ".join(asked[-1]) == (
+        "conntrack -D -f ipv6 -p icmpv6 -s 2001:db8::1 -d 2001:db8::9 "
+        "--icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9 -w 7"
+    )
+    assert flows.told([known]).endswith("1 (icmpv6/echo-request to 2001:db8::9)")
+    assert flows.left([known]).endswith(
+        "go on, let through by what is no rule of the list: 1 (icmpv6/echo-request to 2001:db8::9)"
+    )
 
 
 def test_a_conntrack_that_fails_is_an_error() -> None:

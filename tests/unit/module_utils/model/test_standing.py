@@ -33,8 +33,8 @@ BEGIN = "an allowlist is there already, which this playbook would change: "
         (
             {**STATE, "vendors": {"zoom", "eschat", "kudo"}},
             "eschat, zoom would go: to have all, run playbooks/apply.yml -e apply_backend=ufw -e "
-            "apply_vendors=eschat,kudo,zoom with the options of each; to replace what is there, add -e "
-            "apply_replace=true",
+            "apply_vendors=eschat,kudo,zoom -e ufw_egress_policy=deny -e ufw_egress_names=report with the options of "
+            "each; to replace what is there, add -e apply_replace=true",
         ),
         (
             {**STATE, "policy": "audit"},
@@ -58,6 +58,36 @@ BEGIN = "an allowlist is there already, which this playbook would change: "
 def test_what_would_change_is_told_with_the_way_out(now: dict[str, Any], text: str) -> None:
     assert hindrance(CHOICES, now, STATE, "ufw_egress") == (BEGIN + text if text else "")
     assert hindrance([], now, STATE, "ufw_egress") == ""
+
+
+AUDIT = {"policy": "audit", "scope": "host", "sources": "", "names": "report", "allow": ""}
+
+
+@pytest.mark.parametrize(
+    ("now", "command"),
+    [
+        (AUDIT, "with the options of each;"),
+        ({}, "with the options of each;"),
+        ({**AUDIT, "policy": "unmanaged"}, "-e nftables_egress_policy=unmanaged with the options of each;"),
+        (
+            {**AUDIT, "policy": "deny", "allow": "ip daddr 192.0.2.7/32 tcp dport 9100 accept"},
+            "-e nftables_egress_policy=deny -e nftables_egress_names=report with the options of each and "
+            "nftables_egress_allow as it is (ip daddr 192.0.2.7/32 tcp dport 9100 accept);",
+        ),
+        (
+            {**AUDIT, "scope": "both", "sources": "10.1.0.0/16, 10.2.0.0/16", "names": "dnsmasq"},
+            "-e nftables_egress_scope=both -e nftables_egress_names=dnsmasq "
+            "-e nftables_egress_sources=10.1.0.0/16,10.2.0.0/16 with the options of each;",
+        ),
+    ],
+)
+@pytest.mark.parametrize("wanted", [{"policy": "audit", "scope": "host"}, {"policy": "deny", "scope": "both"}])
+def test_the_command_keeps_all_else(now: dict[str, Any], command: str, wanted: dict[str, Any]) -> None:
+    """By itself, whatever this play was given: what is not in it would become the default."""
+    wanted = {**AUDIT, **wanted, "vendors": {"eschat"}}
+    told = hindrance(CHOICES, {**now, "vendors": {"kudo"}}, wanted, "nftables_egress")
+    start = "kudo would go: to have all, run playbooks/apply.yml -e apply_vendors=eschat,kudo "
+    assert told.startswith(f"{BEGIN}{start}{command} to replace what is there, add -e apply_replace=true")
 
 
 @pytest.mark.parametrize("name", CHOICES)

@@ -762,3 +762,27 @@ def test_a_row_without_a_name_says_what_is_known_of_it() -> None:
 def test_a_long_protocol_is_quoted_in_part() -> None:
     with pytest.raises(ValueError, match=r"^kudo: media: row 12: protocol 'x{57}\.\.\.'"):
         expand_rows([{**ROW, "protocol": "x" * 200}])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("direction", "inbound"),
+        ("direction", "outbound"),
+        ("own", True),
+        ("vendor", "zoom"),
+        ("service", "media"),
+        ("row", 7),
+        ("requirement", "recommended"),
+        ("wide_because", "because"),
+        ("special_because", "because"),
+        ("port", "443"),
+        (443, "443"),
+    ],
+)
+def test_an_addition_has_no_other_columns(column: Any, value: Any) -> None:
+    """A direction above all: what is added is let out."""
+    rows = [{"destination": "192.0.2.1", "ports": "443"}, {"destination": "192.0.2.7", "ports": "443", column: value}]
+    reason = rf"^nftables_egress_allow: row 2: unknown column '{column}'; known are destination, ports, protocol"
+    with pytest.raises(ValueError, match=reason):
+        allow_rules(rows, "nftables_egress_allow")

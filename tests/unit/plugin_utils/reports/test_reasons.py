@@ -47,3 +47,33 @@ def test_reasons_are_sorted_lines() -> None:
 )
 def test_a_diff_shows_the_reasons_of_what_it_adds(text: str, shown: list[dict[str, Any]]) -> None:
     assert reasons_of_diff(text, ALL) == reason_lines(shown)
+
+
+ENTRIES = [
+    {"vendor": vendor, "service": service, "destinations": destinations}
+    for vendor, service, destinations in (
+        ("kudo", "media", ["17.0.0.0/8", "198.51.100.7"]),
+        ("kudo", "web", ["20.0.0.0/15", "20.4.0.0/15"]),
+        ("kudo", "turn", ["*.example.com", "2001:db8::/32"]),
+        ("zoom", "media", ["0.0.0.0/0"]),
+        ("kudo", "other", ["17.0.0.0/8"]),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("+ tcp/443 to 17.0.0.0/8  aaa and 2 more\n", [SUM, WIDE, OTHER]),
+        ("+ tcp/443 to 17.1.0.0/16  aaa and more\n", [SUM, WIDE, OTHER]),
+        ("+ tcp/443 to 20.0.0.0-20.255.255.255  aaa: a and 2 more\n", [SUM, MANY, OTHER]),
+        ("+ tcp/443 to 20.2.0.0/15  aaa: a and 2 more\n", [OTHER]),
+        ("+ tcp/443 to 198.51.100.7 from 10.0.0.0/8 (forwarded)  aaa and 2 more\n", [SUM, WIDE, OTHER]),
+        ("+ tcp/443 to *.example.com, example.com  aaa and 2 more\n", [SUM, SPECIAL]),
+        ("+ esp to 2001:db8:1::/48  aaa and 2 more\n", [SUM, SPECIAL]),
+        ("- tcp/443 to 17.0.0.0/8  aaa and 2 more\n", []),
+        ("+ tcp/443 to 192.0.2.1  kudo: web\n", [SUM, MANY]),
+    ],
+)
+def test_a_line_that_names_not_all_shows_the_reasons_of_all(text: str, shown: list[dict[str, Any]]) -> None:
+    assert reasons_of_diff(text, ALL, ENTRIES) == reason_lines(shown)

@@ -353,3 +353,109 @@ def test_ip_versions_without_rules_are_not_enforced(versions: list[int], enforce
     lines = summarise_allowlist(merge_vendors(rules), None, {**NFTABLES, "ip_versions": versions})
     text = " ".join(" ".join(lines).split())
     assert f"enforced by address {enforced} not enforced {' '.join(shut)}" in text
+
+
+ANYWHERE = [{"destination": "0.0.0.0/0", "ports": "any"}]
+BESIDES = "Open besides, by nftables_egress_allow: "
+UNLESS = ", unless other rules allow it"
+
+
+def head(allow: list[dict[str, Any]], **backend: Any) -> list[str]:
+    """Return the lines of the head behind the first, joined where they were broken."""
+    rule = {"vendor": "example", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.1"}
+    told = {**NFTABLES, "allow": {"nftables_egress_allow": allow}, **backend}
+    lines = summarise_allowlist(merge_vendors([rule]), None, told)
+    assert all(len(line) <= 100 for line in lines)
+    return "\n".join(lines[1 : lines.index("")]).replace("\n  ", " ").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("allow", "line", "everywhere"),
+    [
+        (ANYWHERE, "1 rule to 4,294,967,296 addresses in 1 prefix; any IPv4 address (tcp/1-65535) is open", "any IPv4"),
+        ([{"destination": "0.0.0.0/1"}, {"destination": "128.0.0.0/1", "protocol": "UDP", "ports": "53"}],
+         "2 rules to 4,294,967,296 addresses in 1 prefix; any IPv4 address (tcp/443 udp/53) is open", "any IPv4"),
+        ([{"destination": "0.0.0.0/0, ::/0", "protocol": "ESP"}],
+         "1 rule to 4,294,967,296 addresses in 1 prefix, 1 IPv6 prefix; any address (esp) is open", "any address"),
+        ([{"destination": "2000::/3"}], "1 rule to 1 IPv6 prefix; any IPv6 address (tcp/443) is open", "any IPv6"),
+        ([{"destination": "64:ff9b::/96"}],
+         "1 rule to 1 IPv6 prefix; any IPv4 address (tcp/443) is open", "any IPv4"),
+        ([{"destination": "0.0.0.0/0", "ports": "80"}, {"destination": "192.0.2.0/24", "ports": "22"}],
+         "2 rules to 4,294,967,296 addresses in 1 prefix; any IPv4 address (tcp/80) is open", "any IPv4"),
+        ([{"destination": "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fd00::/8", "ports": "22"}],
+         "1 rule to 17,891,328 addresses in 3 prefixes, 1 IPv6 prefix; "
+         "wide: 10.0.0.0/8 (tcp/22), fd00::/8 (tcp/22), 172.16.0.0/12 (tcp/22)", ""),
+        ([{"destination": "192.0.2.7"}], "1 rule to 1 address", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("policy", ["deny", "audit", "unmanaged"])
+def test_what_the_user_opens_besides_is_told(
+    allow: list[dict[str, Any]], line: str, everywhere: str, policy: str
+) -> None:
+    allow = [{"ports": "443", **row} if row.get("protocol") != "ESP" else row for row in allow]
+    backend, besides = head(allow, policy=policy)
+    assert besides == f"{BESIDES}{line}" + ("; not used: the policy is unmanaged" if policy == "unmanaged" else "")
+    if policy == "unmanaged" or not everywhere:
+        assert "opens any" not in backend
+        assert ("all other egress is stopped" in backend) == (policy == "deny")
+    else:
+        assert "all other egress" not in backend
+        assert f"nftables_egress_allow opens {everywhere}" in backend
+        assert "only what that leaves is" in backend
+
+
+def test_nothing_besides_is_no_line() -> None:
+    assert head([]) == ["Backend nftables, policy deny: all other egress is stopped, after the baseline"]
+
+
+@pytest.mark.parametrize("policy", ["deny", "unmanaged"])
+def test_additions_in_a_cloud_count_whatever_the_policy(policy: str) -> None:
+    backend, besides = head(ANYWHERE, policy=policy, units=[], name="AWS security groups")
+    assert "not used" not in besides
+    assert ("opens any IPv4 address" in backend and backend.endswith(UNLESS)) == (policy == "deny")
+
+
+def chosen(title: str = "Acme", **options: Any) -> list[str]:
+    """Return the summary of a vendor of this title, of which these options were chosen."""
+    rule = {"vendor": "acme", "service": "web", "protocol": "tcp", "ports": "443", "destination": "192.0.2.1"}
+    vendor = {"name": "acme", "title": title, "options": options, "all": [], "defaults": [], "notes": []}
+    lines = summarise_allowlist(merge_vendors([rule]), {"vendors": [vendor]}, NFTABLES)
+    assert [line for line in lines if len(line) > 100 or not line.isprintable()] == []
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("usa; inbound: no (default)", "'usa; inbound: no (default)'"),
+        ("no (default)", "'no (default)'"),
+        ("all (us, jp), since nothing was said", "'all (us, jp), since nothing was said'"),
+        ("inbound: no", "'inbound: no'"),
+        ("it's; x: 1", '"it\'s; x: 1"'),
+        ("", "''"),
+        (["usa", "jp; inbound: no"], "usa, 'jp; inbound: no'"),
+        (["usa, jp"], "'usa, jp'"),
+        ("usa", "usa"),
+        ("4200-4250, 5000", "4200-4250, 5000"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        (True, "yes"),
+    ],
+)
+def test_a_value_does_not_read_like_an_option(value: Any, shown: str) -> None:
+    assert f"  regions: {shown}; inbound: yes" in chosen(regions=value, inbound=True)
+
+
+def test_no_word_of_a_value_begins_a_line() -> None:
+    lines = chosen(regions="x" * 60 + " inbound: no (default)", teams=False)
+    assert lines[lines.index("Acme (acme)") + 1 :][:2] == [
+        "  regions: '" + "x" * 60 + " inbound: no (default)';",
+        "    teams: no",
+    ]
+
+
+@pytest.mark.parametrize("title", ["T" * 10_000, "All of " + "Acme, " * 40, "T" * 93, "T" * 94])
+def test_a_title_is_cut_to_the_width(title: str) -> None:
+    lines = chosen(title)
+    (line,) = [line for line in lines if line.endswith(" (acme)")]
+    assert line == f"{title} (acme)" if len(title) == 93 else line.endswith(" ... (acme)")
+    assert lines[lines.index(line) + 1].startswith("  web ")

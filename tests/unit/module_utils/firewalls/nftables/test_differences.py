@@ -12,8 +12,10 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftabl
     difference,
     entries,
     settings_difference,
+    words,
 )
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.listing import blocks
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 
 from tests.support.nft_listings import LEARNED, LISTING
 
@@ -128,3 +130,17 @@ def test_settings_in_words() -> None:
     old, new = {"policy": "audit", "log rate": "10/minute", "scope": "host"}, {"policy": "deny", "scope": "host"}
     assert settings_difference(old, new) == ["~ log rate: 10/minute -> none", "~ policy: audit -> deny"]
     assert settings_difference(old, old) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("kudo/media.zoom/meetings", "kudo: media, zoom: meetings"),
+        ("kudo/media.zoom..12.1a2b3c4d", "kudo: media, zoom and 12 more"),
+        ("kudo..1.1a2b3c4d5e", "kudo and 1 more"),
+        ("kudo/media.zoom/meet.f208f38a", "kudo: media, zoom: meet and more"),  # of an earlier version
+    ],
+)
+def test_who_asks_in_words(name: str, expected: str) -> None:
+    assert words(name, "") == words(f"egress_allowlist_{name}", "egress_allowlist_") == expected
+    assert vendors([expected]) == {"kudo", "zoom"} & set(re.findall(r"\w+", name))

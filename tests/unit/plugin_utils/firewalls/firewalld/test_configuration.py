@@ -190,6 +190,15 @@ def test_names_say_who_asked() -> None:
     assert "acme calls, zoom meetings" in words
 
 
+def test_many_who_ask_are_cut_and_every_vendor_is_kept() -> None:
+    asked = [*(rule(service=f"{'s' * 60}{number}") for number in range(8)), rule(vendor="zoom", service="media")]
+    native = made(*asked, policy="unmanaged")
+    (words,) = {str(read(native, path).findtext("short")) for path in native["files"] if path.startswith("services/")}
+    assert "zoom media" in words
+    assert words.endswith(" more")
+    assert len(words) <= 400
+
+
 def test_names_do_not_depend_on_the_order() -> None:
     asked = [rule(f"192.0.2.{n}/32", ports=str(1000 + n % 3), service=f"s{n % 2}") for n in range(12)]
     assert made(*asked)["files"] == made(*reversed(asked))["files"]

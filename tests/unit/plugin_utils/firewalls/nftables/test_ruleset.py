@@ -12,6 +12,8 @@ import random
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables.differences import anew
+from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.nftables.ruleset import render
 
@@ -283,6 +285,50 @@ def test_the_longest_timer_of_one_service_wins(seconds: tuple[int, int]) -> None
     assert {name for name in bodies(render(allowlist)) if "timeout" in name} == {"ct timeout udp_60"}
 
 
+EVIL = {"vendor": "evil", "service": "media"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "timers", "times"),
+    [
+        ([rule(), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))], {}),
+        ([rule(), rule("192.0.2.8/29", **EVIL)], [timer(1, vendor="evil", services=("media",))], {}),
+        ([rule(), rule("192.0.2.0/24", **EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {"192.0.2.16/28 . udp . 3478": 1, "192.0.2.32/27 . udp . 3478": 1, "192.0.2.64/26 . udp . 3478": 1,
+          "192.0.2.128/25 . udp . 3478": 1}),
+        ([rule(), rule(ports="3478-3480", **EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3479-3480": 1}),
+        ([rule(), rule(**EVIL)], [timer(1, vendor="evil", services=("media",)), timer(60)], {f"{V4} . udp . 3478": 60}),
+        ([rule(), rule(service="web")], [timer(60)], {f"{V4} . udp . 3478": 60}),
+        ([rule(ports="443", protocol="tcp"), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3478": 1}),
+        ([rule(direction="inbound"), rule(**EVIL)], [timer(1, vendor="evil", services=("media",))],
+         {f"{V4} . udp . 3478": 1}),
+    ],
+)  # fmt: skip
+def test_a_timer_does_not_shorten_what_another_vendor_opens(rules: list, timers: list, times: dict[str, int]) -> None:
+    native = made(*rules, timers=tuple(timers))
+    found = {
+        line.strip(" ,}"): int(name.split("_")[1])
+        for name, lines in bodies(native).items()
+        if name.startswith("set udp_")
+        for line in lines[3:]
+    }
+    assert found == times
+    note = "the udp timer of evil is not set for what another vendor, which asks for none, opens too"
+    shared = len(timers) == 1 and rules[1]["vendor"] == "evil" and "direction" not in rules[0]
+    assert (note in native["notes"]) == (shared and rules[0]["protocol"] == "udp")
+
+
+@pytest.mark.parametrize(("timers", "name"), [(("evil",), ""), (("evil", "acme"), "udp_60")])
+def test_a_timer_does_not_shorten_flows_to_a_name_of_another_vendor(timers: tuple[str, ...], name: str) -> None:
+    rules = [rule("a.example.com"), rule("a.example.com", vendor="evil")]
+    wishes = tuple(timer({"evil": 1, "acme": 60}[vendor], vendor=vendor) for vendor in timers)
+    text = made(*rules, timers=wishes, names="resolve", policy="deny")["ruleset"]
+    made_timers = [line.split()[2] for line in text.splitlines() if line.startswith("\tct timeout ")]
+    assert made_timers == ([name] if name else [])
+
+
 def test_a_timer_is_for_its_protocol_vendor_and_services() -> None:
     rules = [rule(), rule(ports="443", protocol="tcp"), rule(vendor="zoom", ports="9"), rule(service="web", ports="8")]
     found = bodies(made(*rules, timers=(timer(720, protocol="tcp"),)))
@@ -302,6 +348,27 @@ def test_a_long_list_of_who_asks_is_cut_with_a_digest() -> None:
     others = [n for n in bodies(made(*(rule(service=n) for n in services[:4]))) if "counter" in n]
     assert len(names[0].split()[1]) == 120
     assert names[0] != others[0]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [("aaa", "s" * 110), ("zoom2", "media")],
+        [*(("aaa", f"{'s' * 14}{number:02}") for number in range(12)), ("zoom2", "media")],
+        [("aaa", "s" * 200)],
+        [(f"vendor{number:02}", "s" * 60) for number in range(10)],
+        [(f"{'v' * 15}{number:02}", "media") for number in range(12)],
+    ],
+)
+def test_a_long_list_of_who_asks_keeps_every_vendor(labels: list[tuple[str, str]]) -> None:
+    native = made(*(rule("17.0.0.0/8", vendor=vendor, service=service) for vendor, service in labels))
+    (line,) = [line for line in anew(native) if "17.0.0.0/8" in line]
+    who = line.rpartition("  ")[2]
+    assert vendors([who]) == {vendor for vendor, _service in labels}
+    shown = [part for part in who.rpartition(" and ")[0].split(", ") if ": " in part]
+    assert who.endswith(f" and {len(labels) - len(shown)} more")
+    assert set(shown) <= {": ".join(label) for label in labels}
+    assert all(len(name.split()[1]) <= 240 for name in bodies(native) if name.startswith("counter "))
 
 
 def test_the_text_does_not_depend_on_the_order_of_rules() -> None:
