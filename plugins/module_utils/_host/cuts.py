@@ -14,10 +14,15 @@ import os
 
 from . import flows, revert
 from .applier import LateError, ToolError
+from .ending import end_all
 from .files import read, remove, write
 from .flows import Opening, Span
 
 NO_EFFECT = "cut_removed ends no flow: only the policy deny stops what left the list"
+_SHUT = 32_767  # flows of which the sets of nftables/shut.py hold both ways
+_OPEN = (
+    "{} of these flows are not kept shut, only {} can be at once: one whose other side sends first may go on"
+)
 
 
 class Cuts:
@@ -73,14 +78,14 @@ class Cuts:
             before = [_opening(each) for each in before]
             found = flows.chosen(known, before, [*listed, *others], filtered, flows.local_addresses())
             if found and hasattr(applier, "shut"):
-                applier.shut(found)
-            for flow in found:
-                flows.end(self._run, conntrack, flow)
+                applier.shut(found[:_SHUT])
+            end_all(self._run, conntrack, found)
         except (OSError, ToolError) as error:
             raise LateError(
                 f"the rules are in force, but not all flows to what left the list are ended: {error}"
             ) from error
-        return [flows.told(found)]
+        more = len(found) - _SHUT if hasattr(applier, "shut") else 0
+        return [flows.told(found), *([_OPEN.format(more, _SHUT)] if more > 0 else [])]
 
     def forget(self):
         """Remove what waits for a confirmation."""
