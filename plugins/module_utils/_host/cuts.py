@@ -20,9 +20,7 @@ from .flows import Opening, Span
 
 NO_EFFECT = "cut_removed ends no flow: only the policy deny stops what left the list"
 _SHUT = 32_767  # flows of which the sets of nftables/shut.py hold both ways
-_OPEN = (
-    "{} of these flows are not kept shut, only {} can be at once: one whose other side sends first may go on"
-)
+_OPEN = "{} of these flows are not kept shut, only {} can be at once: one whose other side sends first may go on"
 
 
 class Cuts:
