@@ -40,7 +40,8 @@ class Cuts:
         """Keep in mind what is open before a change; returns notes."""
         if applier.standing(native).get("policy") != "deny":
             return [NO_EFFECT]
-        self._before = [list(opening) for opening in applier.opened()[0]]
+        listed, others, dummy = applier.opened()  # the user's own additions are among the others
+        self._before = [list(opening) for opening in [*listed, *others]]
         if applier.revert.pending():  # what was open before a change that nobody has confirmed yet
             self._before += self._read().get("before", [])
         return []
