@@ -15,5 +15,5 @@ class Asked(NamedTuple):
     protocol: str
     port: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.protocol}/{self.port} to {self.server}"

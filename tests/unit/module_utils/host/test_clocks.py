@@ -177,8 +177,8 @@ def test_chrony_by_name_with_nts(etc: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [str(each) for each in told.asked] == ["tcp/4460 to 192.0.2.5", "udp/1123 to 192.0.2.6"]
     assert (told.senders, told.sent) == ([CHRONY], [(CHRONY, "tcp", 4460), (CHRONY, "udp", 1123)])
     assert told.notes == [
-        "chrony asks a.pool.example, b.pool.example, whose addresses change: udp/123 and tcp/4460 and udp/1123 are open "
-        "to any address for its user alone (_chrony); to open less, name servers by address in x_egress_ntp_servers"
+        "chrony asks a.pool.example, b.pool.example, whose addresses change: udp/123 and tcp/4460 and udp/1123 are "
+        "open to any address for its user alone (_chrony); to open less, name servers by address in x_egress_ntp_servers"
     ]
 
 

@@ -131,5 +131,5 @@ def test_what_is_not_ended_is_an_error_that_says_what_is_in_force(monkeypatch: p
     monkeypatch.setattr(cuts.flows, "listed", lambda *_: [flow(443)])
     monkeypatch.setattr(cuts.flows, "local_addresses", lambda: {"192.0.2.1"})
     opening = Opening("out", None, span("203.0.113.0/24"), "udp", 1, 65535)
-    with pytest.raises(LateError, match="the rules are in force, but not all flows .* are ended: conntrack does not"):
+    with pytest.raises(LateError, match=r"the rules are in force, but not all flows .* are ended: conntrack does not"):
         cuts.Cuts("nftables", lambda _name: "conntrack", run).cut(Cutting(), [list(opening)])

@@ -133,8 +133,8 @@ def test_a_lease_whose_end_cannot_be_read(tmp_path: Path, expire: str) -> None:
     servers, notes = dhcp_servers(silent, str(tmp_path))
     assert servers == ["192.0.2.2"]
     assert notes == [
-        f"the lease of the DHCP server 192.0.2.1 in {tmp_path}/var/lib/dhcp/x.leases ends at '{expire}', which is no date: "
-        "it may be asked by broadcast only"
+        f"the lease of the DHCP server 192.0.2.1 in {tmp_path}/var/lib/dhcp/x.leases ends at '{expire}', which is no "
+        "date: it may be asked by broadcast only"
     ]
 
 
