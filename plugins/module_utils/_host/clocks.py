@@ -56,8 +56,8 @@ class Clock(NamedTuple):
     daemon: str
     servers: list
     senders: list
-    asked: list = []
-    constraints: list = []
+    asked: list
+    constraints: list
 
 
 def clocks(run):
@@ -83,7 +83,9 @@ def clocks(run):
     told = timesyncd.servers(run, bool(found))
     if told is not None:
         servers, notes = told
-        found.append(Clock("systemd-timesyncd", servers, _own("systemd-timesyncd", _USERS["systemd-timesyncd"])))
+        found.append(
+            Clock("systemd-timesyncd", servers, _own("systemd-timesyncd", _USERS["systemd-timesyncd"]), [], [])
+        )
     return found, notes
 
 

@@ -67,4 +67,4 @@ def fate(token, waiting, confirmed, untouched):
 
 def _parts(token):
     """Return C{[identity, digest, identity before]} of a token, '' for parts that it has not."""
-    return (token.split("_") + ["", "", ""])[:3]
+    return [*token.split("_"), "", "", ""][:3]

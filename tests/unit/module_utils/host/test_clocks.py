@@ -178,7 +178,8 @@ def test_chrony_by_name_with_nts(etc: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (told.senders, told.sent) == ([CHRONY], [(CHRONY, "tcp", 4460), (CHRONY, "udp", 1123)])
     assert told.notes == [
         "chrony asks a.pool.example, b.pool.example, whose addresses change: udp/123 and tcp/4460 and udp/1123 are "
-        "open to any address for its user alone (_chrony); to open less, name servers by address in x_egress_ntp_servers"
+        "open to any address for its user alone (_chrony); to open less, "
+        "name servers by address in x_egress_ntp_servers"
     ]
 
 

@@ -10,52 +10,58 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import toke
 from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import GONE_BACK, token_of
 
 FIRST = tokens.new("", "other rules")
-MINE = tokens.new(FIRST, "rules", {"mode": "report"})
-SAME = tokens.new(FIRST, "rules", {"mode": "report"})
-OTHER = tokens.new(FIRST, "rules", {"mode": "resolve"})
 BEFORE = tokens.new("", "rules", {"mode": "report"})
-AGAIN = tokens.new(BEFORE, "rules", {"mode": "report"})  # what somebody changed is set back
-FROM_NOTHING = tokens.new("", "rules", {"mode": "report"})
+TOKENS = {
+    "": "",
+    "first": FIRST,
+    "mine": tokens.new(FIRST, "rules", {"mode": "report"}),
+    "the same": tokens.new(FIRST, "rules", {"mode": "report"}),
+    "other names": tokens.new(FIRST, "rules", {"mode": "resolve"}),
+    "before": BEFORE,
+    "again": tokens.new(BEFORE, "rules", {"mode": "report"}),  # what somebody changed is set back
+    "from nothing": tokens.new("", "rules", {"mode": "report"}),
+    "none of ours": "no such token",
+}
 
 
 def test_a_token_is_read_back_from_a_candidate() -> None:
-    assert token_of(f"rules\n# token: {MINE}\n") == MINE
-    assert len({MINE, SAME, OTHER}) == 3
+    assert token_of(f"rules\n# token: {FIRST}\n") == FIRST
+    assert len(set(TOKENS.values())) == len(TOKENS)
 
 
 @pytest.mark.parametrize(
     ("token", "waiting", "confirmed", "expected"),
     [
-        (MINE, MINE, FIRST, MINE),
-        (MINE, "", MINE, MINE),
-        (MINE, SAME, FIRST, SAME),
-        (MINE, "", SAME, SAME),
-        (MINE, OTHER, FIRST, ""),
-        (MINE, OTHER, SAME, ""),
-        (MINE, "", OTHER, ""),
-        (MINE, "", FIRST, ""),
-        (AGAIN, "", BEFORE, ""),
-        (AGAIN, SAME, BEFORE, SAME),
-        ("0" * 16, "1" * 16, "2" * 16, ""),
-        ("no such token", "", "", ""),
+        ("mine", "mine", "first", "mine"),
+        ("mine", "", "mine", "mine"),
+        ("mine", "the same", "first", "the same"),
+        ("mine", "", "the same", "the same"),
+        ("mine", "other names", "first", ""),
+        ("mine", "other names", "the same", ""),
+        ("mine", "", "other names", ""),
+        ("mine", "", "first", ""),
+        ("again", "", "before", ""),
+        ("again", "the same", "before", "the same"),
+        ("none of ours", "mine", "first", ""),
+        ("none of ours", "", "", ""),
     ],
 )
 def test_what_is_confirmed_by_a_token(token: str, waiting: str, confirmed: str, expected: str) -> None:
-    assert tokens.matching(token, waiting, confirmed) == expected
+    assert tokens.matching(TOKENS[token], TOKENS[waiting], TOKENS[confirmed]) == TOKENS[expected]
 
 
 @pytest.mark.parametrize(
     ("token", "waiting", "confirmed", "untouched", "expected"),
     [
-        (MINE, OTHER, FIRST, False, tokens.WAITS),
-        (MINE, "", OTHER, False, tokens.CONFIRMED),
-        (MINE, "", FIRST, False, GONE_BACK),
-        (AGAIN, "", BEFORE, False, GONE_BACK),
-        (MINE, "", "", False, tokens.REMOVED),
-        (FROM_NOTHING, "", "", False, GONE_BACK),
-        (FROM_NOTHING, "", "", True, tokens.REMOVED),
-        (FROM_NOTHING, "", OTHER, False, tokens.CONFIRMED),
+        ("mine", "other names", "first", False, tokens.WAITS),
+        ("mine", "", "other names", False, tokens.CONFIRMED),
+        ("mine", "", "first", False, GONE_BACK),
+        ("again", "", "before", False, GONE_BACK),
+        ("mine", "", "", False, tokens.REMOVED),
+        ("from nothing", "", "", False, GONE_BACK),
+        ("from nothing", "", "", True, tokens.REMOVED),
+        ("from nothing", "", "other names", False, tokens.CONFIRMED),
     ],
 )
 def test_what_became_of_a_change(token: str, waiting: str, confirmed: str, untouched: bool, expected: str) -> None:
-    assert tokens.fate(token, waiting, confirmed, untouched) == expected
+    assert tokens.fate(TOKENS[token], TOKENS[waiting], TOKENS[confirmed], untouched) == expected
