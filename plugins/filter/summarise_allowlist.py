@@ -27,11 +27,12 @@ options:
     type: dict
   backend:
     description:
-      - What enforces the allowlist. C(name); C(policy), V(deny), V(audit) or V(unmanaged); C(names), V(report),
-        V(resolve), V(dnsmasq) or V(fqdn); C(timers), whether it enforces timers; C(counts), whether it counts packets,
-        and C(inbound), whether inbound rules open something (both V(true) unless said); C(ip_versions), those of which
-        the host's firewall has rules (both unless said); C(allow), what the user's own variable opens besides, with its
-        name, such as C(nftables_egress_allow), as the key and its rows as the value; C(notes), a list of remarks.
+      - What enforces the allowlist. C(name); C(policy), V(deny), V(audit) or V(unmanaged); C(scope) of a host,
+        V(host), V(gateway) or V(both), and its C(sources); C(names), V(report), V(resolve), V(dnsmasq) or V(fqdn);
+        C(timers), whether it enforces timers; C(counts), whether it counts packets, and C(inbound), whether inbound
+        rules open something (both V(true) unless said); C(ip_versions), those of which the host's firewall has
+        rules (both unless said); C(allow), what the user's own variable opens besides, with its name, such as
+        C(nftables_egress_allow), as the key and its rows as the value; C(notes), a list of remarks.
       - A cloud also has C(units), the use of its quotas as its module or its plan returns it, and C(widened) of the
         plan.
       - Without it, enforcement is left out.

@@ -11,8 +11,8 @@ import subprocess
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError, ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.cuts import Cuts
-from ansible_collections.egress.allowlist.plugins.module_utils._host.files import readable
-from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, readable
+from ansible_collections.egress.allowlist.plugins.module_utils._host.revert import NOT_CONFIRMED, token_of
 from ansible_collections.egress.allowlist.plugins.module_utils._model import forms, standing
 from ansible_collections.egress.allowlist.plugins.module_utils._names import host
 
@@ -103,12 +103,12 @@ class Call:
         except LateError as error:
             fail(msg=str(error), **result)
         except ToolError as error:
-            if params["state"] == "confirmed" and made and made.revert.pending():
-                fail(msg=NOT_CONFIRMED.format(error), **result)
+            if params["state"] == "confirmed":
+                fail(msg=_not_confirmed(error, params["token"], made), **result)
             fail(msg=f"{error}; the rules are the old ones", **result)
         except OSError as error:
             if params["state"] == "confirmed":
-                fail(msg=NOT_CONFIRMED.format(error), **result)
+                fail(msg=_not_confirmed(error, params["token"], made), **result)
             fail(msg=f"nothing was applied: {error}; the rules are the old ones", **result)
         if self.module._diff and result["differences"]:
             result["diff"] = {"prepared": "\n".join(result["differences"]) + "\n"}
@@ -143,9 +143,10 @@ class Call:
             return self._present(applier, names, self._wanted(), ready)
         if self.params["state"] == "confirmed":
             result = applier.confirmed(self.params["token"])
+            token = result.pop("token", self.params["token"])  # another run's, where that applied the same
             if not check:
-                names.confirmed(self.params["token"])
-                result["notes"] = [*result.get("notes", []), *self._cuts.confirmed(self.params["token"], applier)]
+                names.confirmed(token)
+                result["notes"] = [*result.get("notes", []), *self._cuts.confirmed(token, applier)]
         else:
             lines = names.differences({})  # first: what fails here has removed nothing
             result = applier.absent()
@@ -204,3 +205,14 @@ class Call:
                 f"another firewall manager is at work on this host: {', '.join(others)}; stop it, or set "
                 f"{self._backend}_egress_beside_others to true"
             )
+
+
+def _not_confirmed(error, token, applier):
+    """Return what to say where the confirmation of C{token} failed; C{applier}: None where there is none yet."""
+    if applier is None:
+        return NOT_CONFIRMED.format(error)
+    waiting = token_of(read(applier.revert.candidate)) if applier.revert.pending() else ""
+    if waiting == token:
+        return NOT_CONFIRMED.format(error)
+    waits = "the change of another run waits for its confirmation" if waiting else "no change waits for a confirmation"
+    return f"not confirmed: {error}; {waits} on this host"

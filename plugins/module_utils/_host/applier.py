@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import time
 
-from . import revert, systemd
+from . import revert, systemd, tokens
 from .files import read, remove, write, write_all
 from .journal import Journal
 
@@ -103,15 +102,32 @@ class Applier:
 
     def confirmed(self, token):
         """Keep what was applied."""
+        untouched = not os.path.exists(self.revert.lock)
         with self._locked(heal=False):
             boot = self._boot()
-            if self.revert.pending() and revert.token_of(read(self.revert.candidate)) == token:
+            waiting = revert.token_of(read(self.revert.candidate)) if self.revert.pending() else ""
+            ours = self._token_in_force(token, waiting, untouched)
+            if ours == waiting:
                 self._compare()
                 if not self.check_mode:
-                    self._confirm(token)
-            elif read(self._confirmed) != token:
-                raise LateError(revert.GONE_BACK)
-            return {"notes": [*self.tool.notes(), *boot]}
+                    self._confirm(ours)
+            notes = [*self.tool.notes(), *boot]
+            return {"notes": notes} if ours == token else {"notes": [tokens.SAME, *notes], "token": ours}
+
+    def _token_in_force(self, token, waiting, untouched):
+        """Return the token of the change that waits or is confirmed, C{token} or of one with the same rules.
+
+        Raises LateError where there is none; C{untouched}: as in C{tokens.fate}, of the folder below /run.
+        """
+        confirmed = read(self._confirmed)
+        found = tokens.matching(token, waiting, confirmed)
+        if found:
+            return found
+        if untouched and not self.check_mode:
+            remove(self.revert.lock, self.revert.folder)
+        # A boot empties the folder too, and puts the files back: then there is something of ours, if there was before.
+        fate = tokens.fate(token, waiting, confirmed, untouched)
+        raise LateError(revert.GONE_BACK if fate == tokens.REMOVED and self.tool.standing() else fate)
 
     def _boot(self):
         """Say what a reboot brings, as the tool's service is; raises OSError where systemd does not answer."""
@@ -194,12 +210,12 @@ class Applier:
 
     def _change(self, native, changed, before, revert_after):
         """Write the files that change, with a way back; returns the token that confirms."""
-        token, former = secrets.token_hex(8), [read(path) for path in self._waiting()]
+        applied = {"native": self.tool.completed(native), "seen": {}}
+        token, former = tokens.new(read(self._confirmed), applied), [read(path) for path in self._waiting()]
         wrote, back = False, ""
         try:
             back = f"{self.journal.undo()} && {self.tool.prepare(self.revert.folder)} && {self.journal.undone()}"
             back = getattr(self.tool, "guarded", str)(back)
-            applied = {"native": self.tool.completed(native), "seen": {}}
             write(self.revert.rollback, json.dumps(applied))
             self._be_first()
             if revert_after or former[-1]:  # who takes over from an armed change and is killed leaves a way back too

@@ -11,11 +11,10 @@ sends from port 123 only. OpenNTPD and systemd-timesyncd open theirs as their ow
 from __future__ import annotations
 
 import pwd
-import re
 from typing import NamedTuple
 
-from . import timesyncd
-from .files import read_all
+from . import clock_files, timesyncd
+from .extras import Asked
 
 _FILES = {
     "chrony": (
@@ -34,11 +33,7 @@ _USERS = {
     "OpenNTPD": ("openntpd", "_ntp", "ntpd"),
     "systemd-timesyncd": (timesyncd.USER,),
 }
-_SERVER = re.compile(r"^\s*(?:server|servers|pool|peer)\s+(\S+)", re.MULTILINE)
-_PEER = re.compile(r"^\s*peer\s", re.MULTILINE)
-_USER = re.compile(r"^\s*user\s+(\S+)", re.MULTILINE)
-_PORT = re.compile(r"^\s*acquisitionport\s+([1-9]\d*)\s*$", re.MULTILINE)
-NTP = 123
+NTP, NTS = 123, 4460
 
 
 class Sender(NamedTuple):
@@ -53,11 +48,16 @@ class Sender(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """A time daemon: its servers, addresses or names, and its senders, none where its user is not known."""
+    """A time daemon: its servers, addresses or names, and its senders, none where its user is not known.
+
+    C{asked}: what it asks besides udp/123 of its C{servers}. C{constraints}: whom it asks for the time by HTTPS.
+    """
 
     daemon: str
     servers: list
     senders: list
+    asked: list
+    constraints: list
 
 
 def clocks(run):
@@ -67,26 +67,40 @@ def clocks(run):
     """
     found, notes = [], []
     for daemon, paths in _FILES.items():
-        text = "".join(part.rstrip("\n") + "\n" for part in read_all(paths))
-        servers = list(dict.fromkeys(_SERVER.findall(text)))
-        if servers:
-            found.append(Clock(daemon, servers, _senders(daemon, text)))
+        read_in = clock_files.directives(daemon, paths)
+        servers, asked = [], []
+        for source in clock_files.sources(daemon, read_in):
+            if source.port == NTP:
+                servers.append(source.server)
+            else:
+                asked.append(Asked(source.server, "udp", source.port))
+            if source.key_port:
+                asked.append(Asked(source.server, "tcp", source.key_port))
+        constraints = clock_files.constraints(read_in) if daemon == "OpenNTPD" else []
+        if servers or asked or constraints:
+            lists = [list(dict.fromkeys(each)) for each in (servers, asked, constraints)]
+            found.append(Clock(daemon, lists[0], _senders(daemon, read_in), *lists[1:]))
     told = timesyncd.servers(run, bool(found))
     if told is not None:
         servers, notes = told
-        found.append(Clock("systemd-timesyncd", servers, _own("systemd-timesyncd", _USERS["systemd-timesyncd"])))
+        found.append(
+            Clock("systemd-timesyncd", servers, _own("systemd-timesyncd", _USERS["systemd-timesyncd"]), [], [])
+        )
     return found, notes
 
 
-def _senders(daemon, text):
+def _senders(daemon, read_in):
     """Return whose packets those of a daemon are, by its configuration."""
     if daemon == "ntpd":
         return [Sender("root", 0, NTP)]
     if daemon != "chrony":
         return _own(daemon, _USERS[daemon])
-    ports = [int(port) for port in _PORT.findall(text)[-1:]] + ([NTP] if _PEER.search(text) else [])
-    fixed = [Sender("root", 0, port) for port in dict.fromkeys(ports)]
-    return fixed if _PORT.search(text) else [*_own(daemon, [*_USER.findall(text)[-1:], *_USERS[daemon]]), *fixed]
+    last = {words[0]: words[1] for words in read_in if len(words) > 1}
+    port = int(last.get("acquisitionport", "0")) if last.get("acquisitionport", "0").isdigit() else 0
+    ports = [port] * bool(port) + [NTP] * any(words[0] == "peer" for words in read_in)
+    fixed = [Sender("root", 0, each) for each in dict.fromkeys(ports)]
+    users = [last["user"]] if "user" in last else []
+    return fixed if port else [*_own(daemon, [*users, *_USERS[daemon]]), *fixed]
 
 
 def _own(dummy, names):

@@ -14,11 +14,13 @@ import os
 
 from . import flows, revert
 from .applier import LateError, ToolError
+from .ending import end_all
 from .files import read, remove, write
 from .flows import Opening, Span
 
 NO_EFFECT = "cut_removed ends no flow: only the policy deny stops what left the list"
-
+_SHUT = 32_767  # flows of which the sets of nftables/shut.py hold both ways
+_OPEN = "{} of these flows are not kept shut, only {} can be at once: one whose other side sends first may go on"
 REOPENED = (
     "{0} does not keep ended flows shut: where a rule of yours lets in what the other side sends next, a flow goes on"
 )
@@ -42,7 +44,8 @@ class Cuts:
         """Keep in mind what is open before a change; returns notes."""
         if applier.standing(native).get("policy") != "deny":
             return [NO_EFFECT]
-        self._before = [list(opening) for opening in applier.opened()[0]]
+        listed, others, dummy = applier.opened()  # the user's own additions are among the others
+        self._before = [list(opening) for opening in [*listed, *others]]
         if applier.revert.pending():  # what was open before a change that nobody has confirmed yet
             self._before += self._read().get("before", [])
         return []
@@ -76,22 +79,22 @@ class Cuts:
             before = [_opening(each) for each in before]
             found, unseen = self._gone(applier, conntrack, before)
             left = flows.passing(found, getattr(applier, "beyond", list)(), flows.local_addresses())
-            found = [flow for flow in found if flow not in left]
+            found = sorted(set(found) - set(left))
             shuts = hasattr(applier, "shut")
             if found and shuts:
-                applier.shut(found)
-            for flow in found:
-                flows.end(self._run, conntrack, flow)
-            again = self._gone(applier, conntrack, before)[0] if found else []
-            left += [flow for flow in again if flow in found]
+                applier.shut(found[:_SHUT])
+            end_all(self._run, conntrack, found)
+            again = set(self._gone(applier, conntrack, before)[0]) if found else set()
+            left += [flow for flow in found if flow in again]
         except (OSError, ToolError) as error:
             raise LateError(
                 f"the rules are in force, but not all flows to what left the list are ended: {error}"
             ) from error
-        ended = [flow for flow in found if flow not in left]
+        ended = [flow for flow in found if flow not in again]
         notes = [flows.told(ended)] if ended or not (left or unseen) else []
         notes += ([flows.left(left)] if left else []) + ([flows.UNSEEN] if unseen else [])
-        return [*notes, REOPENED.format(self._backend)] if found and not shuts else notes
+        notes += [REOPENED.format(self._backend)] if found and not shuts else []
+        return [*notes, _OPEN.format(len(found) - _SHUT, _SHUT)] if shuts and len(found) > _SHUT else notes
 
     def _gone(self, applier, conntrack, before):
         """Return the flows, of all protocols, that were allowed before and are not now, and whether some are unseen."""

@@ -194,9 +194,9 @@ def read(path, missing=""):
 
 
 def read_all(patterns):
-    """Yield the texts of all files whose paths match; those that cannot be read are passed over."""
+    """Yield the texts of all regular files whose paths match; those that cannot be read are passed over."""
     for pattern in patterns:
-        for path in sorted(glob.glob(pattern)):
+        for path in filter(os.path.isfile, sorted(glob.glob(pattern))):
             try:
                 with open(path, "rb") as handle:
                     yield decode(handle.read())

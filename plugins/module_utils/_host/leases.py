@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import calendar
 import glob
+import ipaddress
 import os
 import re
 import socket
@@ -32,7 +33,8 @@ _DHCLIENT = (
 _LEASE = re.compile(r"^lease \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _INTERFACE = re.compile(r'^\s*interface "([^"]*)";', re.MULTILINE)
 _SERVER = re.compile(r"^\s*option dhcp-server-identifier ([0-9.]+);", re.MULTILINE)
-_EXPIRES = re.compile(r"^\s*expire (?:\d (\d+/\d+/\d+ \d+:\d+:\d+)|epoch (\d+))", re.MULTILINE)
+_EXPIRES = re.compile(r"^\s*expire\s+([^;\n]*)", re.MULTILINE)
+_UNREAD = "the lease of the DHCP server {} in {} ends at '{}', which is no date: it may be asked by broadcast only"
 # dhcpcd keeps the server's last message as it came.
 _DHCPCD = ("var/lib/dhcpcd*/*.lease", "var/lib/dhcpcd-*.lease", "run/dhcpcd/*.lease", "var/db/dhcpcd/*.lease")
 _COOKIE, _OPTIONS = b"\x63\x82\x53\x63", 236  # what options begin with, and where
@@ -42,38 +44,57 @@ _NM_SERVER = re.compile(r"(?<!_)dhcp_server_identifier\s*=\s*([0-9.]+)")
 
 
 def dhcp_servers(run, root="/"):
-    """Return the sorted IPv4 addresses of the servers whose leases this host holds.
+    """Return the sorted IPv4 addresses of the servers whose leases this host holds, and notes on what cannot be read.
 
     C{run} takes a command and returns C{(status, output, errors)}. Raises OSError where NetworkManager does not answer.
     """
-    found = set()
+    found, notes = set(), []
     for text in read_all(os.path.join(root, pattern) for pattern in _PLAIN):
         found.update(_PLAIN_SERVER.findall(text))
-    for text in read_all(os.path.join(root, pattern) for pattern in _DHCLIENT):
-        found.update(_dhclient(text))
-    for path in [path for pattern in _DHCPCD for path in sorted(glob.glob(os.path.join(root, pattern)))]:
+    for path in _paths(root, _DHCLIENT):
+        for text in read_all([glob.escape(path)]):
+            for server, expires in _dhclient(text).items():
+                try:
+                    found.update([server] if _holds(expires) else [])
+                except ValueError:
+                    notes.append(_UNREAD.format(server, path, expires.strip()))
+    for path in _paths(root, _DHCPCD):
         found.update(_dhcpcd(path))
     found.update(_network_manager(run, root))
-    return sorted(filter(_is_address, found))
+    return sorted(filter(_is_server, found)), notes
+
+
+def _paths(root, patterns):
+    """Return the regular files that match: of a pipe nobody may write the end."""
+    found = (path for pattern in patterns for path in sorted(glob.glob(os.path.join(root, pattern))))
+    return [path for path in found if os.path.isfile(path)]
 
 
 def _dhclient(text):
-    """Return the servers of the last lease of each interface, of those that have not ended."""
+    """Return C{{server: when it ends}} of the last lease of each interface, as it is written."""
     last = {}
     for match in _LEASE.finditer(text):
         interface = _INTERFACE.search(match.group(1))
         last[interface.group(1) if interface else ""] = match.group(1)
-    return {_SERVER.search(lease).group(1) for lease in last.values() if _SERVER.search(lease) and _holds(lease)}
+    found = {}
+    for lease in last.values():
+        server, expires = _SERVER.search(lease), _EXPIRES.search(lease)
+        if server:
+            found[server.group(1)] = expires.group(1) if expires else ""
+    return found
 
 
-def _holds(lease):
-    """True for a lease of dhclient's that has not ended, or does not say when it ends (C{expire never})."""
-    match = _EXPIRES.search(lease)
-    if not match:
+def _holds(expires):
+    """True where a lease of dhclient's has not ended, or does not say when it ends.
+
+    C{expires}: C{never}, C{4 2026/11/30 07:00:00} or C{epoch 1764486000}. Raises ValueError for others.
+    """
+    kind, dummy, date = expires.partition(" ")
+    if kind in ("", "never"):
         return True
-    if match.group(2):
-        return int(match.group(2)) > time.time()
-    return calendar.timegm(time.strptime(match.group(1), "%Y/%m/%d %H:%M:%S")) > time.time()
+    if kind == "epoch":
+        return int(date) > time.time()
+    return calendar.timegm(time.strptime(date, "%Y/%m/%d %H:%M:%S")) > time.time()
 
 
 def _dhcpcd(path):
@@ -114,8 +135,10 @@ def _network_manager(run, root):
     return set(_NM_SERVER.findall(output))
 
 
-def _is_address(text):
+def _is_server(text):
+    """True for an address that a server can have."""
     try:
-        return bool(socket.inet_pton(socket.AF_INET, text))
-    except OSError:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
         return False
+    return not (address.is_unspecified or address.is_loopback or address.is_multicast or text == "255.255.255.255")

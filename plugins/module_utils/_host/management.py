@@ -12,8 +12,10 @@ from .files import read, read_all
 from .sockets import owners, waiting
 
 _CONFIGURATION = "/etc/ssh/sshd_config"
-_PORT = re.compile(r"^\s*Port[\s=]+(\d+)", re.MULTILINE | re.IGNORECASE)
-_ADDRESS = re.compile(r"^\s*ListenAddress[\s=]+(?:\[[^]\s]*\]|[^\s:]+):(\d+)", re.MULTILINE | re.IGNORECASE)
+_PORT = re.compile(r"^\s*Port[\s=]+\"?(\d+)(?=[\"\s]|$)", re.MULTILINE | re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"^\s*ListenAddress[\s=]+\"?(?:\[[^]\s]*\]|[^\s:\"]+):(\d+)(?=[\"\s]|$)", re.MULTILINE | re.IGNORECASE
+)
 _INCLUDE = re.compile(r"^\s*Include[\s=]+(.+)$", re.MULTILINE | re.IGNORECASE)
 _SERVERS = {"sshd", "dropbear"}  # programs
 
@@ -32,7 +34,8 @@ def _configured():
     for words in _INCLUDE.findall(texts[0]):
         patterns += [os.path.join(os.path.dirname(_CONFIGURATION), word.strip('"')) for word in words.split()]
     texts += read_all(patterns)
-    return {int(port) for text in texts for port in _PORT.findall(text) + _ADDRESS.findall(text)}
+    found = {int(port) for text in texts for port in _PORT.findall(text) + _ADDRESS.findall(text)}
+    return {port for port in found if 0 < port < 65536}  # sshd does not start with others
 
 
 def _listening():

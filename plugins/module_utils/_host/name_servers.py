@@ -27,10 +27,14 @@ RESOLVERS = (
     "/run/dnsmasq/resolv.conf",
 )
 # As it was before /etc/resolv.conf became ours, and whom else the host's dnsmasq asks; not what we told it.
-FORMER, _MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
+FORMER, MINE = "/var/lib/egress-allowlist/resolv.conf", "# made by egress.allowlist"
 FORWARDERS = ("/etc/dnsmasq.conf", "/etc/dnsmasq.d/*")
 NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
-_FORWARDER = re.compile(r"^\s*server\s*=\s*(?:/\S*/)?([0-9A-Fa-f.:]+)(?=[#@\s]|$)", re.MULTILINE)
+# Of dnsmasq's files: a server that is asked at port 53, and one with a port.
+_TO = r"^\s*(?:(?:server|local)\s*=\s*(?:/\S*/)?|rev-server\s*=\s*[^,\s]+,)([0-9A-Fa-f.:]+)"
+_FORWARDER = re.compile(_TO + r"(?:#53)?(?=[@\s]|$)", re.MULTILINE)
+FORWARDER_PORTS = re.compile(_TO + r"#(\d{1,5})(?=[@\s]|$)", re.MULTILINE)
+_MAPPED, _NOBODY = "::ffff:", ("::1", "::", "0.0.0.0")
 
 FOLLOWED = "those of the host, followed"  # the setting "dns servers" of rules whose sets this program fills
 TABLE, SETS = "inet egress_allowlist", {4: "dns4", 6: "dns6"}
@@ -43,16 +47,19 @@ _SETTINGS = re.compile(r"^# settings: (\{.*\})$", re.MULTILINE)
 def name_servers():
     """Return the addresses that the host asks for names, without the loopback's; sorted."""
     texts = list(_read_all(RESOLVERS))
-    if any(text.startswith(_MINE) for text in texts):
+    if any(text.startswith(MINE) for text in texts):
         texts += _read_all([FORMER])
     found = [address for text in texts for address in NAMESERVER.findall(text)]
-    forwarders = [text for text in _read_all(FORWARDERS) if not text.startswith(_MINE)]
+    forwarders = [text for text in _read_all(FORWARDERS) if not text.startswith(MINE)]
     found += [address for text in forwarders for address in _FORWARDER.findall(text)]
     return addresses(found)[0]
 
 
 def addresses(candidates):
-    """Return C{(sorted addresses, others)}: scopes of link-local addresses are cut off, the loopback's left out."""
+    """Return C{(sorted addresses, others)}: scopes of link-local addresses are cut off, the loopback's left out.
+
+    So are the unspecified ones, which name the host itself; an IPv4 address that is written as one of IPv6 is IPv4.
+    """
     found, others = set(), set()
     for candidate in candidates:
         plain = candidate.partition("%")[0]
@@ -61,7 +68,8 @@ def addresses(candidates):
                 plain = socket.inet_ntop(family, socket.inet_pton(family, plain))
             except OSError:
                 continue
-            if not plain.startswith("127.") and plain != "::1":
+            plain = plain[len(_MAPPED) :] if plain.startswith(_MAPPED) and "." in plain else plain
+            if not plain.startswith("127.") and plain not in _NOBODY:
                 found.add(plain)
             break
         else:
@@ -109,9 +117,9 @@ def _followed():
 
 
 def _read_all(patterns):
-    """Yield the texts of all files whose paths match; those that cannot be read are passed over."""
+    """Yield the texts of all regular files whose paths match; those that cannot be read are passed over."""
     for pattern in patterns:
-        for path in sorted(glob.glob(pattern)):
+        for path in filter(os.path.isfile, sorted(glob.glob(pattern))):
             try:
                 with open(path, encoding="utf-8", errors="replace") as handle:
                     yield handle.read()

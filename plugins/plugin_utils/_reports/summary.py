@@ -18,6 +18,7 @@ from .allowed import Allowed, allowed
 from .enforcement import enforcement, followed
 from .layout import WIDTH, Reach, format_services, section, shortened, table, verdict, wrapped
 from .reasons import reason_lines
+from .scopes import scope_lines
 
 _POLICIES = {
     "deny": "all other egress is stopped, after the baseline",
@@ -46,12 +47,12 @@ def summarise_allowlist(
     """Return the lines of the summary, plain text, at most 100 characters wide.
 
     C{selection} is what select_rows returned; without it the choices that were made are left out.
-    C{backend} says what is enforced, C{{"name", "policy", "names", "timers", "counts", "inbound", "ip_versions",
-    "notes"}}: C{names} one of report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether
-    it counts and C{inbound} whether it lets in (both true unless said), C{ip_versions} those of which it has rules
-    (both unless said), C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has
-    C{units}, what of its quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is
-    left out.
+    C{backend} says what is enforced, C{{"name", "policy", "scope", "sources", "names", "timers", "counts",
+    "inbound", "ip_versions", "allow", "notes"}}: C{scope} and C{sources} of a host (host unless said), C{names} one of
+    report, resolve, dnsmasq and fqdn, C{timers} whether it enforces them, C{counts} whether it counts and C{inbound}
+    whether it lets in (both true unless said), C{ip_versions} those of which it has rules (both unless said),
+    C{allow} the user's own additions, C{{variable: rows}}, C{notes} further lines; a cloud has C{units}, what of its
+    quotas is used, and C{widened}, what is open although nobody asked. Without it, enforcement is left out.
     """
     selection, backend = selection or {}, backend or {}
     lines = [*_head(allowlist, backend)]
@@ -92,6 +93,7 @@ def _head(allowlist: Mapping[str, Any], backend: Mapping[str, Any]) -> Iterator[
         yield from wrapped(f"Backend {backend['name']}, policy {policy}: {_verdict(used, cloud, backend)}", "")
         for each in added:
             yield from wrapped(each.line if used else f"{each.line}; not used: the policy is unmanaged", "")
+        yield from scope_lines(backend)
 
 
 def _verdict(added: Iterable[Allowed], cloud: bool, backend: Mapping[str, Any]) -> str:

@@ -138,6 +138,34 @@ def test_ntpd_sends_as_root_from_one_port(ends: Ends) -> None:
     assert not sent_by(ends, 995, "203.0.113.123", 123)
 
 
+@pytest.mark.parametrize("scope", ["host", "both"])
+def test_what_servers_are_asked_at_other_ports(ends: Ends, scope: str) -> None:
+    """Keys of NTS, a clock at a port of its own, and dnsmasq's server: each at that server alone."""
+    ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    ends.host.write("/etc/dnsmasq.conf", "server=203.0.113.53#5353\nserver=203.0.113.54\n")
+    ends.host.write("/etc/chrony/chrony.conf", "server 203.0.113.123 nts\nserver 2001:db8::123 port 1123\n")
+    wanted = native(row("203.0.113.9"), policy="deny", scope=scope)
+    done = ends.host.apply(wanted)
+    asked = "tcp/4460 to 203.0.113.123, tcp/5353 to 203.0.113.53, udp/1123 to 2001:db8::123, udp/5353 to 203.0.113.53"
+    assert set(asked.split(", ")) == {
+        each for line in done["differences"] if "asked besides" in line for each in line.partition("-> ")[2].split(", ")
+    }
+    for address, port in (("203.0.113.123", 4460), ("203.0.113.53", 5353), ("203.0.113.54", 53)):
+        with ends.listen(address, port):
+            assert ends.connects(address, port) == "open"
+    for address, port in (("203.0.113.124", 4460), ("203.0.113.53", 53), ("203.0.113.54", 5353), ("203.0.113.123", 53)):
+        with ends.listen(address, port):
+            assert ends.connects(address, port) == "refused"
+    for address, port in (("203.0.113.123", 123), ("2001:db8::123", 1123), ("203.0.113.53", 5353)):
+        assert ends.datagram(address, port)
+    assert not ends.datagram("2001:db8::123", 123, GLANCE)
+    assert ends.host.apply(wanted)["changed"] is False
+    ends.host.write("/etc/chrony/chrony.conf", "server 203.0.113.123\n")
+    ends.host.apply(wanted)
+    with ends.listen("203.0.113.123", 4460):
+        assert ends.connects("203.0.113.123", 4460) == "refused"
+
+
 def test_a_gateways_clients_get_no_clock_by_its_user(ends: Ends) -> None:
     ends.host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
     ends.host.write("/etc/ntpsec/ntp.conf", "pool 0.pool.invalid iburst\n")

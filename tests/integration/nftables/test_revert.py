@@ -14,6 +14,7 @@ from tests.support.ends import Ends, connect, listen
 from tests.support.hosts.module import kill
 from tests.support.hosts.nftables import BOOT, CANDIDATE, RUN, Host, alone, native
 from tests.support.rules import NEW, OLD, row
+from tests.support.taking_over import TAKEN, check_taken_over
 from tests.support.waiting import GLANCE, PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -102,8 +103,8 @@ def test_confirmed_in_time(host: Host) -> None:
     assert host.apply(native(*NEW, policy="deny"))["changed"] is False
 
 
-def test_a_token_confirms_only_its_own_change(host: Host) -> None:
-    first = host.apply(native(*OLD), after=600)
+def test_a_token_confirms_only_its_own_rules(host: Host) -> None:
+    first = host.apply(native(*NEW), after=600)
     host.remove()
     assert host.confirm(first)["failed"]
     second = host.apply(native(*OLD), after=600)
@@ -116,6 +117,11 @@ def test_a_token_confirms_only_its_own_change(host: Host) -> None:
     third = host.apply(native(*OLD), after=1)
     assert until(lambda: host.rules() == drifted)
     assert host.confirm(third)["failed"]
+
+
+@pytest.mark.parametrize("ending", TAKEN)
+def test_another_run_took_over(host: Host, ending: str) -> None:
+    check_taken_over(host, CANDIDATE, ending, native(*OLD, policy="deny"), native(*NEW, policy="deny"))
 
 
 def test_the_module_is_killed_after_loading(host: Host) -> None:

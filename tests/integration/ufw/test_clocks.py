@@ -107,6 +107,38 @@ def test_ntpd_sends_as_root_from_one_port(clock: Host) -> None:
         clock.shell("rm -r /etc/ntpsec")
 
 
+def test_what_servers_are_asked_at_other_ports(clock: Host) -> None:
+    clock.shell(f"rm {TIMESYNCD}; mkdir -p /etc/chrony")
+    clock.write("/etc/dnsmasq.conf", "server=203.0.113.53#5353\n")
+    clock.write("/etc/chrony/chrony.conf", "server 2001:db8:1::123 port 1123\n")
+    try:
+        done = clock.apply(WANTED)
+        assert "+ udp/1123 to 2001:db8:1::123  baseline: other ports" in done["differences"]
+        assert clock.apply(WANTED)["changed"] is False
+        for address, port in (("2001:db8:1::123", 1123), ("203.0.113.53", 5353)):
+            assert passes(clock, 0, address, port)
+        for address, port in (("2001:db8:1::123", 123), ("203.0.113.53", 53), ("192.0.2.123", 1123)):
+            assert not passes(clock, 0, address, port)
+    finally:
+        clock.shell(f"rm -r /etc/chrony /etc/dnsmasq.conf; touch {TIMESYNCD}")
+
+
+def test_keys_of_a_server_by_name_are_open_for_its_daemon(clock: Host) -> None:
+    clock.shell(f"rm {TIMESYNCD}; mkdir -p /etc/chrony; echo server 0.pool.invalid nts port 1123 >/etc/chrony.conf")
+    clock.write("/etc/passwd", clock.read("/etc/passwd") + "_chrony:x:995:995::/:/bin/false\n")
+    try:
+        done = clock.apply(WANTED)
+        assert any(
+            "tcp/4460 and udp/1123 are open to any address for its user alone (_" in note for note in done["notes"]
+        )
+        assert passes(clock, 995, "192.0.2.123", 1123)
+        assert not passes(clock, 994, "192.0.2.123", 1123)
+        assert not passes(clock, 995, "192.0.2.123", 123)
+        assert clock.apply(WANTED)["changed"] is False
+    finally:
+        clock.shell(f"rm -r /etc/chrony.conf; touch {TIMESYNCD}")
+
+
 def test_where_after_init_is_not_ours_to_write_the_clock_may_stop(clock: Host) -> None:
     mode, text = clock.shell(f"stat -c %a {HOOK}").strip(), clock.read(HOOK)
     clock.write(HOOK, "#!/usr/bin/perl\n")

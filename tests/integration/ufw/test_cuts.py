@@ -22,6 +22,10 @@ pytestmark = pytest.mark.usefixtures("namespaces")
 
 GONE, KEPT, OWN, USERS = "203.0.113.9", "203.0.113.10", "203.0.113.20", "203.0.113.21"
 ALLOW = [{"destination": OWN, "ports": "443"}]
+ADDED = [
+    {"destination": "203.0.113.50, 2001:db8::50", "ports": "22", "protocol": "TCP"},
+    {"destination": "203.0.113.60/30", "ports": "3478", "protocol": "UDP"},
+]
 LIST = [row(f"{GONE}, {KEPT}, {OWN}, {USERS}"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
 LESS = [row(KEPT)]
 ENDED = (
@@ -100,6 +104,25 @@ def test_flows_without_ports_end_and_no_other(ends: tuple[Host, Namespace, ExitS
         "1 (icmpv6/echo-request to 2001:db8::9)"
     ) in done["notes"]
     assert [each.goes() for each in kept] == [True] * 8
+
+
+@pytest.mark.parametrize("after", [0, 600])
+def test_what_the_user_allows_no_more_ends_too(ends: tuple[Host, Namespace, ExitStack], after: int) -> None:
+    host, far, stack = ends
+    host.apply(native(*LESS, policy="deny", allow=[*ALLOW, *ADDED]))
+    gone = [call(stack, host.space, far, address, 22) for address in ("203.0.113.50", "2001:db8::50")]
+    gone.append(datagrams(stack, host.space, far, "203.0.113.60", 3478))
+    kept = [call(stack, host.space, far, OWN, 443), call(stack, host.space, far, KEPT, 443)]
+    assert all(each.goes() for each in [*gone, *kept])
+    done = host.apply(native(*LESS, policy="deny", allow=ALLOW), after=after, cut_removed=True)
+    if after:
+        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
+        done = host.confirm(done)
+    assert (
+        "flows to what left the list were ended: 3 (tcp/22 to 2001:db8::50, tcp/22 to 203.0.113.50, "
+        "udp/3478 to 203.0.113.60)"
+    ) in done["notes"]
+    assert [each.goes() for each in [*gone, *kept]] == [False] * 3 + [True] * 2
 
 
 def test_where_nothing_is_stopped_nothing_ends(ends: tuple[Host, Namespace, ExitStack]) -> None:

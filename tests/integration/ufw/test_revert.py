@@ -17,6 +17,7 @@ from tests.support.hosts.nftables import HOST, PEER
 from tests.support.hosts.ufw import CANDIDATE, DEFAULTS, OLD, RUN, USER4, Host, alone, native
 from tests.support.namespaces import BITS, ENVIRONMENT, MACS, Namespace, add_addresses, add_default_routes, link
 from tests.support.rules import NEW
+from tests.support.taking_over import TAKEN, check_taken_over
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -52,6 +53,11 @@ def test_confirmed_in_time_and_twice(host: Host) -> None:
     assert (host.kernel(), host.files()) == (kernel, files)
     assert host.apply(DENY)["changed"] is False
     assert "unconfirmed" not in "".join(files)
+
+
+@pytest.mark.parametrize("ending", TAKEN)
+def test_another_run_took_over(host: Host, ending: str) -> None:
+    check_taken_over(host, CANDIDATE, ending, native(*OLD), DENY)
 
 
 def test_two_changes_that_wait_go_back_to_what_was_confirmed(host: Host) -> None:

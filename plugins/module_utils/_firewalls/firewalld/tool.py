@@ -254,12 +254,14 @@ class Firewalld:
             told = read(os.path.join(self.home, f"ipsets/egress-allow-ntp-{version}.xml"))
             for name, addresses in _KNOWN.findall(told):
                 known[name] = addresses.split(",")
-        servers, names, _senders, notes = discover(native["discover"], known, "firewalld_egress", self._run)
-        self._notes += notes
+        extra = False if "policies/egress-allow-host.xml" in native["files"] else None
+        found = discover(native["discover"], known, "firewalld_egress", self._run, extra=extra)
+        servers, names = found.servers, found.names
+        self._notes += found.notes
         files = dict(native["files"])
         for kind, addresses in servers.items():
             told = (
-                "".join(f" {name} is {','.join(found)};" for name, found in sorted(names.items()))
+                "".join(f" {name} is {','.join(places)};" for name, places in sorted(names.items()))
                 if kind == "ntp"
                 else ""
             )

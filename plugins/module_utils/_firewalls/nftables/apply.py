@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
-from ansible_collections.egress.allowlist.plugins.module_utils._host import revert
+from ansible_collections.egress.allowlist.plugins.module_utils._host import revert, tokens
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import LateError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, sync_folder, write
 
@@ -72,7 +71,7 @@ class Applier:
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
-                token = self._load([*elsewhere, place], wanted, text, revert_after)
+                token = self._load([*elsewhere, place], wanted, text, revert_after, native.get("names"))
                 result.update(armed=revert_after > 0, token=token)
             # What an armed change brings at boot is said when it is confirmed.
             if not result.get("armed"):
@@ -102,10 +101,11 @@ class Applier:
 
     def confirmed(self, token):
         """Keep what was applied."""
+        untouched = not os.path.exists(self.revert.lock)
         with self._locked():
-            waits = self.revert.pending() and revert.token_of(read(self.revert.candidate)) == token
-            if not waits and revert.token_of(read(self.boot_file)) != token:
-                raise NftError(revert.GONE_BACK)
+            waiting = revert.token_of(read(self.revert.candidate)) if self.revert.pending() else ""
+            ours = self._token_in_force(token, waiting, untouched)
+            waits = ours == waiting
             saved = self._saved()
             self.boot.follows = following.followed(read(self.revert.candidate if waits else self.boot_file))
             if waits:
@@ -115,7 +115,8 @@ class Applier:
                         self._confirm()
                     except NftError as error:
                         raise LateError(f"not confirmed: {error}; the host goes back by itself") from error
-            return {"notes": self.boot.notes(_place_of(saved))}
+            notes = self.boot.notes(_place_of(saved))
+            return {"notes": notes} if ours == token else {"notes": [tokens.SAME, *notes], "token": ours}
 
     def absent(self):
         """Remove all that is ours."""
@@ -146,6 +147,20 @@ class Applier:
             if not self.check_mode:
                 remove(self.revert.lock, self.revert.folder)
             return {"changed": bool(differences), "differences": differences, "notes": notes}
+
+    def _token_in_force(self, token, waiting, untouched):
+        """Return the token of the change that waits or is confirmed, C{token} or of one with the same rules.
+
+        Raises LateError where there is none; C{untouched}: as in C{tokens.fate}, of the folder below /run.
+        """
+        confirmed = revert.token_of(read(self.boot_file))
+        found = tokens.matching(token, waiting, confirmed)
+        if found:
+            return found
+        untouched = untouched and not os.path.exists(self.revert.candidate)
+        if untouched and not self.check_mode:
+            remove(self.revert.lock, self.revert.folder)
+        raise LateError(tokens.fate(token, waiting, confirmed, untouched))
 
     def _saved(self):
         """Return what is known of the last run: of the one that waits for its confirmation, if any."""
@@ -230,10 +245,11 @@ class Applier:
         lines = difference(entries(live), {}, place.owned) + lines
         return away(place, live, jumps, used), lines, notes
 
-    def _load(self, places, wanted, text, revert_after):
+    def _load(self, places, wanted, text, revert_after, names):
         """Prepare the way back, load in one transaction, return the token that confirms; C{places}: the wanted last."""
-        place, token = places[-1], secrets.token_hex(8)
-        candidate = boot_text(place, wanted) + f"# token: {token}\n"
+        place, boot = places[-1], boot_text(places[-1], wanted)
+        token = tokens.new(revert.token_of(read(self.boot_file)), _body(boot), names)
+        candidate = boot + f"# token: {token}\n"
         former = read(self.revert.candidate) if self.revert.pending() else ""
         command = way_back(self.nft.path, self.revert.rollback, places)
         before = [self.nft.listing(each) for each in places]

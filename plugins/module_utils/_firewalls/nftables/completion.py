@@ -29,20 +29,24 @@ def complete(native, place, saved, run):
         known.update({name: addresses.split()} if addresses else {})
     # Whose a packet is can be asked of what the host itself sends.
     by_user, followed = "chain baseline_host" in native["ruleset"], following.possible()
-    found = discover(native["discover"], known, "nftables_egress", run, by_user, followed)
+    found = discover(native["discover"], known, "nftables_egress", run, by_user, followed, by_user or None)
     for name, addresses in found.servers.items():
         elements += [(f"{name}{version}", members) for version, members in by_version(addresses).items()]
         settings[f"{name} servers"] = FOLLOWED if name == "dns" and followed else ", ".join(addresses)
     settings["ntp names"] = "; ".join(f"{name} = {' '.join(places)}" for name, places in sorted(found.names.items()))
     settings["time asked by"] = " and ".join(map(str, found.senders))
+    settings["asked besides"] = ", ".join(map(str, found.asked))
     notes += found.notes
-    text = native["ruleset"]
+    text, rules = native["ruleset"], []
     for name, members in elements:
         if members:
             text += "add element {} {} {{ {} }}\n".format(place, name, ", ".join(members))
-    for sender in found.senders:
-        port = f"udp sport {sender.port} " if sender.port else ""
-        text += f"add rule {place} baseline_host meta skuid {sender.uid} {port}udp dport {NTP} accept\n"
+    for sender, protocol, port in [*((sender, "udp", NTP) for sender in found.senders), *found.sent]:
+        source = f"udp sport {sender.port} " if sender.port and protocol == "udp" else ""
+        rules.append(f"meta skuid {sender.uid} {source}{protocol} dport {port}")
+    for server, protocol, port in found.asked:
+        rules.append(f"{'ip6' if ':' in server else 'ip'} daddr {server} {protocol} dport {port}")
+    text += "".join(f"add rule {place} baseline_host {rule} accept\n" for rule in rules)
     settings = {name: value for name, value in settings.items() if value}
     vendors = header("vendors", {"names": native["vendors"]})
     head = header("settings", settings) + vendors + header("place", place.as_dict())

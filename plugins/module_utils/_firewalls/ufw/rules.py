@@ -17,6 +17,7 @@ import re
 import socket
 from typing import NamedTuple
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host.extras import Asked
 from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import service
 
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
@@ -83,6 +84,13 @@ def asking(service: str, server: str, roads: list[list[str]], name: str = "") ->
         roads = [road for road in roads if road[0] == "out"]
     label = f"{label} {name}" if name else label
     return [f"{spec} # {label}" for spec in specs(roads, version_of(server), protocol, ports, server, sport)]
+
+
+def asking_besides(asked: Asked, name: str = "") -> list[str]:
+    """Return the rules that let the host itself ask a server at another port; C{name}: as for C{asking}."""
+    label = f"{SERVICES['ntp'][3]} {name}" if name else "baseline other ports"
+    found = specs([["out", ""]], version_of(asked.server), asked.protocol, str(asked.port), asked.server, "any")
+    return [f"{spec} # {label}" for spec in found]
 
 
 def address(prefix: str) -> str:

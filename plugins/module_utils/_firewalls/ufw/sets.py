@@ -104,15 +104,16 @@ def texts(native, versions):
     return {path: text for path, text in found.items() if text}
 
 
-def of_sender(sender, versions):
+def of_sender(sender, protocol, port, versions):
     """Return the rules that let a time daemon ask any server: C{allow udp 123 ::/0 uid=997 ::/0 out # ...}.
 
     Where ufw has source ports stands whose a packet is, and from which port: C{uid=0,port=123}.
     """
-    protocol, ports, dummy, label = SERVICES["ntp"]
-    whose = f"uid={sender.uid},port={sender.port}" if sender.port else f"uid={sender.uid}"
+    label = SERVICES["ntp"][3]
+    fixed = sender.port and protocol == "udp"
+    whose = f"uid={sender.uid},port={sender.port}" if fixed else f"uid={sender.uid}"
     ends = (f"{ANY[version]} {whose} {ANY[version]}" for version in versions)
-    return [f"allow {protocol} {ports} {end} out # {label} by {sender.name}" for end in ends]
+    return [f"allow {protocol} {port} {end} out # {label} by {sender.name}" for end in ends]
 
 
 def line(spec, label):

@@ -234,9 +234,12 @@ class Ufw:
         if not native["discover"]:
             return native["rules"]
         by_user = ["out", ""] in native["roads"] and not _hook_hindrance()
-        servers, names, senders, notes = discover(native["discover"], _known(files), "ufw_egress", self._run, by_user)
+        extra = True if ["out", ""] in native["roads"] else None
+        found_here = discover(native["discover"], _known(files), "ufw_egress", self._run, by_user, extra=extra)
+        servers, names, senders, notes = found_here[:4]
         self._notes += notes
-        more = [rule for sender in senders for rule in sets.of_sender(sender, self._versions())]
+        sent = [*((sender, *rules.SERVICES["ntp"][:2]) for sender in senders), *found_here.sent]
+        more = [rule for each in sent for rule in sets.of_sender(*each, self._versions())]
         self._native = {**native, "chained": [*native["chained"], *more]}
         named = {place: name for name, places in names.items() for place in places}
         found = []
@@ -244,6 +247,8 @@ class Ufw:
             for server in addresses:
                 name = named.get(server, "") if service == "ntp" else ""
                 found += rules.asking(service, server, native["roads"], name)
+        for asked in found_here.asked:
+            found += rules.asking_besides(asked, named.get(asked.server, ""))
         return list(dict.fromkeys([*native["rules"], *found]))
 
     def _versions(self):

@@ -55,6 +55,9 @@ class Tool:
             self.breaks = False
             raise ToolError("broken")
 
+    def standing(self) -> dict[str, str]:
+        return {"policy": "deny"}
+
     def completed(self, native: dict[str, str] | None) -> dict[str, str] | None:
         return native
 
@@ -137,7 +140,7 @@ def test_confirmed_rules_stay(folder: Path) -> None:
 
 def test_a_wrong_token_confirms_nothing(folder: Path) -> None:
     done = applier(folder).present(NEW, 30)
-    with pytest.raises(ToolError, match="not confirmed in time"):
+    with pytest.raises(LateError, match="another run took over: it applied other rules, which are in force and wait "):
         applier(folder).confirmed("0" * 16)
     applier(folder).confirmed(done["token"])
 

@@ -46,7 +46,7 @@ def test_time_servers_by_address(etc: Path, path: str, text: str) -> None:
     write(etc, path, text)
     write(etc, "/usr/lib/systemd/timesyncd.conf", "[Time]\n") if "timesyncd" in path else None
     told = discover(["ntp"], {}, "x_egress", nobody, by_user=True)
-    assert told == ({"ntp": ["192.0.2.1", "2001:db8::1"]}, {}, [], [])
+    assert told == ({"ntp": ["192.0.2.1", "2001:db8::1"]}, {}, [], [], [], [])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_where_no_rule_asks_whose_a_packet_is(etc: Path, monkeypatch: pytest.Mon
 def test_a_user_that_is_not_there(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pwd.getpwnam", lambda name: {}[name])
     monkeypatch.setattr(servers, "_resolve", lambda name: ASKED.get(name, []))
-    assert found(etc, "/etc/chrony.conf", "pool a.pool.example\n") == [("chrony", ["a.pool.example"], [])]
+    assert found(etc, "/etc/chrony.conf", "pool a.pool.example\n") == [("chrony", ["a.pool.example"], [], [], [])]
     assert discover(["ntp"], {}, "x_egress", nobody, by_user=True).notes[0].startswith("the clock may stop: ")
 
 
@@ -135,3 +135,91 @@ def test_name_servers_that_nothing_follows(monkeypatch: pytest.MonkeyPatch) -> N
         "name them in x_egress_dns_servers"
     ]
     assert discover(["dns"], {}, "x_egress", nobody, followed=True).notes == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "ntp", "asked"),
+    [
+        ("/etc/chrony.conf", "SERVER 192.0.2.1\nPool 192.0.2.2 iburst\npeeR 192.0.2.3\n", [1, 2, 3], []),
+        ("/etc/chrony.conf", "; server 192.0.2.9\n% server 192.0.2.9\nserver 192.0.2.1\n", [1], []),
+        ("/etc/chrony.conf", "server 192.0.2.1 iburst port 1123\n", [], ["udp/1123 to 192.0.2.1"]),
+        ("/etc/chrony.conf", "server 192.0.2.1 PORT 123\n", [1], []),
+        ("/etc/chrony.conf", "server 192.0.2.1 port 70000\nserver 192.0.2.2 port\n", [1, 2], []),
+        ("/etc/chrony.conf", "server 192.0.2.1 nts\n", [1], ["tcp/4460 to 192.0.2.1"]),
+        ("/etc/chrony.conf", "server 192.0.2.1 iburst NTS ntsport 4461\n", [1], ["tcp/4461 to 192.0.2.1"]),
+        ("/etc/chrony.conf", "server 192.0.2.1 nts port 124\n", [], ["tcp/4460 to 192.0.2.1", "udp/124 to 192.0.2.1"]),
+        ("/etc/ntpsec/ntp.conf", "server 192.0.2.1 nts\n", [1], ["tcp/4460 to 192.0.2.1"]),
+        ("/etc/ntp.conf", "server -4 192.0.2.1\npool -6 192.0.2.2 iburst\nserver -4\n", [1, 2], []),
+        ("/etc/openntpd/ntpd.conf", "server 192.0.2.1 port 1\nservers 192.0.2.2 # nts\n", [1, 2], []),
+        ("/etc/chrony.conf", "server 0.0.0.0\nserver ::\nserver ::ffff:192.0.2.1\nserver 127.0.0.1\n", [1], []),
+    ],
+)
+def test_what_a_time_server_is_asked(etc: Path, path: str, text: str, ntp: list[int], asked: list[str]) -> None:
+    write(etc, path, text)
+    told = discover(["ntp"], {}, "x_egress", nobody, by_user=True, extra=True)
+    assert told.servers == {"ntp": [f"192.0.2.{last}" for last in ntp]}
+    assert [str(each) for each in told.asked] == asked
+    assert (told.notes, told.senders, told.sent) == ([], [], [])
+    told = discover(["ntp"], {}, "x_egress", nobody, extra=False)
+    shut = f"asks at {', '.join(asked)}, which the baseline does not open: name it in x_egress_allow"
+    assert ([shut in note and note.startswith("the clock may stop: ") for note in told.notes], told.asked) == (
+        [True] * bool(asked),
+        [],
+    )
+    assert discover(["ntp"], {}, "x_egress", nobody).notes == []  # what the host asks is not filtered
+
+
+def test_chrony_by_name_with_nts(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_resolve", lambda name: ASKED.get(name, []))
+    write(etc, "/etc/chrony.conf", "server a.pool.example nts\nserver b.pool.example port 1123\n")
+    told = discover(["ntp"], {}, "x_egress", nobody, by_user=True, extra=True)
+    assert told.servers == {"ntp": ["192.0.2.5"]}
+    assert [str(each) for each in told.asked] == ["tcp/4460 to 192.0.2.5", "udp/1123 to 192.0.2.6"]
+    assert (told.senders, told.sent) == ([CHRONY], [(CHRONY, "tcp", 4460), (CHRONY, "udp", 1123)])
+    assert told.notes == [
+        "chrony asks a.pool.example, b.pool.example, whose addresses change: udp/123 and tcp/4460 and udp/1123 are "
+        "open to any address for its user alone (_chrony); to open less, "
+        "name servers by address in x_egress_ntp_servers"
+    ]
+
+
+def test_chrony_by_name_at_one_other_port(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_resolve", lambda name: ASKED.get(name, []))
+    write(etc, "/etc/chrony.conf", "server a.pool.example port 1123\n")
+    told = discover(["ntp"], {}, "x_egress", nobody, by_user=True, extra=True)
+    assert (told.servers, told.senders, told.sent) == ({"ntp": []}, [], [(CHRONY, "udp", 1123)])
+    assert "whose addresses change: udp/1123 is open to any address" in told.notes[0]
+
+
+def test_files_that_the_configuration_names(etc: Path) -> None:
+    lines = f"include {etc}/mine.conf\nINCLUDE {etc}/many/*.conf\nconfdir {etc}/a {etc}/b\nsourcedir {etc}/sources\n"
+    write(etc, "/etc/chrony/chrony.conf", lines + f"include {etc}/nowhere.conf\nserver 192.0.2.1\n")
+    write(etc, "/mine.conf", f"server 192.0.2.2\ninclude {etc}/mine.conf\ninclude {etc}/etc/chrony/chrony.conf\n")
+    write(etc, "/many/x.conf", "server 192.0.2.3\n")
+    write(etc, "/a/x.conf", "server 192.0.2.4\n")
+    write(etc, "/b/x.conf", "server 192.0.2.5\n")
+    write(etc, "/b/x.txt", "server 192.0.2.99\n")
+    write(etc, "/sources/x.sources", "server 192.0.2.6\n")
+    write(etc, "/sources/x.conf", "server 192.0.2.99\n")
+    told = discover(["ntp"], {}, "x_egress", nobody, by_user=True)
+    assert told.servers == {"ntp": [f"192.0.2.{last}" for last in range(1, 7)]}
+
+
+@pytest.mark.parametrize(("name", "more"), [("/etc/ntp.conf", "more.conf"), ("/etc/ntpsec/ntp.conf", "more.conf")])
+def test_files_that_ntpd_includes(etc: Path, name: str, more: str) -> None:
+    write(etc, name, f'includefile "{more}"\nserver 192.0.2.1\n')
+    write(etc, f"{Path(name).parent}/{more}", "server -6 2001:db8::1\n")
+    assert discover(["ntp"], {}, "x_egress", nobody).servers == {"ntp": ["192.0.2.1", "2001:db8::1"]}
+
+
+@pytest.mark.parametrize("servers_too", [True, False])
+def test_constraints_by_https(etc: Path, servers_too: bool) -> None:
+    lines = 'constraints from "https://www.example.com"\nconstraint from "https://192.0.2.9"\n'
+    write(etc, "/etc/openntpd/ntpd.conf", lines + "servers 192.0.2.1\n" * servers_too)
+    for extra in (True, False):
+        told = discover(["ntp"], {}, "x_egress", nobody, by_user=True, extra=extra)
+        assert told.notes == [
+            "the clock may stop: OpenNTPD asks https://www.example.com, https://192.0.2.9 for the time, which the "
+            "baseline does not open: name it in x_egress_allow"
+        ]
+        assert told.servers == {"ntp": ["192.0.2.1"] * servers_too}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,7 @@ V6 = 'default-duid "x";\nlease6 {\n  interface "eth0";\n  option dhcp6.server-id
 )  # fmt: skip
 def test_leases_that_are_text(tmp_path: Path, path: str, text: str, servers: list[str]) -> None:
     write(tmp_path, path, text)
-    assert dhcp_servers(silent, str(tmp_path)) == servers
+    assert dhcp_servers(silent, str(tmp_path)) == (servers, [])
 
 
 def message(*options: object) -> bytes:
@@ -87,7 +87,7 @@ def test_leases_of_dhcpcd(tmp_path: Path, path: str, kept: bytes, age: int, serv
     (tmp_path / path[1:]).write_bytes(kept)
     written = time.time() - age
     os.utime(tmp_path / path[1:], (written, written))
-    assert dhcp_servers(silent, str(tmp_path)) == servers
+    assert dhcp_servers(silent, str(tmp_path)) == (servers, [])
 
 
 TOLD = """DHCP4.OPTION[1]:dhcp_lease_time = 3600
@@ -106,12 +106,12 @@ def test_what_network_manager_tells(tmp_path: Path) -> None:
         asked.append(command[1:])
         return status, answers.get(status, ""), "Error: Could not create NMClient object"
 
-    assert dhcp_servers(silent, str(tmp_path)) == []
+    assert dhcp_servers(silent, str(tmp_path)) == ([], [])
     write(tmp_path, "/usr/bin/nmcli", "")
     status = 0
-    assert dhcp_servers(run, str(tmp_path)) == ["192.0.2.1", "198.51.100.1"]
+    assert dhcp_servers(run, str(tmp_path)) == (["192.0.2.1", "198.51.100.1"], [])
     status = 8
-    assert dhcp_servers(run, str(tmp_path)) == []
+    assert dhcp_servers(run, str(tmp_path)) == ([], [])
     status = 1
     with pytest.raises(OSError, match=r"^NetworkManager does not tell its DHCP leases: Error: Could not create"):
         dhcp_servers(run, str(tmp_path))
@@ -122,4 +122,40 @@ def test_all_clients_together(tmp_path: Path) -> None:
     write(tmp_path, "/run/systemd/netif/leases/2", "SERVER_ADDRESS=192.0.2.9\n")
     write(tmp_path, "/var/lib/dhcp/dhclient.eth1.leases", dhclient("192.0.2.1"))
     write(tmp_path, "/var/lib/dhcp/dhclient.eth2.leases", dhclient("192.0.2.9"))
-    assert dhcp_servers(silent, str(tmp_path)) == ["192.0.2.1", "192.0.2.9"]
+    assert dhcp_servers(silent, str(tmp_path)) == (["192.0.2.1", "192.0.2.9"], [])
+
+
+@pytest.mark.parametrize(
+    "expire", ["4 2026/13/45 99:00:00", "4 2026/02/30 07:00:00", "epoch soon", "soon", "4 2026/11/30"]
+)
+def test_a_lease_whose_end_cannot_be_read(tmp_path: Path, expire: str) -> None:
+    write(tmp_path, "/var/lib/dhcp/x.leases", dhclient("192.0.2.1", expire) + dhclient("192.0.2.2", FUTURE, "eth1"))
+    servers, notes = dhcp_servers(silent, str(tmp_path))
+    assert servers == ["192.0.2.2"]
+    assert notes == [
+        f"the lease of the DHCP server 192.0.2.1 in {tmp_path}/var/lib/dhcp/x.leases ends at '{expire}', which is no "
+        "date: it may be asked by broadcast only"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "var/lib/dhcp/x.leases",
+        "var/lib/dhcpcd/x.lease",
+        "run/systemd/netif/leases/2",
+        "var/lib/NetworkManager/internal-8d-eth0.lease",
+    ],
+)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_only_regular_files_are_read(tmp_path: Path, path: str, make: Callable[[Path], None]) -> None:
+    (tmp_path / path).parent.mkdir(parents=True)
+    make(tmp_path / path)
+    assert dhcp_servers(silent, str(tmp_path)) == ([], [])
+
+
+@pytest.mark.parametrize("server", ["0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1"])
+def test_addresses_that_no_server_has(tmp_path: Path, server: str) -> None:
+    write(tmp_path, "/run/systemd/netif/leases/2", f"SERVER_ADDRESS={server}\n")
+    write(tmp_path, "/var/lib/dhcp/x.leases", dhclient(server))
+    assert dhcp_servers(silent, str(tmp_path)) == ([], [])

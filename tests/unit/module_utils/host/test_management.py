@@ -48,6 +48,11 @@ def test_the_management_port_is_found_in_the_ancestors() -> None:
         ("ListenAddress 2001:db8::1\nListenAddress 192.0.2.1\nListenAddress [2001:db8::2]\n", "", set()),
         ("Include sshd_config.d/*.conf\n", "Port 2222\n", {2222}),
         ("#Port 2222\n", "Port 2223\n", set()),
+        ('Port "2222"\nport="2223"\n', "", {2222, 2223}),
+        ('ListenAddress "192.0.2.1:2222"\nListenAddress "[2001:db8::1]:2223"\n', "", {2222, 2223}),
+        ('Include "sshd_config.d/*.conf"\n', 'Port "2222" # mine\n', {2222}),
+        ("Port 0\nPort 65536\nPort 70000\nListenAddress 192.0.2.1:99999\nPort 65535\n", "", {65535}),
+        ("Port 22x\nPort -1\n", "", set()),
         ("", "", set()),
     ],
 )  # fmt: skip

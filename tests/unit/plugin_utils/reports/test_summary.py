@@ -287,6 +287,43 @@ def test_a_backend_that_cannot_count_does_not_say_that_it_does(counts: bool, wor
     assert told.count("counted") == (2 if counts else 0)
 
 
+FORWARDS = "what it forwards from any other source is not filtered"
+OWN = "what this host itself sends"
+
+
+@pytest.mark.parametrize("policy", ["deny", "audit", "unmanaged"])
+@pytest.mark.parametrize("name", ["nftables", "ufw", "firewalld"])
+@pytest.mark.parametrize(
+    ("scope", "sources", "words"),
+    [
+        ("host", [], ""),
+        ("gateway", [], f"Scope gateway: all that this host forwards, in both directions; {OWN} is not filtered"),
+        (
+            "gateway",
+            ["10.1.0.0/16", "2001:db8::/64"],
+            f"Scope gateway: what this host forwards from 10.1.0.0/16, 2001:db8::/64; {OWN} is not filtered; "
+            + FORWARDS,
+        ),
+        (
+            "gateway",
+            "10.1.0.0/16",
+            f"Scope gateway: what this host forwards from 10.1.0.0/16; {OWN} is not filtered; {FORWARDS}",
+        ),
+        ("both", [], f"Scope both: {OWN}, and all that it forwards, in both directions"),
+        ("both", ["10.1.0.0/16"], f"Scope both: {OWN}, and what it forwards from 10.1.0.0/16; {FORWARDS}"),
+    ],
+)
+def test_what_the_scope_leaves_as_it_was_is_said(
+    name: str, policy: str, scope: str, sources: list[str] | str, words: str
+) -> None:
+    backend = {**NFTABLES, "name": name, "policy": policy, "scope": scope, "sources": sources}
+    lines = summarise({"name": "vsee"}, backend=backend)
+    told = " ".join(line.strip() for line in lines[1 : lines.index("")])
+    verdict, dummy, said = told.partition(" Scope ")
+    assert verdict.startswith(f"Backend {name}, policy {policy}: ")
+    assert (f"Scope {said}" if said else "") == (words if policy != "unmanaged" else "")
+
+
 CLOUD = {"name": "AWS security groups", "policy": "deny", "names": "resolve", "timers": False, "inbound": False}
 USED = {"quota": "rules for IPv4 in 5 groups of 60", "before": 12, "after": 1250, "limit": 1300}
 WIDENED = [
