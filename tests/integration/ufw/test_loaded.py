@@ -140,10 +140,10 @@ def test_ipv6_that_is_switched_off_in_the_file_only(ends: tuple[Host, Namespace]
         ("sed -i s/^ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf", "ufw is inactive, and the kernel has rules of ufw for "
          "IPv4 and rules of ufw for IPv6: this run changes nothing of that until 'ufw enable'"),
         ("/lib/ufw/ufw-init stop", "ufw is enabled, but its rules are not loaded: nothing is filtered until it starts"),
-        ("iptables -F; iptables -X; ip6tables -F; ip6tables -X", "ufw is enabled, but its rules are not loaded, and the "
-         "kernel has the policy DROP of FORWARD in iptables and the policy DROP of INPUT in iptables and the policy DROP "
-         "of OUTPUT in iptables and the policy DROP of FORWARD in ip6tables and the policy DROP of INPUT in ip6tables "
-         "and the policy DROP of OUTPUT in ip6tables: this run changes nothing of that until it starts"),
+        ("iptables -F; iptables -X; ip6tables -F; ip6tables -X", "ufw is enabled, but its rules are not loaded, and "
+         "the kernel has the policy DROP of FORWARD in iptables and the policy DROP of INPUT in iptables and the "
+         "policy DROP of OUTPUT in iptables and the policy DROP of FORWARD in ip6tables and the policy DROP of INPUT "
+         "in ip6tables and the policy DROP of OUTPUT in ip6tables: this run changes nothing of that until it starts"),
     ],
 )  # fmt: skip
 def test_an_ufw_that_does_not_run(ends: tuple[Host, Namespace], change: str, told: str) -> None:

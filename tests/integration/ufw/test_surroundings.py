@@ -132,7 +132,9 @@ def ends() -> Iterator[tuple[Host, Namespace]]:
         yield host, peer
 
 
-@pytest.mark.parametrize("change", longer([*list(OPENED)[:3], *list(STOPPED)[:2]], [*list(OPENED)[3:], *list(STOPPED)[2:]]))
+@pytest.mark.parametrize(
+    "change", longer([*list(OPENED)[:3], *list(STOPPED)[:2]], [*list(OPENED)[3:], *list(STOPPED)[2:]])
+)
 def test_what_others_open_or_stop_is_said(ends: tuple[Host, Namespace], change: str) -> None:
     """Packets tell that it is so, and the notes, from the kernel's listing, which rule it is."""
     host, peer = ends
@@ -148,7 +150,9 @@ def test_what_others_open_or_stop_is_said(ends: tuple[Host, Namespace], change: 
     again = host.apply(native(*rows, policy="deny", **sets))
     assert not again["changed"]
     assert len([note for note in again["notes"] if told in note]) == 1, again["notes"]
-    host.shell("nft 'delete table inet mine' 2>/dev/null || :; iptables -t mangle -F; rm -r /etc/ufw; mv /tmp/ufw /etc/")
+    host.shell(
+        "nft 'delete table inet mine' 2>/dev/null || :; iptables -t mangle -F; rm -r /etc/ufw; mv /tmp/ufw /etc/"
+    )
     host.shell("iptables -F; iptables -X; ufw reload")
     host.remove()
 

@@ -63,7 +63,7 @@ load() { # tool, the prefix of ufw's chains, file
     case "$rules" in
     *"-N $2-user-output"*) ;;
     *"-P OUTPUT DROP"*) # somebody removed the chains, and this policy may be ours
-        if [ "$DEFAULT_OUTPUT_POLICY" != ACCEPT ] || ! grep -qi '^ENABLED=["'\'']*yes' /etc/ufw/ufw.conf; then return 0; fi
+        grep -qi '^ENABLED=["'\'']*yes' /etc/ufw/ufw.conf && [ "$DEFAULT_OUTPUT_POLICY" = ACCEPT ] || return 0
         "$1" -w 10 -P OUTPUT ACCEPT
         return
         ;;

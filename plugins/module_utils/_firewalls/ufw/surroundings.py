@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.foreign_tables import stopping_tables
 
-from .loaded import name as prefix
-from .loaded import tool
+from . import loaded
 
 _KNOWN = {"RELATED", "ESTABLISHED"}
 _OPEN, _STOP = "open", "stop"
@@ -38,7 +37,7 @@ _MOST = 5  # rules that a note names
 
 
 class Rule(NamedTuple):
-    """A rule as iptables-save prints it, without C{-A chain}: its words, and what it does with a packet that matches."""
+    """A rule as iptables-save prints it, without C{-A chain}: its text and the words of that."""
 
     chain: str
     text: str
@@ -129,8 +128,8 @@ def opened_by_others(native, version, saved):
             found = [rule.text for rule in found if rule.chain == builtin]
             if found:
                 notes.append(
-                    f"rules of others stand {where} ufw's in the chain {builtin} of {tool(version)} ({_shown(found)}): "
-                    f"what they let through is {_DONE[builtin]}, whatever ufw stops{_remedy(found)}"
+                    f"rules of others stand {where} ufw's in the chain {builtin} of {loaded.tool(version)} "
+                    f"({_shown(found)}): what they let through is {_DONE[builtin]}, whatever ufw stops{_remedy(found)}"
                 )
     return notes
 
@@ -156,8 +155,8 @@ def stopped_by_others(native, version, saved):
     if not found:
         return []
     return [
-        f"rules of others in {tool(version)} come before ours ({_shown(list(dict.fromkeys(found)))}): what they stop "
-        "stays stopped, also where it is allowed here"
+        f"rules of others in {loaded.tool(version)} come before ours ({_shown(list(dict.fromkeys(found)))}): what they "
+        "stop stays stopped, also where it is allowed here"
     ]
 
 
@@ -169,7 +168,7 @@ def _forwards(native, version):
 
 def _parts(native, builtin, version, rules):
     """Return the rules of others C{(before ours, behind ours that a packet comes to)} on the way through a chain."""
-    ours, direction = prefix(version), builtin.lower()
+    ours, direction = loaded.name(version), builtin.lower()
     flat = [*_flat(builtin, ours, rules, set())]
     users = f"{ours}-user-{direction}"
     place = next((number for number, rule in enumerate(flat) if rule.target == users), None)
@@ -181,7 +180,7 @@ def _parts(native, builtin, version, rules):
         end = [rule.chain == f"{ours}-after-forward" for rule in behind] if native["chained"] else []
         behind = behind[: max((number + 1 for number, within in enumerate(end) if within), default=0)]
     elif native["defaults"].get(builtin) == "REJECT":
-        behind = [rule for rule in behind if not rule.chain == builtin]
+        behind = [rule for rule in behind if rule.chain != builtin]
     return flat[:place], [rule for rule in behind if not rule.target.startswith("egress-allowlist-")]
 
 
@@ -222,7 +221,9 @@ def _of_ufws(found, builtin, version, where):
         shown = _shown(list(dict.fromkeys(rule.text for rule in found if rule.chain == chain)))
         file = _HOLDERS.get(chain.split("-")[1], "").format(6 if version == 6 else "")
         when = "before any rule of the allowlist is asked" if where == "before" else "what no rule of the list allows"
-        how = f"put # before such lines in {file}, where they stand there, and run 'ufw reload'" if file else "ufw reload"
+        how = (
+            f"put # before such lines in {file}, where they stand there, and run 'ufw reload'" if file else "ufw reload"
+        )
         notes.append(f"the chain {chain} {_WORDS[builtin]} {when}: {shown}; to stop that, {how}")
     return notes
 

@@ -190,8 +190,8 @@ class Ufw:
         if not passing:
             return [f"{lead}: it lets nothing through there but the loopback"]
         return [
-            f"{lead}, and the kernel does not follow that ({', '.join(passing)}): what IPv6 lets through is not what is "
-            "written, and this run changes nothing of it; run 'ufw reload'"
+            f"{lead}, and the kernel does not follow that ({', '.join(passing)}): what IPv6 lets through is not what "
+            "is written, and this run changes nothing of it; run 'ufw reload'"
         ]
 
     def _rules(self, path, version, text, wanted, chained):

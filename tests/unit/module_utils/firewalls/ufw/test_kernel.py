@@ -109,9 +109,7 @@ def loaded_alike(tmp_path: Path, text: str, rules: str) -> None:
     for tool in ("iptables", "ip6tables", "iptables-restore", "ip6tables-restore", "ipset"):
         catch = f'case "$*" in *-restore*|*-n) cat >{tmp_path}/{tool}.got;; esac\n'
         ufw = "ufw6" if tool.startswith("ip6") else "ufw"
-        jumps = "".join(
-            f"-A {chain.upper()} -j {ufw}-before-{chain}\\n" for chain in ("output", "forward")
-        )
+        jumps = "".join(f"-A {chain.upper()} -j {ufw}-before-{chain}\\n" for chain in ("output", "forward"))
         lists = f"printf '%b' '-N {ufw}-user-output\\n{jumps}'\n"
         (tmp_path / tool).write_text(f"#!/bin/sh\n{catch if 'restore' in tool else lists}exit 0\n", "utf-8")
         (tmp_path / tool).chmod(0o755)

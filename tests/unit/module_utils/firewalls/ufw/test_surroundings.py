@@ -50,8 +50,8 @@ def icmp(version: int) -> str:
     ufw = loaded.name(version)
     file = f"/etc/ufw/before{'6' if version == 6 else ''}.rules"
     return (
-        f"the chain {ufw}-before-forward forwards before any rule of the allowlist is asked: {ICMP[version]} -j ACCEPT; "
-        f"to stop that, put # before such lines in {file}, where they stand there, and run 'ufw reload'"
+        f"the chain {ufw}-before-forward forwards before any rule of the allowlist is asked: {ICMP[version]} -j "
+        f"ACCEPT; to stop that, put # before such lines in {file}, where they stand there, and run 'ufw reload'"
     )
 
 
@@ -80,7 +80,7 @@ def test_what_ufw_brings(options: dict[str, Any], notes: dict[int, list[str]]) -
         ("ufw-before-output -g mine", "-g mine"),
         ("ufw-before-output -p udp -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
          "-p udp -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT"),
-        ("ufw-before-output -d 198.51.100.0/24 -j NFQUEUE --queue-num 0", "-d 198.51.100.0/24 -j NFQUEUE --queue-num 0"),
+        ("ufw-before-output -d 198.51.100.0/24 -j NFQUEUE", "-d 198.51.100.0/24 -j NFQUEUE"),
         ("ufw-before-output -j ACCEPT", "-j ACCEPT"),
         ('ufw-before-output -m comment --comment "a -j DROP" -j ACCEPT', '-m comment --comment "a -j DROP" -j ACCEPT'),
         ("ufw-before-logging-output -j ACCEPT", "-j ACCEPT"),
