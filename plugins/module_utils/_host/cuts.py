@@ -79,7 +79,8 @@ class Cuts:
             before = [_opening(each) for each in before]
             found, unseen = self._gone(applier, conntrack, before)
             left = flows.passing(found, getattr(applier, "beyond", list)(), flows.local_addresses())
-            found = sorted(set(found) - set(left))
+            passing = set(left)
+            found = [flow for flow in found if flow not in passing]
             shuts = hasattr(applier, "shut")
             if found and shuts:
                 applier.shut(found[:_SHUT])

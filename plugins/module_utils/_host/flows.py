@@ -180,7 +180,8 @@ def chosen(flows, before, after, filtered, local):
     only where the rest is stopped now: C{filtered}, C{[(path, source)]} with None for any source.
     """
     before, after = ([_in_one_spelling(opening) for opening in openings] for openings in (before, after))
-    gone = [opening for opening in dict.fromkeys(before) if opening not in set(after)]
+    stays = set(after)
+    gone = [opening for opening in dict.fromkeys(before) if opening not in stays]
     found = []
     for flow in flows:
         if flow.answerer in local or ipaddress.ip_address(flow.answerer).is_loopback:

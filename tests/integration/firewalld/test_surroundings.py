@@ -92,6 +92,10 @@ def test_what_is_as_it_is_written_is_loaded(host: Host) -> None:
     host.remove()
 
 
+STOPS = (
+    "policies of yours are asked before ours and stop packets ({}): what they stop stays stopped, also where it is "
+    "allowed here"
+)
 FIRST = "policies of yours are asked before ours ({}): what they accept of what this host {} stays open"
 
 
@@ -104,8 +108,15 @@ FIRST = "policies of yours are asked before ours ({}): what they accept of what 
          FIRST.format("theirs: priority -10, some packets", "sends")),
         ("--add-ingress-zone=ANY|--add-egress-zone=ANY|--set-target=ACCEPT|--set-priority=-10", "gateway",
          FIRST.format("theirs: priority -10, target ACCEPT", "forwards")),
+        ("--add-ingress-zone=HOST|--add-egress-zone=ANY|--set-target=DROP|--set-priority=-10", "both",
+         STOPS.format("theirs: priority -10, target DROP")),
+        ("--add-ingress-zone=HOST|--add-egress-zone=ANY|--add-rich-rule=rule family=ipv4 destination "
+         "address=203.0.113.0/24 reject|--set-priority=-10", "host",
+         STOPS.format("theirs: priority -10, some packets")),
+        ("--add-ingress-zone=ANY|--add-egress-zone=ANY|--set-target=REJECT|--set-priority=-10", "gateway",
+         STOPS.format("theirs: priority -10, target REJECT")),
         ("--add-ingress-zone=HOST|--add-egress-zone=ANY|--set-target=ACCEPT|--set-priority=-1", "both", ""),
-        ("--add-ingress-zone=HOST|--add-egress-zone=ANY|--set-target=DROP|--set-priority=-10", "both", ""),
+        ("--add-ingress-zone=HOST|--add-egress-zone=ANY|--set-target=DROP|--set-priority=-1", "both", ""),
         ("--add-ingress-zone=ANY|--add-egress-zone=HOST|--set-target=ACCEPT|--set-priority=-10", "both", ""),
         ("--add-ingress-zone=ANY|--add-egress-zone=ANY|--set-target=ACCEPT|--set-priority=-10", "host", ""),
     ],
@@ -113,12 +124,13 @@ FIRST = "policies of yours are asked before ours ({}): what they accept of what 
 def test_policies_that_are_asked_before_ours(host: Host, settings: str, scope: str, noted: str) -> None:
     host.shell(f"rm -rf /tmp/before; cp -a {HOME} /tmp/before")
     for options in settings.split("|"):
-        host.shell(f"firewall-offline-cmd --policy=theirs {options} >/dev/null")
+        host.shell(f"firewall-offline-cmd --policy=theirs '{options}' >/dev/null")
     host.shell("firewall-cmd --reload >/dev/null")
     notes = host.apply(native(row("203.0.113.0/25"), policy="deny", scope=scope))["notes"]
     assert [note.split("; give")[0] for note in notes if note.startswith("policies of yours")] == [noted] * bool(noted)
     unmanaged = host.apply(native(row("203.0.113.0/25"), policy="unmanaged", scope=scope))["notes"]
-    assert not [note for note in unmanaged if note.startswith("policies of yours")]
+    told = [note for note in unmanaged if note.startswith("policies of yours")]
+    assert len(told) == ("and stop packets" in noted)
     host.shell(f"rm -rf {HOME}/*; cp -a /tmp/before/. {HOME}; firewall-cmd --reload >/dev/null")
 
 
@@ -141,3 +153,48 @@ def test_zones_without_our_policy(host: Host) -> None:
         1: [f"{lead}come in by dmz (10.7.0.0/16), external (wan0) or {leave}"],
         2: [f"{lead}come in by external (wan0) or {leave}"],
     }
+
+
+STOPPING = {
+    "nft 'add table inet mine; add chain inet mine o { type filter hook output priority 0; policy drop; }'": (
+        "nft delete table inet mine",
+        "what other tables stop stays stopped, also where it is allowed here: table inet mine, chain o (policy drop)",
+    ),
+    "firewall-cmd --panic-on": (
+        "firewall-cmd --panic-off",
+        "firewalld is in panic mode: it stops all packets, until 'firewall-cmd --panic-off'",
+    ),
+    "for o in --permanent ''; do firewall-cmd $o --direct --add-rule ipv4 filter OUTPUT 0 -d 203.0.113.0/24 -j DROP; "
+    "done": (
+        "for o in --permanent ''; do firewall-cmd $o --direct --remove-rule ipv4 filter OUTPUT 0 -d 203.0.113.0/24 -j "
+        "DROP; done; nft delete table ip filter",
+        "direct rules of yours stop packets (ipv4 filter OUTPUT -d 203.0.113.0/24 -j DROP): what they stop stays "
+        "stopped, also where it is allowed here",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", STOPPING)
+def test_what_stops_the_allowed_besides(host: Host, change: str) -> None:
+    back, told = STOPPING[change]
+    assert told not in host.apply(DENY)["notes"]
+    host.shell(f"{{ {change}; }} >/dev/null")
+    notes = host.apply(DENY)["notes"]
+    host.shell(f"{{ {back}; }} >/dev/null")
+    assert told in notes
+    assert told not in host.apply(DENY)["notes"]
+
+
+def test_forward_ports(host: Host) -> None:
+    ports = "--zone=dmz --add-source=10.8.0.0/16 --add-forward-port=port=8080:proto=tcp:toport=443:toaddr=198.51.100.9"
+    host.shell("".join(f"firewall-cmd --permanent --zone=dmz {option} >/dev/null;" for option in ports.split()[1:]))
+    host.shell("firewall-cmd --reload >/dev/null")
+    told = "forwarded packets that a forward-port leads on are not filtered (zone dmz: 8080/tcp to 198.51.100.9:443)"
+    for scope, number in (("gateway", 1), ("host", 0)):
+        notes = host.apply(native(row("203.0.113.0/25"), policy="deny", scope=scope))["notes"]
+        assert len([note for note in notes if note.startswith(told)]) == number
+    host.shell("".join(f"firewall-cmd --permanent {option} >/dev/null;" for option in (
+        "--zone=dmz --remove-source=10.8.0.0/16",
+        "--zone=dmz --remove-forward-port=port=8080:proto=tcp:toport=443:toaddr=198.51.100.9",
+    )))  # fmt: skip
+    host.shell("firewall-cmd --reload >/dev/null")

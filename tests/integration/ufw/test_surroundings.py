@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts.ufw import DEFAULTS, Host, native
+from tests.support.ends import connects, listen, neighbour
+from tests.support.hosts.ufw import DEFAULTS, Host, alone, native
+from tests.support.namespaces import Namespace
 from tests.support.packets import SOURCES, TCP, World, gateway_world
 from tests.support.rules import row
-from tests.support.systems import enable_ufw, play, system
+from tests.support.systems import enable_ufw, longer, play, system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -98,6 +100,60 @@ def test_rules_before_what_the_host_sends(host: Host) -> None:
     told = f"{LEAD}before ufw's in the chain OUTPUT of iptables ({rule}): what they let through is sent"
     assert [note for note in notes if note.startswith(LEAD)] == [f"{told}, whatever ufw stops"]
     host.shell("iptables -D OUTPUT -d 10.7.0.0/16 -j ACCEPT")
+    host.remove()
+
+
+FILTER = "sed -i '/^COMMIT/i {}' /etc/ufw/{}.rules; ufw reload"
+ASKED, LEFT = "before any rule of the allowlist is asked", "what no rule of the list allows"
+OPENED = {
+    FILTER.format("-A ufw-before-output ! -o lo -d 203.0.113.128/25 -j ACCEPT", "before"): ASKED,
+    FILTER.format("-N mine\\n-A mine -d 203.0.113.128/25 -j ACCEPT\\n-A ufw-before-output -j mine", "before"): ASKED,
+    FILTER.format("-A ufw-after-output -d 203.0.113.128/25 -j ACCEPT", "after"): LEFT,
+    FILTER.format("-I ufw-before-output -d 203.0.113.128/25 --jump ACCEPT", "before"): ASKED,
+    "iptables -I ufw-before-output -d 203.0.113.128/25 -j ACCEPT": ASKED,
+    "iptables -A OUTPUT -d 203.0.113.128/25 -j ACCEPT": "rules of others stand behind ufw's in the chain OUTPUT",
+}
+OTHERS = "rules of others in iptables come before ours"
+TABLES = "what other tables stop stays stopped, also where it is allowed here: "
+STOPPED = {
+    FILTER.format("-A ufw-before-output -d 203.0.113.0/24 -j DROP", "before"): OTHERS,
+    "nft 'add table inet mine; add chain inet mine o { type filter hook output priority 0; policy drop; }'": (
+        f"{TABLES}table inet mine, chain o (policy drop)"
+    ),
+    "iptables -t mangle -I OUTPUT -d 203.0.113.0/24 -j DROP": OTHERS,
+    "iptables -I OUTPUT -d 203.0.113.0/24 -p tcp -j REJECT": OTHERS,
+    FILTER.format("-N mine\\n-A mine -d 203.0.113.0/24 -j DROP\\n-A ufw-before-output -j mine", "before"): OTHERS,
+}
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[tuple[Host, Namespace]]:
+    with alone("bookworm") as host, neighbour(host.space) as peer:
+        yield host, peer
+
+
+@pytest.mark.parametrize(
+    "change", longer([*list(OPENED)[:3], *list(STOPPED)[:2]], [*list(OPENED)[3:], *list(STOPPED)[2:]])
+)
+def test_what_others_open_or_stop_is_said(ends: tuple[Host, Namespace], change: str) -> None:
+    """Packets tell that it is so, and the notes, from the kernel's listing, which rule it is."""
+    host, peer = ends
+    host.shell("cp -a /etc/ufw /tmp/ufw")
+    opens, told = change in OPENED, OPENED.get(change) or STOPPED[change]
+    rows, sets = [row("203.0.113.0/28"), row("2001:db8::/64")], {"sets": "after" in change}
+    notes = host.apply(native(*rows, policy="deny", **sets))["notes"]
+    assert not [note for note in notes if told in note or note.startswith(("rules of others", "what other tables"))]
+    host.shell(change)
+    with listen(peer, "203.0.113.200", 443), listen(peer, "203.0.113.5", 443):
+        assert (connects(host.space, "203.0.113.200", 443, 1) == "open") is opens
+        assert (connects(host.space, "203.0.113.5", 443, 1) == "open") is opens
+    again = host.apply(native(*rows, policy="deny", **sets))
+    assert not again["changed"]
+    assert len([note for note in again["notes"] if told in note]) == 1, again["notes"]
+    host.shell(
+        "nft 'delete table inet mine' 2>/dev/null || :; iptables -t mangle -F; rm -r /etc/ufw; mv /tmp/ufw /etc/"
+    )
+    host.shell("iptables -F; iptables -X; ufw reload")
     host.remove()
 
 

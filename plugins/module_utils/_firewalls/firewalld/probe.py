@@ -11,8 +11,11 @@ a reload of it would lose or bring, or ''}}, and prints one, C{{"version", "owne
 its table unless it is told so), "state" ('' while it is stopped), "bus" (whether there is a D-Bus), "policies",
 "ipsets", "services", "zones" (C{{name: what is bound to it}} of those that have an interface or a source), "others"
 (C{{name: settings}} of policies without our prefix), "lost", "kernel" (C{{chain: lines}} of what its table has of
-objects with our prefix, null where there is no such table)}}. It ends with an error where firewalld, D-Bus or the
-kernel does not answer.
+objects with our prefix, null where there is no such table), "ways" (C{{chain: lines}} of the chains of its table that
+packets come to first, and of those that others lead from them), "members" (ipsets with our prefix that have other
+members in the kernel than firewalld knows), "panic" (whether it stops all packets), "direct" (rules of the direct
+interface), "ports" (C{{zone or policy: forward-ports}})}}. It ends with an error where firewalld, D-Bus or the kernel
+does not answer.
 """
 
 from __future__ import annotations
@@ -44,8 +47,12 @@ def main():
         "zones": {},
         "others": {},
         "lost": [],
-        "kernel": kernel(wanted["prefix"]),
+        "members": [],
+        "panic": False,
+        "direct": [],
+        "ports": {},
     }
+    found["kernel"], found["ways"] = kernel(wanted["prefix"])
     bus = system_bus()
     found["bus"] = bus is not None
     client = connect(bus)
@@ -60,6 +67,11 @@ def main():
             if not name.startswith(wanted["prefix"])
         }
         found.update(runtime(client, wanted["prefix"]))
+        found["panic"] = bool(client.queryPanicMode())
+        found["direct"] = [" ".join(map(str, [*rule[:3], *rule[4]])) for rule in client.getAllRules()]
+        found["direct"] += [" ".join(map(str, [rule[0], *rule[1]])) for rule in client.getAllPassthroughs()]
+        found["ports"] = forward_ports(client, found)
+        found["members"] = differing(found["ipsets"]) if found["kernel"] is not None else []
         if wanted["lost"] and found["state"] == "RUNNING":
             config.set_system_config_paths(wanted["lost"])
             found["lost"] = lost(client, wanted["mark"])
@@ -98,7 +110,8 @@ def connect(bus):
 def kernel(prefix):
     """Return C{{chain: lines}} of what the kernel has in firewalld's table of our policies, None without the table.
 
-    Of chains of others the lines that lead to ours.
+    Of chains of others the lines that lead to ours. The second value is C{{chain: lines}} of the chains through which
+    a packet comes to them: of those at a hook and those that call policies all lines, of others where they lead to.
     """
     from nftables.nftables import Nftables
 
@@ -107,8 +120,8 @@ def kernel(prefix):
     if hasattr(nft, "set_terse_output"):
         nft.set_terse_output(True)  # not what is in the sets
     if "table inet firewalld" not in listed(nft, "tables").splitlines():
-        return None
-    found = {}
+        return None, {}
+    found, ways = {}, {}
     for block in listed(nft, "table inet firewalld").split("\n\t}\n"):
         head, _brace, body = block.partition(" {\n")
         kind, _space, name = head.rpartition("\t")[2].partition(" ")
@@ -116,7 +129,66 @@ def kernel(prefix):
         lines = [line.strip() for line in body.splitlines() if ours or "_policy_" + prefix in line]
         if kind == "chain" and (ours or lines):
             found[name] = lines
-    return found
+        if kind == "chain" and name.startswith("filter_") and not ours:
+            whole = name in ("filter_OUTPUT", "filter_FORWARD") or name.startswith("filter_OUTPUT_POLICIES")
+            told = [line.strip() for line in body.splitlines() if whole or "jump " in line or "goto " in line]
+            ways.update({name: told} if told else {})
+    return found, ways
+
+
+def forward_ports(client, found):
+    """Return C{{"zone public": ["8080/tcp to 192.0.2.1:443"]}} of what firewalld leads on, in zones that are in use."""
+    given = {"zone " + name: dict(client.getZoneSettings(name).getSettingsDict()) for name in found["zones"]}
+    given.update(("policy " + name, settings) for name, settings in found["others"].items())
+    ports = {}
+    for name, settings in given.items():
+        told = [
+            f"{port}/{protocol} to {address}{':' if address and to else ''}{to}"
+            for port, protocol, to, address in map(tuple, settings.get("forward_ports", []))
+            if address
+        ]
+        rules = settings.get("rules_str", settings.get("rich_rules", []))
+        told += [str(rule) for rule in rules if "forward-port" in rule and "to-addr" in rule]
+        ports.update({name: sorted(told)} if told else {})
+    return ports
+
+
+def differing(ipsets):
+    """Return the names of ipsets whose members in the kernel are not their entries; not those that lapse."""
+    from nftables.nftables import Nftables
+
+    nft = Nftables()
+    nft.set_json_output(True)
+    listing = json.loads(listed(nft, "table inet firewalld"))["nftables"]
+    there = {part["set"]["name"]: part["set"].get("elem", []) for part in listing if "set" in part}
+    return sorted(
+        name
+        for name, settings in ipsets.items()
+        if settings["type"] in ("hash:ip", "hash:net")
+        and settings["options"].get("timeout") is None
+        and spans(there.get(name, [])) != spans(settings["entries"])
+    )
+
+
+def spans(members):
+    """Return the addresses of members of a set of nftables, or of entries of an ipset: ranges of numbers, joined."""
+    import ipaddress
+
+    found = []
+    for member in members:
+        value = member["elem"]["val"] if isinstance(member, dict) and "elem" in member else member
+        if isinstance(value, dict) and "prefix" in value:
+            value = "{addr}/{len}".format(**value["prefix"])
+        first, _dash, last = ("-".join(value["range"]) if isinstance(value, dict) else str(value)).partition("-")
+        network = ipaddress.ip_network(first, strict=False)
+        found.append((int(network[0]), int(ipaddress.ip_address(last)) if last else int(network[-1])))
+    joined = []
+    for low, high in sorted(found):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
 
 
 def listed(nft, what):

@@ -14,12 +14,13 @@ import shutil
 import tempfile
 from xml.sax.saxutils import escape
 
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.foreign_tables import stopping_tables
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import encode, read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 from ansible_collections.egress.allowlist.plugins.module_utils._names.host import HOME, KEEPER
 
-from . import objects, probe, rollback, surroundings
+from . import objects, probe, rollback, running, surroundings
 from .bus import ANSWERS, bounded, interpreter, last_line, source
 from .opened import opened
 
@@ -31,6 +32,7 @@ _CONFIGURED = (  # of firewalld.conf: setting, what we cannot work with, what we
     ("FirewallBackend", "iptables", "nftables", ""),
     ("FlushAllOnReload", "no", "yes", ", with which a reload keeps addresses that left a set"),
 )
+_TABLES = [f"{family} firewalld{part}" for family in ("inet", "ip", "ip6") for part in ("", "_policy_drop")]
 _ASKED = "Who may be asked."
 _KNOWN = re.compile(r"(\S+) is ([0-9a-f.:]+(?:,[0-9a-f.:]+)*)[;<]")
 _MOST = 5  # lines of what a reload would lose
@@ -107,6 +109,9 @@ class Firewalld:
             lines += objects.differences(self._runs(wanted), wanted)
             if wanted and self._look()["kernel"] is None:
                 lines.append("~ firewalld: its rules are gone from the kernel since, loaded again")
+            elif wanted:
+                broken = running.drifted(self._look(), _version(self._look()["version"]))
+                lines += [f"~ firewalld: {what}: changed in the kernel since, loaded again" for what in broken]
         return list(dict.fromkeys(lines))
 
     def check(self, files):
@@ -163,7 +168,10 @@ class Firewalld:
         if not self.running():
             return [*self._notes, "firewalld is not running: nothing is filtered until it starts"]
         look = self._look()
-        around = surroundings.passing_by({name: found for name, found in self._runs({}).items() if found}, look)
+        ours = {name: found for name, found in self._runs({}).items() if found}
+        around = surroundings.passing_by(ours, look)
+        scope = surroundings.scope(ours)
+        around += stopping_tables(self._find, self._run, scope, _TABLES) if scope else []
         if self._forwards and not look["zones"] and _version(look["version"]) >= _ZONED:
             around.append(
                 "no zone has an interface or a source: firewalld decides on what is forwarded without its policies"

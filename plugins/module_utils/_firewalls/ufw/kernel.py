@@ -33,7 +33,8 @@ _DECIDES = re.compile(
 )
 _LEVELS = ("low", "medium", "high", "full")
 
-# What the way back runs: the same transactions, of the files as they are then. Nothing where ufw was stopped since.
+# What the way back runs: the same transactions, of the files as they are then. Nothing for an IP version that ufw does
+# not filter any more.
 SCRIPT = r"""#!/bin/sh
 # egress.allowlist: makes the running rules follow ufw's files, in one transaction per IP version
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -44,7 +45,9 @@ policies() {
         if [ $direction = forward ]; then builtin=FORWARD policy=$DEFAULT_FORWARD_POLICY; fi
         target=$policy
         if [ "$policy" = REJECT ]; then target=DROP; fi
-        echo ":$builtin $target [0:0]"
+        case "$target$rules" in # without ufw's jumps this policy alone would stop everything
+        ACCEPT* | *"-A $builtin -j $1-before-$direction"*) echo ":$builtin $target [0:0]" ;;
+        esac
         for chain in skip-to-policy reject track; do echo ":$1-$chain-$direction - [0:0]"; done
         echo "-A $1-skip-to-policy-$direction -j $policy"
         if [ "$policy" = REJECT ]; then echo "-A $1-reject-$direction -j REJECT"; fi
@@ -55,18 +58,31 @@ policies() {
         fi
     done
 }
-load() {
+load() { # tool, the prefix of ufw's chains, file
+    rules=$("$1" -w 10 -S) || return 1 # a lock that is held says nothing about ufw
+    case "$rules" in
+    *"-N $2-user-output"*) ;;
+    *"-P OUTPUT DROP"*) # somebody removed the chains, and this policy may be ours
+        grep -qi '^ENABLED=["'\'']*yes' /etc/ufw/ufw.conf && [ "$DEFAULT_OUTPUT_POLICY" = ACCEPT ] || return 0
+        "$1" -w 10 -P OUTPUT ACCEPT
+        return
+        ;;
+    *) return 0 ;;
+    esac
     { # what the user wrote into the file need not be text
         echo '*filter'
         policies "$2"
         tr -d '\000\r' <"$3" | LC_ALL=C grep -vx '\*filter'
     } | "$1-restore" -w 10 -n
 }
-rules=$(iptables -w 10 -S) || exit 1 # a lock that is held says nothing about ufw
-case "$rules" in *"-N ufw-user-output"*) ;; *) exit 0 ;; esac
-if [ -e /etc/ufw/egress_allowlist.init ]; then /bin/sh /etc/ufw/egress_allowlist.init start || exit 1; fi
+rules=$(iptables -w 10 -S) || exit 1
+case "$rules" in *"-N ufw-user-output"*) ufw=there ;; *) ufw= ;; esac
+if [ "$ufw" ] && [ -e /etc/ufw/egress_allowlist.init ]; then
+    /bin/sh /etc/ufw/egress_allowlist.init start || exit 1
+fi
 load iptables ufw /etc/ufw/user.rules || exit 1
 case "$IPV6" in yes | YES) load ip6tables ufw6 /etc/ufw/user6.rules || exit 1 ;; esac
+[ "$ufw" ] || exit 0
 if [ ! -e /etc/ufw/egress_allowlist.init ]; then /bin/sh -c CLEAN sh stop || exit 1; fi
 if [ -x KEEPER ] && grep -qs '^create egress_names_' /etc/ufw/egress_allowlist.sets; then
     KEEPER run ufw # sets of names that came back are empty
@@ -78,7 +94,12 @@ exit 0
 def versions(_native=None):
     """Return the IP versions of which ufw has rules on this host: not 6 where that is switched off."""
     on = re.search(r"^IPV6=[\"']?yes\b", read(DEFAULTS), re.MULTILINE | re.IGNORECASE)
-    return [4, 6] if on and os.path.exists("/proc/sys/net/ipv6") else [4]
+    return of_host() if on else [4]
+
+
+def of_host():
+    """Return the IP versions of this host's kernel."""
+    return [4, 6] if os.path.exists("/proc/sys/net/ipv6") else [4]
 
 
 def policies(text):

@@ -11,6 +11,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import lock
 from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 
 from . import kernel, names, sets
+from .loaded import loaded, tool
 
 _WAIT = ["-w", "10"]  # seconds for the lock of xtables, which the iptables of old takes
 _XTABLES = "/run/xtables.lock"
@@ -37,9 +38,15 @@ class Live:
         self._find, self._run = find, run
         self.unseen = ""  # why C{drift} did not compare all
 
-    def there(self):
-        """True where ufw's chains are; raises ToolError where that cannot be found out."""
-        return "ufw-user-output" in self._listed(4)
+    def there(self, versions):
+        """True where ufw's chains are, and the jumps to them, for all of these IP versions; False where none is.
+
+        Raises ToolError where a part of them is missing, and where that cannot be found out.
+        """
+        try:
+            return loaded({version: self.listing(version) for version in versions})
+        except ValueError as error:
+            raise ToolError(str(error)) from error
 
     def seen(self, versions):
         """Return C{{chain: lines}} of what decides, where C{drift} cannot compare it with the files; else {}."""
@@ -165,5 +172,11 @@ class Live:
         self._done("iptables does not list its rules", done)
         return done[1]
 
+    def saved(self, version):
+        """Return the rules of all tables as C{iptables-save} lists them; raises ToolError where it does not."""
+        done = self._run([self._tool(version, "-save")])
+        self._done("iptables does not list its tables", done)
+        return done[1]
+
     def _tool(self, version, part=""):
-        return self._find(("ip6tables" if version == 6 else "iptables") + part)
+        return self._find(tool(version) + part)

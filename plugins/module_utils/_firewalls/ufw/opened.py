@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read_all
 from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import FORWARD, OUT, Opening, numbers, span
 
-from . import kernel, rules, sets, state, surroundings
+from . import kernel, rules, sets, state
 
+_BEFORE = {4: "/etc/ufw/before.rules", 6: "/etc/ufw/before6.rules"}
+_ACCEPTED = re.compile(r"^-A ufw6?-before-(output|forward) (.*?) ?-j ACCEPT\b", re.MULTILINE)
 _PASSED = re.compile(r"(?:-p (\S+))?(?:(?:^| )--icmp(?:v6)?-type (\S+))?")
 _PATHS = {"output": OUT, "forward": FORWARD}
 _CHAINS = {OUT: "OUTPUT", FORWARD: "FORWARD"}
@@ -35,7 +38,13 @@ def opened(reader, looked_up):
 def beyond(versions):
     """Return what ufw's own before.rules let through to anywhere, before any rule of the list is asked."""
     found = []
-    for version, chain, match in surroundings.accepted(versions):
+    accepted = [
+        (version, match)
+        for version in versions
+        for text in read_all([_BEFORE[version]])
+        for match in _ACCEPTED.findall(text)
+    ]
+    for version, (chain, match) in accepted:
         passed = _PASSED.fullmatch(match)
         if passed:
             protocol, kind = passed.groups("")

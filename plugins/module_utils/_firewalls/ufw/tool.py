@@ -20,7 +20,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.applier imp
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read
 from ansible_collections.egress.allowlist.plugins.module_utils._host.servers import discover
 
-from . import kernel, rules, sets, state, surroundings
+from . import kernel, loaded, rules, sets, state, surroundings
 from .live import Live
 from .opened import beyond, opened
 
@@ -116,8 +116,8 @@ class Ufw:
         self.live.check(self._reader(files), self._versions())
 
     def running(self):
-        """True where ufw is enabled and its chains are in the kernel."""
-        return self._config("ENABLED") == "yes" and self.live.there()
+        """True where ufw is enabled and its chains are in the kernel; raises ToolError where a part of them is."""
+        return self._config("ENABLED") == "yes" and self.live.there(self._versions())
 
     def load(self, files):
         """Load what is in the files now."""
@@ -166,19 +166,37 @@ class Ufw:
             shown = [f"'{rule}'" for rule in dict.fromkeys(self._openers)]
             more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
             notes.append(f"rules of yours let out more than the allowlist: {', '.join(shown[:_MOST])}{more}")
-        if self._config("ENABLED") != "yes":
-            notes.append("ufw is inactive: nothing is filtered until 'ufw enable'")
-        elif not self.live.there():
-            notes.append("ufw is enabled, but its rules are not loaded: nothing is filtered until it starts")
         if self.live.unseen:
             notes.append(f"what runs could not be compared with ufw's files: {self.live.unseen}")
+        if not self.running():
+            return [*notes, *self._idle()]
         if self._native:
-            notes += surroundings.opened_before(self._native, self._versions())
-            for version in self._versions() if self.running() else ():
-                notes += surroundings.opened_by_others(self._native, version, self.live.listing(version))
-        if self._native and 6 not in self._versions():
-            notes.append("IPv6 is switched off in ufw (IPV6=no): it lets nothing through there but the loopback")
+            notes += surroundings.around(self._native, self._versions(), self.live, self._find, self._run)
+            notes += self._without_ipv6()
         return notes
+
+    def _idle(self):
+        """Return a note on an ufw that is not running, and on what the kernel has nevertheless."""
+        left = loaded.left({version: self.live.listing(version) for version in kernel.of_host()})
+        enabled = self._config("ENABLED") == "yes"
+        lead = "ufw is enabled, but its rules are not loaded" if enabled else "ufw is inactive"
+        until = "it starts" if enabled else "'ufw enable'"
+        if not left:
+            return [f"{lead}: nothing is filtered until {until}"]
+        return [f"{lead}, and the kernel has {' and '.join(left)}: this run changes nothing of that until {until}"]
+
+    def _without_ipv6(self):
+        """Return a note on IPv6 where ufw does not filter it, as the kernel has it."""
+        if 6 in self._versions() or 6 not in kernel.of_host():
+            return []
+        lead = f"IPv6 is switched off in {kernel.DEFAULTS} (IPV6=no)"
+        passing = loaded.not_shut(self.live.listing(6), surroundings.builtins(self._native))
+        if not passing:
+            return [f"{lead}: it lets nothing through there but the loopback"]
+        return [
+            f"{lead}, and the kernel does not follow that ({', '.join(passing)}): what IPv6 lets through is not what "
+            "is written, and this run changes nothing of it; run 'ufw reload'"
+        ]
 
     def _rules(self, path, version, text, wanted, chained):
         """Return one file of rules with what is wanted of us in it."""

@@ -108,7 +108,9 @@ def loaded_alike(tmp_path: Path, text: str, rules: str) -> None:
     (tmp_path / "user6.rules").write_bytes(encode(rules.replace("ufw-", "ufw6-")))
     for tool in ("iptables", "ip6tables", "iptables-restore", "ip6tables-restore", "ipset"):
         catch = f'case "$*" in *-restore*|*-n) cat >{tmp_path}/{tool}.got;; esac\n'
-        lists = "echo '-N ufw-user-output'\n" if tool == "iptables" else ""
+        ufw = "ufw6" if tool.startswith("ip6") else "ufw"
+        jumps = "".join(f"-A {chain.upper()} -j {ufw}-before-{chain}\\n" for chain in ("output", "forward"))
+        lists = f"printf '%b' '-N {ufw}-user-output\\n{jumps}'\n"
         (tmp_path / tool).write_text(f"#!/bin/sh\n{catch if 'restore' in tool else lists}exit 0\n", "utf-8")
         (tmp_path / tool).chmod(0o755)
     script = kernel.SCRIPT.replace("PATH=", f"PATH={tmp_path}:")
