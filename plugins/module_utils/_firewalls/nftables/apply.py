@@ -25,7 +25,8 @@ from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
 from .opened import opened
 from .others import stopping
-from .rollback import back, since, way_back
+from .released import release
+from .rollback import WHOLE, back, before, since, way_back, whole
 from .shut import CUT, shutting
 from .transactions import away, forward, leads_to_ours, moving, settled
 
@@ -60,6 +61,8 @@ class Applier:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
             differences += self.boot.differences()
+            freed, lines, kept = release(self.nft, native["settings"].get("policy"), wanted, live)
+            differences, notes = differences + lines, notes + kept
             same = _body(read(self.boot_file)) == _body(boot_text(place, wanted))
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
@@ -68,7 +71,7 @@ class Applier:
             held = self._held(place, wanted, live, all_of_them=place in replaced)
             live = {} if place in replaced else live
             text = "".join(self._away(former)[0] for former in replaced)
-            text += forward(place, wanted, live, jumps, held)
+            text += forward(place, wanted, live, jumps, held) + freed
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
@@ -234,17 +237,20 @@ class Applier:
         """Prepare the way back, load in one transaction, return the token that confirms; C{places}: the wanted last."""
         place, token = places[-1], secrets.token_hex(8)
         candidate = boot_text(place, wanted) + f"# token: {token}\n"
-        former = read(self.revert.candidate) if self.revert.pending() else ""
-        command = way_back(self.nft.path, self.revert.rollback, places)
-        before = [self.nft.listing(each) for each in places]
+        older = read(self.revert.rollback) if self.revert.pending() else ""
+        older = older if whole(older) else ""  # what somebody damaged leads nowhere
+        former = read(self.revert.candidate) if older else ""
+        listings, command = [self.nft.listing(each) for each in places], ""
         try:
             if former:
                 # Back to before the older change that still waits: what this one adds goes first.
-                steps = [self._back(place, wanted, jumps=False), read(self.revert.rollback)]
+                steps = [self._back(place, wanted, jumps=False), older]
             else:
-                steps = [since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
-                steps += [self._back(each, wanted) for each in places]
+                steps = [since(each, wanted, listing) for each, listing in zip(places, listings)]  # noqa: B905 # 3.8
+                steps += [*(self._back(each, wanted) for each in places), f"{WHOLE}\n"]
+            steps = [*(before(self._run, self.nft.path, each, older) for each in places), *steps]
             write(self.revert.rollback, "".join(steps))
+            command = way_back(self.nft.path, self.revert.rollback, places, "".join(steps))
             if revert_after or former:  # who takes over from an armed change and is killed leaves a way back too
                 self.revert.start(command, revert_after or revert.TAKEN_OVER, token)
             write(self.revert.candidate, candidate)
@@ -257,7 +263,7 @@ class Applier:
         except (OSError, NftError) as error:
             try:
                 # What ended with an error may have been loaded: the kernel knows.
-                loaded = before != [self.nft.listing(each) for each in places]
+                loaded = listings != [self.nft.listing(each) for each in places]
                 self._undo(command if loaded else "", former)
             except (OSError, NftError) as hindrance:
                 raise LateError(self.revert.hurry(command, token, error, hindrance)) from error

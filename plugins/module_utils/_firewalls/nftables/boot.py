@@ -40,10 +40,16 @@ _MODE = 0o644
 _DROP_IN = os.path.join(systemd.FOLDER, _FLUSHES + ".d", "egress-allowlist.conf")
 _EARLIER = (_FLUSHES, "ufw.service", "firewalld.service")
 _WHEN = {"ExecStartPost": "start", "ExecReload": "reload", "ExecStopPost": "stop"}
-# In a table of the user's the jump of an earlier load is removed in the same transaction.
-_LOADER = """#!/bin/sh
+# The file ends with the line that tells how it was loaded, a table's listing with a brace: what ends otherwise was cut
+# off. In a table of the user's the jump of an earlier load is removed in the same transaction.
+_LOADER = r"""#!/bin/sh
 # made by egress.allowlist: loads the confirmed rules
 nft={nft} file={file}
+fail() {{
+    echo "egress.allowlist: $1: the allowlist is not loaded" >&2
+    exit 1
+}}
+case $(tail -n 1 "$file") in '# loaded: {{'*'}}') ;; *) fail "$file is not whole" ;; esac
 into=$(sed -n 's/^# into: //p' "$file") || exit
 if [ -z "$into" ]; then
     "$nft" -f "$file" || exit
@@ -54,15 +60,13 @@ fi
 set -- $into
 kind=table
 [ $# = 2 ] || kind=chain
-listing=$("$nft" -a list "$kind" "$@") || {{
-    echo "egress.allowlist: $kind $into is not there: the allowlist is not loaded" >&2
-    exit 1
-}}
-{{
-    [ "$kind" = table ] || printf '%s\\n' "$listing" |
-        sed -n "s/.*comment \\"{comment}\\" # handle \\([0-9]*\\)\\$/delete rule $into handle \\1/p"
-    cat "$file"
-}} | "$nft" -f -
+listing=$("$nft" -a list "$kind" "$@") || fail "$kind $into is not there"
+jumps='# all'
+[ "$kind" = table ] || jumps=$(printf '%s\n' "$listing" |
+    sed -n "s/.*comment \"{comment}\" # handle \([0-9]*\)\$/delete rule $into handle \1/p; s/^}}/# all/p") || exit
+case $jumps in *'# all') ;; *) fail "not all of $kind $into was read" ;; esac
+"$nft" "$jumps
+include \"$file\""
 """
 _UNIT = """# made by egress.allowlist
 [Unit]

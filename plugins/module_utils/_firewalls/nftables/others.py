@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from .shut import CUT
+
 _TABLE = re.compile(r"^table (\S+ \S+) \{[^\n]*\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _CHAIN = re.compile(r"^\tchain (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
 _HOOK = re.compile(r"^\t\ttype (?:filter|route) hook (\w+) .*?(?:policy (\w+);)?$", re.MULTILINE)
@@ -14,7 +16,7 @@ _STOPS = re.compile(r"\b(?:drop|reject)\b")
 _STOPS_XT = re.compile(r'xt target "(?:DROP|REJECT)"')  # of iptables, where nft has no words of its own for it
 _LEADS = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
 _QUOTED = re.compile(r'"[^"]*"')  # names, comments and log prefixes
-_OURS = ("inet egress_allowlist", "inet egress_allowlist_names")
+_OURS = ("inet egress_allowlist", "inet egress_allowlist_names", CUT)
 _FAMILIES = ("inet", "ip", "ip6")
 _HOOKS = {
     "host": ("output", "postrouting"),
