@@ -26,6 +26,7 @@ from .nft import NftError, Place
 from .opened import opened
 from .others import stopping
 from .released import release
+from .resets import resets
 from .rollback import WHOLE, back, before, since, way_back, whole
 from .shut import CUT, shutting
 from .transactions import away, forward, leads_to_ours, moving, settled
@@ -36,8 +37,8 @@ _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came the
 class Applier:
     """One run on one host."""
 
-    def __init__(self, nft, run, check_mode):
-        self.nft, self._run, self.check_mode = nft, run, check_mode
+    def __init__(self, nft, find, run, check_mode):
+        self.nft, self._find, self._run, self.check_mode = nft, find, run, check_mode
         self.boot, self.boot_file = Boot(nft.path, run), FILE
         folder, name = os.path.split(self.boot_file)
         self.revert = revert.Revert("nftables", revert.FOLDER, os.path.join(folder, f".{name}.unconfirmed"), run)
@@ -63,6 +64,8 @@ class Applier:
             differences += self.boot.differences()
             freed, lines, kept = release(self.nft, native["settings"].get("policy"), wanted, live)
             differences, notes = differences + lines, notes + kept
+            if native["settings"].get("policy") == "deny" and not self._denies(saved, live):
+                notes += resets(self._find, self._run, wanted, live, headers(wanted)["settings"])
             same = _body(read(self.boot_file)) == _body(boot_text(place, wanted))
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
@@ -186,6 +189,10 @@ class Applier:
             if not (lines and name.startswith("map "))
         ]
         return lines
+
+    def _denies(self, saved, live):
+        """True where rules that deny are in force already: conntrack has watched since."""
+        return bool(live) and saved["settings"].get("policy") == "deny"
 
     def _held(self, place, wanted, live, all_of_them):
         """Return the live sets of learned addresses that must be made anew, with what they hold."""

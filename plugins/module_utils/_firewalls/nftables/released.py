@@ -26,7 +26,7 @@ _MOST = 5  # flows that a note names
 _SET = re.compile(r"(?:flows|pairs)([46])$")
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 _ADDED = re.compile(r"^add (element|rule) \S+ \S+ (\S+) (.*)$", re.MULTILINE)
-_ANY = [Opening(path, None, None, "", *flows.ALL_PORTS) for path in (OUT, FORWARD)]
+ANY = [Opening(path, None, None, "", *flows.ALL_PORTS) for path in (OUT, FORWARD)]
 
 
 def release(nft, policy, wanted, live):
@@ -42,7 +42,7 @@ def release(nft, policy, wanted, live):
     members = _members(nft.run("list", "table", *CUT.split()))
     found = [(name, member, _flow(version, member)) for name, version, member in members]
     shut = {flow for dummy, dummy, flow in found}
-    stay = _stopped(shut, *opened(_completed(wanted, live)))
+    stay = _stopped(shut, *opened(completed(wanted, live)))
     gone = [_begin(flow) for flow in shut - stay]
     text, words = "", set()
     for name, member, flow in sorted(found):
@@ -65,7 +65,7 @@ def _stopped(shut, listed, others, filtered):
             forwarded.setdefault(_end(flow), []).append(flow)
     # From an address of ours: perhaps one of these behind a translation of its source. It goes the way of that one.
     behind = {flow for flow in shut if flow.source in local and _end(flow) in forwarded}
-    stay = set(flows.chosen(shut - behind, _ANY, [*listed, *others], filtered, local))
+    stay = set(flows.chosen(shut - behind, ANY, [*listed, *others], filtered, local))
     return stay | {flow for flow in behind if stay.intersection(forwarded[_end(flow)])}
 
 
@@ -94,7 +94,7 @@ def _end(flow):
     return flow.version, flow.protocol, flow.destination, flow.ports[1:]
 
 
-def _completed(wanted, live):
+def completed(wanted, live):
     """Return the blocks of the wanted text with what it adds to them, and what was learned so far."""
     found = blocks(wanted)
     found.update({key: body for key, body in live.items() if learned(key) and key in found})
