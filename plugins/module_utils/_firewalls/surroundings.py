@@ -26,7 +26,10 @@ _CHAIN = re.compile(r"^\tchain (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DO
 _QUOTED = re.compile(r'"[^"]*"')  # names, comments and log prefixes
 _UNTRACKED = re.compile(r"\bnotrack\b")
 _NO_KERNEL = re.compile(r"(?:Protocol|Operation) not supported")  # a kernel without nf_tables has no such rules
-_LEGACY = (("/proc/net/ip_tables_names", "iptables-legacy-save"), ("/proc/net/ip6_tables_names", "ip6tables-legacy-save"))
+_LEGACY = (
+    ("/proc/net/ip_tables_names", "iptables-legacy-save"),
+    ("/proc/net/ip6_tables_names", "ip6tables-legacy-save"),
+)
 
 
 def forwarded(policy, scope, prefix, root="/"):
@@ -48,21 +51,23 @@ def forwarded(policy, scope, prefix, root="/"):
     if reached:
         lead = f"this host forwards packets between its networks ({shown}), such as those of containers, virtual "
     else:  # out by where they came in, or by routes of a policy
-        lead = f"this host forwards packets that come in by {shown}, such as those of other machines, containers, virtual "
+        lead = (
+            f"this host forwards packets that come in by {shown}, such as those of other machines, containers, virtual "
+        )
     done = "stopped" if policy == "deny" else "counted"
     routed = ", unless a route rule of yours allows them" if prefix.startswith("ufw") else ""
     return [
-        f"{lead}machines and VPNs: they are not {done} by the scope host; set {prefix}_scope to both, and {prefix}_sources "
-        f"to the addresses behind this host: without sources, new connections from outside to what is behind it are {done} "
-        f"too{routed}"
+        f"{lead}machines and VPNs: they are not {done} by the scope host; set {prefix}_scope to both, and "
+        f"{prefix}_sources to the addresses behind this host: without sources, new connections from outside to what is "
+        f"behind it are {done} too{routed}"
     ]
 
 
 def untracked(policy, prefix, find, run):
     """Return a note on packets that conntrack is told not to track: no answer is known to it as one.
 
-    C{find} returns the path of a command, None where it is missing, C{run} runs one: C{(status, output, errors)}. Raises
-    ToolError where a command fails.
+    C{find} returns the path of a command, None where it is missing, C{run} runs one: C{(status, output, errors)}.
+    Raises ToolError where a command fails.
     """
     if policy not in ("deny", "audit"):
         return []
@@ -70,7 +75,9 @@ def untracked(policy, prefix, find, run):
     nft = find("nft", needed=False)
     for table, body in _TABLE.findall(_output(run, [nft, "-s", "-t", "list", "ruleset"])) if nft else ():
         chains = _CHAIN.findall(body)
-        found += [f"table {table}, chain {chain}" for chain, rules in chains if _UNTRACKED.search(_QUOTED.sub("", rules))]
+        found += [
+            f"table {table}, chain {chain}" for chain, rules in chains if _UNTRACKED.search(_QUOTED.sub("", rules))
+        ]
     for names, name in _LEGACY:  # tables of which nft knows nothing
         command = find(name, needed=False) if "raw" in read(names).split() else None
         if command and re.search(r"--notrack|-j NOTRACK", _output(run, [command, "-t", "raw"])):

@@ -64,7 +64,9 @@ def _entries(conntrack, run):
     for family in ("ipv4", "ipv6"):
         status, output, errors = run([conntrack, "-L", "-f", family, "-p", "tcp"])
         if status:
-            raise ToolError(f"conntrack does not list its entries: {errors.strip() or f'it ended with status {status}'}")
+            raise ToolError(
+                f"conntrack does not list its entries: {errors.strip() or f'it ended with status {status}'}"
+            )
         texts.append(output)
     return "\n".join(texts)
 

@@ -185,7 +185,10 @@ def kept_shut(host: Host) -> str:
 
 AGAIN = {
     "the list again": (LIST, {"policy": "deny"}),
-    "in allow": (LESS, {"policy": "deny", "allow": [{"destination": GONE, "ports": "443, 3478", "protocol": "TCP/UDP"}]}),
+    "in allow": (
+        LESS,
+        {"policy": "deny", "allow": [{"destination": GONE, "ports": "443, 3478", "protocol": "TCP/UDP"}]},
+    ),
     "audit": (LESS, {"policy": "audit"}),
     "unmanaged": (LESS, {"policy": "unmanaged"}),
     "of the gateway only": (LESS, {"policy": "deny", "scope": "gateway"}),

@@ -36,15 +36,17 @@ def told(notes: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("conntrack", [True, False])
 @pytest.mark.parametrize("before", ["no conntrack", "conntrack was emptied", "unmanaged"])
-def test_those_that_deny_stops_are_counted_before(
-    ends: Ends, stack: ExitStack, before: str, conntrack: bool
-) -> None:
+def test_those_that_deny_stops_are_counted_before(ends: Ends, stack: ExitStack, before: str, conntrack: bool) -> None:
     here, far = ends.host.space, ends.peer
     if before == "conntrack was emptied":
         ends.host.load(WATCHES)
     stopped = [call(stack, here, far, OTHER, 3260), call(stack, here, far, OTHER6, 3260)]
     stopped.append(call(stack, far, here, HOST[4], 5432))
-    kept = [call(stack, here, far, LISTED, 443), call(stack, far, here, HOST[4], 22), call(stack, far, here, HOST[6], 22)]
+    kept = [
+        call(stack, here, far, LISTED, 443),
+        call(stack, far, here, HOST[4], 22),
+        call(stack, far, here, HOST[6], 22),
+    ]
     kept.append(call(stack, here, here, "127.0.0.1", 3260))
     if before == "conntrack was emptied":
         ends.host.shell("conntrack -F 2>/dev/null")

@@ -52,7 +52,10 @@ DAMAGED = {
     "cut off in the middle": ("head -c 300 {0} >{0}.new; mv {0}.new {0}", "is not whole"),
     "another's": ("echo no rules >{0}", "is not whole"),
     "not readable by nft": ("sed -i '1 s/^/no rules\\n/' {0}", "syntax error"),
-    "other rules": ("sed -i 's/dport 443/dport 444/' {0}", "table inet egress_allowlist is not what it was before the change"),
+    "other rules": (
+        "sed -i 's/dport 443/dport 444/' {0}",
+        "table inet egress_allowlist is not what it was before the change",
+    ),
     "no rules": ("echo '# whole' >{0}", "table inet egress_allowlist is not what it was before the change"),
 }
 
@@ -71,7 +74,9 @@ def test_nobody_confirms_while_the_way_back_is_hindered(host: Host, damage: str)
     if damage != "gone":
         failed = host.confirm(applied)
         assert failed.get("failed"), failed
-        assert "was not confirmed in time, and the host goes back to the rules before it, hindered by: " in failed["msg"]
+        assert (
+            "was not confirmed in time, and the host goes back to the rules before it, hindered by: " in failed["msg"]
+        )
         assert said in failed["msg"]
     host.write(f"{RUN}/nftables.rollback", before)
     assert until(lambda: host.rules() == rules)

@@ -112,8 +112,9 @@ def test_a_host_that_forwards() -> None:
             notes = host.apply(native(row("203.0.113.9"), policy="deny", scope=scope))["notes"]
             assert [note.startswith(lead) for note in notes if note.startswith("this host forwards")] == said
             assert world.probe(other) == [bool(said)]
-        assert "set nftables_egress_scope to both, and nftables_egress_sources to the addresses behind this host" in str(
-            host.apply(native(row("203.0.113.9"), policy="deny", scope="host"))["notes"]
+        assert (
+            "set nftables_egress_scope to both, and nftables_egress_sources to the addresses behind this host"
+            in str(host.apply(native(row("203.0.113.9"), policy="deny", scope="host"))["notes"])
         )
         host.shell("for f in /proc/sys/net/ipv*/conf/all/forwarding; do echo 0 > $f; done")
         notes = host.apply(native(row("203.0.113.9"), policy="deny", scope="host"))["notes"]

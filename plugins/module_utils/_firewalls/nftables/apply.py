@@ -215,8 +215,8 @@ class Applier:
     def _elsewhere(self, place, saved):
         """Return the other places in which former runs put something."""
         found = []
-        for before in (saved, headers(read(self.boot_file))):
-            former = _place_of(before)
+        for known in (saved, headers(read(self.boot_file))):
+            former = _place_of(known)
             if former and str(former) not in [str(place), *map(str, found)]:
                 found.append(former)
         return found

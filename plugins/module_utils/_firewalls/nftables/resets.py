@@ -19,7 +19,8 @@ def resets(find, run, wanted, live, settings):
     """Return a note on TCP connections that conntrack does not know and the wanted rules do not let through.
 
     C{find} and C{run}: as for C{connections.unknown}; C{wanted}: the text of the rules; C{live}: the blocks that run;
-    C{settings}: of the wanted rules, with the local ports whose answers pass. Raises ToolError where conntrack does not answer.
+    C{settings}: of the wanted rules, with the local ports whose answers pass. Raises ToolError where conntrack does not
+    answer.
     """
     found = connections.unknown(find, run)
     if found is None:
@@ -37,8 +38,8 @@ def resets(find, run, wanted, live, settings):
     more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
     count = f"{len(stopped)} established TCP connection{'s' * (len(stopped) > 1)} of this host"
     return [
-        f"conntrack does not know {count} ({', '.join(shown[:_MOST])}{more}), and takes the next packet for that of a new "
-        f"one: stopped when the host sends it; {_REMEDY}"
+        f"conntrack does not know {count} ({', '.join(shown[:_MOST])}{more}), and takes the next packet for that of a "
+        f"new one: stopped when the host sends it; {_REMEDY}"
     ]
 
 

@@ -46,6 +46,7 @@ $1
 }
 all='/^	set \(asked[46]_\|leased[46]_\|known[46] \|dns[46] \)/,/^	}/d; p'
 ours='/^	[a-z ]* egress_allowlist[_ ].*{$/,/^	}/p; /^}/p'
+split='s/elements = { /elements\n/; s/ }$//; s/,[ 	]*$//; s/,[ 	]*/\n/g; s/\n[ 	]*/\n/g; s/^[ 	]*//'
 seen() { # family, table, what of it
     if ! there "$1" "$2"; then
         echo none
@@ -55,8 +56,7 @@ seen() { # family, table, what of it
     lines=$(printf '%s\n' "$listing" | sed -n "$3") || return
     whole "$lines" || return
     # One element a line, without the words around the first and the last one.
-    lines=$(printf '%s\n' "$lines" |
-        sed 's/elements = { /elements\n/; s/ }$//; s/,[ 	]*$//; s/,[ 	]*/\n/g; s/\n[ 	]*/\n/g; s/^[ 	]*//' | sort) || return
+    lines=$(printf '%s\n' "$lines" | sed "$split" | sort) || return
     whole "$lines" && printf '%s\n' "$lines"
 }
 look || exit

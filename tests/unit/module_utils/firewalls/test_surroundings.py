@@ -128,7 +128,9 @@ def test_packets_that_are_not_tracked(answer: tuple[int, str, str] | None, said:
 
 def test_a_listing_that_fails_is_an_error() -> None:
     with pytest.raises(ToolError, match="nft failed: Resource temporarily unavailable"):
-        untracked("deny", "x", lambda *_name, **_how: "nft", lambda _command: (1, "", "Resource temporarily unavailable"))
+        untracked(
+            "deny", "x", lambda *_name, **_how: "nft", lambda _command: (1, "", "Resource temporarily unavailable")
+        )
 
 
 def test_a_kernel_without_networks(tmp_path: Path) -> None:
