@@ -39,8 +39,8 @@ class Connection(NamedTuple):
 def unknown(find, run):
     """Return the connections that conntrack does not know, without those over the loopback; None where nobody can tell.
 
-    C{find} returns the path of a command, None where it is missing, C{run} runs one: C{(status, output, errors)}. Raises
-    ToolError where conntrack does not list its entries.
+    C{find} returns the path of a command, None where it is missing, C{run} runs one: C{(status, output, errors)}.
+    Raises ToolError where conntrack does not list its entries.
     """
     listening = {port for dummy, dummy, port in waiting("tcp", "tcp6")}
     found = [Connection(*ends, ends[1] in listening) for ends in established() if not _loops(*ends[::2])]

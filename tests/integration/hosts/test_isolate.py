@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change of systemd's target while a change of rules waits for its confirmation: the way back is not stopped by it."""
+"""A change of systemd's target while a change of rules waits to be confirmed: it does not stop the way back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ STARTS = {
 }
 RULES = {
     "nftables": "nft -s list ruleset",
-    "ufw": "{ iptables-save; ip6tables-save; } | grep -v -e ^# -e limit | sed 's/\\[.*//' | sort",
+    # Other lines come and go with what ufw itself loads: its policy, and the addresses of the list.
+    "ufw": "{ iptables-save; ip6tables-save; } | grep -e '^:OUTPUT' -e '-d ' | sed 's/\\[.*//' | sort",
     "firewalld": "nft -s list ruleset",
 }
 LEFT = "find /etc -name '.*egress_allowlist.unconfirmed' -o -name .nftables.nft.unconfirmed; ls /run/egress-allowlist"
