@@ -57,7 +57,7 @@ def test_a_change_of_the_target_while_a_change_waits(key: Path, tmp_path: Path, 
             assert until(lambda: machine.run(LEFT) == f"{backend}.lock\n", 3 * SECONDS), (isolate, machine.run(LEFT))
             if "rescue" in isolate:
                 machine.run("systemctl start multi-user.target")
-            assert machine.run(RULES[backend]) == rules, isolate
+            assert until(lambda: machine.run(RULES[backend]) == rules, 60), isolate
 
 
 @pytest.mark.long

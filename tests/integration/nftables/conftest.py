@@ -41,7 +41,8 @@ show)
         echo "Id=$word"
         state=$(cat "/etc/units/$word" 2>/dev/null)
         [ "$word" != egress-allowlist-nftables.service ] || [ -e "$unit" ] || state=
-        case "$state" in '') echo LoadState=not-found ;; masked) echo LoadState=masked ;; *) echo LoadState=loaded ;; esac
+        case "$state" in '') load=not-found ;; masked) load=masked ;; *) load=loaded ;; esac
+        echo "LoadState=$load"
         echo "UnitFileState=$state"
         [ -e "/etc/active/$word" ] && echo ActiveState=active || echo ActiveState=inactive
         cat "/etc/properties/$word" 2>/dev/null

@@ -159,7 +159,7 @@ def test_a_host_that_forwards_by_one_network_of_its_main_table(host: Host, how: 
 
 
 UNTRACKED = {
-    "nft": ("nft 'table inet mine { chain pre { type filter hook prerouting priority raw; tcp dport 5432 notrack; }; }'",
+    "nft": ("nft 'table inet mine { chain pre { type filter hook prerouting priority raw; udp dport 9 notrack; }; }'",
             "table inet mine, chain pre"),
     "a chain that is led to": (
         "nft 'table ip mine { chain x { notrack; }; chain o { type filter hook output priority raw; jump x; }; }'",

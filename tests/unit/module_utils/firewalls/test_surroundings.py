@@ -67,11 +67,11 @@ def test_what_is_forwarded(
 @pytest.mark.parametrize(
     ("policy", "scope", "said"),
     [
-        ("deny", "host", "they are not stopped by the scope host; set nftables_egress_scope to both, and nftables_egress_sources "
-         "to the addresses behind this host: without sources, new connections from outside to what is behind it are "
+        ("deny", "host", "they are not stopped by the scope host; set nftables_egress_scope to both, and "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to what is behind it are "
          "stopped too"),
-        ("audit", "host", "they are not counted by the scope host; set nftables_egress_scope to both, and nftables_egress_sources "
-         "to the addresses behind this host: without sources, new connections from outside to what is behind it are "
+        ("audit", "host", "they are not counted by the scope host; set nftables_egress_scope to both, and "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to what is behind it are "
          "counted too"),
         ("unmanaged", "host", ""),
         (None, None, ""),
