@@ -68,10 +68,12 @@ def test_what_is_forwarded(
     ("policy", "scope", "said"),
     [
         ("deny", "host", "they are not stopped by the scope host; set nftables_egress_scope to both, and "
-         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to what is behind it are "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to "
+         "what is behind it are "
          "stopped too"),
         ("audit", "host", "they are not counted by the scope host; set nftables_egress_scope to both, and "
-         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to what is behind it are "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to "
+         "what is behind it are "
          "counted too"),
         ("unmanaged", "host", ""),
         (None, None, ""),
