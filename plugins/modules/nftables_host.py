@@ -85,7 +85,7 @@ def main():
     call = Call("nftables", FORM)
 
     def applier():
-        return Applier(Nft(call.find("nft"), call.run), call.run, call.module.check_mode)
+        return Applier(Nft(call.find("nft"), call.run), call.find, call.run, call.module.check_mode)
 
     call.end({"nft": "nftables"}, applier, anew, own_files, versions)
 

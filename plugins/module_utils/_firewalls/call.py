@@ -18,7 +18,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._names import hos
 
 from . import options
 from .managers import other_managers
-from .surroundings import forwarded, served
+from .surroundings import forwarded, served, untracked
 
 _FOLDERS = ["/usr/sbin", "/sbin"]
 
@@ -163,6 +163,9 @@ class Call:
         if ready:
             names.check(wanted)
         lines = names.differences(wanted)
+        state, prefix = applier.standing(self.params[self._native]), f"{self._backend}_egress"
+        policy, scope = state.get("policy"), state.get("scope")
+        notrack = untracked(policy, prefix, self.find, self.run)  # before anything is changed: it may fail
         cuts = self._cuts.begin(applier, self.params[self._native]) if self.params["cut_removed"] else []
         result = applier.present(self.params[self._native], self.params["revert_after"])
         rules = result.get("changed", False)
@@ -179,9 +182,7 @@ class Call:
                 if lines or (rules and wanted):
                     names.apply(wanted)
                 cuts += self._cuts.cut(applier) if rules else []
-        state = applier.standing(self.params[self._native])
-        policy, scope, prefix = state.get("policy"), state.get("scope"), f"{self._backend}_egress"
-        around = [*forwarded(policy, scope, prefix), *served(policy, scope, state.get("allow", ""), prefix)]
+        around = [*notrack, *forwarded(policy, scope, prefix), *served(policy, scope, state.get("allow", ""), prefix)]
         notes = [*cuts, *result.get("notes", []), *around, *host.standing_notes(self._backend, wanted), *names.notes]
         return {**result, "notes": notes}
 

@@ -33,15 +33,19 @@ if [ "$1" = done ]; then unhook; exit 0; fi
 # aside FILE DIGEST DIGEST: what is neither the old nor the new file, somebody wrote since: it is kept beside it.
 aside() {{
     [ -e "$1" ] || return 0
-    is=$(sha256sum <"$1")
+    is=$(sha256sum <"$1") || return
     case "${{is%% *}}" in "$2" | "$3") ;; *) cp -p "$1" "$1.before-revert" ;; esac
 }}
-# back FILE TEMPORARY OWNER MODE NEW OLD
+# back FILE TEMPORARY OWNER MODE NEW OLD: what came out of this script is looked at before it becomes the file
 back() {{
-    aside "$1" "$5" "$6"
-    base64 -d >"$2" && chown "$3" "$2" && chmod "$4" "$2" && mv -f "$2" "$1" || failed=1
+    aside "$1" "$5" "$6" || {{
+        failed=1
+        [ "$how" = boot ] || return # it is tried again, but not by a boot
+    }}
+    base64 -d >"$2" && is=$(sha256sum <"$2") && [ "${{is%% *}}" = "$6" ] &&
+        chown "$3" "$2" && chmod "$4" "$2" && mv -f "$2" "$1" || failed=1
 }}
-failed=
+failed= how=$1
 """
 _FORMER = "# former: "  # with path, owner and mode as JSON; no owner where there was no file
 _BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
@@ -49,7 +53,7 @@ _TAIL = """sync
 [ -z "$failed" ] || exit 1
 if [ "$1" = boot ]; then unhook; rm -f {candidate}; fi
 """
-_GONE = "aside {0} {1} -; rm -f {0} {2}\n"
+_GONE = "aside {0} {1} - && rm -f {0} {2} || failed=1\n"
 # Some units start before the file systems can be written to.
 _DROP_IN = """# egress.allowlist: there only while a change of its rules waits for its confirmation
 [Unit]

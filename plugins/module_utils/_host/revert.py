@@ -129,6 +129,8 @@ class Revert:
             "--timer-property=AccuracySec=100ms",
             "--property=Restart=on-abnormal",  # where it is killed: by itself it ends only when it is done
             "--property=RestartSec=5s",
+            "--timer-property=IgnoreOnIsolate=yes",  # a change of the target, systemctl isolate or init, ends neither
+            "--property=IgnoreOnIsolate=yes",
         ]
         return self._run([*timer, "/bin/sh", script, token])[0] == 0
 

@@ -41,10 +41,11 @@ show)
         echo "Id=$word"
         state=$(cat "/etc/units/$word" 2>/dev/null)
         [ "$word" != egress-allowlist-nftables.service ] || [ -e "$unit" ] || state=
-        [ -z "$state" ] && echo LoadState=not-found || echo LoadState=loaded
-        [ "$state" != masked ] || echo LoadState=masked
+        case "$state" in '') load=not-found ;; masked) load=masked ;; *) load=loaded ;; esac
+        echo "LoadState=$load"
         echo "UnitFileState=$state"
         [ -e "/etc/active/$word" ] && echo ActiveState=active || echo ActiveState=inactive
+        cat "/etc/properties/$word" 2>/dev/null
         [ "$word" != nftables.service ] || grep '^Exec' /etc/systemd/system/nftables.service.d/* /dev/null | cut -d: -f2
         echo
     done ;;

@@ -296,3 +296,94 @@ def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str)
         ) in done["notes"]
         flows = (gone, media, tunnel, asked, kept, own)
         assert [each.goes(first=first) for each in flows] == [False, False, False, False, True, True]
+
+
+CUT = "inet egress_allowlist_cut"
+
+
+def kept_shut(host: Host) -> str:
+    """Return the listing of what is kept shut, '' where there is no such table."""
+    return host.shell(f"nft list table {CUT} 2>/dev/null || :")
+
+
+AGAIN = {
+    "the list again": (LIST, {"policy": "deny"}),
+    "in allow": (
+        LESS,
+        {"policy": "deny", "allow": [{"destination": GONE, "ports": "443, 3478", "protocol": "TCP/UDP"}]},
+    ),
+    "audit": (LESS, {"policy": "audit"}),
+    "unmanaged": (LESS, {"policy": "unmanaged"}),
+    "of the gateway only": (LESS, {"policy": "deny", "scope": "gateway"}),
+}
+
+
+@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("again", AGAIN)
+def test_what_is_let_through_again_is_shut_no_more(ends: Ends, stack: ExitStack, again: str, after: int) -> None:
+    here, far = ends.host.space, ends.peer
+    ends.host.apply(native(*LIST, policy="deny"))
+    flows = [datagrams(stack, here, far, GONE, 3478)]
+    quiet = call(stack, here, far, GONE, 443)
+    ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    assert not any(each.goes() for each in flows)
+    same = ends.host.apply(native(*LESS, policy="deny"))
+    assert same["changed"] is False
+    assert "are kept shut in table inet egress_allowlist_cut: 2 (tcp/443 to 203.0.113.9, udp/3478 to 203.0" in str(
+        same["notes"]
+    )
+    rows, options = AGAIN[again]
+    expected = ends.host.apply(native(*rows, **options), check=True)
+    assert not any(each.goes() for each in flows), "check mode changes nothing"
+    done = ends.host.apply(native(*rows, **options), after=after)
+    assert done["differences"] == expected["differences"]
+    assert CUT in str(done["differences"])
+    assert all(each.goes(first=first) for each in flows for first in ("here", "there"))
+    assert GONE not in kept_shut(ends.host)
+    if after:
+        ends.host.confirm(done)
+    assert ends.host.apply(native(*rows, **options))["changed"] is False
+    assert all(each.goes() for each in flows)
+    assert quiet.goes()  # a connection of which nobody has tried anything meanwhile
+
+
+def test_one_that_is_listed_again_and_another_that_is_not(ends: Ends, stack: ExitStack) -> None:
+    here, far = ends.host.space, ends.peer
+    ends.host.apply(native(*LIST, policy="deny"))
+    gone, media = datagrams(stack, here, far, GONE, 3478), call(stack, here, far, GONE, 443)
+    ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    done = ends.host.apply(native(*LESS, LIST[2], policy="deny"))
+    assert f"- kept shut in table {CUT}: udp/3478 to {GONE}" in done["differences"]
+    assert [gone.goes(), media.goes(first="there")] == [True, False]
+    assert "are kept shut in table inet egress_allowlist_cut: 1 (tcp/443 to 203.0.113.9)" in str(done["notes"])
+
+
+@pytest.mark.parametrize("translated", [False, True])
+def test_through_a_gateway_what_is_listed_again_is_shut_no_more(stack: ExitStack, translated: bool) -> None:
+    with gateway_world() as world:
+        host, client, far = Host(world.host), world.sender, world.wire
+        far.script("ip route add local 203.0.113.0/24 dev lo")
+        if translated:
+            host.load(
+                "table ip nat { chain out { type nat hook postrouting priority srcnat; oif outside0 masquerade; }; }"
+            )
+        scope = {"policy": "deny", "scope": "gateway", "sources": ["198.18.1.0/24"]}
+        host.apply(native(*LIST, **scope))
+        media = datagrams(stack, client, far, GONE, 3478)
+        host.apply(native(*LESS, **scope), cut_removed=True)
+        before = kept_shut(host).count(GONE)
+        assert host.apply(native(*LESS, **scope))["changed"] is False
+        assert kept_shut(host).count(GONE) == before
+        assert not media.goes(first="there")
+        host.apply(native(*LIST, **scope))
+        assert GONE not in kept_shut(host)
+        assert media.goes()
+
+
+def test_the_table_that_keeps_flows_shut_is_not_another_table(ends: Ends, stack: ExitStack) -> None:
+    ends.host.apply(native(*LIST, policy="deny"))
+    flow = datagrams(stack, ends.host.space, ends.peer, GONE, 3478)
+    ends.host.apply(native(*LESS, policy="deny"), cut_removed=True)
+    notes = ends.host.apply(native(*LESS, policy="deny"))["notes"]
+    assert "what other tables stop" not in str(notes)
+    assert not flow.goes()

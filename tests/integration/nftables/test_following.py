@@ -132,6 +132,8 @@ def test_absent_removes_it(booted: Host) -> None:
         (f"rm /etc/active/{PATH}", f"~ {PATH}: stopped on the host since, set back"),
         (f"echo disabled >/etc/units/{PATH}", f"~ {PATH}: stopped on the host since, set back"),
         (f"rm /etc/active/{TIMER}", f"~ {TIMER}: stopped on the host since, set back"),
+        (f"echo disabled >/etc/units/{SERVICE}", f"~ {SERVICE}: disabled on the host since, set back"),
+        (f"chmod 644 {PROGRAM}", f"~ {PROGRAM}: mode 0644 -> 0755"),
         (f"rm {PROGRAM}", f"~ {PROGRAM}: removed on the host since, set back"),
         (f"echo >>{FOLDER}/{PATH}", f"~ {FOLDER}/{PATH}: changed on the host since, set back"),
         (
@@ -149,6 +151,36 @@ def test_what_somebody_changed_is_mended(booted: Host, change: str, line: str) -
     assert booted.apply(native(*OLD))["differences"] == [line]
     assert booted.rules() == rules
     assert booted.apply(native(*OLD))["changed"] is False
+
+
+@pytest.mark.parametrize("unit", [SERVICE, PATH, TIMER])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("echo masked >/etc/units/{0}", "{0} is masked"),
+        ("echo Result=exit-code >/etc/properties/{0}; echo ExecMainStatus=203 >>/etc/properties/{0}",
+         "{0} failed when it last ran (exit-code, status 203): journalctl -u {0} says why"),
+        ("echo 'ExecStart={{ path=/bin/false ; argv[]=/bin/false ; }}' >/etc/properties/{0}",
+         "{0} is overridden (its ExecStart is another)"),
+    ],
+)  # fmt: skip
+def test_who_does_not_watch_is_not_said_to_watch(booted: Host, unit: str, change: str, said: str) -> None:
+    booted.apply(native(*OLD))
+    booted.shell(f"mkdir -p /etc/properties; {change.format(unit)}")
+    notes = booted.apply(native(*OLD))["notes"]
+    if unit == SERVICE or "masked" in change:
+        assert f"name servers that the host gets later are not asked: {said.format(unit)}" in notes
+    else:
+        assert f"name servers that the host gets later may be asked too: {PATH} watches for them" in notes
+
+
+def test_a_python_that_the_unit_does_not_see_does_not_run_it(booted: Host) -> None:
+    """One of Ansible's in a home, also behind a link elsewhere, is hidden from the unit."""
+    booted.apply(native(*OLD))
+    assert booted.read(PROGRAM).startswith("#!/usr/bin/python3\n")
+    assert "systemd-run --quiet --wait --pipe --collect" in booted.read("/etc/asked")
+    booted.shell(f"sed -i '1 s,.*,#!/usr/local/bin/none,' {PROGRAM}")
+    assert booted.apply(native(*OLD))["differences"] == [f"~ {PROGRAM}: changed on the host since, set back"]
 
 
 def test_a_masked_unit_stays_and_is_told(booted: Host) -> None:

@@ -87,3 +87,33 @@ def test_a_lease_with_other_name_servers(machine: Machine, tmp_path: Path) -> No
     assert machine.run("systemctl list-units --failed --no-legend '*egress*'") == ""
     machine.play(PLAY.format(policy="deny", state="absent", into="{}"), tmp_path)
     assert machine.run(TRACES) == ""
+
+
+@pytest.mark.long
+def test_a_python_that_the_unit_does_not_see(machine: Machine, tmp_path: Path) -> None:
+    """Ansible's is a link into a home, which the unit does not see: it gets another one, and follows the host."""
+    machine.run("cp -aL /usr/bin/python3 /root/python; ln -s /root/python /usr/local/bin/python3")
+    text = PLAY.format(policy="deny", state="present", into="{}")
+    lease(machine, "203.0.113.53")
+    done = machine.play(text, tmp_path, python="/usr/local/bin/python3")
+    assert done.returncode == 0, done.stdout
+    assert machine.run("head -n 1 /usr/local/sbin/egress-allowlist-servers") == "#!/usr/bin/python3\n"
+    lease(machine, "203.0.113.54")
+    assert has(machine, "203.0.113.54")
+    assert " changed=0 " in machine.play(text, tmp_path, python="/usr/local/bin/python3").stdout
+    # Somebody's drop-in: it is theirs, and said.
+    override = f"/etc/systemd/system/{SERVICE}.d/override.conf"
+    machine.run(f"mkdir -p $(dirname {override}); cat >{override}", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    machine.run("systemctl daemon-reload")
+    said = " ".join(machine.play(text, tmp_path).stdout.split())
+    assert "name servers that the host gets later are not asked: " in said
+    machine.run(f"rm -r $(dirname {override}); systemctl daemon-reload")
+    # What was put in its place cannot run.
+    machine.run("sed -i '1 s,.*,#!/root/python,' /usr/local/sbin/egress-allowlist-servers")
+    machine.run(f"systemctl start {SERVICE} || :")
+    assert " changed=1 " in machine.play(text, tmp_path).stdout
+    lease(machine, "203.0.113.55")
+    assert has(machine, "203.0.113.55")
+    said = " ".join(machine.play(text, tmp_path).stdout.split())
+    assert " changed=0 " in said
+    assert "watches for them" in said

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.ends import Ends, connect, listen
 from tests.support.hosts.module import kill
-from tests.support.hosts.nftables import BOOT, CANDIDATE, RUN, Host, alone, native
+from tests.support.hosts.nftables import BOOT, CANDIDATE, LOADER, RUN, Host, alone, native
 from tests.support.rules import NEW, OLD, row
 from tests.support.taking_over import TAKEN, check_taken_over
 from tests.support.waiting import GLANCE, PATIENCE, until
@@ -46,21 +46,127 @@ WAYS = {
 }
 
 
-def test_nobody_confirms_while_the_way_back_is_hindered(host: Host) -> None:
+DAMAGED = {
+    "emptied": (": >{0}", "is not whole"),
+    "gone": ("rm {0}", "is not whole"),
+    "cut off": ("sed -i '$ d' {0}", "is not whole"),
+    "cut off in the middle": ("head -c 300 {0} >{0}.new; mv {0}.new {0}", "is not whole"),
+    "another's": ("echo no rules >{0}", "is not whole"),
+    "not readable by nft": ("sed -i '1 s/^/no rules\\n/' {0}", "syntax error"),
+    "other rules": (
+        "sed -i 's/dport 443/dport 444/' {0}",
+        "table inet egress_allowlist is not what it was before the change",
+    ),
+    "no rules": ("echo '# whole' >{0}", "table inet egress_allowlist is not what it was before the change"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_nobody_confirms_while_the_way_back_is_hindered(host: Host, damage: str) -> None:
     host.apply(native(*OLD, **OWN))
     rules = host.rules()
     applied = host.apply(native(*NEW, **OWN_NEW), after=600)
     before = host.read(f"{RUN}/nftables.rollback")
-    host.write(f"{RUN}/nftables.rollback", "no rules\n")
+    script, said = DAMAGED[damage]
+    host.shell(script.format(f"{RUN}/nftables.rollback"))
     host.elapse()
-    assert until(lambda: "syntax error" in host.shell(f"cat {RUN}/*.hindered 2>/dev/null || :"))
-    failed = host.confirm(applied)
-    assert failed.get("failed"), failed
-    assert "was not confirmed in time, and the host goes back to the rules before it, hindered by: " in failed["msg"]
-    assert "syntax error" in failed["msg"]
+    assert until(lambda: said in host.hindrance(), 20), host.hindrance()
+    assert host.read(CANDIDATE) != ""
+    if damage != "gone":
+        failed = host.confirm(applied)
+        assert failed.get("failed"), failed
+        assert (
+            "was not confirmed in time, and the host goes back to the rules before it, hindered by: " in failed["msg"]
+        )
+        assert said in failed["msg"]
     host.write(f"{RUN}/nftables.rollback", before)
     assert until(lambda: host.rules() == rules)
     assert until(lambda: host.read(CANDIDATE) == "")
+
+
+# Ends a command in its first calls, as the kernel does it where memory is short.
+KILLED = """#!/bin/sh
+calls=$(/bin/cat /etc/fake/{0}.calls 2>/dev/null)
+echo $((calls + 1)) >/etc/fake/{0}.calls
+[ "$calls" != "{1}" ] || kill -9 $$
+exec {2} "$@"
+"""
+COMMANDS = {"cat": [""], "sed": ["", "1", "2", "3"], "tail": [""], "sort": [""], "sha256sum": [""]}
+ENDED = [(command, after) for command, afters in COMMANDS.items() for after in afters]
+ENDED += [("nft", after) for after in ["", *map(str, range(1, 9))]]
+
+
+def killed(host: Host, command: str, after: str) -> None:
+    """Have a command end once, when it was called so many times before."""
+    path = host.shell(f"command -v {command}").strip()
+    host.write(f"/etc/fake/{command}", KILLED.format(command, after, path))
+    host.shell(f"chmod 755 /etc/fake/{command}")
+
+
+@pytest.mark.parametrize("place", [OWN, USERS_PLACE], ids=["own", "users"])
+@pytest.mark.parametrize(("command", "after"), ENDED)
+def test_a_command_of_the_way_back_is_killed(host: Host, command: str, after: str, place: dict) -> None:
+    host.apply(native(*OLD, **place))
+    rules = host.rules()
+    path = host.path
+    if command == "nft":
+        host.write("/etc/fake/nft", '#!/bin/sh\nexec nft "$@"\n'.replace("nft", host.shell("command -v nft").strip()))
+        host.shell("chmod 755 /etc/fake/nft")
+        host.path = f"/etc/fake:{path}"
+    applied = host.apply(native(*NEW, **place), after=600)
+    host.shell("rm -f /etc/fake/nft")
+    killed(host, command, after)
+    script = f"{RUN}/nftables.revert-{applied['token']}"
+    host.shell(f"PATH=/etc/fake:$PATH timeout 60 sh {script} {applied['token']}")
+    assert host.rules() == rules
+    assert host.read(CANDIDATE) == ""
+
+
+@pytest.mark.parametrize("place", [OWN, USERS_PLACE], ids=["own", "users"])
+@pytest.mark.parametrize(("command", "after"), [("cat", ""), ("sed", ""), ("sed", "1"), ("tail", "")])
+def test_a_command_of_the_loader_is_killed(host: Host, command: str, after: str, place: dict) -> None:
+    """It loads nothing and says so, or all."""
+    host.apply(native(*OLD, **place))
+    rules = host.rules()
+    killed(host, command, after)
+    for removed in (False, True):
+        host.shell(f"rm -f /etc/fake/{command}.calls")
+        if removed:
+            host.shell("nft flush ruleset")
+            host.load(USERS)
+        done = host.space.run(["sh", "-c", f"PATH=/etc/fake:$PATH sh {LOADER}"])
+        assert host.rules() == rules or (removed and done.returncode != 0)
+
+
+@pytest.mark.parametrize("place", [OWN, USERS_PLACE], ids=["own", "users"])
+@pytest.mark.parametrize("damage", [": >{0}", "sed -i '$ d' {0}", "head -c 300 {0} >{0}.new; mv {0}.new {0}", "rm {0}"])
+def test_the_loader_does_not_load_half_a_file(host: Host, damage: str, place: dict) -> None:
+    host.apply(native(*OLD, **place))
+    rules = host.rules()
+    host.shell(damage.format(BOOT))
+    done = host.space.run(["sh", LOADER])
+    assert done.returncode != 0
+    assert "is not whole: the allowlist is not loaded" in done.stderr
+    assert host.rules() == rules
+
+
+@pytest.mark.parametrize("how", ["delete table inet filter", "flush ruleset", "delete chain inet filter output"])
+@pytest.mark.parametrize("before", ["nothing", "own", "users"])
+def test_the_user_removes_their_table_while_a_change_waits(host: Host, before: str, how: str) -> None:
+    """What is left to go back to is the rest; the table does not come again."""
+    rules = {"nothing": None, "own": OWN, "users": USERS_PLACE}[before]
+    if rules:
+        host.apply(native(*OLD, **rules))
+    own = host.rules().count("table inet egress_allowlist")
+    applied = host.apply(native(*NEW, **USERS_PLACE), after=600)
+    host.shell(f"nft '{'flush chain inet filter output; ' if 'chain' in how else ''}{how}'")
+    host.shell(f"timeout 60 sh {RUN}/nftables.revert-{applied['token']} {applied['token']}")
+    assert host.read(CANDIDATE) == ""
+    now = host.rules()
+    assert now.count("table inet egress_allowlist") == own
+    assert now.count("table inet filter") == ("chain" in how)
+    assert "hook output" not in now.replace("table inet egress_allowlist", "") or before == "own"
+    assert ("chain egress_allowlist" in now) == (before == "users" and "chain" in how)
 
 
 @pytest.mark.parametrize("way", WAYS)

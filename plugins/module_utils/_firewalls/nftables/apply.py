@@ -24,7 +24,9 @@ from .listing import asleep, blocks, digests, header, headers
 from .nft import NftError, Place
 from .opened import opened
 from .others import stopping
-from .rollback import back, since, way_back
+from .released import release
+from .resets import resets
+from .rollback import WHOLE, back, before, since, way_back, whole
 from .shut import CUT, shutting
 from .transactions import away, forward, leads_to_ours, moving, settled
 
@@ -34,8 +36,8 @@ _HOW = ("# loaded: ", "# token: ")  # lines of a boot file about how it came the
 class Applier:
     """One run on one host."""
 
-    def __init__(self, nft, run, check_mode):
-        self.nft, self._run, self.check_mode = nft, run, check_mode
+    def __init__(self, nft, find, run, check_mode):
+        self.nft, self._find, self._run, self.check_mode = nft, find, run, check_mode
         self.boot, self.boot_file = Boot(nft.path, run), FILE
         folder, name = os.path.split(self.boot_file)
         self.revert = revert.Revert("nftables", revert.FOLDER, os.path.join(folder, f".{name}.unconfirmed"), run)
@@ -59,6 +61,10 @@ class Applier:
                 differences.append(f"+ jump from chain {place.chain} of table {place}")
             elsewhere = self._elsewhere(place, saved)
             differences += self.boot.differences()
+            freed, lines, kept = release(self.nft, native["settings"].get("policy"), wanted, live)
+            differences, notes = differences + lines, notes + kept
+            if native["settings"].get("policy") == "deny" and not self._denies(saved, live):
+                notes += resets(self._find, self._run, wanted, live, headers(wanted)["settings"])
             same = _body(read(self.boot_file)) == _body(boot_text(place, wanted))
             if same and not differences and not self.revert.pending():
                 return {"notes": notes + self.boot.notes(place)}
@@ -67,7 +73,7 @@ class Applier:
             held = self._held(place, wanted, live, all_of_them=place in replaced)
             live = {} if place in replaced else live
             text = "".join(self._away(former)[0] for former in replaced)
-            text += forward(place, wanted, live, jumps, held)
+            text += forward(place, wanted, live, jumps, held) + freed
             self.nft.load(text, check=True)
             result = {"changed": True, "differences": differences or ["~ the same rules, written anew"], "notes": notes}
             if not self.check_mode:
@@ -199,6 +205,10 @@ class Applier:
         ]
         return lines
 
+    def _denies(self, saved, live):
+        """True where rules that deny are in force already: conntrack has watched since."""
+        return bool(live) and saved["settings"].get("policy") == "deny"
+
     def _held(self, place, wanted, live, all_of_them):
         """Return the live sets of learned addresses that must be made anew, with what they hold."""
         keys = moving(blocks(wanted, place.owned), live, all_of_them)
@@ -220,8 +230,8 @@ class Applier:
     def _elsewhere(self, place, saved):
         """Return the other places in which former runs put something."""
         found = []
-        for before in (saved, headers(read(self.boot_file))):
-            former = _place_of(before)
+        for known in (saved, headers(read(self.boot_file))):
+            former = _place_of(known)
             if former and str(former) not in [str(place), *map(str, found)]:
                 found.append(former)
         return found
@@ -250,17 +260,20 @@ class Applier:
         place, boot = places[-1], boot_text(places[-1], wanted)
         token = tokens.new(revert.token_of(read(self.boot_file)), _body(boot), names)
         candidate = boot + f"# token: {token}\n"
-        former = read(self.revert.candidate) if self.revert.pending() else ""
-        command = way_back(self.nft.path, self.revert.rollback, places)
-        before = [self.nft.listing(each) for each in places]
+        older = read(self.revert.rollback) if self.revert.pending() else ""
+        older = older if whole(older) else ""  # what somebody damaged leads nowhere
+        former = read(self.revert.candidate) if older else ""
+        listings, command = [self.nft.listing(each) for each in places], ""
         try:
             if former:
                 # Back to before the older change that still waits: what this one adds goes first.
-                steps = [self._back(place, wanted, jumps=False), read(self.revert.rollback)]
+                steps = [self._back(place, wanted, jumps=False), older]
             else:
-                steps = [since(each, wanted, listing) for each, listing in zip(places, before)]  # noqa: B905 # 3.8
-                steps += [self._back(each, wanted) for each in places]
+                steps = [since(each, wanted, listing) for each, listing in zip(places, listings)]  # noqa: B905 # 3.8
+                steps += [*(self._back(each, wanted) for each in places), f"{WHOLE}\n"]
+            steps = [*(before(self._run, self.nft.path, each, older) for each in places), *steps]
             write(self.revert.rollback, "".join(steps))
+            command = way_back(self.nft.path, self.revert.rollback, places, "".join(steps))
             if revert_after or former:  # who takes over from an armed change and is killed leaves a way back too
                 self.revert.start(command, revert_after or revert.TAKEN_OVER, token)
             write(self.revert.candidate, candidate)
@@ -273,7 +286,7 @@ class Applier:
         except (OSError, NftError) as error:
             try:
                 # What ended with an error may have been loaded: the kernel knows.
-                loaded = before != [self.nft.listing(each) for each in places]
+                loaded = listings != [self.nft.listing(each) for each in places]
                 self._undo(command if loaded else "", former)
             except (OSError, NftError) as hindrance:
                 raise LateError(self.revert.hurry(command, token, error, hindrance)) from error

@@ -40,10 +40,16 @@ _MODE = 0o644
 _DROP_IN = os.path.join(systemd.FOLDER, _FLUSHES + ".d", "egress-allowlist.conf")
 _EARLIER = (_FLUSHES, "ufw.service", "firewalld.service")
 _WHEN = {"ExecStartPost": "start", "ExecReload": "reload", "ExecStopPost": "stop"}
-# In a table of the user's the jump of an earlier load is removed in the same transaction.
-_LOADER = """#!/bin/sh
+# The file ends with the line that tells how it was loaded, a table's listing with a brace: what ends otherwise was cut
+# off. In a table of the user's the jump of an earlier load is removed in the same transaction.
+_LOADER = r"""#!/bin/sh
 # made by egress.allowlist: loads the confirmed rules
 nft={nft} file={file}
+fail() {{
+    echo "egress.allowlist: $1: the allowlist is not loaded" >&2
+    exit 1
+}}
+case $(tail -n 1 "$file") in '# loaded: {{'*'}}') ;; *) fail "$file is not whole" ;; esac
 into=$(sed -n 's/^# into: //p' "$file") || exit
 if [ -z "$into" ]; then
     "$nft" -f "$file" || exit
@@ -54,15 +60,13 @@ fi
 set -- $into
 kind=table
 [ $# = 2 ] || kind=chain
-listing=$("$nft" -a list "$kind" "$@") || {{
-    echo "egress.allowlist: $kind $into is not there: the allowlist is not loaded" >&2
-    exit 1
-}}
-{{
-    [ "$kind" = table ] || printf '%s\\n' "$listing" |
-        sed -n "s/.*comment \\"{comment}\\" # handle \\([0-9]*\\)\\$/delete rule $into handle \\1/p"
-    cat "$file"
-}} | "$nft" -f -
+listing=$("$nft" -a list "$kind" "$@") || fail "$kind $into is not there"
+jumps='# all'
+[ "$kind" = table ] || jumps=$(printf '%s\n' "$listing" |
+    sed -n "s/.*comment \"{comment}\" # handle \([0-9]*\)\$/delete rule $into handle \1/p; s/^}}/# all/p") || exit
+case $jumps in *'# all') ;; *) fail "not all of $kind $into was read" ;; esac
+"$nft" "$jumps
+include \"$file\""
 """
 _UNIT = """# made by egress.allowlist
 [Unit]
@@ -91,6 +95,7 @@ class Boot:
     def __init__(self, nft, run):
         self._run = run
         self.follows = False  # whether the rules follow the host's name servers
+        self._python = ""  # what runs the program that does it
         loader = _LOADER.format(nft=shlex.quote(nft), file=FILE, comment=re.escape(COMMENT), servers=following.PROGRAM)
         drop_in = _DROP_INS.format(_FLUSHES) + "".join(f"{name}=-/bin/sh {LOADER}\n" for name in _WHEN)
         self._files = {LOADER: loader}
@@ -108,7 +113,9 @@ class Boot:
     def differences(self):
         """Return in words what C{install} would change; raises NftError where systemd does not answer."""
         states, wrong = self._states(), self._wrong()
-        more = following.differences(states) if self.follows else [f"- {path}" for path in following.own_files()]
+        more = [f"- {path}" for path in following.own_files()]
+        if self.follows:
+            more = following.differences(states, self._follower(states))
         if wrong == list(self._files) and not any(map(os.path.lexists, [FILE, *wrong])):
             return [*([f"+ {UNIT}, which loads the rules at boot"] if _UNIT_FILE in wrong else []), *more]
         lines = [f"~ {path}: {'changed' if os.path.exists(path) else 'removed'} on the host since" for path in wrong]
@@ -119,7 +126,8 @@ class Boot:
     def install(self):
         """Write the files and enable the unit; it is not started, for the rules are loaded already."""
         if self.follows:
-            following.install(self._systemctl, self._states())
+            states = self._states()
+            following.install(self._systemctl, states, self._follower(states))
         else:
             following.remove_all(self._systemctl if systemd.runs() else None, self._run)
         managed = _UNIT_FILE in self._files
@@ -173,7 +181,9 @@ class Boot:
         text += f"; it fails if table {place} is not there by then" if place.owned else ""
         notes = [text]
         if self.follows:
-            notes.append(f"name servers that the host gets later may be asked too: {following.PATH} watches for them")
+            hindrance = following.hindrance(states) if applied else ""
+            how = f"are not asked: {hindrance}" if hindrance else f"may be asked too: {following.PATH} watches for them"
+            notes.append(f"name servers that the host gets later {how}")
         if states[UNIT]["ActiveState"] == "failed":
             notes.append(f"{UNIT} failed when it last ran: journalctl -u {UNIT} says why")
         if applied and states[_FLUSHES]["LoadState"] == "loaded":
@@ -185,10 +195,16 @@ class Boot:
 
     def _modes(self):
         """Return C{{path: mode}} of what is ours, whether it is there or not."""
-        return {FOLDER: FOLDERS[FOLDER], FILE: 0o600, **dict.fromkeys(self._files, _MODE), **alone_in(_DROP_IN)}
+        files = {FOLDER: FOLDERS[FOLDER], FILE: 0o600, **dict.fromkeys(self._files, _MODE), **alone_in(_DROP_IN)}
+        return {**files, **(following.modes() if self.follows else {})}
 
     def _wrong(self):
         return [path for path, text in self._files.items() if read(path, missing=None) != text]
+
+    def _follower(self, states):
+        """Return the path of the Python that follows the host, asked once; raises ToolError where there is none."""
+        self._python = self._python or following.python(self._run, states)
+        return self._python
 
     def _states(self):
         """Return C{{unit: {property: value}}} of what matters at boot, {} where no systemd runs."""
@@ -197,9 +213,9 @@ class Boot:
         try:
             return systemd.states(
                 self._run,
-                (UNIT, *_EARLIER, following.PATH, following.TIMER),
+                (UNIT, *_EARLIER, following.SERVICE, following.PATH, following.TIMER),
                 ("LoadState", "UnitFileState", "ActiveState"),
-                lists=tuple(_WHEN),
+                lists=(*_WHEN, *following.RESULTS),
             )
         except OSError as error:
             raise NftError(f"systemctl show failed: {error.strerror}") from error

@@ -11,19 +11,29 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 
 from ansible_collections.egress.allowlist.plugins.module_utils._host import name_servers, systemd
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import read, remove, write_all
+from ansible_collections.egress.allowlist.plugins.module_utils._names import interpreter
 
 from .listing import headers
 
 PROGRAM = "/usr/local/sbin/egress-allowlist-servers"
 SERVICE, PATH, TIMER = (f"egress-allowlist-servers-nftables.{kind}" for kind in ("service", "path", "timer"))
+RESULTS = ("Result", "ExecMainStatus", "ExecStart", "DropInPaths")  # properties of the units that are asked for
 _HOME = "/etc/egress-allowlist"  # where a change is confirmed, or goes back
 _SETS = tuple(name_servers.SETS.values())
 _ADDED = re.compile(r"^add element \S+ \S+ dns[46] \{ (.*) \}\n", re.MULTILINE)
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
+_SHUT_IN = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=CAP_NET_ADMIN",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_NETLINK",
+    "MemoryDenyWriteExecute=yes",
+)
 _SERVICE_FILE = """# made by egress.allowlist
 [Unit]
 Description=Let this host ask the name servers that it has now (egress.allowlist, nftables)
@@ -37,13 +47,7 @@ TimeoutStartSec=120
 RuntimeDirectory=egress-allowlist
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
-NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_NET_ADMIN
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-RestrictAddressFamilies=AF_UNIX AF_NETLINK
-MemoryDenyWriteExecute=yes
+{shut_in}
 
 [Install]
 WantedBy=multi-user.target
@@ -88,18 +92,27 @@ def paths():
     return [PROGRAM, *(os.path.join(systemd.FOLDER, unit) for unit in (SERVICE, PATH, TIMER))]
 
 
-def texts():
-    """Return C{{path: text}} of the files."""
+def python(run, states):
+    """Return the path of the interpreter that runs the program; raises ToolError where its unit can run none.
+
+    C{run} takes a command and returns C{(status, output, errors)}; C{states}: of the units, with C{RESULTS}.
+    """
+    present = "" if _failed(states) else interpreter.named_in(read(PROGRAM))
+    return interpreter.choose(run, present, name_servers, _SHUT_IN, f"name servers: {SERVICE}")
+
+
+def modes():
+    """Return C{{path: mode}} of the files."""
+    return {path: 0o755 if path == PROGRAM else 0o644 for path in paths()}
+
+
+def texts(python_path):
+    """Return C{{path: text}} of the files; C{python_path}: of the interpreter, see C{python}."""
     watched = [*name_servers.RESOLVERS, *(path.rstrip("/*") for path in name_servers.FORWARDERS), _HOME]
     path_unit = _PATH_FILE.format(watched="\n".join(f"PathChanged={path}" for path in watched), service=SERVICE)
-    made = (_program(), _SERVICE_FILE.format(program=PROGRAM), path_unit, _TIMER_FILE)
+    service = _SERVICE_FILE.format(program=PROGRAM, shut_in="\n".join(_SHUT_IN))
+    made = (interpreter.source_of(python_path, name_servers), service, path_unit, _TIMER_FILE)
     return dict(zip(paths(), made))  # noqa: B905 # Python 3.8 knows no strict
-
-
-def _program():
-    """Return the program's text; a Python in a home, which may be gone at boot, does not run it."""
-    python = sys.executable if sys.executable.startswith("/usr/") else "/usr/bin/python3"
-    return f"#!{python}\n" + name_servers.__loader__.get_source(name_servers.__name__)
 
 
 def compared(text):
@@ -130,26 +143,60 @@ def _held(body):
     return [member.strip() for member in found.group(1).split(",")] if found else []
 
 
-def differences(states):
-    """Return in words what is not as it should be; C{states}: of the units."""
-    wrong = [path for path, text in texts().items() if read(path, missing=None) != text]
+def differences(states, python_path):
+    """Return in words what is not as it should be; C{states}: of the units, C{python_path}: as for C{texts}."""
+    wrong = [path for path, text in texts(python_path).items() if read(path, missing=None) != text]
     if wrong == paths() and not any(map(os.path.lexists, wrong)):
         return [f"+ {PATH}, which lets name servers be asked that the host gets later"]
     lines = [f"~ {path}: {'changed' if os.path.exists(path) else 'removed'}" for path in wrong]
-    lines += [] if wrong else [f"~ {unit}: stopped" for unit in (PATH, TIMER) if not _watches(states[unit])]
+    if not wrong:
+        lines += [f"~ {unit}: stopped" for unit in _free(states, PATH, TIMER) if not _watches(states[unit])]
+        lines += [f"~ {SERVICE}: disabled"] * (states[SERVICE]["UnitFileState"] == "disabled")
     return [f"{line} on the host since, set back" for line in lines]
 
 
-def install(systemctl, states):
+def hindrance(states):
+    """Return in words why name servers that the host gets later are not asked, '' where they are."""
+    for unit in (SERVICE, PATH, TIMER):
+        state = states[unit]["LoadState"]
+        if state != "loaded":
+            return f"{unit} is {state}"
+    start = states[SERVICE]["ExecStart"]
+    if start and f"path={PROGRAM} " not in start:
+        return f"{SERVICE} is overridden ({states[SERVICE]['DropInPaths'] or 'its ExecStart is another'})"
+    for unit in (PATH, TIMER):
+        if not _watches(states[unit]):
+            return f"{unit} is {states[unit]['ActiveState']}"
+    failed = _failed(states)
+    return f"{SERVICE} failed when it last ran ({failed}): journalctl -u {SERVICE} says why" if failed else ""
+
+
+def install(systemctl, states, python_path):
     """Write the files and start watching; C{systemctl}: a function that takes its words."""
-    files = texts()
-    if not differences(states):
+    files, failed = texts(python_path), _failed(states)
+    if not differences(states, python_path):
         return
     write_all({PROGRAM: files.pop(PROGRAM)}, mode=0o755, own=True)
     write_all(files, mode=0o644, own=True)
     systemctl("daemon-reload")
-    systemctl("enable", SERVICE, PATH, TIMER)
-    systemctl("restart", PATH, TIMER)
+    systemctl("enable", *_free(states, SERVICE, PATH, TIMER))
+    if failed:
+        systemctl("reset-failed", SERVICE)
+    systemctl("restart", *_free(states, PATH, TIMER))
+
+
+def _free(states, *units):
+    """Return those of the units that nobody masked."""
+    return [unit for unit in units if states[unit]["LoadState"] != "masked"]
+
+
+def _failed(states):
+    """Return how the service failed when it last ran, '' where it did not."""
+    found = states.get(SERVICE, {})
+    if found.get("ActiveState") == "failed" or found.get("Result", "") not in ("", "success"):
+        status = found["ExecMainStatus"]
+        return found["Result"] + (f", status {status}" if status else "")
+    return ""
 
 
 def own_files():

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import re
 
+from .shut import CUT
+
 _TABLE = re.compile(r"^table (\S+ \S+) \{[^\n]*\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _CHAIN = re.compile(r"^\tchain (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_HOOK = re.compile(r"^\t\ttype (?:filter|route) hook (\w+) .*?(?:policy (\w+);)?$", re.MULTILINE)
+_HOOK = re.compile(r"^\t\ttype (?:filter|route|nat) hook (\w+) .*?(?:policy (\w+);)?$", re.MULTILINE)
 _STOPS = re.compile(r"\b(?:drop|reject)\b")
 _STOPS_XT = re.compile(r'xt target "(?:DROP|REJECT)"')  # of iptables, where nft has no words of its own for it
 _LEADS = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
 _QUOTED = re.compile(r'"[^"]*"')  # names, comments and log prefixes
-_OURS = ("inet egress_allowlist", "inet egress_allowlist_names")
-_FAMILIES = ("inet", "ip", "ip6")
+_OURS = ("inet egress_allowlist", "inet egress_allowlist_names", CUT)
+_FAMILIES = ("inet", "ip", "ip6", "netdev")
+_VMAP = re.compile(r"\bvmap @(\S+)")
+_MAP = re.compile(r"^\tmap (\S+) \{[^\n]*\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
+_VERDICT = re.compile(r"^\t\ttype .* : verdict$", re.MULTILINE)
 _HOOKS = {
-    "host": ("output", "postrouting"),
-    "gateway": ("prerouting", "forward", "postrouting"),
-    "both": ("output", "prerouting", "forward", "postrouting"),
+    "host": ("output", "postrouting", "egress"),
+    "gateway": ("ingress", "prerouting", "forward", "postrouting", "egress"),
+    "both": ("output", "ingress", "prerouting", "forward", "postrouting", "egress"),
 }
 _MOST = 6  # chains that a note names
 
@@ -31,6 +36,9 @@ def stopping(nft, place, scope):
     """
     found = []
     for table, body in _TABLE.findall(nft.run("-s", "-t", "list", "ruleset")):
+        for name, rules in _MAP.findall(body):
+            if _VERDICT.search(rules):  # with the elements, which -t leaves out
+                body += nft.run("-s", "list", "map", *table.split(), name).partition("\n")[2]
         asleep = re.search(r"^\tflags .*\bdormant\b", body, re.MULTILINE)
         if table.split()[0] in _FAMILIES and table not in (*_OURS, str(place)) and not asleep:
             found += [f"table {table}, chain {chain} ({how})" for chain, how in _stopping(body, _HOOKS[scope])]
@@ -44,6 +52,10 @@ def stopping(nft, place, scope):
 def _stopping(body, hooks):
     """Yield C{(chain, how it stops)} of the chains at these hooks."""
     chains = dict(_CHAIN.findall(body))
+    # What a named map of verdicts does is found as if it stood in the rule.
+    maps = {name: _QUOTED.sub("", rules) for name, rules in _MAP.findall(body) if _VERDICT.search(rules)}
+    for name, rules in chains.items():
+        chains[name] = _VMAP.sub(lambda found: " ".join(maps.get(found.group(1), "").split()), rules)
     for name, rules in sorted(chains.items()):
         hook = _HOOK.search(rules)
         if not hook or hook.group(1) not in hooks:

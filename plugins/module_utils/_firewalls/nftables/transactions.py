@@ -13,7 +13,7 @@ from .nft import COMMENT
 # Objects in use by flows and people stay as they are when they are still wanted: counts, timeouts of calls.
 KEPT = ("counter", "ct timeout")
 CLEARED = ("set", "map")
-_CHAIN = "egress_allowlist"  # of ours in a table of the user's
+CHAIN = "egress_allowlist"  # of ours in a table of the user's
 
 
 def settled(place, jumps):
@@ -61,19 +61,19 @@ def away(place, live, jumps, leads):
 
     Where a rule of theirs C{leads} to our chain, that is only emptied.
     """
-    keep = {("chain", _CHAIN): ""} if leads else {}
+    keep = {("chain", CHAIN): ""} if leads else {}
     return "".join(line + "\n" for line in _unjump(place, jumps) + teardown(place, live, keep))
 
 
 def leads_to_ours(listing):
     """True when a rule of the user's leads to our chain in their table."""
-    leads = re.compile(rf"\b(jump|goto) {_CHAIN}\b(?!.*comment \"{re.escape(COMMENT)}\")")
+    leads = re.compile(rf"\b(jump|goto) {CHAIN}\b(?!.*comment \"{re.escape(COMMENT)}\")")
     return any(leads.search(line) for line in listing.splitlines())
 
 
 def jump_rule(place, chain):
     """Return the command that leads from the user's chain to ours."""
-    return f'insert rule {place} {chain} jump {_CHAIN} comment "{COMMENT}"'
+    return f'insert rule {place} {chain} jump {CHAIN} comment "{COMMENT}"'
 
 
 def _unjump(place, jumps):

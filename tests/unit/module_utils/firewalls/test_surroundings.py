@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.surroundings import forwarded, served
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.surroundings import (
+    forwarded,
+    served,
+    untracked,
+)
+from ansible_collections.egress.allowlist.plugins.module_utils._host.applier import ToolError
 
 from tests.support.files import write
 
@@ -62,18 +67,72 @@ def test_what_is_forwarded(
 @pytest.mark.parametrize(
     ("policy", "scope", "said"),
     [
-        ("deny", "host", "they are not stopped by the scope host; set nftables_egress_scope to both"),
-        ("audit", "host", "they are not counted by the scope host; set nftables_egress_scope to both"),
+        ("deny", "host", "they are not stopped by the scope host; set nftables_egress_scope to both, and "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to "
+         "what is behind it are "
+         "stopped too"),
+        ("audit", "host", "they are not counted by the scope host; set nftables_egress_scope to both, and "
+         "nftables_egress_sources to the addresses behind this host: without sources, new connections from outside to "
+         "what is behind it are "
+         "counted too"),
         ("unmanaged", "host", ""),
         (None, None, ""),
         ("deny", "both", ""),
         ("deny", "gateway", ""),
     ],
-)
+)  # fmt: skip
 def test_it_is_said_where_it_is_not_stopped(tmp_path: Path, policy: str, scope: str, said: str) -> None:
     host(tmp_path, TWO4, [], (4, "eth0"))
     found = forwarded(policy, scope, "nftables_egress", str(tmp_path))
     assert [note.endswith(said) for note in found] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(
+    ("routes4", "forwarding", "up", "shown"),
+    [
+        (["eth0"], [(4, "eth0")], ["eth0"], "eth0"),
+        (["eth0"], [(6, "eth0")], ["eth0"], "eth0"),
+        (["eth0"], [(4, "eth0"), (4, "wg0"), (6, "wg0"), (4, "off0")], ["eth0", "wg0", "lo"], "eth0, wg0"),
+        (["eth0"], [(4, "eth0")], [], ""),
+        (["eth0"], [(4, "all"), (4, "default"), (4, "lo")], ["eth0", "lo"], ""),
+    ],
+)
+def test_what_may_be_forwarded_by_one_network(
+    tmp_path: Path, routes4: list[str], forwarding: list[tuple[int, str]], up: list[str], shown: str
+) -> None:
+    host(tmp_path, routes4, [], *forwarding)
+    for version, name in forwarding:
+        write(tmp_path, FOR_ALL[version].format(name), "1\n")
+        write(tmp_path, f"/sys/class/net/{name}/flags", "0x1003\n" if name in up else "0x1002\n")
+    found = forwarded("deny", "host", "ufw_egress", str(tmp_path))
+    assert [note.partition("come in by ")[2].partition(", such")[0] for note in found] == [shown] * bool(shown)
+    assert all(note.endswith("are stopped too, unless a route rule of yours allows them") for note in found)
+
+
+NFT = "table ip raw {\n\tchain OUTPUT {\n\t\ttcp sport 5432 counter notrack\n\t}\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((0, NFT, ""), "table ip raw, chain OUTPUT"),
+        ((0, NFT.replace("notrack", 'accept comment "notrack"'), ""), ""),
+        ((0, "", ""), ""),
+        ((1, "", "netlink: Error: cache initialization failed: Protocol not supported\n"), ""),
+        (None, ""),
+    ],
+)
+def test_packets_that_are_not_tracked(answer: tuple[int, str, str] | None, said: str) -> None:
+    found = untracked("deny", "ufw_egress", lambda *_name, **_how: "nft" if answer else None, lambda _command: answer)
+    assert [note.partition("notrack in ")[2].partition(")")[0] for note in found] == [said] * bool(said)
+    assert untracked("unmanaged", "ufw_egress", lambda *_name, **_how: "nft", lambda _command: answer) == []
+
+
+def test_a_listing_that_fails_is_an_error() -> None:
+    with pytest.raises(ToolError, match="nft failed: Resource temporarily unavailable"):
+        untracked(
+            "deny", "x", lambda *_name, **_how: "nft", lambda _command: (1, "", "Resource temporarily unavailable")
+        )
 
 
 def test_a_kernel_without_networks(tmp_path: Path) -> None:

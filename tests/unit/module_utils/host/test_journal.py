@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def texts(home: Path) -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in home.iterdir() if not path.name.startswith(".")}
 
 
-def undo(home: Path, how: str) -> int:
-    return subprocess.run(["sh", str(home / ".unconfirmed"), how], check=False).returncode
+def undo(home: Path, how: str, path: str = os.environ["PATH"]) -> int:
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(["sh", str(home / ".unconfirmed"), how], check=False, env=environment).returncode
 
 
 @pytest.mark.parametrize("how", ["now", "boot"])
@@ -69,6 +71,42 @@ def test_the_script_puts_back_what_was_written_so_far(folder: Path, written: int
     assert how == "boot" or undo(folder, "done") == 0
     assert not drop_in(folder).exists()
     assert (folder / ".unconfirmed").exists() == (how == "now")  # the armed way back removes it itself
+
+
+# Ends a command in its first call, as the kernel does it where memory is short; or as if its input had been cut off.
+KILLED = """#!/bin/sh
+calls=$(/bin/cat "$0.calls" 2>/dev/null)
+echo $((calls + 1)) >"$0.calls"
+[ "$calls" != "{0}" ] || {1}
+exec {2} "$@"
+"""
+ENDS = {"it is killed": "kill -9 $$", "its input is cut off": "{ head -c 8 | base64 -d; exit 0; }"}
+
+
+@pytest.mark.parametrize("after", ["", "1", "2"])
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [*((name, "it is killed") for name in ("base64", "sha256sum", "cp", "chown", "chmod", "mv", "rm")),
+     ("base64", "its input is cut off")],
+)  # fmt: skip
+def test_a_command_of_the_script_ends_in_the_middle(
+    folder: Path, tmp_path: Path, command: str, how: str, after: str
+) -> None:
+    """The script fails then, and no file is half of what it was; it is run again until it succeeds."""
+    journal(folder).open(wanted(folder), "t1")
+    write_all(wanted(folder))
+    (folder / "rules").write_text("somebody's\n", "utf-8")
+    (tmp_path / "fake").mkdir()
+    fake = tmp_path / "fake" / command
+    fake.write_text(KILLED.format(after, ENDS[how], shutil.which(command)), "utf-8")
+    fake.chmod(0o755)
+    path = f"{fake.parent}:{os.environ['PATH']}"
+    status = undo(folder, "now", path)
+    back = {name: text for name, text in texts(folder).items() if not name.endswith(".before-revert")}
+    assert (status == 0) == (back == OLD)
+    assert all(text in (OLD.get(name), NEW.get(name), "somebody's\n") for name, text in back.items())
+    assert 0 in [undo(folder, "now", path) for dummy in range(2)]
+    assert {**texts(folder), "rules.before-revert": ""} == {**OLD, "rules.before-revert": ""}
 
 
 def test_a_boot_is_told_from_a_restart_of_the_service(folder: Path) -> None:
