@@ -29,7 +29,7 @@ options:
   any_address:
     description:
       - Whether you agree that vendors open any address, V(0.0.0.0/0) or V(::/0), where they ask for that. Rows that
-        come to more than 2^28 ordinary addresses of IPv4 (a /4) or 2^116 of IPv6 (a /12) count as any address.
+        come to more than 2^28 ordinary addresses of IPv4 (a /4) or 2^112 of IPv6 (a /16) count as any address.
       - IPv4 addresses that lie in IPv6 (NAT64, 6to4) count as IPv4 too. It is no consent to rows that hold special
         addresses.
       - Inbound rows of any address are refused in any case.

@@ -13,8 +13,7 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import Range, collapse, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-
-from .special import is_any
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import is_any, is_any_by_itself
 
 _INSTEAD = (
     "inbound rules are for a vendor's own networks: leave the option that asks for them off, and write the rule "
@@ -37,7 +36,7 @@ class Inbound:
             if "/" not in destination:
                 continue
             version, first, last = parse_prefix(destination)
-            if is_any(version, [(first, last)]):
+            if is_any_by_itself(version, first, last):
                 raise ValueError(f"inbound from {destination}, any IPv{version} address, is not opened: {_INSTEAD}")
             ranges[version].append((first, last))
 

@@ -49,8 +49,8 @@ _TUNNEL_BITS = 80  # behind the IPv4 address in 6to4
 # (::ffff:0:0/96, ::/96) are no destinations.
 _FORMS = [(NAT64, 0), (TUNNEL, _TUNNEL_BITS), (parse_prefix("64:ff9b:1::/48")[1:], 0)]
 _GLOBAL = parse_prefix("2000::/3")[1:]
-# The most ordinary addresses that are not yet any address, as a power of two: a /4 of IPv4, a /12 of IPv6.
-ANY_BITS = {4: 28, 6: 116}
+# The most ordinary addresses that are not yet any address, as a power of two: a /4 of IPv4, a /16 of IPv6.
+ANY_BITS = {4: 28, 6: 112}
 
 
 def _parsed(table: dict[str, str]) -> list[Special]:
@@ -122,7 +122,7 @@ def embedded(first: int, last: int) -> list[Range]:
 
 
 def is_any(version: int, ranges: list[Range]) -> bool:
-    """Tell whether disjoint ranges are as good as any address: more than 2^28 addresses of IPv4 or 2^116 of IPv6,
+    """Tell whether disjoint ranges are as good as any address: more than 2^28 addresses of IPv4 or 2^112 of IPv6,
     special ones not counted."""
     if sum(last - first + 1 for first, last in ranges) <= 1 << ANY_BITS[version]:
         return False

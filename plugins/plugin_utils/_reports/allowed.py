@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, collapse, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import ANY_BITS
 
 from .layout import Reach, count, format_services
 
-_ANY_BITS = {4: 28, 6: 116}  # more addresses than this power of two are as good as any
 # The addresses that count for that: no multicast and reserved ones, and only global unicast of IPv6.
 _ORDINARY = {4: (0, (224 << 24) - 1), 6: parse_prefix("2000::/3")[1:]}
 _NAT64 = parse_prefix("64:ff9b::/96")  # whose last 32 bits are an IPv4 address
@@ -58,7 +58,7 @@ def _spans(rules: Iterable[Mapping[str, Any]]) -> Spans:
 
 def _is_any(version: int, ranges: list[tuple[int, int]]) -> bool:
     low, high = _ORDINARY[version]
-    return sum(max(0, min(last, high) - max(first, low) + 1) for first, last in ranges) > 1 << _ANY_BITS[version]
+    return sum(max(0, min(last, high) - max(first, low) + 1) for first, last in ranges) > 1 << ANY_BITS[version]
 
 
 def _services_to_all(rules: Rules) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import opened, surroundings
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import opened
 from ansible_collections.egress.allowlist.plugins.module_utils._host.flows import ALL_PORTS, FORWARD, OUT, span
 
 
@@ -25,6 +25,6 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host.flows impor
     ],
 )
 def test_what_goes_out_before_the_list(line: str, expected: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surroundings, "read_all", lambda paths: [f"*filter\n{line}\nCOMMIT\n"])
+    monkeypatch.setattr(opened, "read_all", lambda paths: [f"*filter\n{line}\nCOMMIT\n"])
     everywhere = span("::/0")
     assert opened.beyond([6]) == [(path, everywhere, everywhere, *rest) for path, *rest in expected]
