@@ -31,6 +31,8 @@ TAKEN = {
     "absent, and another list": (True, "second", 0, "", CONFIRMED),
 }
 
+SOON = ["the same, confirmed", "another list, which waits", "absent"]  # those of the short runs
+
 
 def check_taken_over(host: ModuleHost, candidate: str, ending: str, first: dict, second: dict) -> None:
     """Check what the first run hears, twice; from nothing, and where the second list was confirmed before."""

@@ -19,6 +19,7 @@ from tests.support.ends import Ends
 from tests.support.hosts.nftables import CANDIDATE, HOST, Host, native
 from tests.support.packets import gateway_world
 from tests.support.rules import row
+from tests.support.systems import longer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -318,7 +319,7 @@ AGAIN = {
 }
 
 
-@pytest.mark.parametrize("after", [0, 600])
+@pytest.mark.parametrize("after", longer([600], [0]))
 @pytest.mark.parametrize("again", AGAIN)
 def test_what_is_let_through_again_is_shut_no_more(ends: Ends, stack: ExitStack, again: str, after: int) -> None:
     here, far = ends.host.space, ends.peer
