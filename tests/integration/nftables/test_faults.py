@@ -226,7 +226,7 @@ def test_nft_refuses(host: Host, message: str, after: int) -> None:
 
 
 # What stands in for nft: the first load happens, and then it dies; or it fails, and so does each after it.
-LOADS = 'case "$*" in *-c*|*list*|*version*) exec /etc/real-nft "$@";; esac; '
+LOADS = 'case " $* " in *" -c "*|*" list "*|*version*) exec /etc/real-nft "$@";; esac; '
 KILLED = LOADS + 'test ! -e /etc/killed || exec /etc/real-nft "$@"; touch /etc/killed; /etc/real-nft "$@"; kill -9 $$'
 ONCE = LOADS + 'test -e /etc/killed || { touch /etc/killed; /etc/real-nft "$@"; exit 1; }; echo "no memory" >&2; exit 1'
 
