@@ -62,7 +62,7 @@ class Applier:
         self.tool, self._run, self.check_mode = tool, run, check_mode
         candidate = os.path.join(tool.home, ".egress_allowlist.unconfirmed")
         self.revert = revert.Revert(tool.name, revert.FOLDER, candidate, run)
-        self.journal = Journal(candidate, self.revert.rollback, tool.unit)
+        self.journal = Journal(candidate, self.revert.rollback, tool.unit, run)
         self._confirmed = os.path.join(revert.FOLDER, tool.name + ".confirmed")
         self._again, self._deadline = False, None  # whether another turn is needed, and until when one is taken
 
@@ -73,10 +73,8 @@ class Applier:
             with self._locked(), self._turn(results):
                 hindrance = hindrance or self.revert.hindrance()
                 results.append(self._apply(native, revert_after if self.tool.running() else 0, again=bool(results)))
-        result = _joined(results)
-        if hindrance and not self.check_mode:
-            result["notes"] = [*result["notes"], _TAKEN_OVER + hindrance]
-        return result
+        taken_over = [_TAKEN_OVER + hindrance] if hindrance and not self.check_mode else []
+        return _joined(results, [*taken_over, *self.journal.notes])
 
     def standing(self, native=None):
         """Return what the tool says of it."""
@@ -98,7 +96,7 @@ class Applier:
                 results.append(self._apply(None, 0, again=bool(results)))
                 if not self.check_mode:
                     remove(self._confirmed, self.revert.lock, self.revert.folder)
-        return _joined(results)
+        return _joined(results, self.journal.notes)
 
     def confirmed(self, token):
         """Keep what was applied."""
@@ -111,7 +109,7 @@ class Applier:
                 self._compare()
                 if not self.check_mode:
                     self._confirm(ours)
-            notes = [*self.tool.notes(), *boot]
+            notes = [*self.tool.notes(), *boot, *self.journal.notes]
             return {"notes": notes} if ours == token else {"notes": [tokens.SAME, *notes], "token": ours}
 
     def _token_in_force(self, token, waiting, untouched):
@@ -286,12 +284,13 @@ class Applier:
             self.revert.forget()
 
 
-def _joined(results):
-    """Return one result of several turns: the first one's differences, the token and the notes of the last."""
-    if len(results) == 1:
-        return results[0]
-    told = next((result["differences"] for result in results if result.get("differences")), [])
-    return {name: value for result in results for name, value in {**result, "differences": told}.items()}
+def _joined(results, notes):
+    """Return one result of several turns: the first one's differences, the last one's token and notes, C{notes}."""
+    result = results[0]
+    if len(results) > 1:
+        told = next((each["differences"] for each in results if each.get("differences")), [])
+        result = {name: value for each in results for name, value in {**each, "differences": told}.items()}
+    return {**result, "notes": [*result["notes"], *notes]}
 
 
 def _read(path):

@@ -6,6 +6,8 @@
 Before the first file changes, one shell script is on the disk that puts all of them back: the candidate. While
 it is there, the change is not confirmed; removing it confirms. A machine that boots meanwhile runs the
 script before the tool's service reads its files, by a drop-in of that service that comes and goes with the candidate.
+systemd reads that drop-in at a boot, and whenever somebody makes it read its units meanwhile: then it is made to read
+them once more when the drop-in is gone, else it would go on naming a file that is not there.
 """
 
 from __future__ import annotations
@@ -29,7 +31,13 @@ unhook() {{
     rm -f {hook}
     rmdir {hooks} 2>/dev/null
 }}
-if [ "$1" = done ]; then unhook; exit 0; fi
+# known: true where systemd has read the drop-in, whether it is there still or not
+known() {{ systemctl show --property=DropInPaths {unit} 2>/dev/null | tr '= ' '\\n\\n' | grep -qxF {hook}; }}
+if [ "$1" = done ]; then
+    unhook
+    if known; then systemctl daemon-reload; fi # where that fails, the next run does it
+    exit 0
+fi
 # aside FILE DIGEST DIGEST: what is neither the old nor the new file, somebody wrote since: it is kept beside it.
 aside() {{
     [ -e "$1" ] || return 0
@@ -51,7 +59,15 @@ _FORMER = "# former: "  # with path, owner and mode as JSON; no owner where ther
 _BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
 _TAIL = """sync
 [ -z "$failed" ] || exit 1
-if [ "$1" = boot ]; then unhook; rm -f {candidate}; fi
+[ "$1" = boot ] || exit 0
+unhook
+rm -f {candidate}
+# Not from in here: of a service that is starting systemd would drop the commands that follow this one.
+if known; then
+    systemd-run --quiet --no-block --collect --unit=egress-allowlist-reload-{unit} \\
+        --property=After={unit} --property=After=multi-user.target systemctl daemon-reload
+fi
+exit 0
 """
 _GONE = "aside {0} {1} - && rm -f {0} {2} || failed=1\n"
 # Some units start before the file systems can be written to.
@@ -61,17 +77,21 @@ After=local-fs.target systemd-remount-fs.service
 [Service]
 ExecStartPre=-/bin/sh {} boot
 """
+_UNTOLD = (
+    "systemd may name {} still, which is gone: the next run tells it, or 'systemctl daemon-reload'. What hindered: {}"
+)
 
 
 class Journal:
     """What puts the files of one tool back.
 
     C{candidate}: where the script is; C{mark}: a file that a boot empties and that is there while the change waits;
-    C{unit}: the service that reads the files at boot.
+    C{unit}: the service that reads the files at boot; C{run} takes a command and returns C{(status, output, errors)}.
     """
 
-    def __init__(self, candidate, mark, unit):
-        self.candidate, self._mark = candidate, mark
+    def __init__(self, candidate, mark, unit, run):
+        self.candidate, self._mark, self._unit, self._run = candidate, mark, unit, run
+        self.notes = []  # what a person should know of the drop-in, after C{close} or C{tidy}
         self._hook = os.path.join(systemd.FOLDER, unit + ".d", "egress-allowlist.conf")
 
     def open(self, files, token):
@@ -82,7 +102,7 @@ class Journal:
         former = self.former()
         for path in files:
             former.setdefault(path, _state(path))
-        names = {"mark": self._mark, "candidate": self.candidate, "hook": self._hook}
+        names = {"mark": self._mark, "candidate": self.candidate, "hook": self._hook, "unit": self._unit}
         names["hooks"] = os.path.dirname(self._hook)
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         parts = [_HEAD.format(token=token, **quoted)]
@@ -119,8 +139,19 @@ class Journal:
         self.tidy()
 
     def tidy(self):
-        """Remove the drop-in, and what a killed run was writing of it; nothing where there is none."""
+        """Remove the drop-in, and what a killed run was writing of it; nothing where there is none.
+
+        Where systemd has read it, also before a run that was killed, it is told. That fails nothing: C{notes} says so.
+        """
         remove(self._hook, temporary_of(self._hook), os.path.dirname(self._hook))
+        self.notes = []
+        if not systemd.runs():
+            return
+        try:
+            if systemd.knows_drop_in(self._run, self._unit, self._hook):
+                systemd.reload(self._run)
+        except OSError as error:
+            self.notes = [_UNTOLD.format(self._hook, error)]
 
 
 def _state(path):

@@ -41,6 +41,18 @@ def unit_state(run, unit, name):
     return states(run, [unit], [name])[unit][name]
 
 
+def knows_drop_in(run, unit, path):
+    """True where systemd has read this drop-in of a unit, whether it is on the disk still or not. Raises OSError."""
+    return path in states(run, [unit], [], lists=["DropInPaths"])[unit]["DropInPaths"].split()
+
+
+def reload(run):
+    """Make systemd read its units anew. Raises OSError where it does not."""
+    status, dummy, errors = run(["systemctl", "daemon-reload"])
+    if status:
+        raise OSError(status, errors.strip() or "no reason given", "systemctl daemon-reload")
+
+
 def masked(run, units):
     """Return those of these units that somebody masked: they cannot be started; none without systemd."""
     return [unit for unit in units if runs() and unit_state(run, unit, "LoadState") == "masked"]

@@ -30,7 +30,9 @@ SHARED = re.compile(r"ufw6?-user-(output|forward)|ufw6?-after-(output|forward)")
 _POLICY = re.compile(r":(OUTPUT|FORWARD) ")
 KEPT = ".before-revert"  # a copy of a file that was changed while a change waited: it is for who changed it, and stays
 _COPY = re.compile(rf"^.*{re.escape(KEPT)} .*\n", re.MULTILINE)
-_RELOAD = re.compile(r"^NeedDaemonReload=.*\n?", re.MULTILINE)  # the drop-in of a change that waits is for a boot
+_RELOAD = re.compile(r"^NeedDaemonReload=.*\n?", re.MULTILINE)
+# The drop-in of a change that waits is for a boot: systemd need not have read it.
+_HOOKED = {"/etc/ufw/": "ufw.service", "/etc/firewalld/": "firewalld.service"}
 _COMMENT = re.compile(r" comment=([0-9a-f]+)$")
 _TIMED = re.compile(r"(flags [^\n]*\b(?:dynamic|timeout)\b[^\n]*(?:\n[^\n}]*)*?)\n\t\telements = \{[^}]*\}")
 _ELEMENTS = re.compile(r"\n\t+elements = \{([^}]*)\}")
@@ -66,7 +68,7 @@ def ours_of(backend: str, machine: Snapshot, twin: Snapshot) -> Ours:
 def foreign_differences(machine: Snapshot, twin: Snapshot, *, ours: bool, stale: bool = False) -> str:
     """Return how what is not ours differs from the twin, "" where it does not.
 
-    C{ours}: something of ours is there. C{stale}: systemd has read a drop-in that a boot has removed since.
+    C{ours}: something of ours is there. C{stale}: a killed module may not have told systemd what it removed.
     """
     found = []
     for name in ("iptables", "ip6tables", "ruleset", "units", "failed", "files", "texts"):
@@ -84,11 +86,21 @@ def foreign_differences(machine: Snapshot, twin: Snapshot, *, ours: bool, stale:
         elif ours and name == "failed":
             now = [line for line in now[0].splitlines() if "egress" not in line]
             then = then[0].splitlines()
-        elif name == "units" and (stale or waits(machine)):
-            now, then = ([_RELOAD.sub("", text) for text in texts] for texts in (now, then))
+        elif name == "units":
+            now, then = ([_units(text, machine, stale) for text in texts] for texts in (now, then))
         if now != then:
             found += [f"== {name}", diff("\n".join(then), "\n".join(now), "the twin: ")]
     return "\n".join(found)
+
+
+def _units(text: str, machine: Snapshot, stale: bool) -> str:
+    """Return the states of units; without whether systemd has read all their files where it need not have done so."""
+    candidates = [line for line in machine.chapters["files"].splitlines() if UNCONFIRMED in line]
+    waiting = {unit for home, unit in _HOOKED.items() if any(line.startswith(home) for line in candidates)}
+    return "\n\n".join(
+        _RELOAD.sub("", block) if stale or any(f"Id={unit}\n" in block for unit in waiting) else block
+        for block in text.split("\n\n")
+    )
 
 
 def waits(machine: Snapshot) -> bool:

@@ -50,7 +50,6 @@ class Sequence:
     token: tuple[str, str] = ("", "")  # of a change that may still wait for its confirmation, and its list
     armed: bool = False  # a way back may wait
     waited: bool = False  # at the last look, a change that was not confirmed
-    stale: bool = False  # systemd read a drop-in that is gone
     events: dict[str, int] = field(default_factory=dict)  # of the last whole run that changed something, by state
     began: float = field(default_factory=time.monotonic)
 
@@ -95,7 +94,6 @@ class Sequence:
         self.both(lambda machine: machine.reboot(killed=killed))
         self.session = Session(self.machine)
         self.armed = False
-        self.stale = self.waited
         self.model.booted()
 
     # The module.
@@ -164,8 +162,7 @@ class Sequence:
         if learns is not None:
             self.model.known[learns] = seen
         wrong = self.model.judge(self.probes, arrived, seen)
-        # A killed module may not have told systemd.
-        stale = self.stale or bool(self.model.files)
+        stale = bool(self.model.files)  # a killed module may not have told systemd
         if foreign := ours.foreign_differences(machine, twin, ours=not self.model.nothing or self.armed, stale=stale):
             wrong.append(f"what is not ours differs from the twin:\n{foreign}")
         if not self.session.alive():

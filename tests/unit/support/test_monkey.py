@@ -192,16 +192,23 @@ def test_learned_addresses_come_and_go() -> None:
     assert ours_of("nftables", snapshot(ruleset=later), twin).live == ours_of("nftables", machine, twin).live
 
 
-@pytest.mark.parametrize(
-    "named", ["/etc/ufw/.egress_allowlist.unconfirmed", "/etc/egress-allowlist/.nftables.nft.unconfirmed"]
-)
-def test_a_drop_in_of_a_change_that_waits(named: str) -> None:
-    twin = snapshot(units="Id=ufw.service\nNeedDaemonReload=no\n")
-    machine = snapshot(units="Id=ufw.service\nNeedDaemonReload=yes\n")
-    assert "== units" in foreign_differences(machine, twin, ours=True)
-    waiting = snapshot(units=machine.chapters["units"], files=f"{named} 600 root:root\n")
-    assert foreign_differences(waiting, twin, ours=True) == ""
-    assert foreign_differences(machine, twin, ours=False, stale=True) == ""
+UNITS = "\n\n".join(f"Id={name}.service\nNeedDaemonReload={{}}\nActiveState=active" for name in NATIVE)
+CANDIDATES = ["/etc/egress-allowlist/.nftables.nft.unconfirmed"]
+CANDIDATES += ["/etc/ufw/.egress_allowlist.unconfirmed", "/etc/firewalld/.egress_allowlist.unconfirmed"]
+
+
+@pytest.mark.parametrize("needs", range(3))
+@pytest.mark.parametrize("waits", [None, *range(3)])
+def test_a_drop_in_of_a_change_that_waits(needs: int, waits: int | None) -> None:
+    """systemd need not have read it: of the unit that has one, and of no other."""
+    twin = snapshot(units=UNITS.format("no", "no", "no"))
+    files = "" if waits is None else f"{CANDIDATES[waits]} 600 root:root\n"
+    machine = snapshot(units=UNITS.format(*("yes" if unit == needs else "no" for unit in range(3))), files=files)
+    found = foreign_differences(machine, twin, ours=True)
+    assert ("== units" in found) == (needs != waits or needs == 0)
+    assert foreign_differences(machine, twin, ours=True, stale=True) == ""
+    failed = snapshot(units=machine.chapters["units"].replace("=active", "=failed", 1), files=files)
+    assert "== units" in foreign_differences(failed, twin, ours=True, stale=True)
 
 
 # The model.

@@ -395,11 +395,14 @@ def test_what_a_reboot_brings_is_said_from_the_units_state(
 ) -> None:
     """When it is applied, confirmed, and when nothing changes. What cannot be asked is an error."""
     monkeypatch.setattr(systemd, "runs", lambda: True)
+    drop_ins = ["systemctl", "show", "--property=DropInPaths", "tool.service"]
     asked = ["systemctl", "show", "--property=UnitFileState", "tool.service"]
 
     def answered(command: list[str], text: str | None = None) -> tuple[int, str, str]:
         if command[0] != "systemctl":
             return run(command, text)
+        if command == drop_ins:
+            return 0, "DropInPaths=\n", ""
         return (0, answer + "\n", "") if answer and command == asked else (1, "", "no bus")
 
     one = Applier(Tool(folder), answered, False)
@@ -412,3 +415,55 @@ def test_what_a_reboot_brings_is_said_from_the_units_state(
     done = one.present(NEW, 0)
     assert done["notes"] == one.confirmed(done["token"])["notes"] == one.present(NEW, 0)["notes"] == wanted
     assert one.absent()["notes"] == ["a note"]
+
+
+HOOK = "units/tool.service.d/egress-allowlist.conf"
+
+
+@pytest.mark.parametrize(
+    ("shown", "status", "reloads", "told"),
+    [
+        ("DropInPaths=/etc/x.conf {}", 0, True, ""),
+        ("DropInPaths={}", 0, True, ""),
+        ("DropInPaths=/etc/x.conf {}.d/x.conf /x{}", 0, False, ""),  # others
+        ("DropInPaths=", 0, False, ""),
+        ("", 0, False, ""),  # no such property
+        ("DropInPaths={}", 1, True, "tells it, or 'systemctl daemon-reload'. What hindered: [Errno 1] no bus: "),
+    ],
+)
+@pytest.mark.parametrize("ending", ["confirmed", "absent", "failed", "killed"])
+def test_systemd_is_told_where_it_has_read_the_drop_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, shown: str, status: int, reloads: bool, told: str, ending: str
+) -> None:
+    monkeypatch.setattr(systemd, "runs", lambda: True)
+    calls: list[str] = []
+    hook = folder / HOOK
+
+    def answered(command: list[str], text: str | None = None) -> tuple[int, str, str]:
+        if command[0] == "systemd-run":
+            return 1, "", "no bus"
+        if command[0] != "systemctl":
+            return run(command, text)
+        if command[1] == "daemon-reload":
+            assert not hook.exists()
+            calls.append(command[1])
+            return status, "", "no bus"
+        known = "" if calls and not status else shown.replace("{}", str(hook))
+        return 0, known if "--property=DropInPaths" in command else "UnitFileState=enabled", ""
+
+    tool = Tool(folder)
+    one = Applier(tool, answered, False)
+    tool.breaks = ending == "failed"
+    if tool.breaks:
+        with pytest.raises(ToolError, match="broken"):
+            one.present(NEW, 30)
+    elif ending == "killed":  # when the drop-in was removed, and before systemd was told
+        notes = one.present(OLD, 30)["notes"]
+    else:
+        token = one.present(NEW, 30)["token"]
+        calls.clear()
+        notes = (one.confirmed(token) if ending == "confirmed" else one.absent())["notes"]
+    assert set(calls) == ({"daemon-reload"} if reloads else set())
+    assert not hook.exists()
+    if ending != "failed":
+        assert (told in str(notes)) if told else "daemon-reload" not in str(notes)

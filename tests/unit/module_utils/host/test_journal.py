@@ -15,6 +15,8 @@ from ansible_collections.egress.allowlist.plugins.module_utils._host import syst
 from ansible_collections.egress.allowlist.plugins.module_utils._host.files import write_all
 from ansible_collections.egress.allowlist.plugins.module_utils._host.journal import Journal
 
+from tests.support.commands import run
+
 OLD = {
     "rules": "*filter\n### it's $HOME `id` \\ 'END'\nEND\nCOMMIT\n",
     "rules six": "ä\n",
@@ -37,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def journal(home: Path) -> Journal:
-    return Journal(str(home / ".unconfirmed"), str(home.parent / "mark"), "tool.service")
+    return Journal(str(home / ".unconfirmed"), str(home.parent / "mark"), "tool.service", run)
 
 
 def drop_in(home: Path) -> Path:
@@ -52,9 +54,9 @@ def texts(home: Path) -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in home.iterdir() if not path.name.startswith(".")}
 
 
-def undo(home: Path, how: str, path: str = os.environ["PATH"]) -> int:
+def undo(home: Path, how: str, path: str = os.environ["PATH"], shell: str = "sh") -> int:
     environment = {**os.environ, "PATH": path}
-    return subprocess.run(["sh", str(home / ".unconfirmed"), how], check=False, env=environment).returncode
+    return subprocess.run([shell, str(home / ".unconfirmed"), how], check=False, env=environment).returncode
 
 
 @pytest.mark.parametrize("how", ["now", "boot"])
@@ -107,6 +109,50 @@ def test_a_command_of_the_script_ends_in_the_middle(
     assert all(text in (OLD.get(name), NEW.get(name), "somebody's\n") for name, text in back.items())
     assert 0 in [undo(folder, "now", path) for dummy in range(2)]
     assert {**texts(folder), "rules.before-revert": ""} == {**OLD, "rules.before-revert": ""}
+
+
+# Each call is written down; the answer to "show" is in a file.
+NOTES_CALLS = """#!/bin/sh
+[ "$1" = show ] && exec cat {folder}/shown
+echo "${{0##*/}} $*" >>{folder}/calls
+exit 1
+"""
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [
+        ("DropInPaths={}", True),
+        ("DropInPaths=/x.conf {} /y.conf", True),
+        ("DropInPaths=/x.conf /x{} {}.d", False),
+        ("DropInPaths=", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("how", ["boot", "done"])
+def test_systemd_is_told_where_it_has_read_the_drop_in(
+    folder: Path, tmp_path: Path, shell: str, shown: str, known: bool, how: str
+) -> None:
+    """At a boot not from the service that is starting, but after it. Where systemd fails, the script does not."""
+    journal(folder).open(wanted(folder), "t1")
+    write_all(wanted(folder))
+    (tmp_path / "fake").mkdir()
+    for command in ("systemctl", "systemd-run"):
+        (tmp_path / "fake" / command).write_text(NOTES_CALLS.format(folder=tmp_path), "utf-8")
+        (tmp_path / "fake" / command).chmod(0o755)
+    (tmp_path / "shown").write_text(shown.replace("{}", str(drop_in(folder))) + "\n", "utf-8")
+    assert undo(folder, how, f"{tmp_path}/fake:{os.environ['PATH']}", shell) == 0
+    assert not drop_in(folder).exists()
+    calls = (tmp_path / "calls").read_text("utf-8") if known else ""
+    assert (tmp_path / "calls").exists() is known
+    if known and how == "boot":
+        assert calls.startswith("systemd-run ")
+        assert calls.endswith(
+            " --property=After=tool.service --property=After=multi-user.target systemctl daemon-reload\n"
+        )
+    elif known:
+        assert calls == "systemctl daemon-reload\n"
 
 
 def test_a_boot_is_told_from_a_restart_of_the_service(folder: Path) -> None:
