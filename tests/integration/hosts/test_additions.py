@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.hosts import firewalld, nftables, ufw
 from tests.support.namespaces import Namespace
-from tests.support.systems import play
+from tests.support.systems import longer, play
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -46,7 +46,7 @@ def space_of(backend: str) -> Iterator[Namespace]:
             yield third.space
 
 
-@pytest.mark.parametrize("backend", ["nftables", "ufw", "firewalld"])
+@pytest.mark.parametrize("backend", longer(["nftables"], ["ufw", "firewalld"]))
 def test_the_summary_tells_of_additions_on_each_run(backend: str) -> None:
     variables = {
         "catalog_custom_vendors": {"acme": VENDOR},

@@ -142,7 +142,7 @@ def test_each_way_to_a_host(kind: str, ends: ExitStack, tmp_path: Path) -> None:
         assert "not implemented" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("heals", [0, 9])
+@pytest.mark.parametrize("heals", longer([9], [0]))
 def test_a_play_that_cuts_its_own_path_fails_and_goes_on(heals: int, ends: ExitStack, tmp_path: Path) -> None:
     """The host is back at its former rules then, and what the play rescues goes on."""
     fleet = Fleet(ends, ["one"], tmp_path)

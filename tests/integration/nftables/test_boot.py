@@ -115,26 +115,14 @@ def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
     trial.steps(**{f"after {name}": ready(trial, case, "inactive")})
 
 
-@pytest.mark.parametrize(("suite", "situation"), [("bookworm", "ufw")])
-def test_a_host_beside_ufw(trial: Trial) -> None:
-    case = SITUATIONS["ufw"]
-    trial.role("apply", changes=True, says=(LOADS,))
-    trial.steps(postinst=POSTINST)
-    machine, dummy = trial.reboot("reboot")
-    trial.expect_loaded("reboot", machine)
-    trial.steps(postinst_after_reboot=POSTINST)
-    operate(trial, case, "active", {key: OPERATIONS[key] for key in list(OPERATIONS)[1::3]})
-    ten(trial, case, "ten restarts", RESTARTS)
-    trial.steps(
-        start_of_firewalld="systemctl start firewalld", stop_of_firewalld=f"systemctl stop firewalld; {case.restore}"
-    )
-    trial.role("absent", changes=True, state="absent")
-    trial.end()
+# Some minutes each: every situation, both suites.
+BESIDE = [
+    ("bookworm", "ufw"), ("trixie", "ufw"), ("trixie", "firewalld"), ("bookworm", "own_conf"), ("trixie", "draft"),
+]  # fmt: skip
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+@pytest.mark.parametrize(("suite", "situation"), BESIDE)
 def test_a_host_beside_others(trial: Trial, situation: str) -> None:
     case = SITUATIONS[situation]
     trial.role("apply", changes=True, says=(LOADS,))
