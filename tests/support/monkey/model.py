@@ -48,8 +48,9 @@ class Model:
         self.live, self.before, self.files, self.by_family = set(self.boot), set(), set(), False
 
     def armed(self) -> None:
-        """What runs now may come back, if it is not confirmed."""
+        """What runs now may come back, if it is not confirmed; a boot leaves the file of the change behind."""
         self.before |= self.live
+        self.left = True
 
     def went_back(self) -> None:
         """What ran before the change, or what the files hold, runs."""

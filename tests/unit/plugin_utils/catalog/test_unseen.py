@@ -164,8 +164,9 @@ def test_a_comment_does_not_end_where_a_reader_does_not_see_it(tmp_path: Path, c
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_comments_hold_nothing_unseen_either(tmp_path: Path, code: int, ending: str) -> None:
     line = yaml.safe_dump({"catalog_example": FULL}, sort_keys=False).partition("  not_rules:")[0].count("\n") + 1
-    assert f"line {line} holds the " in (fault := written(tmp_path, f"# a{chr(code)}b", ending))
-    assert f" character U+{code:04X}{f' ({name})' if (name := unicodedata.name(chr(code), '')) else ''}" in fault
+    fault, name = written(tmp_path, f"# a{chr(code)}b", ending), unicodedata.name(chr(code), "")
+    assert f"line {line} holds the " in fault
+    assert f" character U+{code:04X}{f' ({name})' if name else ''}" in fault
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
