@@ -243,6 +243,8 @@ def main() -> int:
     parser.add_argument("--block", type=int, help="run this block alone, of the kind that --only names")
     parser.add_argument("--slice", action="store_true", help="a small block of each kind")
     given = parser.parse_args()
+    # Who was started in the background ignores it, and so would the blocks.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds = given.only or list(KINDS)
     if given.block is not None:
         if given.seed is None or len(kinds) != 1:
