@@ -25,9 +25,6 @@ CHANGES = {
     f"nft flush chain inet firewalld {OUT}": [f"chain {OUT}"],
     f"nft flush chain inet firewalld {OUT}_allow": [f"chain {OUT}_allow"],
     f"nft flush chain inet firewalld {OUT}_post": [f"chain {OUT}_post"],
-    f"nft delete rule inet firewalld {OUT}_allow handle $(nft -a list chain inet firewalld {OUT}_allow | "
-    "sed -n '/accept/{s/.*handle //p;q}')": [f"chain {OUT}_allow"],
-    f"nft insert rule inet firewalld {OUT}_allow accept": [f"chain {OUT}_allow"],
     f"nft insert rule inet firewalld {OUT} ip daddr 198.51.100.0/24 accept": [f"chain {OUT}"],
     f"nft delete rule inet firewalld {OUT} handle $(nft -a list chain inet firewalld {OUT} | "
     "sed -n '/reject/s/.*handle //p')": [f"chain {OUT}"],
@@ -45,10 +42,11 @@ CHANGES = {
     "nft add element inet firewalld egress-acme-calls-4 '{ 198.51.100.0/24 }'": ["members of egress-acme-calls-4"],
     "nft delete element inet firewalld egress-acme-media-6 '{ 2001:db8::/64 }'": ["members of egress-acme-media-6"],
 }
-FEW = [list(CHANGES)[number] for number in (0, 2, 3, 9, 14)]
+FEW = [list(CHANGES)[number] for number in (0, 2, 3, 7, 12)]
 
 
-@pytest.fixture(scope="module", params=longer(SUITES[:1], SUITES[1:]))
+# A firewalld of 2.x owns its table: the kernel refuses what somebody else does to it.
+@pytest.fixture(scope="module", params=SUITES[:1])
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     with alone(request.param) as made:
         yield made
