@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import WIDEST_PREFIX
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, collapse, parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import ANY_BITS
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import ANY_BITS, NAT64
 
 from .layout import Reach, count, format_services
 
 # The addresses that count for that: no multicast and reserved ones, and only global unicast of IPv6.
 _ORDINARY = {4: (0, (224 << 24) - 1), 6: parse_prefix("2000::/3")[1:]}
-_NAT64 = parse_prefix("64:ff9b::/96")  # whose last 32 bits are an IPv4 address
 _MOST = 3  # wide prefixes that a line names, the widest first
 
 Rules = list[dict[str, Any]]
@@ -51,8 +50,9 @@ def _spans(rules: Iterable[Mapping[str, Any]]) -> Spans:
     for rule in rules:
         version, first, last = parse_prefix(rule["destination"])
         found[version].append((first, last))
-        if version == 6 and first <= _NAT64[2] and last >= _NAT64[1]:
-            found[4].append((max(first, _NAT64[1]) - _NAT64[1], min(last, _NAT64[2]) - _NAT64[1]))
+        start, end = NAT64  # whose last 32 bits are an IPv4 address
+        if version == 6 and first <= end and last >= start:
+            found[4].append((max(first, start) - start, min(last, end) - start))
     return {version: collapse(ranges) for version, ranges in found.items()}
 
 

@@ -10,7 +10,17 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.calls import call, datagrams, packets, pings
+from tests.support.calls import call, datagrams
+from tests.support.cutting import (
+    ALLOW,
+    ENDED,
+    GONE,
+    KEPT,
+    LESS,
+    OWN,
+    check_additions_end,
+    check_flows_without_ports_end,
+)
 from tests.support.ends import neighbour
 from tests.support.hosts.firewalld import Host, native
 from tests.support.namespaces import Namespace, namespaces
@@ -20,18 +30,7 @@ from tests.support.systems import system
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-GONE, KEPT, OWN = "203.0.113.9", "203.0.113.10", "203.0.113.20"
-ALLOW = [{"destination": OWN, "ports": "443"}]
-ADDED = [
-    {"destination": "203.0.113.50, 2001:db8::50", "ports": "22", "protocol": "TCP"},
-    {"destination": "203.0.113.60/30", "ports": "3478", "protocol": "UDP"},
-]
 LIST = [row(f"{GONE}, {KEPT}, {OWN}"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
-LESS = [row(KEPT)]
-ENDED = (
-    "flows to what left the list were ended: 3 (tcp/443 to 2001:db8::9, tcp/443 to 203.0.113.9, "
-    "udp/3478 to 203.0.113.9)"
-)
 
 
 @pytest.fixture
@@ -64,56 +63,12 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: tuple[Host, Namesp
 
 
 def test_flows_without_ports_end_and_no_other(ends: tuple[Host, Namespace, ExitStack]) -> None:
-    """Tunnels, whose other side goes on to send, and questions by ICMP."""
-    host, far, stack = ends
-    cell, protocols = "ESP, GRE, AH, 253", (50, 47, 51, 253)
-    rows = [
-        row(f"{GONE}, {KEPT}, 2001:db8::9", "-", cell.replace("AH, ", "")),
-        row(f"{GONE}, {KEPT}", "-", "AH"),
-        row(f"{GONE}, {KEPT}", "echo-request", "ICMP", "ping"),
-        row(f"{GONE}, {KEPT}", "timestamp-request", "ICMP", "clock"),
-        row("2001:db8::9, 2001:db8::10", "echo-request", "ICMPv6", "ping"),
-    ]
-    host.apply(native(*rows, policy="deny"))
-    gone = [packets(stack, host.space, far, GONE, number) for number in protocols]
-    gone.append(packets(stack, host.space, far, "2001:db8::9", 50))
-    asked = [pings(stack, host.space, GONE), pings(stack, host.space, "2001:db8::9", 128, 129)]
-    kept = [packets(stack, host.space, far, KEPT, number) for number in protocols]
-    kept += [pings(stack, host.space, KEPT), pings(stack, host.space, "2001:db8::10", 128, 129)]
-    kept += [pings(stack, host.space, GONE, 13, 14), pings(stack, far, SOURCE[4])]
-    assert [each.goes() for each in [*gone, *asked, *kept]] == [True] * 15
-    less = [
-        row(KEPT, "-", f"{cell}, ICMP"),
-        row(GONE, "timestamp-request", "ICMP", "clock"),
-        row("2001:db8::10", "", "ICMPv6", "ping"),
-    ]
-    done = host.apply(native(*less, policy="deny"), cut_removed=True)
-    assert any(note.startswith("flows to what left the list were ended: 7 (") for note in done["notes"]), done["notes"]
-    assert any("does not keep ended flows shut: where a rule of yours lets in" in note for note in done["notes"])
-    for each in gone:
-        each.there.send(each.text)
-    assert [each.goes(first=first) for first in ("there", "here") for each in gone] == [False] * 10
-    assert [each.goes() for each in asked] == [False, False]
-    assert [each.goes() for each in kept] == [True] * 8
+    check_flows_without_ports_end(*ends, native, ended=7, asked_on=[False, False])
 
 
 @pytest.mark.parametrize("after", [0, 600])
 def test_what_the_user_allows_no_more_ends_too(ends: tuple[Host, Namespace, ExitStack], after: int) -> None:
-    host, far, stack = ends
-    host.apply(native(*LESS, policy="deny", allow=[*ALLOW, *ADDED]))
-    gone = [call(stack, host.space, far, address, 22) for address in ("203.0.113.50", "2001:db8::50")]
-    gone.append(datagrams(stack, host.space, far, "203.0.113.60", 3478))
-    kept = [call(stack, host.space, far, OWN, 443), call(stack, host.space, far, KEPT, 443)]
-    assert all(each.goes() for each in [*gone, *kept])
-    done = host.apply(native(*LESS, policy="deny", allow=ALLOW), after=after, cut_removed=True)
-    if after:
-        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
-        done = host.confirm(done)
-    assert (
-        "flows to what left the list were ended: 3 (tcp/22 to 2001:db8::50, tcp/22 to 203.0.113.50, "
-        "udp/3478 to 203.0.113.60)"
-    ) in done["notes"]
-    assert [each.goes() for each in [*gone, *kept]] == [False] * 3 + [True] * 2
+    check_additions_end(*ends, native, after)
 
 
 @pytest.mark.parametrize("policy", ["audit", "unmanaged"])

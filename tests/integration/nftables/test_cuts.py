@@ -15,6 +15,7 @@ from functools import partial
 import pytest
 
 from tests.support.calls import call, datagrams, packets, pings
+from tests.support.cutting import ALLOW, ENDED, GONE, KEPT, LESS, OWN, check_additions_end
 from tests.support.ends import Ends
 from tests.support.hosts.nftables import CANDIDATE, HOST, Host, native
 from tests.support.packets import gateway_world
@@ -24,14 +25,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-GONE, KEPT, LOOPED = "203.0.113.9", "203.0.113.10", "127.0.0.1"
-OWN = [{"destination": "203.0.113.20", "ports": "443"}]
-ADDED = [
-    {"destination": "203.0.113.50, 2001:db8::50", "ports": "22", "protocol": "TCP"},
-    {"destination": "203.0.113.60/30", "ports": "3478", "protocol": "UDP"},
-]
-LIST = [row(f"{GONE}, {KEPT}, 203.0.113.20"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
-LESS = [row(KEPT)]
+LOOPED = "127.0.0.1"
+LIST = [row(f"{GONE}, {KEPT}, {OWN}"), row("2001:db8::9"), row(GONE, "3478", "UDP", "media")]
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def known(ends: Ends, address: str) -> int:
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: Ends, stack: ExitStack, after: int, first: str) -> None:
     here, far = ends.host.space, ends.peer
-    ends.host.apply(native(*LIST, policy="deny", allow=OWN))
+    ends.host.apply(native(*LIST, policy="deny", allow=ALLOW))
     gone = [call(stack, here, far, address, 443) for address in (GONE, "2001:db8::9")]
     gone.append(datagrams(stack, here, far, GONE, 3478))
     kept = [call(stack, here, far, address, 443) for address in (KEPT, "203.0.113.20")]
@@ -59,14 +54,11 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: Ends, stack: ExitS
     kept.append(call(stack, far, here, HOST[4], 443))  # another service of the host's
     kept.append(call(stack, here, here, LOOPED, 443))
     assert [each.goes() for each in [*gone, *kept]] == [True] * len([*gone, *kept])
-    done = ends.host.apply(native(*LESS, policy="deny", allow=OWN), after=after, cut_removed=True)
+    done = ends.host.apply(native(*LESS, policy="deny", allow=ALLOW), after=after, cut_removed=True)
     if after:
         assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
         done = ends.host.confirm(done)
-    assert (
-        "flows to what left the list were ended: 3 (tcp/443 to 2001:db8::9, tcp/443 to 203.0.113.9, "
-        "udp/3478 to 203.0.113.9)"
-    ) in done["notes"]
+    assert ENDED in done["notes"]
     assert [each.goes(first=first) for each in gone] == [False] * 3
     assert all(each.goes(first=first) for each in kept)
     assert known(ends, KEPT) == 1
@@ -77,23 +69,7 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: Ends, stack: ExitS
 
 @pytest.mark.parametrize("after", [0, 600])
 def test_what_the_user_allows_no_more_ends_too(ends: Ends, stack: ExitStack, after: int) -> None:
-    ends.host.apply(native(*LESS, policy="deny", allow=[*OWN, *ADDED]))
-    gone = [call(stack, ends.host.space, ends.peer, address, 22) for address in ("203.0.113.50", "2001:db8::50")]
-    gone.append(datagrams(stack, ends.host.space, ends.peer, "203.0.113.60", 3478))
-    kept = [
-        call(stack, ends.host.space, ends.peer, "203.0.113.20", 443),
-        call(stack, ends.host.space, ends.peer, KEPT, 443),
-    ]
-    assert all(each.goes() for each in [*gone, *kept])
-    done = ends.host.apply(native(*LESS, policy="deny", allow=OWN), after=after, cut_removed=True)
-    if after:
-        assert all(each.goes() for each in [*gone, *kept]), "nothing is ended before it is confirmed"
-        done = ends.host.confirm(done)
-    assert (
-        "flows to what left the list were ended: 3 (tcp/22 to 2001:db8::50, tcp/22 to 203.0.113.50, "
-        "udp/3478 to 203.0.113.60)"
-    ) in done["notes"]
-    assert [each.goes() for each in [*gone, *kept]] == [False] * 3 + [True] * 2
+    check_additions_end(ends.host, ends.peer, stack, native, after)
 
 
 def test_it_is_off_by_default(ends: Ends, stack: ExitStack) -> None:

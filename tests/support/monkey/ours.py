@@ -80,7 +80,7 @@ def foreign_differences(machine: Snapshot, twin: Snapshot, *, ours: bool, stale:
         elif name == "ruleset":
             now, then = (_foreign_tables(snapshot, ours) for snapshot in (machine, twin))
         elif ours and name == "files":
-            now, then = (_foreign_files(snapshot) for snapshot in (machine, twin))
+            now, then = (_foreign_files(text) for (text,) in (now, then))
         elif ours and name == "texts":
             now, then = (_foreign_texts(snapshot) for snapshot in (machine, twin))
         elif ours and name == "failed":
@@ -254,15 +254,13 @@ def _foreign_texts(snapshot: Snapshot) -> list[str]:
     return found
 
 
-def _foreign_files(snapshot: Snapshot) -> list[str]:
+def _foreign_files(text: str) -> list[str]:
     found = []
-    for line in snapshot.chapters["files"].splitlines():
+    for line in text.splitlines():
         path, dummy, about = line.partition(" ")
         if "egress" in path or re.fullmatch(FOLDERS, path):
             continue
         digest = re.fullmatch("[0-9a-f]{64}", about)
-        if path.endswith(KEPT):
-            continue
         # Mode of after.init: executable where it has our line.
         if path in WRITTEN and (digest or path.endswith("after.init")):
             continue

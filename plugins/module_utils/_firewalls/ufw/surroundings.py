@@ -17,7 +17,6 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.foreig
 
 from . import loaded
 
-_KNOWN = {"RELATED", "ESTABLISHED"}
 _OPEN, _STOP = "open", "stop"
 _EFFECTS = {"ACCEPT": {_OPEN}, "DROP": {_STOP}, "REJECT": {_STOP}, "NFQUEUE": {_OPEN, _STOP}, "QUEUE": {_OPEN, _STOP}}
 _WAYS = {"out": "OUTPUT", "route": "FORWARD"}
