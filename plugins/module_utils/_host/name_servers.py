@@ -97,13 +97,18 @@ def follow():
     os.makedirs(RUN, mode=0o700, exist_ok=True)
     with open(_LOCK, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed: no run changes rules meanwhile
-        done = None
+        done, failed = None, False
         while _followed():
             found = name_servers()
             if not found or found == done or f"table {TABLE}" not in _nft("list", "tables").splitlines():
                 return 0
-            _nft("-f", "-", text=transaction(found))
-            done = found
+            try:
+                _nft("-f", "-", text=transaction(found))
+                done, failed = found, False
+            except SystemExit:  # somebody may have flushed all tables since these were listed: look again, once
+                if failed:
+                    raise
+                failed = True
     return 0
 
 

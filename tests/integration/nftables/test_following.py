@@ -115,6 +115,26 @@ def test_where_the_table_is_gone_nothing_is_made(renewing: Ends) -> None:
     assert host.rules() == ""
 
 
+@pytest.mark.parametrize("after", ["true", "nft.real -f /etc/egress-allowlist/nftables.nft"])
+def test_a_flush_while_it_works_is_no_failure(renewing: Ends, after: str) -> None:
+    """A restart of nftables.service: the tables go between two of the program's calls of nft, and may come again."""
+    host = renewing.host
+    host.apply(native(row("203.0.113.9"), policy="deny"))
+    host.write("/etc/resolv.conf", RENEWED)
+    host.write(
+        "/etc/nft",
+        '#!/bin/sh\nPATH=$PATH:/etc/real\n[ $1 = -f ] && [ ! -e /etc/once ] || exec nft.real "$@"\n'
+        f'touch /etc/once; nft.real flush ruleset; nft.real "$@"; status=$?; {after}; exit $status\n',
+    )
+    host.shell("mkdir /etc/real; cp /usr/sbin/nft /etc/real/nft.real; chmod 755 /etc/nft")
+    host.shell(f"mount --bind /etc/nft /usr/sbin/nft; {PROGRAM}; umount /usr/sbin/nft; ls /etc/once")
+    if after == "true":
+        assert host.rules() == ""
+    else:
+        assert asks(renewing, "203.0.113.54")
+        assert not asks(renewing, "203.0.113.53")
+
+
 def test_absent_removes_it(booted: Host) -> None:
     files = [*booted.files(), booted.shell("ls /usr/local/sbin")]
     booted.apply(native(*OLD))

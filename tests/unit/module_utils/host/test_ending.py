@@ -41,14 +41,17 @@ class Link:
         found, self.answers = self.answers, b""
         return found
 
-    def bind(self, _address: tuple) -> None: ...
+    def bind(self, _address: tuple) -> None:
+        pass
 
-    def settimeout(self, _seconds: int) -> None: ...
+    def settimeout(self, _seconds: int) -> None:
+        pass
 
     def __enter__(self) -> Link:
         return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def linked(monkeypatch: pytest.MonkeyPatch, codes: dict[int, int]) -> Link:
