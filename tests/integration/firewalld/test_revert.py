@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.hosts.firewalld import CANDIDATE, HOME, RUN, Host, native
 from tests.support.rules import NEW, OLD
-from tests.support.systems import LONG, longer
+from tests.support.systems import LONG
 from tests.support.taking_over import check_taken_over
 from tests.support.waiting import until
 
@@ -58,7 +58,8 @@ def test_confirmed_in_time(host: Host) -> None:
     assert host.shell(f"ls -A {HOME} /etc/systemd/system").count("egress") == 0
 
 
-@pytest.mark.parametrize("ending", longer(["another list, confirmed"], ["the same, which waits", "absent"]))
+@pytest.mark.long
+@pytest.mark.parametrize("ending", ["another list, confirmed", "the same, which waits", "absent"])
 def test_another_run_took_over(host: Host, ending: str) -> None:
     check_taken_over(host, CANDIDATE, ending, BEFORE, AFTER)
 
@@ -68,6 +69,7 @@ def digests(host: Host) -> str:
     return host.shell(f"cd {HOME}; find ipsets services policies -name '*.xml' -exec sha256sum {{}} + | sort -k2")
 
 
+@pytest.mark.long
 def test_a_reboot_takes_back_what_is_not_confirmed(host: Host) -> None:
     assert host.daemon
     rules, files = host.rules(), host.files()
@@ -125,6 +127,7 @@ HINDRANCES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HINDRANCES)
 def test_firewalld_cannot_go_back_at_once(host: Host, name: str) -> None:
     """It is tried until it is done; meanwhile nobody can confirm, and a run says what is the matter."""
@@ -183,6 +186,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_somebody_changed_meanwhile_is_not_confirmed(host: Host, change: str) -> None:
     applied = host.apply(AFTER, after=600)

@@ -74,6 +74,7 @@ STATES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", STATES)
 def test_what_a_reload_would_lose_or_bring(host: Host, change: str) -> None:
     host.shell(f"rm -rf /tmp/before; cp -a {HOME} /tmp/before")
@@ -99,6 +100,7 @@ STOPS = (
 FIRST = "policies of yours are asked before ours ({}): what they accept of what this host {} stays open"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("settings", "scope", "noted"),
     [
@@ -185,6 +187,7 @@ def test_what_stops_the_allowed_besides(host: Host, change: str) -> None:
     assert told not in host.apply(DENY)["notes"]
 
 
+@pytest.mark.long
 def test_forward_ports(host: Host) -> None:
     ports = "--zone=dmz --add-source=10.8.0.0/16 --add-forward-port=port=8080:proto=tcp:toport=443:toaddr=198.51.100.9"
     host.shell("".join(f"firewall-cmd --permanent --zone=dmz {option} >/dev/null;" for option in ports.split()[1:]))

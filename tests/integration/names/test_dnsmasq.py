@@ -276,11 +276,11 @@ def test_clients_that_ask_somebody_else(backend: str, choice: str) -> None:
             assert names.opens(443, *addresses) == [True]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "choice"),
-    longer([("nftables", "redirect"), ("firewalld", "refuse")], [("nftables", "refuse"), ("firewalld", "redirect")],
-           unpack=True),
-)  # fmt: skip
+    [("nftables", "redirect"), ("firewalld", "refuse"), ("nftables", "refuse"), ("firewalld", "redirect")],
+)
 def test_a_name_server_of_the_user_s_behind_the_gateway(backend: str, choice: str) -> None:
     """What outsiders ask of it is neither turned to the gateway nor refused."""
     with names_world("gateway", backend) as names:

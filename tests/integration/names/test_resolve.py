@@ -45,6 +45,7 @@ def test_exact_names_open_when_the_play_ends(names: NamesWorld) -> None:
     assert names.keep() == "", "nothing is new"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["SERVFAIL", "SILENT"])
 def test_while_dns_fails_the_last_good_addresses_stay(names: NamesWorld, how: str) -> None:
     names.zone.fail("api.kudo.com", how)

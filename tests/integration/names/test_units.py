@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.boot_machine import Machine
-from tests.support.systems import longer
 
 KEEPER, UNITS = "/usr/local/sbin/egress-allowlist-names", "/etc/systemd/system/egress-allowlist-names-nftables"
 SERVICE, TIMER = "egress-allowlist-names-nftables.service", "egress-allowlist-names-nftables.timer"
@@ -166,7 +165,8 @@ def test_a_unit_that_goes_on_failing_is_an_error(play: Plays) -> None:
     assert play.keeps()
 
 
-@pytest.mark.parametrize("unit", longer([SERVICE], [TIMER]))
+@pytest.mark.long
+@pytest.mark.parametrize("unit", [SERVICE, TIMER])
 def test_a_masked_unit_is_an_error_and_stays_masked(play: Plays, unit: str) -> None:
     path = f"/etc/systemd/system/{unit}"
     play.run(f"ln -s /dev/null {path}; systemctl daemon-reload")

@@ -20,7 +20,6 @@ from tests.support.ends import Ends
 from tests.support.hosts.nftables import CANDIDATE, HOST, Host, native
 from tests.support.packets import gateway_world
 from tests.support.rules import row
-from tests.support.systems import longer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -159,6 +158,7 @@ def test_addresses_of_a_name_that_left(ends: Ends, stack: ExitStack) -> None:
     assert [each.goes() for each in flows] == [False, True]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 600])
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_flows_without_ports_end_and_no_other(ends: Ends, stack: ExitStack, after: int, first: str) -> None:
@@ -249,6 +249,7 @@ def test_many_flows_end_at_once(ends: Ends, stack: ExitStack) -> None:
     assert known(ends, GONE) + known(ends, "2001:db8::9") == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("translated", [False, True])
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_flows_through_a_gateway(stack: ExitStack, translated: bool, first: str) -> None:
@@ -295,7 +296,8 @@ AGAIN = {
 }
 
 
-@pytest.mark.parametrize("after", longer([600], [0]))
+@pytest.mark.long
+@pytest.mark.parametrize("after", [600, 0])
 @pytest.mark.parametrize("again", AGAIN)
 def test_what_is_let_through_again_is_shut_no_more(ends: Ends, stack: ExitStack, again: str, after: int) -> None:
     here, far = ends.host.space, ends.peer

@@ -94,6 +94,7 @@ def settle(host: Host) -> None:
     assert until(lambda: host.space.run(["pgrep", "-x", "nft"]).returncode)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 30])
 @pytest.mark.parametrize("full", [FOLDER, RUN])
 @pytest.mark.parametrize("before", ["nothing", "old"])

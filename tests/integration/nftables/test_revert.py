@@ -62,6 +62,7 @@ DAMAGED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_nobody_confirms_while_the_way_back_is_hindered(host: Host, damage: str) -> None:
     host.apply(native(*OLD, **OWN))

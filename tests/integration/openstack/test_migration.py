@@ -135,6 +135,7 @@ def test_the_ways_out_of_a_quota_that_is_too_small_are_ways_out(cloud: Cloud) ->
     assert cloud.address_groups() == []
 
 
+@pytest.mark.long
 def test_an_address_group_that_others_use_stays(cloud: Cloud) -> None:
     in_use(cloud, ROWS, address_groups="always")
     (ours,) = [one for one in cloud.address_groups() if "192.0.2.0/32" in one["addresses"]]

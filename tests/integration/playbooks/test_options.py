@@ -15,7 +15,6 @@ import yaml
 
 from tests.support.playbooks import play
 from tests.support.repository import REPOSITORY
-from tests.support.systems import longer
 
 ACME = {
     "title": "Acme",
@@ -122,7 +121,8 @@ def test_several_vendors_with_their_options_in_variables() -> None:
     assert "signaling_port: 7400;" in done.stdout
 
 
-@pytest.mark.parametrize("value", longer(["false"], ["no", "0"]))
+@pytest.mark.long
+@pytest.mark.parametrize("value", ["false", "no", "0"])
 def test_booleans_are_read_as_ansible_reads_them(value: str) -> None:
     """A text that says no is no, for a vendor's option and for a role's."""
     given = f"kudo_regions=usa kudo_teams={value} ufw_egress_sets={value} apply_backend=ufw"

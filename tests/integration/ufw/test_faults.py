@@ -182,6 +182,7 @@ PROBES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("after", [0, 600])
 def test_a_probe_that_fails_is_an_error(host: Host, probe: str, after: int) -> None:
@@ -279,7 +280,8 @@ def test_ufw_holds_its_lock_for_a_while(host: Host) -> None:
     assert time.monotonic() - began > 0.8
 
 
-@pytest.mark.parametrize("named", longer([""], ["/run/elsewhere/ufw.lock"]))
+@pytest.mark.long
+@pytest.mark.parametrize("named", ["", "/run/elsewhere/ufw.lock"])
 def test_ufw_holds_its_lock_for_too_long(host: Host, named: str) -> None:
     """The error names who does; nothing is touched, the way back is not hindered. The lock is where ufw has it."""
     host.apply(native(*OLD))
@@ -321,6 +323,7 @@ exec(compile(open("/usr/sbin/ufw").read(), "/usr/sbin/ufw", "exec"))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 600])
 @pytest.mark.parametrize("moment", ["before we look", "while we look", "after we wrote"])
 def test_a_command_of_ufws_that_has_read_its_rules_before_we_write(host: Host, moment: str, after: int) -> None:

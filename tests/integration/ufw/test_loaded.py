@@ -133,6 +133,7 @@ def test_ipv6_that_is_switched_off_in_the_file_only(ends: tuple[Host, Namespace]
     host.remove()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -83,6 +83,7 @@ ASKED = list(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sets", [False, True])
 @pytest.mark.parametrize("scope", ["host", "gateway"])
 def test_an_address_opens_the_services_of_its_name(scope: str, sets: bool) -> None:

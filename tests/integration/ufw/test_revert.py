@@ -210,6 +210,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_somebody_changed_meanwhile_is_not_confirmed(host: Host, change: str) -> None:
     applied = host.apply(DENY, after=600)

@@ -56,6 +56,7 @@ DRIFTS = {
 }
 
 
+@pytest.mark.long
 def test_what_somebody_changed_is_mended(host: Host) -> None:
     host.apply(WANTED)
     kernel, sets, files = host.kernel(), host.sets(), host.files()

@@ -53,6 +53,7 @@ def gateway() -> Iterator[tuple[Host, World]]:
         yield Host(world.host), world
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rules", "told", "passing"),
     [
