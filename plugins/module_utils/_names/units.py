@@ -104,9 +104,14 @@ class Units:
             raise ToolError(f"names: {failed or errors.strip()}: 'journalctl -u {self.service}' says why")
 
     def stop(self):
-        """Have the timer run no more."""
+        """Have the timer run no more, and end a run that is under way: it could load again what is removed next."""
         if self._states().get(self.timer, {}).get("UnitFileState", "masked") not in ("", "masked"):
             self.systemctl("disable", "--now", self.timer)
+        if self._states().get(self.service, {}).get("ActiveState", "inactive") not in ("inactive", "failed"):
+            self.systemctl("stop", self.service)
+        for unit, found in self._states().items():
+            if found["ActiveState"] == "failed":
+                self.systemctl("reset-failed", unit)
 
     def systemctl(self, *arguments):
         """Have systemd do something, where it runs."""

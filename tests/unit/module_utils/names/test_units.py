@@ -100,6 +100,25 @@ def test_a_timer_that_is_not_there_or_masked_need_not_be_stopped(state: str, ask
     assert bool(machine.asked) is asked
 
 
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize(
+    ("service", "asked"),
+    [
+        ({"ActiveState": "activating"}, ["stop"]),
+        ({"ActiveState": "deactivating"}, ["stop"]),
+        (FAILED, ["reset-failed"]),
+        ({}, []),
+    ],
+)
+def test_a_run_that_is_under_way_ends_with_its_timer(service: dict, asked: list[str]) -> None:
+    """It waits for answers of name servers for long, and loads the table of names when it finds none."""
+    machine = Systemd({}, service)
+    Units("ufw", machine.run).stop()
+    timer, *others = machine.asked
+    assert timer == ["disable", "--now", "egress-allowlist-names-ufw.timer"]
+    assert others == [[word, "egress-allowlist-names-ufw.service"] for word in asked]
+
+
 # Which interpreters are there, Ansible's own first, and which of them the unit can run.
 HOME, TEMPORARY, USUAL, OTHER = "/home/me/.venv/bin/python3", "/tmp/x/python", interpreter.USUAL, "/opt/x/bin/python3"
 
