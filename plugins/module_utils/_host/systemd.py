@@ -56,3 +56,9 @@ def reload(run):
 def masked(run, units):
     """Return those of these units that somebody masked: they cannot be started; none without systemd."""
     return [unit for unit in units if runs() and unit_state(run, unit, "LoadState") == "masked"]
+
+
+def failed(run, units):
+    """Return those of these units that count as failed, their files there or not; none without systemd."""
+    found = states(run, units, ["ActiveState"]) if runs() else {}
+    return [unit for unit, state in found.items() if state["ActiveState"] == "failed"]

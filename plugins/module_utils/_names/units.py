@@ -109,9 +109,8 @@ class Units:
             self.systemctl("disable", "--now", self.timer)
         if self._states().get(self.service, {}).get("ActiveState", "inactive") not in ("inactive", "failed"):
             self.systemctl("stop", self.service)
-        for unit, found in self._states().items():
-            if found["ActiveState"] == "failed":
-                self.systemctl("reset-failed", unit)
+        for unit in systemd.failed(self._run, self.names):
+            self.systemctl("reset-failed", unit)
 
     def systemctl(self, *arguments):
         """Have systemd do something, where it runs."""

@@ -220,9 +220,8 @@ def remove_all(systemctl, run):
     remove(*found)
     if units and systemctl:
         # One that was stopped in the middle counts as failed, and systemd lists it although its file is gone.
-        for unit in units:
-            if systemd.unit_state(run, unit, "ActiveState") == "failed":
-                systemctl("reset-failed", unit)
+        for unit in systemd.failed(run, units):
+            systemctl("reset-failed", unit)
 
 
 def _watches(state):
