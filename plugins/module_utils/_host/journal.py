@@ -38,15 +38,15 @@ if [ "$1" = done ]; then
     if known; then systemctl daemon-reload; fi # where that fails, the next run does it
     exit 0
 fi
-# aside FILE DIGEST DIGEST: what is neither the old nor the new file, somebody wrote since: it is kept beside it.
+# aside FILE DIGESTS: what is neither the old file nor what runs made of it, somebody wrote: it is kept beside it.
 aside() {{
     [ -e "$1" ] || return 0
     is=$(sha256sum <"$1") || return
-    case "${{is%% *}}" in "$2" | "$3") ;; *) cp -p "$1" "$1.before-revert" ;; esac
+    case " $2 " in *" ${{is%% *}} "*) ;; *) cp -p "$1" "$1.before-revert" ;; esac
 }}
 # back FILE TEMPORARY OWNER MODE NEW OLD: what came out of this script is looked at before it becomes the file
 back() {{
-    aside "$1" "$5" "$6" || {{
+    aside "$1" "$5 $6" || {{
         failed=1
         [ "$how" = boot ] || return # it is tried again, but not by a boot
     }}
@@ -55,7 +55,9 @@ back() {{
 }}
 failed= how=$1
 """
-_FORMER = "# former: "  # with path, owner and mode as JSON; no owner where there was no file
+# With path, owner and mode as JSON, no owner where there was no file; then the digests of what runs make of it, "-" for
+# none: runs that were killed before they confirmed, and this one.
+_FORMER = "# former: "
 _BACK = "back {} {} {} {} {} {} <<'END'\n{}END\n"
 _TAIL = """sync
 [ -z "$failed" ] || exit 1
@@ -69,7 +71,7 @@ if known; then
 fi
 exit 0
 """
-_GONE = "aside {0} {1} - && rm -f {0} {2} || failed=1\n"
+_GONE = "aside {0} {1} && rm -f {0} {2} || failed=1\n"
 # Some units start before the file systems can be written to.
 _DROP_IN = """# egress.allowlist: there only while a change of its rules waits for its confirmation
 [Unit]
@@ -99,28 +101,32 @@ class Journal:
 
         What an older journal says that is still open is kept: the way back leads to what was confirmed last.
         """
-        former = self.former()
+        former = self._entries()
         for path in files:
-            former.setdefault(path, _state(path))
+            former.setdefault(path, (_state(path), []))
         names = {"mark": self._mark, "candidate": self.candidate, "hook": self._hook, "unit": self._unit}
         names["hooks"] = os.path.dirname(self._hook)
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         parts = [_HEAD.format(token=token, **quoted)]
-        for path, state in sorted(former.items()):
-            new = files[path] if path in files else read(path, missing=None)
-            parts.append(_undo(path, state, new))
+        for path, (state, made) in sorted(former.items()):
+            new = _digest(files[path] if path in files else read(path, missing=None))
+            parts.append(_undo(path, state, [*made, new] if new not in made else made))
         if os.path.isdir(systemd.FOLDER):
             write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644, own=True)
         write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))
 
     def former(self):
         """Return C{{path: (text, owner, mode)}} of an open journal, None for a file that was not there."""
+        return {path: state for path, (state, dummy) in self._entries().items()}
+
+    def _entries(self):
+        """Return C{{path: (state, digests of what runs make of it)}} of an open journal; states as in C{former}."""
         found = {}
         for block in read(self.candidate).split("\n" + _FORMER)[1:]:
             head, dummy, rest = block.partition("\n")
-            path, owner, mode = json.loads(head)
+            path, owner, mode, *made = json.loads(head)
             encoded = f"{rest}\n".partition("<<'END'")[2].partition("\nEND\n")[0]
-            found[path] = (decode(base64.b64decode(encoded)), owner, mode) if owner else None
+            found[path] = (decode(base64.b64decode(encoded)), owner, mode) if owner else None, made
         return found
 
     def undo(self):
@@ -162,16 +168,16 @@ def _state(path):
     return text, f"{status.st_uid}:{status.st_gid}", format(status.st_mode & 0o7777, "o")
 
 
-def _undo(path, state, new):
-    """Return the lines that put one file back; C{new}: what it is to become, None where it goes."""
-    name = shlex.quote(os.path.realpath(path))
+def _undo(path, state, made):
+    """Return the lines that put one file back; C{made}: the digests of what runs make of it, "-" where it goes."""
+    name, digests = shlex.quote(os.path.realpath(path)), shlex.quote(" ".join(made))
     temporary = shlex.quote(temporary_of(path))
     if state is None:
-        return _FORMER + json.dumps([path, None, None]) + "\n" + _GONE.format(name, _digest(new), temporary)
+        return _FORMER + json.dumps([path, None, None, *made]) + "\n" + _GONE.format(name, digests, temporary)
     text, owner, mode = state
     encoded = base64.encodebytes(encode(text)).decode()
-    head = _FORMER + json.dumps([path, owner, mode]) + "\n"
-    return head + _BACK.format(name, temporary, owner, mode, _digest(new), _digest(text), encoded)
+    head = _FORMER + json.dumps([path, owner, mode, *made]) + "\n"
+    return head + _BACK.format(name, temporary, owner, mode, digests, _digest(text), encoded)
 
 
 def _digest(text):

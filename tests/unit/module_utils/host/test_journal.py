@@ -188,6 +188,28 @@ def test_a_second_journal_leads_back_to_what_was_confirmed_last(folder: Path) ->
     assert texts(folder) == OLD
 
 
+@pytest.mark.parametrize("kills", [1, 2, 3])
+def test_what_killed_runs_wrote_is_nobodys(folder: Path, kills: int) -> None:
+    """A run that was killed leaves its files; the next is killed before it writes any: no copy of them is kept."""
+    for number in range(kills):
+        files = {"rules": f"run {number}\n", "made": f"run {number}\n"}
+        journal(folder).open(wanted(folder, files), f"t{number}")
+        if number == 0:
+            write_all(wanted(folder, files))
+    journal(folder).open(wanted(folder, {"rules": None, "made": None}), "absent")
+    assert undo(folder, "now") == 0
+    assert texts(folder) == OLD
+
+
+def test_what_somebody_wrote_between_two_killed_runs_is_kept_beside(folder: Path) -> None:
+    journal(folder).open(wanted(folder), "t1")
+    write_all(wanted(folder))
+    (folder / "rules").write_text("theirs\n", "utf-8")
+    journal(folder).open(wanted(folder, {"rules": "second\n"}), "t2")
+    assert undo(folder, "now") == 0
+    assert texts(folder) == {**OLD, "rules.before-revert": "theirs\n"}
+
+
 def test_closing_confirms(folder: Path) -> None:
     journal(folder).open(wanted(folder), "t1")
     write_all(wanted(folder))
