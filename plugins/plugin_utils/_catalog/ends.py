@@ -1,0 +1,147 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check where the packets of a vendor's rows come from and go to: directions, options in cells, readings of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
+from .keys import DIRECTIONS, READ_AS, Definition, Known, check_keys, one_of
+from .limits import ENTRIES, FILLED
+from .placeholders import check_placeholder, is_label, placeholders
+from .rows import mapped_of
+
+_MARKS = ("<", "{", "`")  # without one of these a cell has no placeholder that is not mapped
+
+
+def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) -> None:
+    """Check the author's readings of an entry's cells; C{cells}: the keys of those that it may have.
+
+    That the printed cell has no reading of its own is seen where rows are expanded.
+    """
+    read_as = entry.get("read_as", {})
+    check_keys(f"{place}: read_as", read_as, READ_AS)
+    if "read_as" in entry and not read_as:
+        raise ValueError(f"{place}: read_as is empty: write which cell is read as what, or leave it out")
+    for cell, reading in read_as.items():
+        if cell not in cells or not entry.get(cell, "").strip():
+            raise ValueError(f"{place}: read_as: {cell} is not printed here: only what is printed can be read")
+        if not reading.strip():
+            raise ValueError(f"{place}: read_as: {cell} is empty: write what the printed cell is read as")
+        if f"{cell}_option" in entry:
+            raise ValueError(f"{place}: read_as: the option of {cell}_option takes the place of the printed {cell}")
+
+
+def check_direction(place: str, service: Mapping[str, Any], row: Mapping[str, Any], known: Known) -> None:
+    """Check the direction of a row, and that the cells of an inbound one say who connects."""
+    for key in ("source_ip_option", "destination_option"):
+        if key in row:
+            one_of(place, key, row[key], known.kinds["addresses"], known.hints)
+    direction = row.get("direction", service.get("direction", ""))
+    if "direction" in row:
+        one_of(place, "direction", direction, DIRECTIONS)
+    own, source = "destination_option" in row, row.get("source_ip", "").strip()
+    anywhere = source.lower() in ("", "any")
+    if not anywhere and "source_ip_option" in row:
+        raise ValueError(f"{place}: source_ip {quoted(source)} stands beside source_ip_option: write 'ANY' or nothing")
+    if direction == "inbound":
+        if "inbound_option" not in service:
+            raise ValueError(
+                f"{place}: direction inbound needs the service's inbound_option: only a user opens inbound"
+            )
+        if (anywhere if own else source) or "source_ip_option" in row:
+            raise ValueError(
+                f"{place}: an inbound row says who connects: in source_ip, with your own addresses as its "
+                "destination_option, or in its destination, without source_ip"
+            )
+    elif "inbound_option" in service and not direction:
+        port = row.get("source_port", "").strip().lower()
+        if own or not anywhere or "source_ip_option" in row or port not in ("", "any"):
+            raise ValueError(
+                f"{place}: inbound_option repeats the row inbound, where its source would be another end: write "
+                "'direction: outbound' in this row, and a row with 'direction: inbound' if there is one"
+            )
+
+
+@dataclass
+class Fillings:
+    """What the placeholders of a vendor's destinations are filled with, while its rows are checked."""
+
+    definition: Definition
+    known: Known
+    cells: int = 0  # that the rows come to, with all choices of their lists
+    characters: int = 0
+    options: set[str] = field(default_factory=set)  # that fill something
+    _met: set[str] = field(default_factory=set)
+    _met_of_service: set[str] = field(default_factory=set)
+
+    def check_mapping(self, place: str, entry: Mapping[str, Any]) -> None:
+        """Check the C{destination_options} of a vendor, a service or a row."""
+        for text, option in entry.get("destination_options", {}).items():
+            where = f"{place}: destination_options"
+            check_placeholder(where, text)
+            fillers = [*self.known.kinds["str"], *self.known.kinds["list"]]
+            one_of(where, "option", option, fillers, self.known.hints)
+            for choice in self.known.options[option].get("choices", ()):
+                if not is_label(choice):
+                    raise ValueError(f"{where}: {option}: the choice {quoted(choice)} is not one label of a name")
+            self.options.add(option)
+
+    def add(self, place: str, service: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Enter a row; raises ValueError for a placeholder that is not mapped, or mapped and not there."""
+        own = row.get("destination_options", {})
+        if "destination_option" in row:
+            if own or "destination" in row.get("read_as", {}):
+                raise ValueError(f"{place}: the addresses of destination_option take the place of the destination")
+            return
+        cell = row.get("read_as", {}).get("destination", row["destination"])
+        mapped = mapped_of(self.definition, service, row)
+        if not mapped and not any(mark in cell for mark in _MARKS):
+            self.cells += 1
+            return
+        try:
+            found = placeholders(cell, mapped)
+        except ValueError as exc:
+            raise ValueError(f"{place}: {exc}") from None
+        _check_met(place, own, {*found})
+        self._met.update(found)
+        self._met_of_service.update(found)
+        lists = {mapped[text] for text in found}
+        copies = prod(len(self.known.options[option].get("choices", "1")) for option in lists if self._is_list(option))
+        self.cells += copies
+        self.characters += copies * len(cell)
+
+    def _is_list(self, option: str) -> bool:
+        return option in self.known.kinds["list"]
+
+    def end_service(self, place: str, service: Mapping[str, Any]) -> None:
+        """Raise ValueError for what a service maps and none of its rows has."""
+        met, self._met_of_service = self._met_of_service, set()
+        _check_met(place, service.get("destination_options", {}), met)
+
+    def end(self, vendor: str) -> None:
+        """Raise ValueError for what the vendor maps and no row has, for idle options, and for too many cells."""
+        _check_met(vendor, self.definition.get("destination_options", {}), self._met)
+        for option, spec in self.known.options.items():
+            if spec["type"] == "str" and "choices" not in spec and option not in self.options:
+                raise ValueError(
+                    f"{vendor}: option {option}: it has no choices, and no placeholder that it fills: name it in a "
+                    "destination_options, or give it choices"
+                )
+        if self.cells > ENTRIES["rows"] or self.characters > FILLED:
+            raise ValueError(
+                f"{vendor}: with all choices its destinations come to {self.cells:,} cells of {self.characters:,} "
+                f"characters: at most {ENTRIES['rows']:,} and {FILLED:,}"
+            )
+
+
+def _check_met(place: str, mapped: Mapping[str, str], met: set[str]) -> None:
+    for text in mapped:
+        if text not in met:
+            raise ValueError(f"{place}: destination_options: the placeholder {quoted(text)} is in no destination here")
