@@ -26,7 +26,10 @@ options:
         C(row) is by default the position.
       - C(own) says that you wrote the row yourself; private addresses in it then need no further consent.
         C(vendor_wide_because) is why the vendor's rows together are as wide as they are.
-      - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
+      - C(read_as) holds the author's reading of cells of this row that are not read as they are printed, C(protocol),
+        C(ports) or C(destination). Beside a cell that is read it is an error.
+      - C(source_ip), C(source_port), and C(own_ip) of inbound rows, are your own end. They are kept in the rules, and no
+        backend tells rows apart by them. C(ANY) or empty is none. An unknown column is an error.
     type: list
     elements: dict
     required: true

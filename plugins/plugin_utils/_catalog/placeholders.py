@@ -45,8 +45,8 @@ def check_placeholder(place: str, text: object) -> None:
     if not isinstance(text, str) or len(text) > LONGEST_CHOICE or not _KEY.fullmatch(text):
         shown = quoted(text) if isinstance(text, str) else repr(text)[:60]
         raise ValueError(
-            f"{place}: {shown} is no placeholder: accepted are <tenant>, {{tenant}}, [tenant], `tenant` and %tenant%, as "
-            "printed, with what surrounds the word, and one word alone, like REGION"
+            f"{place}: {shown} is no placeholder: accepted are <tenant>, {{tenant}}, [tenant], `tenant` and %tenant%, "
+            "as printed, with what surrounds the word, and one word alone, like REGION"
         )
     if _TAG.fullmatch(text):
         raise ValueError(f"{place}: {quoted(text)} is a tag of HTML, not a placeholder")
@@ -70,8 +70,8 @@ def placeholders(cell: str, mapped: Mapped) -> list[str]:
         rest = _END.split(_pattern(tuple(mapped)).sub("x", cell[match.end() :]))[0]
         if not _REST.fullmatch(rest):
             raise ValueError(
-                f"destination {quoted(cell)}: the placeholder {quoted(text)} is not inside a name: it stands for a label "
-                "or a part of one, like <tenant>.example.com, and not for the end of a name or a part of an address"
+                f"destination {quoted(cell)}: the placeholder {quoted(text)} is not inside a name: it stands for a "
+                "label or a part of one, like <tenant>.example.com, not for the end of a name or a part of an address"
             )
         found[text] = None
     return list(found)

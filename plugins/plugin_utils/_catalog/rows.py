@@ -64,7 +64,7 @@ def rows_of(
 
 
 def _narrowed(choices: Choices, *parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of options, of lists only those that the parts are for: a row for the east fills in the east."""
+    """Return the values of options, of lists only those that all parts are for: a row of the east fills in east."""
     values: dict[str, Any] = dict(choices.values)
     for part in parts:
         for option, wanted in part.get("when", {}).items():
