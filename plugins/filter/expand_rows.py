@@ -28,8 +28,8 @@ options:
         C(vendor_wide_because) is why the vendor's rows together are as wide as they are.
       - C(read_as) holds the author's reading of cells of this row that are not read as they are printed, C(protocol),
         C(ports) or C(destination). Beside a cell that is read it is an error.
-      - C(source_ip), C(source_port), and C(own_ip) of inbound rows, are your own end. They are kept in the rules, and no
-        backend tells rows apart by them. C(ANY) or empty is none. An unknown column is an error.
+      - C(source_ip), C(source_port), and C(own_ip) of inbound rows, are your own end. They are kept in the rules, and
+        no backend tells rows apart by them. C(ANY) or empty is none. An unknown column is an error.
     type: list
     elements: dict
     required: true

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
+from .keys import Definition
 from .reader import read_file
-from .schema import Definition, check_definition
+from .schema import check_definition
 
 
 class Catalog(NamedTuple):

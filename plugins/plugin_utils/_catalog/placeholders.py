@@ -32,6 +32,7 @@ _TAG = re.compile(rf"<(?:/[^<>]*|[^<>]*/|!.*|(?:{_TAGS})(?:\s[^<>]*)?)>", re.IGN
 _END = re.compile(r"[\s,;|()<>{}`\"'\u3001]")
 # The rest of a name behind a placeholder: it ends in a label that begins with a letter, so that no address is made.
 _REST = re.compile(r"[\w*-]*(?:\.[\w*-]+)*\.[A-Za-z][A-Za-z0-9-]*\.?(?:[/:].*)?", re.ASCII | re.DOTALL)
+_MARK = "\0"  # in the place of a placeholder; no cell has it
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 
 
@@ -58,22 +59,27 @@ def placeholders(cell: str, mapped: Mapped) -> list[str]:
     Raises ValueError that names one that is not mapped, or that stands where no label of a name is.
     """
     found: dict[str, None] = {}
-    for match in _pattern(tuple(mapped)).finditer(cell):
+
+    def marked(match: re.Match[str]) -> str:
         text = match[0]
-        if text not in mapped:
-            if _TAG.fullmatch(text):
-                continue
+        if text in mapped:
+            found[text] = None
+            return _MARK
+        if not _TAG.fullmatch(text):
             raise ValueError(
                 f"destination {quoted(cell)} has the placeholder {quoted(text)}: say in destination_options which "
                 f"option fills it, like {{{quoted(text)}: tenant}}"
             )
-        rest = _END.split(_pattern(tuple(mapped)).sub("x", cell[match.end() :]))[0]
-        if not _REST.fullmatch(rest):
+        return text
+
+    for word in _END.split(_pattern(tuple(mapped)).sub(marked, cell)):
+        _before, mark, rest = word.rpartition(_MARK)
+        if mark and not _REST.fullmatch(rest):
             raise ValueError(
-                f"destination {quoted(cell)}: the placeholder {quoted(text)} is not inside a name: it stands for a "
-                "label or a part of one, like <tenant>.example.com, not for the end of a name or a part of an address"
+                f"destination {quoted(cell)}: a placeholder in {quoted(word.replace(_MARK, '<...>'))} is not inside a "
+                "name: it stands for a label or a part of one, like <tenant>.example.com, not for the end of a name or "
+                "a part of an address"
             )
-        found[text] = None
     return list(found)
 
 

@@ -184,8 +184,8 @@ def entries(
                 entry[option] = values[name]
                 if is_free(spec) and vendor not in shipped and vendor not in written and name not in typed:
                     raise ValueError(
-                        f"the variable {name} goes into rules as it is, and {vendor} is not of this collection: give it "
-                        f"with -e, or write {option} into an entry of catalog_vendors"
+                        f"the variable {name} goes into rules as it is, and {vendor} is not of this collection: give "
+                        f"it with -e, or write {option} into an entry of catalog_vendors"
                     )
                 if vendor not in shipped:
                     _check_value(name, option, spec, values[name], read_ports)

@@ -34,10 +34,13 @@ def own_end(entry: Mapping[str, Any]) -> str:
 
 
 def readings(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what the author of a vendor's file read as what, C{media: row 3: ports ... read as ...}, each once."""
-    found = {(entry["service"], entry.get("row", 0), entry["read_as"]) for entry in entries if "read_as" in entry}
-    for service, row, text in sorted(found):
-        yield f"{service}: row {row}: {text}"
+    """Yield what the author of a vendor's file read as what, C{media row 3: ports '5060/61' read as ...}, each once."""
+    found: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for entry in entries:
+        if "read_as" in entry:
+            found[entry["service"], entry["read_as"]].add(entry.get("row", 0))
+    for (service, text), rows in found.items():
+        yield f"{_rows(service, rows)}: {text}"
 
 
 def own_ends(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
