@@ -76,4 +76,7 @@ def _refuses(read: Callable[[Any], object], cell: Any) -> bool:
 
 
 def _printed(cell: Any) -> str:
+    """Return a cell in quotes; of one that options made into several, the first."""
+    if isinstance(cell, list) and cell and isinstance(cell[0], str):
+        return quoted(cell[0]) + (f" and {len(cell) - 1} more" if len(cell) > 1 else "")
     return quoted(cell) if isinstance(cell, str) else shown(cell)
