@@ -17,8 +17,6 @@ from .limits import ENTRIES, FILLED
 from .placeholders import check_placeholder, is_label, placeholders
 from .rows import mapped_of
 
-_MARKS = ("<", "{", "`")  # without one of these a cell has no placeholder that is not mapped
-
 
 def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) -> None:
     """Check the author's readings of an entry's cells; C{cells}: the keys of those that it may have.
@@ -45,7 +43,7 @@ def check_direction(place: str, service: Mapping[str, Any], row: Mapping[str, An
             one_of(place, key, row[key], known.kinds["addresses"], known.hints)
     direction = row.get("direction", service.get("direction", ""))
     if "direction" in row:
-        one_of(place, "direction", direction, DIRECTIONS)
+        one_of(place, "direction", direction, DIRECTIONS, known.hints)
     own, source = "destination_option" in row, row.get("source_ip", "").strip()
     anywhere = source.lower() in ("", "any")
     if not anywhere and "source_ip_option" in row:
@@ -102,9 +100,6 @@ class Fillings:
             return
         cell = row.get("read_as", {}).get("destination", row["destination"])
         mapped = mapped_of(self.definition, service, row)
-        if not mapped and not any(mark in cell for mark in _MARKS):
-            self.cells += 1
-            return
         try:
             found = placeholders(cell, mapped)
         except ValueError as exc:
@@ -112,13 +107,22 @@ class Fillings:
         _check_met(place, own, {*found})
         self._met.update(found)
         self._met_of_service.update(found)
-        lists = {mapped[text] for text in found}
-        copies = prod(len(self.known.options[option].get("choices", "1")) for option in lists if self._is_list(option))
+        lists = [option for option in {mapped[text] for text in found} if option in self.known.kinds["list"]]
+        for option in lists:
+            self._check_conditions(place, option, service, row)
+        copies = prod(len(self.known.options[option]["choices"]) for option in lists)
         self.cells += copies
         self.characters += copies * len(cell)
 
-    def _is_list(self, option: str) -> bool:
-        return option in self.known.kinds["list"]
+    @staticmethod
+    def _check_conditions(place: str, option: str, service: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Raise ValueError where no value of a list can fill a row, since its conditions exclude each other."""
+        for traffic in service.get("traffic", [{}]):
+            wanted = [{*part["when"][option]} for part in (service, row, traffic) if option in part.get("when", {})]
+            if wanted and not set.intersection(*wanted):
+                raise ValueError(
+                    f"{place}: when: {option}: no value is in all of its conditions, so none can fill the row"
+                )
 
     def end_service(self, place: str, service: Mapping[str, Any]) -> None:
         """Raise ValueError for what a service maps and none of its rows has."""

@@ -28,6 +28,7 @@ _TAGS = (
     "|s|samp|small|span|strike|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|wbr"
 )
 _TAG = re.compile(rf"<(?:/[^<>]*|[^<>]*/|!.*|(?:{_TAGS})(?:\s[^<>]*)?)>", re.IGNORECASE | re.DOTALL)
+_MARKS = ("<", "{", "`")  # a placeholder that is not mapped begins with one of these
 # What ends the word in which a placeholder stands.
 _END = re.compile(r"[\s,;|()<>{}`\"'\u3001]")
 # The rest of a name behind a placeholder: it ends in a label that begins with a letter, so that no address is made.
@@ -59,6 +60,8 @@ def placeholders(cell: str, mapped: Mapped) -> list[str]:
     Raises ValueError that names one that is not mapped, or that stands where no label of a name is.
     """
     found: dict[str, None] = {}
+    if not any(mark in cell for mark in _MARKS) and not any(text in cell for text in mapped):
+        return []
 
     def marked(match: re.Match[str]) -> str:
         text = match[0]
@@ -89,6 +92,8 @@ def filled(cell: str, mapped: Mapped, values: Mapping[str, Any]) -> list[str]:
     values: option -> its value, or a list of values.
     """
     options = dict.fromkeys(mapped[text] for text in placeholders(cell, mapped))
+    if not options:
+        return [cell]
     pattern = _pattern(tuple(mapped))
     return [
         pattern.sub(lambda match, chosen=chosen: chosen.get(mapped.get(match[0], ""), match[0]), cell)  # type: ignore[misc]

@@ -174,7 +174,7 @@ def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults)
         if "default" in spec and choose(place, {option: spec}, {}).values[option]:
             raise ValueError(f"{place}: inbound_option {option}: its default opens inbound: write 'default: false'")
     if "direction" in service:
-        one_of(place, "direction", service["direction"], DIRECTIONS)
+        one_of(place, "direction", service["direction"], DIRECTIONS, known.hints)
     fillings.check_mapping(place, service)
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"

@@ -139,6 +139,15 @@ def test_a_choice_that_fills_a_name_is_a_label() -> None:
         check_definition("acme", made)
 
 
+def test_conditions_that_exclude_each_other_fill_nothing() -> None:
+    east, west = ({"when": {"regions": [region]}} for region in ("east", "west"))
+    turn = {"destination": "turn.REGION.example.com", **east}
+    made = definition(turn, mapped={"REGION": "regions"}, traffic=[{"ports": "443", **west}])
+    with pytest.raises(ValueError, match="media: row 1: when: regions: no value is in all of its conditions"):
+        check_definition("acme", made)
+    check_definition("acme", definition(turn, mapped={"REGION": "regions"}, traffic=[{"ports": "443", **east}]))
+
+
 def test_a_line_of_traffic_reads_its_own_cells_only() -> None:
     made = definition({"destination": "192.0.2.1"}, traffic=[{"ports": "443", "read_as": {"destination": "192.0.2.2"}}])
     with pytest.raises(ValueError, match="media: traffic 1: read_as: destination is not printed here"):
