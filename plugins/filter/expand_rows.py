@@ -61,6 +61,15 @@ EXAMPLES = r"""
     rows:
       - {vendor: example, service: push, destination: 17.0.0.0/8, ports: 80 & 443, wide_because: any of them}
 
+- name: A cell that has two readings, read as its author says
+  ansible.builtin.assert:
+    that:
+      - (rows | egress.allowlist.expand_rows)[0].ports == '5060-5061'
+      - (rows | egress.allowlist.expand_rows)[0].read_as is search("read as '5060-5061' by the author of the file")
+  vars:
+    rows:
+      - {vendor: example, service: pbx, destination: 192.0.2.1, ports: 5060/61, read_as: {ports: 5060-5061}}
+
 - name: A network of one's own
   ansible.builtin.assert:
     that: (rows | egress.allowlist.expand_rows)[0].destination == '10.1.0.0/24'

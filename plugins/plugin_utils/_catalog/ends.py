@@ -17,15 +17,20 @@ from .limits import ENTRIES, FILLED
 from .placeholders import check_placeholder, is_label, placeholders
 from .rows import mapped_of
 
+# Keys of services and rows that say what is not the plain case: from anywhere, outbound, to the destination.
+ENDS = frozenset(("direction", "inbound_option", "source_ip", "source_ip_option", "source_port", "destination_option"))
+
 
 def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) -> None:
     """Check the author's readings of an entry's cells; C{cells}: the keys of those that it may have.
 
     That the printed cell has no reading of its own is seen where rows are expanded.
     """
-    read_as = entry.get("read_as", {})
+    if "read_as" not in entry:
+        return
+    read_as = entry["read_as"]
     check_keys(f"{place}: read_as", read_as, READ_AS)
-    if "read_as" in entry and not read_as:
+    if not read_as:
         raise ValueError(f"{place}: read_as is empty: write which cell is read as what, or leave it out")
     for cell, reading in read_as.items():
         if cell not in cells or not entry.get(cell, "").strip():
@@ -76,23 +81,37 @@ class Fillings:
     cells: int = 0  # that the rows come to, with all choices of their lists
     characters: int = 0
     options: set[str] = field(default_factory=set)  # that fill something
+    _sound: bool = True
     _met: set[str] = field(default_factory=set)
     _met_of_service: set[str] = field(default_factory=set)
+    # Of the service at hand: option -> the values of its own condition, if any, and of those of its lines of traffic.
+    _conditions: dict[str, list[frozenset[str]]] = field(default_factory=dict)
 
     def check_mapping(self, place: str, entry: Mapping[str, Any]) -> None:
         """Check the C{destination_options} of a vendor, a service or a row."""
-        for text, option in entry.get("destination_options", {}).items():
-            where = f"{place}: destination_options"
+        if "destination_options" not in entry:
+            return
+        where = f"{place}: destination_options"
+        for text, option in entry["destination_options"].items():
             check_placeholder(where, text)
             fillers = [*self.known.kinds["str"], *self.known.kinds["list"]]
             one_of(where, "option", option, fillers, self.known.hints)
+            if option in self.options:
+                continue
             for choice in self.known.options[option].get("choices", ()):
                 if not is_label(choice):
                     raise ValueError(f"{where}: {option}: the choice {quoted(choice)} is not one label of a name")
             self.options.add(option)
 
+    def begin_service(self, *, sound: bool) -> None:
+        """Begin with the rows of a service; C{sound}: whether its lines of traffic are, else rows are not entered."""
+        self._sound, self._met_of_service, self._conditions = sound, set(), {}
+
     def add(self, place: str, service: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Enter a row; raises ValueError for a placeholder that is not mapped, or mapped and not there."""
+        self.check_mapping(place, row)
+        if not self._sound:
+            return
         own = row.get("destination_options", {})
         if "destination_option" in row:
             if own or "destination" in row.get("read_as", {}):
@@ -114,20 +133,22 @@ class Fillings:
         self.cells += copies
         self.characters += copies * len(cell)
 
-    @staticmethod
-    def _check_conditions(place: str, option: str, service: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    def _check_conditions(self, place: str, option: str, service: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Raise ValueError where no value of a list can fill a row, since its conditions exclude each other."""
-        for traffic in service.get("traffic", [{}]):
-            wanted = [{*part["when"][option]} for part in (service, row, traffic) if option in part.get("when", {})]
-            if wanted and not set.intersection(*wanted):
-                raise ValueError(
-                    f"{place}: when: {option}: no value is in all of its conditions, so none can fill the row"
-                )
+        if option not in self._conditions:
+            lines = [service, *service.get("traffic", [])]
+            self._conditions[option] = [
+                frozenset(line["when"][option]) for line in lines if option in line.get("when", {})
+            ]
+        values = row.get("when", {}).get(option, self.known.options[option]["choices"])
+        of_service = self._conditions[option] if option in service.get("when", {}) else [frozenset(values)]
+        values = of_service[0].intersection(values)
+        if not values or any(values.isdisjoint(condition) for condition in self._conditions[option]):
+            raise ValueError(f"{place}: when: {option}: no value is in all of its conditions, so none can fill the row")
 
     def end_service(self, place: str, service: Mapping[str, Any]) -> None:
         """Raise ValueError for what a service maps and none of its rows has."""
-        met, self._met_of_service = self._met_of_service, set()
-        _check_met(place, service.get("destination_options", {}), met)
+        _check_met(place, service.get("destination_options", {}), self._met_of_service)
 
     def end(self, vendor: str) -> None:
         """Raise ValueError for what the vendor maps and no row has, for idle options, and for too many cells."""

@@ -101,7 +101,8 @@ def mapped_of(definition: Mapping[str, Any], service: Mapping[str, Any], row: Ma
     """Return the placeholders of a row's destination: those of the vendor, of its service, and its own, which win."""
     found: dict[str, str] = {}
     for part in (definition, service, row):
-        found.update(part.get("destination_options", {}))
+        if "destination_options" in part:
+            found.update(part["destination_options"])
     return found
 
 

@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults imp
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints, listed
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-from .ends import Fillings, check_direction, check_read_as
+from .ends import ENDS, Fillings, check_direction, check_read_as
 from .keys import (
     DIRECTIONS,
     NAME,
@@ -176,13 +176,14 @@ def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults)
     if "direction" in service:
         one_of(place, "direction", service["direction"], DIRECTIONS, known.hints)
     fillings.check_mapping(place, service)
+    before = len(faults)
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
         with faults.noted():
             check_keys(line, traffic, TRAFFIC)
             _check_references(line, traffic, known)
             check_read_as(line, traffic, ("protocol", "ports"))
-    before = len(faults)
+    fillings.begin_service(sound=len(faults) == before)
     for number, row in enumerate(service["rows"], 1):
         with faults.noted():
             _check_row(f"{place}: row {number}", row, service, fillings)
@@ -198,9 +199,10 @@ def _check_row(place: str, row: Any, service: dict[str, Any], fillings: Fillings
         raise ValueError(f"{place}: protocol and ports stand in the service's traffic already")
     if "ports_option" in row:
         one_of(place, "ports_option", row["ports_option"], known.kinds["ports"], known.hints)
-    check_direction(place, service, row, known)
-    check_read_as(place, row, ("destination",) if "traffic" in service else ("protocol", "destination", "ports"))
-    fillings.check_mapping(place, row)
+    if not (ENDS.isdisjoint(row) and ENDS.isdisjoint(service)):
+        check_direction(place, service, row, known)
+    if "read_as" in row:
+        check_read_as(place, row, ("destination",) if "traffic" in service else ("protocol", "destination", "ports"))
     fillings.add(place, service, row)
 
 

@@ -148,6 +148,14 @@ def test_conditions_that_exclude_each_other_fill_nothing() -> None:
     check_definition("acme", definition(turn, mapped={"REGION": "regions"}, traffic=[{"ports": "443", **east}]))
 
 
+@pytest.mark.parametrize("line", ["x", 7, {"when": "x"}, {"when": {"regions": "x"}}, {"when": {"regions": [["x"]]}}])
+def test_lines_of_traffic_that_are_none_are_told_alone(line: Any) -> None:
+    turn = {"destination": "turn.REGION.example.com", "destination_options": {"REGION": "regions"}}
+    with pytest.raises(ValueError, match="acme: media: traffic 1: ") as caught:
+        check_definition("acme", definition(turn, traffic=[line]))
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_line_of_traffic_reads_its_own_cells_only() -> None:
     made = definition({"destination": "192.0.2.1"}, traffic=[{"ports": "443", "read_as": {"destination": "192.0.2.2"}}])
     with pytest.raises(ValueError, match="media: traffic 1: read_as: destination is not printed here"):
