@@ -31,7 +31,6 @@ _ORIGIN = ("vendor", "service", "requirement", "source", "date", "direction", "p
 _REQUIRED = ("vendor", "service", "protocol", "ports")
 # What the rules of one row may have besides, and few rows do; in this order.
 EXTRAS = ("label", "read_as", "own_ip", "source_port")
-_NO_EXTRAS = (None,) * len(EXTRAS)
 # A row of an origin: its number alone, or with its extras, '' for those that it has not.
 _Row = int | tuple[int, tuple[str, ...]]
 
@@ -76,7 +75,6 @@ class Book:
             get("date"), get("direction"), get("protocol"), get("ports"),
         )  # fmt: skip
         row = get("row", 0)
-        extras = (get("label"), get("read_as"), get("own_ip"), get("source_port"))
         try:
             try:
                 origin = self._origins.get(head)
@@ -86,8 +84,8 @@ class Book:
                 origin = self._new_origin(head)
             if row.__class__ is not int or row < 1:
                 row = _row(rule)
-            if extras != _NO_EXTRAS:
-                row = _with_extras(row, extras)
+            if "label" in rule or "read_as" in rule or "own_ip" in rule or "source_port" in rule:
+                row = _with_extras(row, rule)
             destination = get("destination")
             if destination.__class__ is not str:
                 destination = _text("destination", destination)
@@ -192,9 +190,9 @@ def _text(key: str, value: Any) -> str:
     return str(value)
 
 
-def _with_extras(row: int, extras: tuple[Any, ...]) -> _Row:
+def _with_extras(row: int, rule: dict[str, Any]) -> _Row:
     """Return a row with its extras, checked; its number alone where all of them are empty."""
-    texts = tuple("" if value in (None, "") else _text(key, value) for key, value in zip(EXTRAS, extras, strict=True))
+    texts = tuple(_text(key, value) if (value := rule.get(key)) not in (None, "") else "" for key in EXTRAS)
     return (row, texts) if any(texts) else row
 
 

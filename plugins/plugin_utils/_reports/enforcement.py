@@ -132,7 +132,7 @@ def _untimed(timers: Entries, backend: Mapping[str, Any]) -> Iterator[str]:
 def _kept(entries: Entries, backend: Mapping[str, Any]) -> Iterator[str]:
     """Yield the user's ends of rows: no backend tells the rows of a list apart by them."""
     for text in own_ends(entries):
-        yield f"{text}: kept, not enforced: {backend['name']} opens these rows whatever that end is"
+        yield f"{text}: kept, not enforced: {backend['name']} does not tell rows apart by this end"
 
 
 def _listed(entries: Entries, names: set[str]) -> Iterator[str]:

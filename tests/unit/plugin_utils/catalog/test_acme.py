@@ -132,7 +132,7 @@ def test_reports_say_what_was_read_and_what_is_only_kept() -> None:
     assert f"note on media rows 1, 2: {READ}" in text
     own = "10.1.2.3/32, 203.0.113.10/32"
     for end in (f"only from {own} port 1024-65535: sip row 1", f"only to {own}: sip row 2"):
-        assert f"{end}: kept, not enforced: nftables opens these rows whatever that end is" in text
+        assert f"{end}: kept, not enforced: nftables does not tell rows apart by this end" in text
     assert explain_destination(found["allowlist"], "192.0.2.1", "udp") == [
         f"udp/3478-3479 to 192.0.2.0/25  acme: media: row 2 of Firewall page, 2026-03 (required); label: STUN; {READ}"
     ]

@@ -60,7 +60,7 @@ def test_no_backend_is_said_to_enforce_the_end(backend: str) -> None:
     about = {"name": backend, "policy": "deny", "names": "report", "timers": False}
     text = " ".join(" ".join(summarise_allowlist(LIST, backend=about)).split())
     end = "only from 10.1.2.3/32 port 1024-65535: calls row 1: kept, not enforced"
-    assert f"{end}: {backend} opens these rows whatever that end is" in text
+    assert f"{end}: {backend} does not tell rows apart by this end" in text
     assert "enforced by address 2 addresses" in text
     assert "note on calls row 2: ports '5060/61' read as '5060-5061' by the author of the file" in text
 
