@@ -159,6 +159,10 @@ class Fillings:
                     f"{vendor}: option {option}: it has no choices, and no placeholder that it fills: name it in a "
                     "destination_options, or give it choices"
                 )
+        self.check_size(vendor)
+
+    def check_size(self, vendor: str) -> None:
+        """Raise ValueError where the rows come to too many cells."""
         if self.cells > ENTRIES["rows"] or self.characters > FILLED:
             raise ValueError(
                 f"{vendor}: with all choices its destinations come to {self.cells:,} cells of {self.characters:,} "

@@ -64,12 +64,8 @@ def check_definition(vendor: str, definition: Any) -> None:
     for number, service in enumerate(services, 1):
         with faults.noted():
             _check_service(numbered(vendor, "service", number, service, "name"), service, fillings, faults)
-    faults.stop()
-    fillings.end(vendor)
-    rows = sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in services)
-    if rows > ENTRIES["rows"]:
-        raise ValueError(f"{vendor}: {rows:,} rows, one for each line of traffic: at most {ENTRIES['rows']:,}")
-    names = unique(vendor, "service", [service["name"] for service in services])
+    named = [service["name"] for service in services if isinstance(service, dict) and "name" in service]
+    names = dict.fromkeys(name for name in named if isinstance(name, str))
     for number, timer in enumerate(definition.get("timers", []), 1):
         with faults.noted():
             _check_timer(f"{vendor}: timer {number}", timer, known, names)
@@ -79,16 +75,53 @@ def check_definition(vendor: str, definition: Any) -> None:
             check_keys(place, entry, NOT_RULE)
             _check_references(place, entry, known)
     faults.stop()
+    fillings.end(vendor)
+    rows = sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in services)
+    if rows > ENTRIES["rows"]:
+        raise ValueError(f"{vendor}: {rows:,} rows, one for each line of traffic: at most {ENTRIES['rows']:,}")
+    unique(vendor, "service", named)
+
+
+def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list[int]]]:
+    """Return a definition that C{check_definition} refuses without the services and rows that are not sound.
+
+    Also the numbers that its rows have in the whole definition, by service. Raises ValueError where nothing of it is
+    sound, or too much.
+    """
+    check_strings(vendor, definition)
+    check_keys(vendor, definition, VENDOR)
+    fillings = Fillings(definition, _known(vendor, definition))
+    fillings.check_mapping(vendor, definition)
+    services: list[dict[str, Any]] = []
+    numbers: dict[str, list[int]] = {}
+    for service in definition["services"]:
+        faults = Faults()
+        with faults.noted():
+            _check_head(vendor, service, fillings, faults)
+        if faults or service["name"] in numbers:
+            continue
+        found = numbers[service["name"]] = []
+        for number, row in enumerate(service["rows"], 1):
+            faults.clear()
+            with faults.noted():
+                _check_row(vendor, row, service, fillings)
+            found += [] if faults else [number]
+        services.append({**service, "rows": [service["rows"][number - 1] for number in found]})
+    fillings.check_size(vendor)
+    return {**definition, "services": services}, numbers
 
 
 def _known(vendor: str, definition: Definition) -> Known:
     """Return the sources and the options of a vendor, checked."""
-    sources = _check_sources(vendor, definition["sources"])
+    faults = Faults()
     options = definition.get("options", {})
     kinds: dict[str, list[str]] = {kind: [] for kind in _TYPES}
+    sources = _check_sources(vendor, definition["sources"], faults)
     for name, spec in options.items():
-        _check_option(vendor, name, spec)
-        kinds[spec["type"]].append(name)
+        with faults.noted():
+            _check_option(vendor, name, spec)
+            kinds[spec["type"]].append(name)
+    faults.stop()
     values = {
         name: frozenset((True, False) if spec["type"] == "bool" else spec.get("choices", ()))
         for name, spec in options.items()
@@ -111,17 +144,22 @@ def first_day(date: str) -> datetime.date:
         ) from None
 
 
-def _check_sources(vendor: str, sources: list[Any]) -> dict[str, None]:
+def _check_sources(vendor: str, sources: list[Any], faults: Faults) -> dict[str, None]:
+    """Return the ids of sources; what is wrong goes into C{faults}."""
     for number, source in enumerate(sources, 1):
         place = numbered(vendor, "source", number, source, "id")
-        check_keys(place, source, SOURCE)
-        try:
-            first_day(source["date"])
-        except ValueError as exc:
-            raise ValueError(f"{place}: {exc}") from None
-    if not sources:
-        raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
-    return unique(vendor, "source", [source["id"] for source in sources])
+        with faults.noted():
+            check_keys(place, source, SOURCE)
+            try:
+                first_day(source["date"])
+            except ValueError as exc:
+                raise ValueError(f"{place}: {exc}") from None
+    with faults.noted():
+        if not sources:
+            raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
+        if not faults:
+            return unique(vendor, "source", [source["id"] for source in sources])
+    return {}
 
 
 def _check_option(vendor: str, name: Any, spec: Any) -> None:
@@ -162,6 +200,17 @@ def _check_timer(place: str, timer: Any, known: Known, services: dict[str, None]
 
 def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults) -> None:
     """Raise ValueError for the service itself; what is wrong with its lines and rows goes into C{faults}."""
+    before = len(faults)
+    _check_head(place, service, fillings, faults)
+    for number, row in enumerate(service["rows"], 1):
+        with faults.noted():
+            _check_row(f"{place}: row {number}", row, service, fillings)
+    if len(faults) == before:
+        fillings.end_service(place, service)
+
+
+def _check_head(place: str, service: Any, fillings: Fillings, faults: Faults) -> None:
+    """Check a service without its rows, which come next; what is wrong with its traffic goes into C{faults}."""
     known = fillings.known
     check_keys(place, service, SERVICE)
     if not NAME.match(service["name"]):
@@ -184,11 +233,6 @@ def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults)
             _check_references(line, traffic, known)
             check_read_as(line, traffic, ("protocol", "ports"))
     fillings.begin_service(sound=len(faults) == before)
-    for number, row in enumerate(service["rows"], 1):
-        with faults.noted():
-            _check_row(f"{place}: row {number}", row, service, fillings)
-    if len(faults) == before:
-        fillings.end_service(place, service)
 
 
 def _check_row(place: str, row: Any, service: dict[str, Any], fillings: Fillings) -> None:

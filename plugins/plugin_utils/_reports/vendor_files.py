@@ -13,17 +13,22 @@ import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_file, vendor_files
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.keys import Definition
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import everything, is_free
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.rows import dated, rows_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import check_definition, first_day
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import (
+    check_definition,
+    first_day,
+    sound_part,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Consent, Openings
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, parse_prefix
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults, faults_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults, FaultsError, faults_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import special_parts
 
@@ -32,6 +37,7 @@ from .reasons import reason_lines
 from .remarks import own_ends, readings
 
 _ALL = {version: [(0, (1 << bits) - 1)] for version, bits in BITS.items()}
+_MOST_ROWS = 10_000  # of a file that is refused anyway
 _NONE: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
 
 
@@ -72,15 +78,33 @@ def look_at(names: list[str], base: Path, *, shipped: Mapping[str, Path], today:
             if there:
                 raise ValueError(f"{vendor}: there is a vendor of this name in {there}: give yours another name")
             seen[vendor] = name
-            check_definition(vendor, definition)
-            lines = _vendor(vendor, definition, name, today)
+            lines = _lines(vendor, definition, name, today)
         except RecursionError:
             look.errors.append(f"{name}: it nests its entries deeper than any vendor file")
         except ValueError as exc:
-            look.errors += [f"{name}: {fault}" for fault in faults_of(exc)]
+            here = f"{str(path)!r} "  # what cannot be read begins with the whole path
+            look.errors += [f"{name}: {fault.removeprefix(here)}" for fault in faults_of(exc)]
         else:
             look.lines += ["", *lines] if look.lines else lines
     return look
+
+
+def _lines(vendor: str, definition: Definition, name: str, today: datetime.date) -> list[str]:
+    """Return the lines on a vendor; raises ValueError with all that is wrong with its form and, where that is sound,
+    with what its cells hold."""
+    try:
+        check_definition(vendor, definition)
+    except ValueError as exc:
+        faults = Faults(faults_of(exc))
+    else:
+        return _vendor(vendor, definition, name, today)
+    try:
+        sound, numbers = sound_part(vendor, definition)
+        if sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in sound["services"]) <= _MOST_ROWS:
+            _vendor(vendor, sound, name, today, numbers)
+    except ValueError as exc:
+        faults += faults_of(exc)
+    raise FaultsError(faults)
 
 
 def _files(names: list[str], base: Path, errors: list[str]) -> Iterator[tuple[Path, str]]:
@@ -109,8 +133,17 @@ def _named(name: str, base: Path) -> list[tuple[Path, str]]:
     return [(path, name)]
 
 
-def _vendor(vendor: str, definition: Definition, name: str, today: datetime.date) -> list[str]:
-    """Return the lines on a sound vendor; raises ValueError with all that is wrong with its rows."""
+def _vendor(
+    vendor: str,
+    definition: Definition,
+    name: str,
+    today: datetime.date,
+    numbers: Mapping[str, list[int]] = MappingProxyType({}),
+) -> list[str]:
+    """Return the lines on a sound vendor; raises ValueError with all that is wrong with its rows.
+
+    C{numbers}: those that its rows have in the file, by service, where some were left out.
+    """
     faults = Faults()
     for source in definition["sources"]:
         if (first_day(source["date"]) - today).days > 1:
@@ -118,6 +151,8 @@ def _vendor(vendor: str, definition: Definition, name: str, today: datetime.date
     choices = everything(vendor, definition.get("options", {}))
     rows = [row for service in definition["services"] for row in rows_of(vendor, definition, service, choices)]
     dated(definition, rows)
+    for row in rows if numbers else ():
+        row["row"] = numbers[row["service"]][row["row"] - 1]
     sound, opened = [], []
     for row in rows:
         with faults.noted():

@@ -171,6 +171,7 @@ def test_all_errors_of_a_file_are_told_at_once() -> None:
         "example: media: row 1: ports",
         "example: media: row 2: unknown key",
         "example: other: unknown source",
+        "example: timer 1: seconds 0 is not larger than 0",
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import os
 import re
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def file(tmp_path: Path) -> Callable[..., str]:
     def write(vendor: str, definition: dict[str, Any], name: str = "") -> str:
         path = tmp_path / "vendors" / (name or f"{vendor}.yml")
         path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump({f"catalog_{vendor}": definition}))
+        path.write_text(yaml.safe_dump(json.loads(json.dumps({f"catalog_{vendor}": definition}))))
         return f"vendors/{path.name}"
 
     return write
@@ -129,12 +130,58 @@ def test_all_errors_of_all_files_are_told_with_their_places(file: Callable[..., 
         "vendors/none.yml: it cannot be read: No such file or directory",
         "empty: the folder has no vendor files, *.yml or *.yaml",
         "~nobody-of-this-name/x: it cannot be read: Could not determine home directory",
-        "vendors/broken.yml: ",
-        "vendors/pipe.yml: ",
+        "vendors/broken.yml: cannot be read: while parsing a flow",
+        "vendors/pipe.yml: cannot be read: it is a named pipe, not a file",
     ]
     assert len(found.errors) == len(begins), found.errors
     assert [error[: len(begin)] for error, begin in zip(found.errors, begins, strict=True)] == begins
     assert found.lines[0] == "Example (good), vendors/good.yml"
+
+
+def test_cells_are_read_beside_what_is_not_sound(file: Callable[..., str], tmp_path: Path) -> None:
+    """Rows keep their numbers, and what hangs on something unsound is not told twice."""
+    cells = {"destination": "192.0.2.1", "ports": "443", "direction": "outbound"}
+    rows = [
+        {**cells, "port": "1"},
+        {**cells, "ports": "83-80"},
+        cells,
+        {**cells, "source": "paeg"},
+        {**cells, "ports": "9-8"},
+    ]
+    made = with_rows(*rows)
+    service = made["services"][0]
+    made["services"] += [
+        {**service, "name": "lines", "traffic": [{"port": "1"}], "rows": [{"destination": "192.0.2.300"}]},
+        {**service, "name": "more", "rows": [{**cells, "destination": "192.0.2.300"}]},
+        {**service, "name": "Bad", "rows": [{**cells, "destination": "192.0.2.300"}]},
+    ]
+    made["timers"][0]["seconds"] = 0
+    made["not_rules"][0]["source"] = "none"
+    made["title"] = "Mixed"
+    errors = look(file("mixed", made), base=tmp_path).errors
+    assert [error.partition("mixed: ")[2][:46] for error in errors] == [
+        "media: row 1: unknown key 'port': known are la",
+        "media: row 4: unknown source 'paeg': known are",
+        "lines: traffic 1: unknown key 'port': known ar",
+        "Bad: name 'Bad': write small letters, digits a",
+        "timer 1: seconds 0 is not larger than 0",
+        "not_rules 1: unknown source 'none': known are ",
+        "media: row 2: ports '83-80': 83 is larger than",
+        "media: row 5: ports '9-8': 9 is larger than 8:",
+        "more: row 1: destination '192.0.2.300' is not ",
+    ]
+
+
+def test_all_sources_and_options_are_told(file: Callable[..., str], tmp_path: Path) -> None:
+    sources = [{"id": "page", "title": "Page"}, {"id": "other", "title": "Page", "date": "2026"}]
+    options = {"a": {"type": "text"}, "b": {"type": "bool"}, **GOOD["options"]}
+    errors = look(file("heads", {**GOOD, "sources": sources, "options": options}), base=tmp_path).errors
+    assert [error.partition("heads: ")[2][:28] for error in errors] == [
+        "page: date is missing",
+        "other: date '2026' is not a ",
+        "option a: unknown type 'text",
+        "option b: write either 'requ",
+    ]
 
 
 def test_many_errors_of_one_file_are_all_told(file: Callable[..., str], tmp_path: Path) -> None:
