@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+_MOST_LINES = 20
 _MOST = 3  # rows, and addresses, that a line names
 
 
@@ -39,8 +40,7 @@ def readings(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         if "read_as" in entry:
             found[entry["service"], entry["read_as"]].add(entry.get("row", 0))
-    for (service, text), rows in found.items():
-        yield f"{_rows(service, rows)}: {text}"
+    yield from _first((f"{_rows(service, rows)}: {text}" for (service, text), rows in found.items()), "readings")
 
 
 def own_ends(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -49,8 +49,16 @@ def own_ends(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         if end := own_end(entry):
             found[end][entry["service"]].add(entry.get("row", 0))
-    for end, services in found.items():
-        yield f"{end}: {', '.join(_rows(service, services[service]) for service in services)}"
+    told = (f"{end}: {', '.join(_rows(service, rows) for service, rows in found[end].items())}" for end in found)
+    yield from _first(told, "ends of rows")
+
+
+def _first(lines: Iterable[str], what: str) -> Iterator[str]:
+    """Yield the first of the lines, and how many more there are."""
+    found = list(lines)
+    yield from found[:_MOST_LINES]
+    if len(found) > _MOST_LINES:
+        yield f"{len(found) - _MOST_LINES:,} more {what}"
 
 
 def _listed(addresses: str) -> str:

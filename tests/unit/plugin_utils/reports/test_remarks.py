@@ -49,6 +49,14 @@ def test_rows_of_the_same_are_told_together() -> None:
     assert list(own_ends(entries)) == ["only from 10.0.0.0/8: media rows 1, 2, 3 and 1 more, web row 1"]
 
 
+def test_many_are_counted() -> None:
+    entries = [{"service": "media", "row": n, "read_as": f"a{n}", "own_ip": f"10.0.0.{n}/32"} for n in range(25)]
+    assert [list(readings(entries))[19:], list(own_ends(entries))[19:]] == [
+        ["media row 19: a19", "5 more readings"],
+        ["only from 10.0.0.19/32: media row 19", "5 more ends of rows"],
+    ]
+
+
 SOURCED = {"source_ip": "10.1.2.3", "source_port": "1024-65535"}
 READ = {"read_as": {"ports": "5060-5061"}}
 LIST = merged(row("192.0.2.1", label="Primary", **SOURCED), row("192.0.2.2", "5060/61", label="=1", row=2, **READ))
