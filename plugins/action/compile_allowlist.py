@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
 from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import ControllerTask, base_folder, plain
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import REQUIREMENTS
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.keys import REQUIREMENTS
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.selection import names_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import read_catalog, role_options
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.variables import (

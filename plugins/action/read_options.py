@@ -78,7 +78,14 @@ class ActionModule(ControllerTask):
         names = {f"{vendor}_{option}" for vendor, found in options.items() for option in found}
         values = {name: plain(self._value(variables, name)) for name in names & variables.keys()}
         found, all_by_default = entries(
-            vendors, catalog.vendors, values, own=own, shipped=shipped_vendors(), read_ports=expand_ports
+            vendors,
+            catalog.vendors,
+            values,
+            own=own,
+            shipped=shipped_vendors(),
+            read_ports=expand_ports,
+            written=catalog.own,
+            typed=extra,
         )
         if own:
             result["unchanged"] = [name for name in SETTINGS if f"{backend}_egress_{name}" not in variables]

@@ -26,7 +26,10 @@ options:
         C(row) is by default the position.
       - C(own) says that you wrote the row yourself; private addresses in it then need no further consent.
         C(vendor_wide_because) is why the vendor's rows together are as wide as they are.
-      - C(source_ip) and C(source_port) may be C(ANY) or empty. An unknown column is an error.
+      - C(read_as) holds the author's reading of cells of this row that are not read as they are printed, C(protocol),
+        C(ports) or C(destination). Beside a cell that is read it is an error.
+      - C(source_ip), C(source_port), and C(own_ip) of inbound rows, are your own end. They are kept in the rules, and
+        no backend tells rows apart by them. C(ANY) or empty is none. An unknown column is an error.
     type: list
     elements: dict
     required: true
@@ -57,6 +60,15 @@ EXAMPLES = r"""
   vars:
     rows:
       - {vendor: example, service: push, destination: 17.0.0.0/8, ports: 80 & 443, wide_because: any of them}
+
+- name: A cell that has two readings, read as its author says
+  ansible.builtin.assert:
+    that:
+      - (rows | egress.allowlist.expand_rows)[0].ports == '5060-5061'
+      - (rows | egress.allowlist.expand_rows)[0].read_as is search("read as '5060-5061' by the author of the file")
+  vars:
+    rows:
+      - {vendor: example, service: pbx, destination: 192.0.2.1, ports: 5060/61, read_as: {ports: 5060-5061}}
 
 - name: A network of one's own
   ansible.builtin.assert:

@@ -21,7 +21,8 @@ options:
     description:
       - Rules as P(egress.allowlist.expand_rows#filter) returns them, or a list of such lists.
       - Each has C(protocol), C(ports), C(destination), C(vendor) and C(service). C(row), C(requirement), C(source),
-        C(date) and C(direction) go into the provenance where they are present.
+        C(date), C(direction), C(label), C(read_as), C(own_ip) and C(source_port) go into the provenance where they are
+        present.
     type: list
     elements: raw
     required: true
@@ -64,7 +65,8 @@ _value:
   description:
     - The allowlist.
     - C(groups) and C(inbound) are lists of groups, each with C(id), C(services), C(ipv4), C(ipv6) and C(names).
-    - C(provenance) holds the rules themselves; those that differ only in the destination share an entry.
+    - C(provenance) holds the rules themselves; those that differ only in the destination share an entry. Entries are
+      sorted by vendor, service, row, and then by all that they hold.
     - C(timers), C(sources) and C(not_rules) are handed through, sorted.
     - C(reasons) is why what is wide or special is open, where P(egress.allowlist.compile_allowlist#filter) made it.
     - C(digest) is the SHA-256 of C(groups), C(inbound), C(provenance) and C(timers) as JSON, keys sorted, no spaces.

@@ -43,8 +43,8 @@ def merge_vendors(
     """Return the allowlist of C{rules}; the same to the byte in whatever order they come.
 
     rules: dicts as expand_rows gives them, or lists of such dicts (one for each vendor). Needed keys:
-    vendor, service, protocol, ports, destination; row, requirement, source, date and direction are kept
-    in the provenance when they are there.
+    vendor, service, protocol, ports, destination; row, requirement, source, date, direction, label, read_as, own_ip and
+    source_port are kept in the provenance when they are there.
     timers, sources, not_rules, reasons (of what is wide or special): carried along, sorted, equal ones once.
 
     Returns groups, inbound, provenance, timers, sources, not_rules, reasons and digest: the SHA-256 of

@@ -29,6 +29,10 @@ _SHARED = 8
 # What all rules of an origin have in common, in the order in which it is read from a rule.
 _ORIGIN = ("vendor", "service", "requirement", "source", "date", "direction", "protocol", "ports")
 _REQUIRED = ("vendor", "service", "protocol", "ports")
+# What the rules of one row may have besides, and few rows do; in this order.
+EXTRAS = ("label", "read_as", "own_ip", "source_port")
+# A row of an origin: its number alone, or with its extras, '' for those that it has not.
+_Row = int | tuple[int, tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class _Origin:
     services: Services
     side: Side
     version: int  # the only IP version of its destinations, 0 for both
-    rows: dict[int, list[str]] = field(default_factory=dict)
+    rows: dict[_Row, list[str]] = field(default_factory=dict)
 
 
 class Book:
@@ -80,6 +84,8 @@ class Book:
                 origin = self._new_origin(head)
             if row.__class__ is not int or row < 1:
                 row = _row(rule)
+            if "label" in rule or "read_as" in rule or "own_ip" in rule or "source_port" in rule:
+                row = _with_extras(row, rule)
             destination = get("destination")
             if destination.__class__ is not str:
                 destination = _text("destination", destination)
@@ -141,17 +147,21 @@ class Book:
         for origins in services.values():
             # Put together from parts: json.dumps of a million dictionaries takes longer than all the rest.
             parts = [_json_parts(origin.entry) for origin in origins]
-            rows = [(row, rank) for rank, origin in enumerate(origins) for row in origin.rows]
-            for row, rank in sorted(rows):
+            rows = [(*_plain(row), rank, row) for rank, origin in enumerate(origins) for row in origin.rows]
+            for number, extras, rank, row in sorted(rows, key=lambda row: (row[0], row[2], row[1])):
                 destinations = origins[rank].rows[row]
                 if len(destinations) > 1:
                     destinations = sorted(set(destinations))
                 entry = origins[rank].entry.copy()
                 numbered = ""
-                if row:
-                    entry["row"] = row
-                    numbered = f'"row":{row},'
+                if number:
+                    entry["row"] = number
+                    numbered = f'"row":{number},'
                 entry["destinations"] = destinations
+                if extras:
+                    entry.update((key, text) for key, text in zip(EXTRAS, extras, strict=True) if text)
+                    yield entry, canonical_json(entry)
+                    continue
                 before, between, after = parts[rank]
                 # Prefixes and names hold nothing that JSON would escape.
                 listed = '"' + '","'.join(destinations) + '"'
@@ -178,6 +188,16 @@ def _text(key: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{key} {value!r} is not a text; write it in quotes")
     return str(value)
+
+
+def _with_extras(row: int, rule: dict[str, Any]) -> _Row:
+    """Return a row with its extras, checked; its number alone where all of them are empty."""
+    texts = tuple(_text(key, value) if (value := rule.get(key)) not in (None, "") else "" for key in EXTRAS)
+    return (row, texts) if any(texts) else row
+
+
+def _plain(row: _Row) -> tuple[int, tuple[str, ...]]:
+    return (row, ()) if isinstance(row, int) else row
 
 
 def _row(rule: dict[str, Any]) -> int:

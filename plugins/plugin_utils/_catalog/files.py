@@ -12,8 +12,9 @@ from typing import NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 
+from .keys import Definition
 from .reader import read_file
-from .schema import Definition, check_definition
+from .schema import check_definition
 
 
 class Catalog(NamedTuple):
@@ -50,9 +51,9 @@ def load_vendor_dirs(dirs: Iterable[str | Path]) -> Catalog:
     for folder in map(Path, dirs):
         if not folder.is_dir():
             raise ValueError(f"'{folder}' is not a folder of vendor files")
-        for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yml", ".yaml")):
+        for path in vendor_files(folder):
             try:
-                vendor, definition = _load_file(path)
+                vendor, definition = load_file(path)
             except ValueError as exc:
                 _note(catalog, path.stem, str(exc))
             else:
@@ -68,7 +69,13 @@ def add_vendors(catalog: Catalog, custom: dict[str, Definition]) -> Catalog:
     return catalog
 
 
-def _load_file(path: Path) -> tuple[str, Definition]:
+def vendor_files(folder: Path) -> list[Path]:
+    """Return the vendor files of a folder, sorted."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yml", ".yaml"))
+
+
+def load_file(path: Path) -> tuple[str, Definition]:
+    """Return the vendor of a file and its definition, not checked; raises ValueError that names the file."""
     try:
         content = read_file(path)
     except ValueError as exc:

@@ -11,9 +11,10 @@ DEPTH = 16  # of mappings and lists inside each other; the forms of a vendor fil
 LONGEST_PLAIN = 1_000  # characters of a number or a date
 LONGEST_TEXT = 10_000  # characters of a text
 LONGEST_CELL = 65_536  # characters of a destination
+FILLED = 32 << 20  # characters of all destinations with placeholders, once for each choice that fills them
 LONGEST_CHOICE = 100  # characters of a value that an option offers
 # Entries of a list or a dictionary, by its key; rows count once for each line of their service's traffic.
 ENTRIES = {
     "sources": 1_000, "options": 100, "choices": 1_000, "timers": 1_000, "services": 10_000, "traffic": 100,
-    "not_rules": 1_000, "rows": 250_000,
+    "not_rules": 1_000, "rows": 250_000, "destination_options": 100,
 }  # fmt: skip

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-# An option's value after checking: a list of choices, one choice, yes or no, or a ports cell.
+from .placeholders import is_label
+
+# An option's value after checking: a list of choices or of addresses, one choice, a label of a name, yes or no, or a
+# ports cell.
 Value = list[str] | str | bool
 
 _TRUE = frozenset({"y", "yes", "on", "1", "true", "t", "1.0"})
@@ -57,8 +62,32 @@ def _missing(option: str, spec: dict[str, Any]) -> str:
         return f"{option} must be chosen: any of {listed(spec['choices'])}, or all"
     if "choices" in spec:
         return f"{option} must be chosen: one of {listed(spec['choices'])}"
-    example = f", such as {spec['example']}" if "example" in spec else ""
+    example = f", such as {', '.join(map(str, words_of(spec['example'])))}" if "example" in spec else ""
     return f"{option} must be given: {spec.get('description', 'it has no default')}{example}"
+
+
+def is_free(spec: Mapping[str, Any]) -> bool:
+    """Tell whether an option takes what the user writes into names or as his own addresses, and not a choice."""
+    return spec["type"] == "addresses" or (spec["type"] == "str" and "choices" not in spec)
+
+
+def everything(vendor: str, specs: dict[str, dict[str, Any]]) -> Choices:
+    """Return the choices that switch on all rows of a vendor, for a look at its file: a list of every value.
+
+    An option that a user must write has its example, or one of ours.
+    """
+    chosen = Choices({}, [], [])
+    for option, spec in specs.items():
+        value: Any
+        if spec["type"] == "bool":
+            value = [True, False]
+        elif "choices" in spec:
+            value = list(spec["choices"])
+        else:
+            given = spec.get("default", spec.get("example", _EXAMPLES[spec["type"]]))
+            value = _READ[spec["type"]](f"{vendor}: {option}", given, spec)
+        chosen.values[option] = value
+    return chosen
 
 
 def words_of(value: Any) -> list[Any]:
@@ -84,9 +113,47 @@ def _read_list(place: str, value: Any, spec: dict[str, Any]) -> list[str]:
 
 
 def _read_str(place: str, value: Any, spec: dict[str, Any]) -> str:
+    if "choices" not in spec:
+        return _read_label(place, value, spec)
     if value not in spec["choices"]:
         raise ValueError(f"{place}: {unknown('value', value, spec['choices'])}")
     return str(value)
+
+
+def _read_label(place: str, value: Any, spec: dict[str, Any]) -> str:
+    """Return a label that is put into a name, in lower case as all names."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # YAML takes 0123 for 83 and 1_0 for 10.
+        raise ValueError(f"{place}: {briefly(value)} is a number: write it in quotes")
+    if not is_label(value):
+        raise ValueError(
+            f"{place}: '{briefly(value)}' is not one label of a name: write 1 to 63 letters, digits and inner hyphens, "
+            f"such as {spec.get('example', _EXAMPLES['str'])}"
+        )
+    return str(value).lower()
+
+
+def _read_addresses(place: str, value: Any, spec: dict[str, Any]) -> list[str]:
+    """Return addresses and prefixes of the user's own, as he wrote them."""
+    words = words_of(value)
+    if not words:
+        raise ValueError(f"{place} is empty: write addresses or prefixes, such as {_example_of_addresses(spec)}")
+    for word in words:
+        try:
+            if not isinstance(word, str):
+                raise ValueError("it is not text")
+            parse_prefix(word)
+        except ValueError as exc:
+            raise ValueError(
+                f"{place}: '{briefly(word)}' is not an address or a prefix: {exc}; write such as "
+                f"{_example_of_addresses(spec)}"
+            ) from None
+    return list(dict.fromkeys(words))
+
+
+def _example_of_addresses(spec: Mapping[str, Any]) -> str:
+    example = spec.get("example", _EXAMPLES["addresses"])
+    return ", ".join(map(str, words_of(example)))
 
 
 def _read_bool(place: str, value: Any, spec: dict[str, Any]) -> bool:
@@ -104,9 +171,12 @@ def _read_ports(place: str, value: Any, spec: dict[str, Any]) -> str:
     return str(value)
 
 
+# Where a vendor file gives no example; addresses of documentation are nobody's.
+_EXAMPLES: dict[str, Any] = {"str": "acme", "ports": 443, "addresses": "203.0.113.10"}
 _READ: dict[str, Callable[[str, Any, dict[str, Any]], Value]] = {
     "list": _read_list,
     "str": _read_str,
     "bool": _read_bool,
     "ports": _read_ports,
+    "addresses": _read_addresses,
 }

@@ -10,117 +10,123 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints, listed, unknown
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly, kind_of, quoted, unseen
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints, listed
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-from .limits import ENTRIES, LONGEST_CELL, LONGEST_CHOICE, LONGEST_TEXT
-from .options import choose
+from .ends import ENDS, Fillings, check_direction, check_read_as
+from .keys import (
+    DIRECTIONS,
+    NAME,
+    NAMES,
+    NOT_RULE,
+    OPTION,
+    REQUIREMENTS,
+    ROW,
+    SERVICE,
+    SOURCE,
+    TIMER,
+    TRAFFIC,
+    VENDOR,
+    Definition,
+    Known,
+    check_keys,
+    check_strings,
+    numbered,
+    one_of,
+    unique,
+)
+from .limits import ENTRIES, LONGEST_CHOICE
+from .options import choose, is_free
 from .reserved import is_reserved
 
-REQUIREMENTS = ("required", "recommended", "optional")
-# A vendor's definition: what stands under C{catalog_<vendor>} in its file.
-Definition = dict[str, Any]
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_NAMES = "write small letters, digits and underscores, a letter first"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
-
-# Template markers: Ansible before 2.19 templates facts again.
-_TEMPLATE = re.compile(r"\{[{%#]")
-
-# Key -> type, mandatory ones with a "!" after the type.
-_VENDOR = {
-    "title": "str!",
-    "wide_because": "str",
-    "sources": "list!",
-    "options": "dict",
-    "timers": "list",
-    "services": "list!",
-    "not_rules": "list",
-}
-_SOURCE = {"id": "str!", "title": "str!", "date": "str!", "dated": "str", "document": "str", "notices": "str"}
-_OPTION = {
-    "type": "str!",
-    "choices": "list",
-    "required": "bool",
-    "default": "any",
-    "example": "any",
-    "description": "str",
-}
-_TIMER = {"protocol": "str!", "seconds": "int!", "printed": "str!", "source": "str", "services": "list", "when": "dict"}
-_SERVICE = {
-    "name": "str!", "title": "str!", "source": "str!", "requirement": "str", "when": "dict", "traffic": "list",
-    "traffic_source": "str", "inbound_option": "str", "note": "str", "rows": "list!",
-}  # fmt: skip
-_TRAFFIC = {"protocol": "str", "ports": "str", "requirement": "str", "label": "str"}
-_ROW = {
-    "label": "str", "protocol": "str", "source_ip": "str", "source_port": "str", "destination": "str!", "ports": "str",
-    "ports_option": "str", "when": "dict", "requirement": "str", "source": "str", "wide_because": "str",
-    "special_because": "str",
-}  # fmt: skip
-_NOT_RULE = {"title": "str!", "printed": "str!", "why": "str!", "source": "str", "when": "dict"}
-_TYPES = {"str": str, "list": list, "dict": dict, "bool": bool, "int": int, "any": object}
-
-
-class _Known(NamedTuple):
-    """What the entries of a vendor's definition may refer to."""
-
-    sources: dict[str, None]  # their ids
-    options: dict[str, Any]  # name -> spec
-    values: dict[str, frozenset[str | bool]]  # option -> those that a condition may name
-    kinds: dict[str, list[str]]  # type -> the options of it
-    hints: Hints  # how often an error says what may be meant
+_TYPES = ("list", "str", "bool", "ports", "addresses")
 
 
 def check_definition(vendor: str, definition: Any) -> None:
     """Raise ValueError, a line with vendor and place for each error, unless this is a vendor's definition."""
-    if not isinstance(vendor, str) or not _NAME.match(vendor):
-        raise ValueError(f"vendor name '{briefly(vendor)}': {_NAMES}")
+    if not isinstance(vendor, str) or not NAME.match(vendor):
+        raise ValueError(f"vendor name '{briefly(vendor)}': {NAMES}")
     if is_reserved(vendor):
         raise ValueError(
             f"vendor name '{briefly(vendor)}' means something else to this collection or to Ansible: choose another"
         )
-    _check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
-    _check_keys(vendor, definition, _VENDOR)
+    check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
+    check_keys(vendor, definition, VENDOR)
     faults = Faults()
     known = _known(vendor, definition)
+    fillings = Fillings(definition, known)
+    fillings.check_mapping(vendor, definition)
     services = definition["services"]
     for number, service in enumerate(services, 1):
         with faults.noted():
-            _check_service(_numbered(vendor, "service", number, service, "name"), service, known, faults)
-    faults.stop()
-    rows = sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in services)
-    if rows > ENTRIES["rows"]:
-        raise ValueError(f"{vendor}: {rows:,} rows, one for each line of traffic: at most {ENTRIES['rows']:,}")
-    names = _unique(vendor, "service", [service["name"] for service in services])
+            _check_service(numbered(vendor, "service", number, service, "name"), service, fillings, faults)
+    named = [service["name"] for service in services if isinstance(service, dict) and "name" in service]
+    names = dict.fromkeys(name for name in named if isinstance(name, str))
     for number, timer in enumerate(definition.get("timers", []), 1):
         with faults.noted():
             _check_timer(f"{vendor}: timer {number}", timer, known, names)
     for number, entry in enumerate(definition.get("not_rules", []), 1):
         place = f"{vendor}: not_rules {number}"
         with faults.noted():
-            _check_keys(place, entry, _NOT_RULE)
+            check_keys(place, entry, NOT_RULE)
             _check_references(place, entry, known)
     faults.stop()
+    fillings.end(vendor)
+    rows = sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in services)
+    if rows > ENTRIES["rows"]:
+        raise ValueError(f"{vendor}: {rows:,} rows, one for each line of traffic: at most {ENTRIES['rows']:,}")
+    unique(vendor, "service", named)
 
 
-def _known(vendor: str, definition: Definition) -> _Known:
+def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list[int]]]:
+    """Return a definition that C{check_definition} refuses without the services and rows that are not sound.
+
+    Also the numbers that its rows have in the whole definition, by service. Raises ValueError where nothing of it is
+    sound, or too much.
+    """
+    check_strings(vendor, definition)
+    check_keys(vendor, definition, VENDOR)
+    fillings = Fillings(definition, _known(vendor, definition))
+    fillings.check_mapping(vendor, definition)
+    services: list[dict[str, Any]] = []
+    numbers: dict[str, list[int]] = {}
+    for service in definition["services"]:
+        faults = Faults()
+        with faults.noted():
+            _check_head(vendor, service, fillings, faults)
+        if faults or service["name"] in numbers:
+            continue
+        found = numbers[service["name"]] = []
+        for number, row in enumerate(service["rows"], 1):
+            faults.clear()
+            with faults.noted():
+                _check_row(vendor, row, service, fillings)
+            found += [] if faults else [number]
+        services.append({**service, "rows": [service["rows"][number - 1] for number in found]})
+    fillings.check_size(vendor)
+    return {**definition, "services": services}, numbers
+
+
+def _known(vendor: str, definition: Definition) -> Known:
     """Return the sources and the options of a vendor, checked."""
-    sources = _check_sources(vendor, definition["sources"])
+    faults = Faults()
     options = definition.get("options", {})
-    kinds: dict[str, list[str]] = {"bool": [], "ports": [], "list": [], "str": []}
+    kinds: dict[str, list[str]] = {kind: [] for kind in _TYPES}
+    sources = _check_sources(vendor, definition["sources"], faults)
     for name, spec in options.items():
-        _check_option(vendor, name, spec)
-        kinds[spec["type"]].append(name)
+        with faults.noted():
+            _check_option(vendor, name, spec)
+            kinds[spec["type"]].append(name)
+    faults.stop()
     values = {
         name: frozenset((True, False) if spec["type"] == "bool" else spec.get("choices", ()))
         for name, spec in options.items()
     }
-    return _Known(sources, options, values, kinds, Hints())
+    return Known(sources, options, values, kinds, Hints())
 
 
 def first_day(date: str) -> datetime.date:
@@ -138,88 +144,121 @@ def first_day(date: str) -> datetime.date:
         ) from None
 
 
-def _check_sources(vendor: str, sources: list[Any]) -> dict[str, None]:
+def _check_sources(vendor: str, sources: list[Any], faults: Faults) -> dict[str, None]:
+    """Return the ids of sources; what is wrong goes into C{faults}."""
     for number, source in enumerate(sources, 1):
-        place = _numbered(vendor, "source", number, source, "id")
-        _check_keys(place, source, _SOURCE)
-        try:
-            first_day(source["date"])
-        except ValueError as exc:
-            raise ValueError(f"{place}: {exc}") from None
-    if not sources:
-        raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
-    return _unique(vendor, "source", [source["id"] for source in sources])
+        place = numbered(vendor, "source", number, source, "id")
+        with faults.noted():
+            check_keys(place, source, SOURCE)
+            try:
+                first_day(source["date"])
+            except ValueError as exc:
+                raise ValueError(f"{place}: {exc}") from None
+    with faults.noted():
+        if not sources:
+            raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
+        if not faults:
+            return unique(vendor, "source", [source["id"] for source in sources])
+    return {}
 
 
 def _check_option(vendor: str, name: Any, spec: Any) -> None:
     place = f"{vendor}: option {briefly(name)}"
-    if not isinstance(name, str) or not _NAME.match(name) or name == "name":
-        raise ValueError(f"{place}: {_NAMES}, and not 'name'")
-    _check_keys(place, spec, _OPTION)
-    _one_of(place, "type", spec["type"], ("list", "str", "bool", "ports"))
+    if not isinstance(name, str) or not NAME.match(name) or name == "name":
+        raise ValueError(f"{place}: {NAMES}, and not 'name'")
+    check_keys(place, spec, OPTION)
+    one_of(place, "type", spec["type"], _TYPES)
     choices = spec.get("choices", [])
-    if bool(choices) != (spec["type"] in ("list", "str")):
+    if bool(choices) != (spec["type"] in ("list", "str")) and not ("choices" not in spec and spec["type"] == "str"):
         raise ValueError(f"{place}: choices belong to the types list and str, and these need them")
     if not all(isinstance(choice, str) and choice != "all" for choice in choices):
         raise ValueError(f"{place}: choices must be strings, and 'all' is not one that you can define")
     if any(len(choice) > LONGEST_CHOICE for choice in choices):
         raise ValueError(f"{place}: a choice has more than {LONGEST_CHOICE} characters")
+    if spec["type"] == "addresses" and "default" in spec:
+        raise ValueError(f"{place}: addresses of a user's own have no default: write 'required: true'")
     if spec.get("required", False) == ("default" in spec):
         raise ValueError(f"{place}: write either 'required: true' or a default")
     if "default" in spec:
         choose(vendor, {name: {**spec, "required": False}}, {})
+    if is_free(spec) and "example" in spec:
+        try:
+            choose(vendor, {name: spec}, {name: spec["example"]})
+        except ValueError as exc:
+            raise ValueError(f"{place}: example: {exc}") from None
 
 
-def _check_timer(place: str, timer: Any, known: _Known, services: dict[str, None]) -> None:
-    _check_keys(place, timer, _TIMER)
-    _one_of(place, "protocol", timer["protocol"], ("tcp", "udp"))
+def _check_timer(place: str, timer: Any, known: Known, services: dict[str, None]) -> None:
+    check_keys(place, timer, TIMER)
+    one_of(place, "protocol", timer["protocol"], ("tcp", "udp"))
     _check_references(place, timer, known)
     for service in timer.get("services", []):
-        _one_of(place, "service", service, services, known.hints)
+        one_of(place, "service", service, services, known.hints)
     if timer["seconds"] < 1:
         raise ValueError(f"{place}: seconds {briefly(timer['seconds'])} is not larger than 0")
 
 
-def _check_service(place: str, service: Any, known: _Known, faults: Faults) -> None:
+def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults) -> None:
     """Raise ValueError for the service itself; what is wrong with its lines and rows goes into C{faults}."""
-    _check_keys(place, service, _SERVICE)
-    if not _NAME.match(service["name"]):
-        raise ValueError(f"{place}: name '{briefly(service['name'])}': {_NAMES}")
+    before = len(faults)
+    _check_head(place, service, fillings, faults)
+    for number, row in enumerate(service["rows"], 1):
+        with faults.noted():
+            _check_row(f"{place}: row {number}", row, service, fillings)
+    if len(faults) == before:
+        fillings.end_service(place, service)
+
+
+def _check_head(place: str, service: Any, fillings: Fillings, faults: Faults) -> None:
+    """Check a service without its rows, which come next; what is wrong with its traffic goes into C{faults}."""
+    known = fillings.known
+    check_keys(place, service, SERVICE)
+    if not NAME.match(service["name"]):
+        raise ValueError(f"{place}: name '{briefly(service['name'])}': {NAMES}")
     _check_references(place, service, known)
     if "inbound_option" in service:
         option = service["inbound_option"]
-        _one_of(place, "inbound_option", option, known.kinds["bool"], known.hints)
+        one_of(place, "inbound_option", option, known.kinds["bool"], known.hints)
         spec = known.options[option]
         if "default" in spec and choose(place, {option: spec}, {}).values[option]:
             raise ValueError(f"{place}: inbound_option {option}: its default opens inbound: write 'default: false'")
+    if "direction" in service:
+        one_of(place, "direction", service["direction"], DIRECTIONS, known.hints)
+    fillings.check_mapping(place, service)
+    before = len(faults)
     for number, traffic in enumerate(service.get("traffic", []), 1):
         line = f"{place}: traffic {number}"
         with faults.noted():
-            _check_keys(line, traffic, _TRAFFIC)
+            check_keys(line, traffic, TRAFFIC)
             _check_references(line, traffic, known)
-    for number, row in enumerate(service["rows"], 1):
-        with faults.noted():
-            _check_row(f"{place}: row {number}", row, known, "traffic" in service)
+            check_read_as(line, traffic, ("protocol", "ports"))
+    fillings.begin_service(sound=len(faults) == before)
 
 
-def _check_row(place: str, row: Any, known: _Known, traffic: bool) -> None:
-    _check_keys(place, row, _ROW)
+def _check_row(place: str, row: Any, service: dict[str, Any], fillings: Fillings) -> None:
+    known = fillings.known
+    check_keys(place, row, ROW)
     _check_references(place, row, known)
-    if traffic and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
+    if "traffic" in service and not row.keys().isdisjoint({"protocol", "ports", "ports_option"}):
         raise ValueError(f"{place}: protocol and ports stand in the service's traffic already")
     if "ports_option" in row:
-        _one_of(place, "ports_option", row["ports_option"], known.kinds["ports"], known.hints)
+        one_of(place, "ports_option", row["ports_option"], known.kinds["ports"], known.hints)
+    if not (ENDS.isdisjoint(row) and ENDS.isdisjoint(service)):
+        check_direction(place, service, row, known)
+    if "read_as" in row:
+        check_read_as(place, row, ("destination",) if "traffic" in service else ("protocol", "destination", "ports"))
+    fillings.add(place, service, row)
 
 
-def _check_references(place: str, entry: dict[str, Any], known: _Known) -> None:
+def _check_references(place: str, entry: dict[str, Any], known: Known) -> None:
     """Check what an entry refers to: its requirement, its sources and the options of its C{when}."""
     if "requirement" in entry:
-        _one_of(place, "requirement", entry["requirement"], REQUIREMENTS)
+        one_of(place, "requirement", entry["requirement"], REQUIREMENTS)
     for key in ("source", "traffic_source"):
         if key in entry:
-            _one_of(place, key, entry[key], known.sources, known.hints)
+            one_of(place, key, entry[key], known.sources, known.hints)
     for option, values in entry.get("when", {}).items():
-        _one_of(f"{place}: when", "option", option, known.options, known.hints)
+        one_of(f"{place}: when", "option", option, known.options, known.hints)
         choices = known.values[option]
         if not choices:
             raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
@@ -230,69 +269,3 @@ def _check_references(place: str, entry: dict[str, Any], known: _Known) -> None:
         ):
             accepted = listed(known.options[option].get("choices", ["True", "False"]))
             raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {accepted}")
-
-
-def _check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
-    """Check that an entry is a dict with all mandatory keys, no unknown ones, and values of the right types."""
-    if not isinstance(entry, dict):
-        raise ValueError(f"{place}: must be a dictionary with the keys {', '.join(keys)}")
-    for key, value in entry.items():
-        if key not in keys:
-            raise ValueError(f"{place}: {unknown('key', key, keys)}")
-        wanted = keys[key].rstrip("!")
-        if not isinstance(value, _TYPES[wanted]) or (wanted == "int" and isinstance(value, bool)):
-            hint = ": write it in quotes" if wanted == "str" else ""
-            kind = type(value).__name__
-            raise ValueError(f"{place}: {key} '{briefly(value)}' must be a {wanted}, not a {kind}{hint}")
-        if key in ENTRIES and isinstance(value, (list, dict)) and len(value) > ENTRIES[key]:
-            raise ValueError(f"{place}: {len(value):,} {key}: at most {ENTRIES[key]:,}")
-    for key, wanted in keys.items():
-        if wanted.endswith("!") and key not in entry:
-            raise ValueError(f"{place}: {key} is missing")
-
-
-def _check_strings(place: str, value: Any) -> None:
-    """Refuse template markers, unseen characters and endless texts, at any depth; a destination may have lines."""
-    if isinstance(value, str):
-        _check_text(place, value)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check_strings(place, key)
-            _check_strings(f"{place}: {key}", inner)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value, 1):
-            name = inner.get("name", number) if isinstance(inner, dict) else number
-            _check_strings(f"{place} {name}" if place.endswith(("rows", "services")) else f"{place}: {number}", inner)
-
-
-def _check_text(place: str, text: str) -> None:
-    cell = place.endswith(": destination")
-    longest = LONGEST_CELL if cell else LONGEST_TEXT
-    if len(text) > longest:
-        raise ValueError(f"{place}: {quoted(text)} has {len(text):,} characters: at most {longest:,}")
-    if found := _TEMPLATE.search(text):
-        raise ValueError(f"{place}: '{briefly(text)}' holds '{found[0]}': vendor files are never templated")
-    lines = text.replace("\n", " ").replace("\t", " ") if cell else text
-    if character := unseen(lines):
-        raise ValueError(f"{place}: {quoted(text)} holds the {kind_of(character)}")
-
-
-def _numbered(vendor: str, kind: str, number: int, entry: Any, key: str) -> str:
-    """Return the place of an entry: by its name where it has one, else by its number."""
-    name = entry.get(key) if isinstance(entry, dict) else None
-    return f"{vendor}: {briefly(name)}" if isinstance(name, str) else f"{vendor}: {kind} {number}"
-
-
-def _one_of(place: str, kind: str, name: Any, known: Collection[str], hints: Hints | None = None) -> None:
-    if not isinstance(name, str) or name not in known:
-        raise ValueError(f"{place}: {unknown(kind, name, known, hints)}")
-
-
-def _unique(vendor: str, kind: str, names: list[str]) -> dict[str, None]:
-    """Return the names in their order; raises ValueError for one that is there twice."""
-    found: dict[str, None] = {}
-    for name in names:
-        if name in found:
-            raise ValueError(f"{vendor}: the {kind} '{briefly(name)}' is there twice")
-        found[name] = None
-    return found

@@ -12,8 +12,10 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
+from .keys import REQUIREMENTS, Definition
 from .options import Choices, choose, words_of
-from .schema import REQUIREMENTS, Definition, first_day
+from .rows import applies, dated, rows_of
+from .schema import first_day
 
 _DAYS = {"d": 1, "mo": 365 / 12, "y": 365}
 _AGE = re.compile(r"([0-9]{1,5}) ?(d|mo|y)\Z")
@@ -120,16 +122,13 @@ def _select_vendor(
     rows: list[dict[str, Any]] = []
     notes: list[dict[str, str]] = []
     for service in definition["services"]:
-        chosen = [row for row in _service_rows(vendor, service, choices) if row["requirement"] in wanted]
+        chosen = [row for row in rows_of(vendor, definition, service, choices) if row["requirement"] in wanted]
         if chosen:
             used.update(row["source"] for row in chosen)
             used.update([service["traffic_source"]] if "traffic_source" in service else [])
             notes.extend([{"service": service["name"], "note": service["note"]}] if "note" in service else [])
         rows.extend(chosen)
-    because = {"vendor_wide_because": definition["wide_because"]} if "wide_because" in definition else {}
-    for row in rows:
-        source = sources[row["source"]]
-        row.update(source=source["title"], date=source["date"], **because)
+    dated(definition, rows)
     selection["rows"].extend(rows)
     selection["sources"].extend(
         {"vendor": vendor, **source} for source in definition["sources"] if source["id"] in used
@@ -138,11 +137,11 @@ def _select_vendor(
     for timer in definition.get("timers", []):
         timed = frozenset(timer.get("services", present))
         services = [name for name in present if name in timed]
-        if services and _applies(timer, choices):
+        if services and applies(timer, choices):
             kept = {key: timer[key] for key in ("protocol", "seconds", "printed")}
             selection["timers"].append({"vendor": vendor, "services": services, **kept})
     for entry in definition.get("not_rules", []):
-        if _applies(entry, choices):
+        if applies(entry, choices):
             named = {"source": sources[entry["source"]]["title"]} if "source" in entry else {}
             kept = {key: entry[key] for key in ("title", "printed", "why")}
             selection["not_rules"].append({"vendor": vendor, **kept, **named})
@@ -156,42 +155,3 @@ def _select_vendor(
             "notes": notes,
         }
     )
-
-
-def _service_rows(vendor: str, service: dict[str, Any], choices: Choices) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a service that its options switch on; C{source} is still the source's id."""
-    if not _applies(service, choices):
-        return
-    inbound = choices.values.get(service.get("inbound_option", ""), False)
-    for number, row in enumerate(service["rows"], 1):
-        if not _applies(row, choices):
-            continue
-        for traffic in service.get("traffic", [row]):
-            cells = {**row, **traffic}
-            stated = [part["requirement"] for part in (service, row, traffic) if "requirement" in part]
-            selected = {
-                "vendor": vendor,
-                "service": service["name"],
-                "row": number,
-                "title": service["title"],
-                "destination": row["destination"],
-                "protocol": cells.get("protocol", ""),
-                "ports": choices.values[row["ports_option"]] if "ports_option" in row else cells.get("ports", ""),
-                "requirement": max(stated, key=REQUIREMENTS.index, default=REQUIREMENTS[0]),
-                "source": row.get("source", service["source"]),
-            }
-            selected.update({key: cells[key] for key in ("label", "wide_because", "special_because") if key in cells})
-            yield selected
-            if inbound:
-                # A page that asks for inbound rules recommends them at most: conntrack lets answers in.
-                weakest = max(selected["requirement"], "recommended", key=REQUIREMENTS.index)
-                yield {**selected, "direction": "inbound", "requirement": weakest}
-
-
-def _applies(entry: dict[str, Any], choices: Choices) -> bool:
-    """Whether all options that an entry's C{when} names have one of the values that it wants."""
-    for option, values in entry.get("when", {}).items():
-        value = choices.values[option]
-        if not any(wanted in values for wanted in (value if isinstance(value, list) else [value])):
-            return False
-    return True

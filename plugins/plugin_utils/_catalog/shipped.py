@@ -26,27 +26,35 @@ def read_catalog(folders: Any, custom_vendors: Any, base: Path) -> Catalog:
     if custom_vendors is not None and not isinstance(custom_vendors, dict):
         raise ValueError(f"custom vendors are a dictionary of vendors by name, not {shown(custom_vendors)}")
     try:
-        dirs = [base / Path(name).expanduser() for name in _names(folders)]
+        dirs = [base / Path(name).expanduser() for name in folder_names(folders, "vendor_dirs")]
     except RuntimeError:  # nobody has that home
         raise ValueError(f"vendor_dirs: {shown(folders)}: there is no such home folder") from None
     catalog = load_vendor_dirs([_VENDORS, *dirs])
     return add_vendors(catalog, custom_vendors or {})
 
 
-def _names(folders: Any) -> list[str]:
-    """Return the names of folders."""
-    if folders is None:
+def folder_names(value: Any, option: str) -> list[str]:
+    """Return the names of folders or files: text with commas, a list of texts, or of such lists.
+
+    Raises ValueError that names the option.
+    """
+    if value is None:
         return []
-    if isinstance(folders, str):
-        return [name.strip() for name in folders.split(",") if name.strip()]
-    if not isinstance(folders, (list, tuple)):
-        raise ValueError(f"vendor_dirs are names of folders, not {shown(folders)}")
-    return [name for each in folders for name in ([each] if isinstance(each, str) else _names(each))]
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{option} are names of folders, not {shown(value)}")
+    return [name for each in value for name in ([each] if isinstance(each, str) else folder_names(each, option))]
+
+
+def shipped_files() -> dict[str, Path]:
+    """Return the vendors of the collection, each with its file."""
+    return {path.stem: path.resolve() for path in _VENDORS.glob("*.yml")}
 
 
 def shipped_vendors() -> frozenset[str]:
     """Return the names of the vendors of the collection; all others are the user's, or from outside."""
-    return frozenset(path.stem for path in _VENDORS.glob("*.yml"))
+    return frozenset(shipped_files())
 
 
 def role_options() -> dict[str, frozenset[str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
-from .options import choose
+from .options import choose, is_free
 
 # How alike (difflib's ratio) a near miss is; the more words others use, the more.
 _OURS, _SHARED, _BARE, _BROKEN = 0.75, 0.88, 0.9, 0.85
@@ -162,12 +162,15 @@ def entries(
     own: bool,
     shipped: Collection[str],
     read_ports: Callable[[str], object],
+    written: Collection[str] = (),
+    typed: Collection[str] = (),
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return entries of C{catalog_vendors} for these vendors, and whether C{all} was put where nothing was said.
 
     C{values}: variables by name; the option C{regions} of C{kudo} is C{kudo_regions}. C{own}: this is the vendor's own
     playbook, which takes all where a choice must be made and none was. C{shipped}: the vendors of the collection, whose
-    variables are known to be these options; for others C{read_ports} refuses what is no cell of ports.
+    variables are known to be these options; for others C{read_ports} refuses what is no cell of ports. C{written}: the
+    vendors that the user wrote himself; C{typed}: the variables that he gave on the command line.
     Raises ValueError for an unknown vendor, and for a value of another vendor's that is no value of its option.
     """
     found, all_by_default = [], False
@@ -179,6 +182,11 @@ def entries(
             name = f"{vendor}_{option}"
             if name in values:
                 entry[option] = values[name]
+                if is_free(spec) and vendor not in shipped and vendor not in written and name not in typed:
+                    raise ValueError(
+                        f"the variable {name} goes into rules as it is, and {vendor} is not of this collection: give "
+                        f"it with -e, or write {option} into an entry of catalog_vendors"
+                    )
                 if vendor not in shipped:
                     _check_value(name, option, spec, values[name], read_ports)
             elif own and spec.get("required") and spec["type"] == "list":
@@ -195,8 +203,9 @@ def _check_value(
     Who writes a vendor file chooses the names of the vendor and its options, and so which variables are read.
     """
     accepted = {
+        "addresses": "addresses or prefixes",
         "list": f"any of {listed(spec.get('choices', []))}, or all",
-        "str": f"one of {listed(spec.get('choices', []))}",
+        "str": f"one of {listed(spec['choices'])}" if "choices" in spec else "letters, digits and inner hyphens",
         "bool": "true or false",
         "ports": f"a port, a range or a list of ports, such as {spec.get('example', 443)}",
     }[spec["type"]]

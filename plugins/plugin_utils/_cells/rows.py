@@ -23,14 +23,16 @@ from .consent import Openings, gives
 from .destinations import expand_ranges
 from .inbound import Inbound
 from .ip_protocols import range_of
+from .own_ends import own_end
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
+from .read_as import Readers, as_read
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
 _REQUIREMENTS = ("required", "recommended", "optional")
 _BOTH = ("tcp", "udp")  # of both IP versions, and last only where nothing else is
-_CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
+_CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
 _COLUMNS = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
@@ -47,7 +49,9 @@ def expand_rows(
 
     A row needs C{vendor}, C{service}, C{destination} and, unless its protocol has none, C{ports}; C{row} is its
     position from 1 if absent. A rule is C{{protocol, ports, destination, vendor, service, row, requirement, source,
-    date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none.
+    date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none. Where a
+    row has them, also C{label}, C{read_as} (which cells the author of the file read as what), C{own_ip} and
+    C{source_port} (the user's end, which no backend tells rows apart by).
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination. C{openings} holds what the rows open against the user's
     consent, and keeps the reasons; without it, they are the user's own.
@@ -58,6 +62,12 @@ def expand_rows(
     widest = _widest({} if widest_prefix is None else widest_prefix)
     protocols = _remembered(expand_protocols)
     ports = _remembered(expand_ports)
+    readers = Readers(
+        lambda cells: _read(cells, protocols, ports),
+        protocol=protocols,
+        ports=ports,
+        destination=lambda cell: expand_ranges(cell, broadcast=broadcast, loopback=openings is not None),
+    )
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
     faults = Faults()
@@ -68,19 +78,17 @@ def expand_rows(
             common = _common(row, position)
             with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
                 _check_columns(row)
-                destinations = expand_ranges(row["destination"], broadcast=broadcast, loopback=openings is not None)
-                wide = _wide(destinations, row, widest)
+                cells, read_as = as_read(row, readers)
+                destinations = expand_ranges(cells["destination"], broadcast=broadcast, loopback=openings is not None)
+                wide = _wide(destinations, cells, widest)
                 if openings:
-                    openings.add(row, common["row"], destinations, wide)
-                    inbound.add(row, destinations)
-                transports = protocols(row.get("protocol"))
-                services = _services(transports, row.get("ports"), ports)
+                    openings.add(cells, common["row"], destinations, wide)
+                    inbound.add(cells, destinations)
+                transports, services = _read(cells, protocols, ports)
                 for protocol, _port in services if transports[-1] not in _BOTH else ():
                     for destination in filter(is_address, destinations):
                         check_version(protocol, destination)
-                if remark := remark_of(row.get("ports")):
-                    printed = bool((row.get("protocol") or "").strip())
-                    check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
+                common.update(own_end(row, transports, ports), **({"read_as": read_as} if read_as else {}))
                 if openings:
                     openings.count(len(services) * len(destinations))
                 for protocol, port in services:
@@ -91,6 +99,18 @@ def expand_rows(
         openings.check()
         inbound.check()
     return rules
+
+
+def _read(
+    row: Mapping[str, Any], protocols: Callable[[Any], list[str]], ports: Callable[[Any], list[str]]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the protocols of a row, and C{(protocol, ports)} of its cells of protocol and ports."""
+    transports = protocols(row.get("protocol"))
+    services = _services(transports, row.get("ports"), ports)
+    if remark := remark_of(row.get("ports")):
+        printed = bool((row.get("protocol") or "").strip())
+        check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
+    return transports, services
 
 
 def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
@@ -143,6 +163,8 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
     }
     if row.get("direction") == "inbound":
         common["direction"] = "inbound"
+    if row.get("label"):
+        common["label"] = row["label"]
     return common
 
 
@@ -155,11 +177,7 @@ def _check_columns(row: dict[str, Any]) -> None:
         raise ValueError("the column 'destination' is missing: it needs a value")
     if row["destination"] in ([], ()):
         raise ValueError("destination is an empty list: it needs a value")
-    for column in ("source_ip", "source_port"):
-        cell = row.get(column)
-        if cell is not None and (not isinstance(cell, str) or cell.strip().lower() not in ("", "any")):
-            raise ValueError(f"{column} {cell!r} cannot be kept: rules are for any source; accepted are ANY or nothing")
-    for column in ("source", "date", *sorted(_REASONS)):
+    for column in ("source", "date", "label", *sorted(_REASONS)):
         text = row.get(column) or ""
         if not isinstance(text, str) or "\n" in text:
             raise ValueError(f"{column} {shown(text)} is not one line of text")

@@ -12,8 +12,22 @@ _MOST = 20  # that a message lists
 _ENOUGH = 200  # after which no more are looked for
 
 
-class _TooManyError(ValueError):
+class FaultsError(ValueError):
+    """Several errors: its text lists the first of them, C{faults} has all that were met."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__(faults.text())
+        more = ["after so many errors no more are looked for"] if len(faults) >= _ENOUGH else []
+        self.faults = [*dict.fromkeys(faults), *more]
+
+
+class _TooManyError(FaultsError):
     """So many errors that no more are looked for; passes through whatever notes errors."""
+
+
+def faults_of(error: ValueError) -> list[str]:
+    """Return the messages of all errors that an error stands for."""
+    return error.faults if isinstance(error, FaultsError) else [str(error)]
 
 
 class Faults(list[str]):
@@ -32,12 +46,12 @@ class Faults(list[str]):
         except ValueError as exc:
             self.append(f"{where}{exc}")
             if len(self) >= _ENOUGH:
-                raise _TooManyError(self.text()) from None
+                raise _TooManyError(self) from None
 
     def stop(self) -> None:
         """Raise ValueError with all of them, if there are any."""
         if self:
-            raise ValueError(self.text())
+            raise FaultsError(self)
 
     def text(self) -> str:
         """Return a line for each, what is met again once, and how many more there are."""

@@ -13,6 +13,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, widened
 
 from .layout import Reach, count, format_services, verdict
+from .remarks import own_ends
 
 _BY_NAME = {
     "dnsmasq": "enforced by learned name",
@@ -81,6 +82,7 @@ def enforcement(
         *_idle(outbound, names - enforced, backend),
         *_uninvited(inbound, "" if lets_in else invited, _UNINVITED["units" in backend]),
         *_untimed(timers, backend),
+        *_kept([*outbound, *(inbound if lets_in else [])], backend),
     ]
     yield from ((_NOT, text) for text in unopened or ["nothing"])
 
@@ -125,6 +127,12 @@ def _uninvited(entries: Entries, addresses: str, why: str) -> Iterator[str]:
 def _untimed(timers: Entries, backend: Mapping[str, Any]) -> Iterator[str]:
     if timers and backend.get("timers") is False:
         yield f"{count(len(timers), 'timer', 'timers')}, listed below: {backend['name']} cannot"
+
+
+def _kept(entries: Entries, backend: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the user's ends of rows: no backend tells the rows of a list apart by them."""
+    for text in own_ends(entries):
+        yield f"{text}: kept, not enforced: {backend['name']} does not tell rows apart by this end"
 
 
 def _listed(entries: Entries, names: set[str]) -> Iterator[str]:

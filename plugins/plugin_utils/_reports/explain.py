@@ -20,6 +20,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     type_of,
 )
 
+from .remarks import remarks
+
 
 def explain_destination(
     allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int | str = 0
@@ -79,6 +81,7 @@ def _lines(entry: Mapping[str, Any], wanted: tuple[int, int, int] | str) -> Iter
             yield (
                 f"{service} {direction} {opened}  {entry['vendor']}: {entry['service']}: "
                 f"row {entry.get('row', '?')} of {document or 'no document'} ({entry.get('requirement', 'required')})"
+                + "".join(f"; {text}" for text in remarks(entry))
             )
 
 

@@ -15,8 +15,11 @@ from typing import Any
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import service_of, service_text
 
+from .remarks import remarks
+
 _COLUMNS = (
     "protocol", "ports", "destination", "direction", "vendor", "service", "row", "requirement", "source", "date",
+    "label", "read_as", "own_ip", "source_port",
 )  # fmt: skip
 _TABLE = ("| Destination | Open | Source |", "| --- | --- | --- |")
 # What makes a spreadsheet take a cell for a formula, full-width forms included.
@@ -84,14 +87,14 @@ def _markdown(rules: list[dict[str, Any]], _allowlist: Mapping[str, Any]) -> str
 
 
 def _markdown_rows(rules: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each destination and document, with all that is open to it."""
-    opened: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+    """Yield a line for each destination, document and remark, with all that is open to it."""
+    opened: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
     for rule in rules:
         service = service_text(service_of(rule["protocol"], rule["ports"]))
         ports = " ".join(filter(None, (rule.get("direction"), service)))
         requirement = rule.get("requirement", "required")
         text = ports if requirement == "required" else f"{ports} ({requirement})"
-        opened[rule["destination"], rule.get("source", ""), rule.get("date", "")][text] = None
+        opened[rule["destination"], rule.get("source", ""), rule.get("date", ""), *remarks(rule)][text] = None
     for (destination, *document), texts in opened.items():
         cells = (destination, ", ".join(texts), ", ".join(filter(None, document)))
         yield f"| {' | '.join(map(_markdown_cell, cells))} |"

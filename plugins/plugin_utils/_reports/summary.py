@@ -18,6 +18,7 @@ from .allowed import Allowed, allowed
 from .enforcement import enforcement, followed
 from .layout import WIDTH, Reach, format_services, section, shortened, table, verdict, wrapped
 from .reasons import reason_lines
+from .remarks import readings
 from .scopes import scope_lines
 
 _POLICIES = {
@@ -145,6 +146,8 @@ def _vendor(
     yield from table(_services(entries, numbers))
     for note in chosen.get("notes", []):
         yield from wrapped(f"note on {note['service']}: {note['note']}", "  ")
+    for text in readings(entries):
+        yield from wrapped(f"note on {text}", "  ")
     stale = {(source["title"], source["date"]): source for source in known if source.get("stale")}
     for document, number in numbers.items():
         old = stale.get(document)

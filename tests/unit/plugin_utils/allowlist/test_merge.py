@@ -195,6 +195,26 @@ def test_the_digest_is_of_canonical_json():
     assert allowlist["digest"] == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_what_a_row_says_besides_stands_in_the_provenance_only():
+    extras = {"label": "Primary", "read_as": "x", "own_ip": "10.0.0.0/8", "source_port": "1024-65535"}
+    plain, told = rule("192.0.2.0/24"), rule("192.0.2.0/24", **extras)
+    one, other = merge_vendors([plain]), merge_vendors([told])
+    assert one["groups"] == other["groups"]
+    assert other["provenance"] == [{**one["provenance"][0], **extras}]
+    assert one["digest"] != other["digest"]
+    empty = rule("192.0.2.0/24", label="", read_as=None, own_ip="")
+    assert json.dumps(merge_vendors([empty])) == json.dumps(one)
+    both = merge_vendors([told, plain])["provenance"]
+    assert both == merge_vendors([plain, told])["provenance"] == [*one["provenance"], *other["provenance"]]
+
+
+@pytest.mark.parametrize("key", ["label", "read_as", "own_ip", "source_port"])
+@pytest.mark.parametrize("value", [7, ["x"], {"x": 1}, True])
+def test_what_a_row_says_besides_is_text(key, value):
+    with pytest.raises(ValueError, match=f"^kudo: media: row 1: {key} .* is not a text; write it in quotes"):
+        merge_vendors([rule("192.0.2.0/24", **{key: value})])
+
+
 def test_ids_that_would_agree_grow_until_they_differ(monkeypatch):
     class Alike:
         def __init__(self, text):

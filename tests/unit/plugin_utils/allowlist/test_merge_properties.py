@@ -45,7 +45,13 @@ RULES = st.lists(
                 "source": st.sampled_from(["Page 1", 'Page "2"']),
                 "date": st.sampled_from(["2022-03", "2026-06-01"]),
             },
-            optional={"direction": st.just("inbound")},
+            optional={
+                "direction": st.just("inbound"),
+                "label": st.sampled_from(["Primary", '"row":0,']),
+                "read_as": st.just("ports '5060/61' read as '5060'"),
+                "own_ip": st.sampled_from(["10.0.0.0/8", "10.0.0.0/8, 192.0.2.1/32"]),
+                "source_port": st.just("1024-65535"),
+            },
         ),
     ).filter(fits),
     max_size=20,
@@ -208,6 +214,7 @@ def test_the_digest_notices_one_changed_cell(data, rules):
     changed = dict(data.draw(st.sampled_from(rules)))
     changes = [
         *({"date": "2001-01"}, {"row": 9}, {"source": "Page 3"}, {"destination": "b.example.com"}),
+        *({"label": "Secondary"}, {"own_ip": "192.0.2.9/32"}),
         *({"protocol": "udp", "ports": "5000"}, {"protocol": "ospf", "ports": ""}),
     ]
     changed |= data.draw(st.sampled_from(changes))

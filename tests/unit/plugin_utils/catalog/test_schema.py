@@ -33,6 +33,11 @@ BAD = [
     ("sources.0.url", "x", "example: page: unknown key 'url'"),
     ("services.0.source", "paeg", "example: media: unknown source 'paeg': known are page; did you mean page?"),
     ("services.0.rows.1.dest", "x", "example: media: row 2: unknown key 'dest'"),
+    ("services.0.rows.0.reads_as", {}, "example: media: row 1: unknown key 'reads_as': known are"),
+    ("services.0.rows.0.reads_as", {}, "did you mean read_as?"),
+    ("destination_option", {}, "did you mean destination_options?"),
+    ("services.0.rows.0.direction", "inbuond", "known are outbound, inbound; did you mean inbound?"),
+    ("services.0.rows.0.ports_option", "prot", "unknown ports_option 'prot': known are port; did you mean port?"),
     ("services.0.rows.1.destination", None, "example: media: row 2: destination is missing"),
     (
         "services.0.rows.0.ports",
@@ -166,6 +171,7 @@ def test_all_errors_of_a_file_are_told_at_once() -> None:
         "example: media: row 1: ports",
         "example: media: row 2: unknown key",
         "example: other: unknown source",
+        "example: timer 1: seconds 0 is not larger than 0",
     ]
 
 

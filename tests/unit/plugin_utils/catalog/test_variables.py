@@ -224,6 +224,44 @@ def test_what_an_option_takes_is_read_for_any_vendor(option: str, value: Any) ->
     assert found == [{"name": "vault", option: value}]
 
 
+FREE = {
+    "vault": {
+        "options": {
+            "token": {"type": "str", "required": True, "example": "blue"},
+            "hosts": {"type": "addresses", "required": True},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(("option", "value"), [("token", "SECRET"), ("hosts", "10.0.0.5"), ("token", "no label")])
+def test_what_goes_into_rules_as_it_is_must_be_meant_for_a_vendor_from_outside(option: str, value: str) -> None:
+    """A file from outside would else put into a name, or open, whatever a variable happens to hold."""
+    name = f"vault_{option}"
+    with pytest.raises(ValueError, match=f"^the variable {name} goes into rules as it is") as caught:
+        entries(["vault"], FREE, {name: value}, own=False, **HOUSE)
+    assert value not in str(caught.value)
+    assert "give it with -e, or write" in str(caught.value)
+
+
+@pytest.mark.parametrize("trusted", [{"typed": {"vault_token"}}, {"written": {"vault"}}, {"shipped": {"vault"}}])
+def test_what_goes_into_rules_as_it_is_is_read_where_it_is_meant(trusted: dict[str, Any]) -> None:
+    for value in ("blue", "BLUE-1"):
+        found, _all = entries(["vault"], FREE, {"vault_token": value}, own=False, **{**HOUSE, **trusted})
+        assert found == [{"name": "vault", "token": value}]
+
+
+@pytest.mark.parametrize(
+    ("option", "accepted"), [("token", "letters, digits and inner hyphens"), ("hosts", "addresses or prefixes")]
+)
+@pytest.mark.parametrize("value", ["SECRET.x", "10.0.0.5/8", {"x": "SECRET"}, ["SECRET_"], True])
+def test_what_it_holds_is_not_printed_there_either(option: str, accepted: str, value: Any) -> None:
+    name = f"vault_{option}"
+    with pytest.raises(ValueError, match=name) as caught:
+        entries(["vault"], FREE, {name: value}, own=False, typed={name}, **HOUSE)
+    assert str(caught.value) == f"the variable {name} does not hold what the option takes: write {accepted}"
+
+
 def test_the_shipped_vendors_are_known_by_their_files() -> None:
     assert {"kudo", "zoom"} <= shipped_vendors() == load_vendor_dirs([VENDOR_FOLDER]).vendors.keys()
 

@@ -700,9 +700,9 @@ def test_a_remark_that_fits_the_protocol_is_read(protocol: str, ports: str, want
     ("change", "reason"),
     [
         ({"destination": []}, "destination is an empty list"),
-        ({"source_ip": []}, "source_ip [] cannot be kept"),
-        ({"source_ip": 0}, "source_ip 0 cannot be kept"),
-        ({"source_port": False}, "source_port False cannot be kept"),
+        ({"source_ip": []}, "source_ip [] is empty"),
+        ({"source_ip": 0}, "source_ip 0: 0 is neither text nor a list of texts"),
+        ({"source_port": False}, "source_port: ports 'False': this is neither a number nor text"),
     ],
 )
 def test_what_is_empty_in_another_way_is_refused(change: dict[str, Any], reason: str) -> None:

@@ -70,7 +70,13 @@ def test_csv_has_a_line_for_each_rule() -> None:
     rules, allowlist = compile_(datetime.date(2026, 11, 20))
     lines = list(csv.DictReader(io.StringIO(export_allowlist(allowlist, "csv"))))
     assert canonical(lines) == canonical(
-        [{"direction": "", **{key: str(value) for key, value in rule.items()}} for rule in rules]
+        [
+            {
+                **dict.fromkeys(("direction", "label", "read_as", "own_ip", "source_port"), ""),
+                **{key: str(value) for key, value in rule.items()},
+            }
+            for rule in rules
+        ]
     )
 
 

@@ -1,0 +1,251 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A look at vendor files: all errors of all files at once, what each would open, and what a user must agree to."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.egress.allowlist.plugins.filter.compile_allowlist import compile_allowlist
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import shipped_files
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.vendor_files import Look, look_at
+
+from tests.support.definitions import GOOD
+from tests.support.repository import REPOSITORY, VENDOR_FOLDER
+
+TODAY = datetime.date(2026, 11, 30)
+
+
+def look(*names: str, base: Path = REPOSITORY) -> Look:
+    return look_at(list(names), base, shipped=shipped_files(), today=TODAY)
+
+
+def with_rows(*rows: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    definition = copy.deepcopy(GOOD)
+    definition["services"][0]["rows"] = list(rows)
+    return {**definition, **keys}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., str]:
+    """Return what writes the file of a vendor, and returns its name below C{tmp_path}."""
+
+    def write(vendor: str, definition: dict[str, Any], name: str = "") -> str:
+        path = tmp_path / "vendors" / (name or f"{vendor}.yml")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(json.loads(json.dumps({f"catalog_{vendor}": definition}))))
+        return f"vendors/{path.name}"
+
+    return write
+
+
+def test_the_example_of_every_key() -> None:
+    found = look("tests/support/acme.yml")
+    assert found.errors == []
+    assert found.lines == [
+        "Acme (acme), tests/support/acme.yml",
+        "  service  opens                  to                                requirement  with a reason",
+        "  portal   tcp/443                3 names                           required",
+        "  media    udp/3478-3479          4 names                           required",
+        "           tcp/443                4 names                           recommended",
+        "           udp/3478-3479          128 addresses in 1 prefix         required",
+        "           tcp/443                128 addresses in 1 prefix         recommended",
+        "           tcp/443 udp/3478-3479  128 addresses in 1 prefix         optional",
+        "  sip      tcp/5061               1 address                         required",
+        "           inbound tcp/5061       1 address                         required",
+        "  back     inbound udp/5060       1 address                         required",
+        "  clients  esp                    1 address                         required",
+        "           udp/5223               16,777,216 addresses in 1 prefix  required     row 2",
+        "           tcp/80                 1 address                         required     row 3",
+        "  a user chooses: regions, tenant, sbc",
+        "  counted with: tenant blue; sbc 203.0.113.10; signaling 5061",
+        "  a user agrees with: catalog_special_addresses: [169.254.10.1/32]",
+        "  note on media rows 1, 2, 3: ports '3478/79' read as '3478-3479' by the author of the file",
+        "  note on media row 4: ports '3478/79' read as '3478-3479'; destination 'media.REGION. example.com'",
+        "    read as 'media.eu-west-2.example.com' and 1 more by the author of the file",
+        "  note on media row 4: destination 'media.REGION. example.com' read as 'media.eu-west-2.example.com'",
+        "    and 1 more by the author of the file",
+        "  only from 203.0.113.10/32 port 1024-65535: sip row 1: kept, not enforced",
+        "  only to 203.0.113.10/32: sip row 2: kept, not enforced",
+        "  Wide or special, and why",
+        "    acme: 16,777,476 IPv4 addresses are open because: printed so: the relays are in any network of the",
+        "      carrier's",
+        "    acme: clients: row 2: 17.0.0.0/8 is open because: printed so",
+        "    acme: clients: row 3: 169.254.10.1/32 (link-local) is open because: the appliance has this address",
+    ]
+
+
+def test_the_vendors_of_the_collection_are_sound() -> None:
+    found = look(str(VENDOR_FOLDER))
+    assert found.errors == []
+    heads = [line for line in found.lines if line and not line.startswith(" ")]
+    assert [re.findall(r"[(](\w+)[)], ", head) for head in heads] == [[name] for name in sorted(shipped_files())]
+
+
+def test_all_errors_of_all_files_are_told_with_their_places(file: Callable[..., str], tmp_path: Path) -> None:
+    rows = [
+        {"destination": "192.0.2.1", "ports": "83-80"},
+        {"destination": "17.0.0.0/8", "ports": "443"},
+        {"destination": "127.0.0.1", "ports": "443"},
+        {"destination": "192.0.2.2", "ports": "443", "read_as": {"ports": "80"}},
+        {"destination": "192.0.2.3", "ports": "443"},
+    ]
+    dated = {"id": "page", "title": "Page", "date": "2027-01"}
+    names = [
+        file("expands", with_rows(*rows, sources=[dated])),
+        file("keys", with_rows({"destination": "192.0.2.1", "port": "1"}, {"destination": 7})),
+        file("good", GOOD),
+        file("good", GOOD, "twice.yml"),
+        file("kudo", GOOD),
+        file("sum", with_rows({"destination": "16.0.0.0 - 18.0.0.0", "ports": "443", "wide_because": "x"})),
+        "vendors/none.yml",
+        "empty",
+        "~nobody-of-this-name/x",
+    ]
+    (tmp_path / "vendors" / "broken.yml").write_text("catalog_x: [")
+    (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "vendors" / "pipe.yml")
+    found = look(*names, "vendors/broken.yml", "vendors/pipe.yml", base=tmp_path)
+    begins = [
+        "vendors/expands.yml: expands: page: date 2027-01 is later than today, 2026-11-30",
+        "vendors/expands.yml: expands: media: row 1: ports '83-80': 83 is larger than 80",
+        "vendors/expands.yml: expands: media: row 2: destination '17.0.0.0/8' is wider than /16",
+        "vendors/expands.yml: expands: media: row 3: destination '127.0.0.1' is special (loopback): it is opened",
+        "vendors/expands.yml: expands: media: row 4: read_as: ports '443' has one reading: leave read_as of it out",
+        "vendors/keys.yml: keys: media: row 1: unknown key 'port'",
+        "vendors/keys.yml: keys: media: row 2: destination '7' must be a str",
+        "vendors/twice.yml: good: there is a vendor of this name in vendors/good.yml: give yours another name",
+        "vendors/kudo.yml: kudo: there is a vendor of this name in this collection: give yours another name",
+        "vendors/sum.yml: sum: its rows open 33,554,433 IPv4 addresses: above 2^24",
+        "vendors/none.yml: it cannot be read: No such file or directory",
+        "empty: the folder has no vendor files, *.yml or *.yaml",
+        "~nobody-of-this-name/x: it cannot be read: Could not determine home directory",
+        "vendors/broken.yml: cannot be read: while parsing a flow",
+        "vendors/pipe.yml: cannot be read: it is a named pipe, not a file",
+    ]
+    assert len(found.errors) == len(begins), found.errors
+    assert [error[: len(begin)] for error, begin in zip(found.errors, begins, strict=True)] == begins
+    assert found.lines[0] == "Example (good), vendors/good.yml"
+
+
+def test_cells_are_read_beside_what_is_not_sound(file: Callable[..., str], tmp_path: Path) -> None:
+    """Rows keep their numbers, and what hangs on something unsound is not told twice."""
+    cells = {"destination": "192.0.2.1", "ports": "443", "direction": "outbound"}
+    rows = [
+        {**cells, "port": "1"},
+        {**cells, "ports": "83-80"},
+        cells,
+        {**cells, "source": "paeg"},
+        {**cells, "ports": "9-8"},
+    ]
+    made = with_rows(*rows)
+    service = made["services"][0]
+    made["services"] += [
+        {**service, "name": "lines", "traffic": [{"port": "1"}], "rows": [{"destination": "192.0.2.300"}]},
+        {**service, "name": "more", "rows": [{**cells, "destination": "192.0.2.300"}]},
+        {**service, "name": "Bad", "rows": [{**cells, "destination": "192.0.2.300"}]},
+    ]
+    made["timers"][0]["seconds"] = 0
+    made["not_rules"][0]["source"] = "none"
+    made["title"] = "Mixed"
+    errors = look(file("mixed", made), base=tmp_path).errors
+    assert [error.partition("mixed: ")[2][:46] for error in errors] == [
+        "media: row 1: unknown key 'port': known are la",
+        "media: row 4: unknown source 'paeg': known are",
+        "lines: traffic 1: unknown key 'port': known ar",
+        "Bad: name 'Bad': write small letters, digits a",
+        "timer 1: seconds 0 is not larger than 0",
+        "not_rules 1: unknown source 'none': known are ",
+        "media: row 2: ports '83-80': 83 is larger than",
+        "media: row 5: ports '9-8': 9 is larger than 8:",
+        "more: row 1: destination '192.0.2.300' is not ",
+    ]
+
+
+def test_all_sources_and_options_are_told(file: Callable[..., str], tmp_path: Path) -> None:
+    sources = [{"id": "page", "title": "Page"}, {"id": "other", "title": "Page", "date": "2026"}]
+    options = {"a": {"type": "text"}, "b": {"type": "bool"}, **GOOD["options"]}
+    errors = look(file("heads", {**GOOD, "sources": sources, "options": options}), base=tmp_path).errors
+    assert [error.partition("heads: ")[2][:28] for error in errors] == [
+        "page: date is missing",
+        "other: date '2026' is not a ",
+        "option a: unknown type 'text",
+        "option b: write either 'requ",
+    ]
+
+
+def test_many_errors_of_one_file_are_all_told(file: Callable[..., str], tmp_path: Path) -> None:
+    def many(count: int) -> dict[str, Any]:
+        rows = ({"destination": "192.0.2.1", "ports": f"{n}-1", "direction": "outbound"} for n in range(2, count + 2))
+        return with_rows(*rows)
+
+    assert len(look(file("many", many(150)), base=tmp_path).errors) == 150
+    name = file("many", many(2_000))
+    errors = look(name, base=tmp_path).errors
+    assert len(errors) == 201
+    assert errors[-1] == f"{name}: after so many errors no more are looked for"
+
+
+def test_a_folder_and_a_file_of_it_are_looked_at_once(file: Callable[..., str], tmp_path: Path) -> None:
+    file("one", GOOD)
+    name = file("other", GOOD, "other.yaml")
+    (tmp_path / "vendors" / "notes.txt").write_text("no vendor")
+    found = look("vendors/", name, str(tmp_path / "vendors"), base=tmp_path)
+    assert found.errors == []
+    assert [line for line in found.lines if line.endswith((".yml", ".yaml"))] == [
+        "Example (one), vendors/one.yml", "Example (other), vendors/other.yaml"
+    ]  # fmt: skip
+
+
+ANY = {"destination": "0.0.0.0/0", "ports": "443", "wide_because": "printed so"}
+SPECIAL = {"destination": "127.0.0.1, 192.0.2.1, 10.2.0.0/16", "ports": "443", "special_because": "printed so"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "agrees"),
+    [
+        ([ANY], {"any_address": True}),
+        ([SPECIAL], {"special_addresses": ["127.0.0.1/32", "10.2.0.0/16"]}),
+        ([ANY, SPECIAL], {"any_address": True, "special_addresses": ["127.0.0.1/32", "10.2.0.0/16"]}),
+        ([{**ANY, "destination": "0.0.0.0/1, 128.0.0.0/1"}], {"any_address": True}),
+        ([{**ANY, "destination": "168.0.0.0/8"}], {}),  # holds a metadata service, which its reason covers
+        ([{**ANY, "destination": "192.0.2.0/24"}], {}),
+    ],
+)
+def test_what_a_user_must_agree_to_is_what_compiling_asks_for(
+    rows: list[dict[str, Any]], agrees: dict[str, Any], file: Callable[..., str], tmp_path: Path
+) -> None:
+    """Without each part of it the vendor is refused, with all of it it is not."""
+    made = with_rows(*rows, wide_because="printed so", options={"regions": GOOD["options"]["regions"]}, not_rules=[])
+    made["services"][0].pop("inbound_option")
+    found = look(file("acme", made), base=tmp_path)
+    assert found.errors == []
+    parts = ["catalog_any_address: true"] if "any_address" in agrees else []
+    if "special_addresses" in agrees:
+        parts.append(f"catalog_special_addresses: [{', '.join(agrees['special_addresses'])}]")
+    wanted = f"a user agrees with: {'; '.join(parts)}" if parts else "a user need not agree to anything else"
+    told = " ".join(" ".join(found.lines).split())
+    assert (wanted in told, told.count("a user "), "any_address" in told) == (True, 2, "any_address" in agrees)
+
+    def compiled(**given: Any) -> dict[str, Any]:
+        return compile_allowlist({"acme": made}, [{"name": "acme", "regions": "all"}], today=str(TODAY), **given)
+
+    assert compiled(**agrees)["allowlist"]["groups"]
+    lacking = [{key: value for key, value in agrees.items() if key != left_out} for left_out in agrees]
+    for number in range(len(agrees.get("special_addresses", []))):
+        less = [*agrees["special_addresses"]]
+        del less[number]
+        lacking.append({**agrees, "special_addresses": less})
+    for given in lacking:
+        with pytest.raises(Exception, match="acme: "):
+            compiled(**given)
