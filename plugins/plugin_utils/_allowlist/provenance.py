@@ -199,7 +199,7 @@ def _place(side: Side, destination: str) -> None:
     except ValueError as exc:
         raise ValueError(
             f"destination {destination!r} is neither a prefix nor a name: {exc}; "
-            "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com, *.example.com and a*.example.com, in lower case"
+            "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com, *.example.com, a*.example.com, in lower case"
         ) from None
     side.ranges[version].append((first, last, destination))
 
