@@ -16,8 +16,9 @@ EXACT, SUFFIX, INNER = "exact", "suffix", "inner"
 _LAST = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{{0,61}}[a-z0-9_])?\.)*{_LAST}")
 _TOP = re.compile(_LAST)
-# Of a pattern; the last look ahead refuses capitals that are no word of their own: C{Turn}.
-_LABEL = re.compile(r"(?!-)(?!.*\*\*)(?!.*[A-Z][A-Z0-9]*[a-z])[A-Za-z0-9_*-]{1,63}(?<!-)")
+_LABEL = re.compile(r"(?!-)(?!.*\*\*)[A-Za-z0-9_*-]{1,63}(?<!-)")  # of a pattern
+_PLACEHOLDER = re.compile(r"([a-z0-9]*)([A-Z][A-Z0-9]*)")  # sipXX, REGION
+_JOINTS = re.compile(r"([*_-])")
 
 
 def is_name(text: str) -> bool:
@@ -27,7 +28,21 @@ def is_name(text: str) -> bool:
     if "*" not in text or len(text) > 253:
         return False
     *labels, top = text.split(".")
-    return bool(_TOP.fullmatch(top)) and all(map(_LABEL.fullmatch, labels))
+    return bool(_TOP.fullmatch(top)) and all(map(_is_label, labels))
+
+
+def _is_label(label: str) -> bool:
+    """Tell whether a pattern may have this label: in lower case, but where a word in capitals is a part of it."""
+    return bool(_LABEL.fullmatch(label)) and (label == label.lower() or any(word for _text, word in parts_of(label)))
+
+
+def parts_of(label: str) -> list[tuple[str, str]]:
+    """Return the parts of a pattern's label, C{(text, word)}: C{*} or lower case, and a word in capitals or ''."""
+    found = []
+    for part in filter(None, _JOINTS.split(label)):
+        placed = _PLACEHOLDER.fullmatch(part)
+        found.append((placed[1], placed[2]) if placed else (part.lower(), ""))
+    return found
 
 
 def kind_of(name: str) -> str:

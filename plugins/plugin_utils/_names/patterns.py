@@ -13,11 +13,15 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import EXACT, INNER, kind_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import (
+    EXACT,
+    INNER,
+    kind_of,
+    parts_of,
+)
 
 from .shared import is_shared
 
-_PARTS = re.compile(r"\*|[A-Z][A-Z0-9]*|[^*A-Z]+")
 _ANY, _WORD = "[^.]*", "[a-z0-9-]"
 
 
@@ -54,13 +58,13 @@ def _label(label: str) -> str:
     What stands between two stars is taken where it first fits, and never moved: else thirty stars would take for ever.
     """
     runs: list[tuple[str, str]] = [("", "")]  # what a star takes, and what must follow it
-    for part in _PARTS.findall(label):
-        if part == "*":
+    for text, word in parts_of(label):
+        if text == "*":
             runs.append((_ANY, ""))
-        elif part[0].isupper():
-            runs += [("", _WORD), (f"{_WORD}*", "")]
         else:
-            runs[-1] = (runs[-1][0], re.escape(part))
+            runs[-1] = (runs[-1][0], runs[-1][1] + re.escape(text) + (_WORD if word else ""))
+        if word:
+            runs.append((f"{_WORD}*", ""))
     *first, (star, end) = runs
     return "".join(f"(?>{star}?{fixed})" if star else fixed for star, fixed in first) + star + end
 

@@ -36,6 +36,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patte
         ("*.elb.REGION.example.com", INNER),
         ("*.sipXX.example.com", INNER),
         ("*.REGION2-a.example.com", INNER),
+        ("Turn-REGION-*.example.com", INNER),
     ],
 )
 def test_names_and_their_kinds(name: str, kind: str) -> None:

@@ -25,7 +25,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.patterns i
     matches,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.shared import is_shared
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.rules import web
@@ -48,6 +48,7 @@ INNER = ["*-wss.example.com", "rtc*.connect.example.com", "*cdn.example.net", "t
         ("a.*.example.com", ["a.b.example.com"], ["a.b.c.example.com", "a.example.com"]),
         ("*.elb.*.example.com", ["a.elb.x.example.com", "a.b.elb.x.example.com"], ["elb.x.example.com"]),
         ("turn-*.elb.REGION.example.com", ["turn-1.elb.eu-west-1.example.com"], ["turn-1.elb.example.com"]),
+        ("Turn-*-sipXX.example.com", ["turn-1-sip01.example.com"], ["turn-1-sip.example.com", "turn-1-xx.example.com"]),
         ("a*b*c.example.com", ["abc.example.com", "axbbyc.example.com"], ["ac.example.com", "abcd.example.com"]),
         ("*a.b.example.com", ["aa.b.example.com"], ["aaxb.example.com"]),
     ],
@@ -66,6 +67,7 @@ def test_a_label_is_matched_as_trying_every_way_does(label: str, text: str) -> N
             return any(fits(others, rest[taken:]) for taken in range(first != "*", len(rest) + 1))
         return rest[:1] == first and fits(others, rest[1:])
 
+    assume(not re.search("N[ab]", label))  # a word in capitals ends a part of a label
     tokens = re.findall(r"\*|N+|[ab]", label)
     assert matches(f"*.x{label}.example.com", f"y.x{text}.example.com") == fits(tokens, text)
 
