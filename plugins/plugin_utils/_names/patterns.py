@@ -16,6 +16,7 @@ from functools import lru_cache
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import (
     EXACT,
     INNER,
+    SUFFIX,
     kind_of,
     parts_of,
 )
@@ -25,23 +26,19 @@ from .shared import is_shared
 _ANY, _WORD = "[^.]*", "[a-z0-9-]"
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Tell whether a pattern, or a name, takes a name in lower case, without a C{*}."""
-    return pattern == name or (kind_of(pattern) != EXACT and bool(_expression(pattern).fullmatch(name)))
-
-
 def covers(pattern: str, other: str) -> bool:
     """Tell whether a pattern takes all that another one does; C{other} may be a name.
 
     The stars of C{other} are letters here that only stars take, those of a whole first label only a star that is one.
     """
-    if pattern == other:
-        return True
-    if kind_of(pattern) == EXACT:
+    kind = kind_of(pattern)
+    if pattern == other or kind == EXACT:
+        return pattern == other
+    if kind == SUFFIX:
+        return other.endswith(pattern[1:])
+    if other.startswith("*.") and not pattern.startswith("*."):
         return False
-    if not other.startswith("*."):
-        return bool(_expression(pattern).fullmatch(other))
-    return pattern.startswith("*.") and bool(_expression(pattern).fullmatch(other))
+    return bool(_expression(pattern).fullmatch(other))
 
 
 @lru_cache(maxsize=1024)

@@ -78,7 +78,8 @@ def _addresses(entry: Entry, question: Asked) -> Iterator[tuple[str, str]]:
         if is_address(text):
             family, first, last = parse_prefix(text)
             if family == version and first <= high and low <= last:
-                yield text, _extent(version, ordinary(version, [text]), False)
+                small = last - first < 1 << ANY_BITS[version]
+                yield text, "" if small else _extent(version, ordinary(version, [text]), False)
 
 
 def _names(entry: Entry, question: Asked) -> Iterator[tuple[str, str]]:

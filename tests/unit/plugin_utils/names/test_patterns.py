@@ -22,7 +22,6 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.patterns i
     covers,
     instead,
     is_inner,
-    matches,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.shared import is_shared
 from hypothesis import assume, given
@@ -54,7 +53,7 @@ INNER = ["*-wss.example.com", "rtc*.connect.example.com", "*cdn.example.net", "t
     ],
 )  # fmt: skip
 def test_which_names_a_pattern_takes(pattern: str, taken: list[str], left: list[str]) -> None:
-    assert [name for name in taken + left if matches(pattern, name)] == taken
+    assert [name for name in taken + left if covers(pattern, name)] == taken
 
 
 @given(st.from_regex(r"[ab*N]{1,7}", fullmatch=True), st.from_regex(r"[ab]{1,9}", fullmatch=True))
@@ -69,14 +68,14 @@ def test_a_label_is_matched_as_trying_every_way_does(label: str, text: str) -> N
 
     assume(not re.search("N[ab]", label))  # a word in capitals ends a part of a label
     tokens = re.findall(r"\*|N+|[ab]", label)
-    assert matches(f"*.x{label}.example.com", f"y.x{text}.example.com") == fits(tokens, text)
+    assert covers(f"*.x{label}.example.com", f"y.x{text}.example.com") == fits(tokens, text)
 
 
 @pytest.mark.parametrize("pattern", [f"{'a*' * 31}b.example.com", f"*.{'a*' * 31}b.{'a*' * 31}b.example.com"])
 def test_thirty_stars_take_no_time(pattern: str) -> None:
     start = time.process_time()
-    assert not matches(pattern, f"{'a.' * 30}{'a' * 63}.{'a' * 63}.example.com")
-    assert not matches(pattern, f"{'a' * 63}.example.com")
+    assert not covers(pattern, f"{'a.' * 30}{'a' * 63}.{'a' * 63}.example.com")
+    assert not covers(pattern, f"{'a' * 63}.example.com")
     assert time.process_time() - start < 0.5
 
 
