@@ -167,7 +167,7 @@ def _of_name(groups: Groups, asked: Asked, opened: Mapping[int, Wide]) -> str:
         closed = [f"nothing to IPv{version} addresses" for version in _VERSIONS if not by_name and not opened[version]]
         return f"open: in part: {asked.text}: {'; '.join([*how, *closed])}"
     if within:
-        return f"open: in part: of {asked.text} the names {_some(within)}"
+        return f"open: in part: of {asked.text} the names {_some(sorted(within))}"
     if unmatched:
         return f"open: not: no tool can enforce the patterns below that take {asked.text}"
     return _closed(asked)

@@ -294,8 +294,8 @@ PATTERNS = numbered(
     web("turn-*.elb.REGION.example.com"),
     web("*.example.org"),
     web("sip*.example.org", "5061"),
+    web("b.example.edu", "80"),
     web("a.example.edu"),
-    web("b.example.edu"),
     web("c*.example.edu", direction="inbound"),
 )
 UNENFORCED = "no tool can enforce this pattern"
