@@ -92,8 +92,9 @@ def _ports(text: str) -> Range | None:
             told = str(exc).partition(": ")[2] if "-" in text else _ACCEPTED
             raise ValueError(f"port {quoted(text)} is not accepted: {told}") from None
     name, slash, rest = text.partition("/")
-    if slash and readable([name], spelled):
-        raise ValueError(f"port '{text}' is not accepted: write '{rest}', and '{name}' as the protocol")
+    if slash and readable([text], lambda whole: asked("192.0.2.1", whole)):
+        ways = readable([f"'{rest}', and '{name}' as the protocol"], lambda _way: asked("192.0.2.1", name, rest))
+        raise ValueError(f"port '{text}' is not accepted: write {ways[0] if ways else f'{text!r} as the protocol'}")
     close = Hints().close_to(text, PORTS) if re.match("[a-z]", text, re.IGNORECASE) else ""
     told = f"; did you mean {close}? Names are {', '.join(PORTS)}" if close else f"; names are {', '.join(PORTS)}"
     raise ValueError(f"port {quoted(text)} is not accepted: {_ACCEPTED}{told}")

@@ -115,6 +115,8 @@ def test_rows_that_open_something(asked: tuple[Any, ...], lines: list[str]) -> N
         ),
         (("192.0.2.1", "", "9-1"), "port '9-1' is not accepted: 9 is larger than 1: write the lower port first"),
         (("192.0.2.1", "", "tcp/443"), "port 'tcp/443' is not accepted: write '443', and 'tcp' as the protocol"),
+        (("192.0.2.1", "", "icmp/8"), "port 'icmp/8' is not accepted: write 'icmp/8' as the protocol"),
+        (("192.0.2.1", "", "tcp/x"), "port 'tcp/x' is not accepted: write a number from 1 to 65535"),
         (("192.0.2.1", "", "-1"), "port '-1' is not accepted: write a number"),
         (("192.0.2.1", "", True), "port 'True' is not accepted: write a number"),
         (("192.0.2.9-192.0.2.1",), "192.0.2.9 is larger than 192.0.2.1: write the lower address first"),
