@@ -21,6 +21,7 @@ options:
       - C(report) accepts that C(deny) stops what is only known by name.
       - With C(resolve) the host looks exact names up, again and again; names with a wildcard stay shut.
       - With C(dnsmasq) each answer that the host's dnsmasq gives opens the addresses in it.
+      - Names with a C(*) anywhere but in C(*.) in front stay shut with all of them, and are listed.
     type: str
     choices: ["", report, resolve, dnsmasq]
     default: ""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import is_name
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
     Service,
     Services,
@@ -23,7 +23,6 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     version_of,
 )
 
-_NAME = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 # As many services of a destination are kept as a set that others share; of more, each destination has its own.
 _SHARED = 8
 # What all rules of an origin have in common, in the order in which it is read from a rule.
@@ -212,7 +211,7 @@ def _row(rule: dict[str, Any]) -> int:
 
 def _place(side: Side, destination: str) -> None:
     """Enter a destination that was not seen before as a prefix or a name."""
-    if "/" not in destination and _NAME.fullmatch(destination):
+    if "/" not in destination and is_name(destination):
         side.names.append(destination)
         return
     try:
@@ -220,7 +219,7 @@ def _place(side: Side, destination: str) -> None:
     except ValueError as exc:
         raise ValueError(
             f"destination {destination!r} is neither a prefix nor a name: {exc}; "
-            "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com and *.example.com, in lower case"
+            "accepted are 192.0.2.0/24, 2001:db8::/32, host.example.com, *.example.com, a*.example.com, in lower case"
         ) from None
     side.ranges[version].append((first, last, destination))
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import EXACT, kind_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels, check_names
 
 POLICIES = ("unmanaged", "deny")
@@ -68,7 +69,7 @@ def _names_notes(
             if not is_address(destination)
         }
     )
-    exact = [name for name in wanted if not name.startswith("*.")]
+    exact = [name for name in wanted if kind_of(name) == EXACT]
     missing = [name for name in exact if name not in addresses]
     if missing:
         raise ValueError(
@@ -79,7 +80,7 @@ def _names_notes(
     empty = [name for name in exact if not addresses[name]]
     if empty:
         notes.append(f"names that have no address, and stay shut: {_some(empty)}")
-    wild = [name for name in wanted if name.startswith("*.")]
+    wild = [name for name in wanted if kind_of(name) != EXACT]
     if wild:
         notes.append(f"names with a wildcard cannot be looked up, and stay shut: {_some(wild)}")
     return notes

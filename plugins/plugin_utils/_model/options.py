@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from .name_patterns import INNER, kind_of
 from .services import service_of, service_text
 from .text import briefly
 
@@ -114,10 +115,16 @@ def check_names(
     one_of("names", names, ("", *modes))
     wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
     if wanted and policy == "deny" and not names:
-        shown = ", ".join(wanted[:10]) + (f" and {len(wanted) - 10} more" if len(wanted) > 10 else "")
+        patterns = [name for name in wanted if kind_of(name) == INNER]
         followed = " or ".join(mode for mode in modes if mode != "report")
+        opened = "" if len(patterns) == len(wanted) else f", to {followed} to open the addresses that they have"
+        if opened and patterns:
+            opened += f" (none are learned of {_first(patterns)}: no tool matches such a '*')"
         raise ValueError(
-            f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {shown}. "
-            f"Set {prefix}_names to report to accept that (the summary lists them), to {followed} to open the "
-            f"addresses that they have, or use the policy {instead}"
+            f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {_first(wanted)}. "
+            f"Set {prefix}_names to report to accept that (the summary lists them){opened}, or use the policy {instead}"
         )
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

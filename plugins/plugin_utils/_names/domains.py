@@ -5,6 +5,7 @@
 
 A pattern is a name as the vendor prints it, C{api.example.com} or C{*.example.com}. A domain is what is learned
 under one name: dnsmasq cannot tell the name from those below it, so patterns that differ in C{*.} only share a domain.
+No tool matches any other C{*}: of such a pattern, C{rtc*.connect.example.com}, nothing is ever learned.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from hashlib import sha256
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import (
+    INNER,
+    SUFFIX,
+    is_name,
+    kind_of,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import cut, service_of
 
 from .options import ENFORCED
@@ -47,7 +54,8 @@ class Domain:
 def domains(allowlist: Mapping[str, Any], mode: str) -> list[Domain]:
     """Return what is learned of the names that packets leave to, by name; nothing unless C{mode} enforces names.
 
-    resolve: exact names only. Raises ValueError that names vendor and service for what is no host name.
+    resolve: exact names only; dnsmasq: C{*.} names too. Raises ValueError that names vendor and service for what is no
+    host name and no pattern.
     """
     asked: dict[str, dict[str, set[tuple]]] = {}
     for entry in allowlist["provenance"] if mode in ENFORCED else ():
@@ -55,13 +63,16 @@ def domains(allowlist: Mapping[str, Any], mode: str) -> list[Domain]:
             continue
         service = (*service_of(entry["protocol"], entry["ports"]), (entry["vendor"], entry["service"]))
         for pattern in entry["destinations"]:
-            if is_address(pattern) or (mode == "resolve" and pattern.startswith("*.")):
+            if is_address(pattern):
+                continue
+            kind = kind_of(pattern)
+            if (kind == INNER and is_name(pattern)) or (kind == SUFFIX and mode == "resolve"):
                 continue
             name = pattern.removeprefix("*.")
             if not _LABELS.fullmatch(name):
                 raise ValueError(
                     f"{entry['vendor']}: {entry['service']}: {pattern!r} is not a host name: its labels are letters in "
-                    "lower case, digits, '_' and '-', with '*.' only in front"
+                    "lower case, digits, '_' and '-', or it is a pattern of these and '*'"
                 )
             asked.setdefault(name, {}).setdefault(pattern, set()).add(service)
     found = []
@@ -80,5 +91,5 @@ def _ports(services: set[tuple]) -> list[tuple]:
 def widened(domain: Domain) -> str:
     """Return in words what dnsmasq admits beyond the patterns of a domain; '' if nothing."""
     if len(domain.patterns) == 1:
-        return f"{domain.name} itself" if domain.patterns[0].startswith("*.") else "names below it"
+        return f"{domain.name} itself" if kind_of(domain.patterns[0]) == SUFFIX else "names below it"
     return f"{domain.name} itself and names below it share their ports" if domain.mixed else ""

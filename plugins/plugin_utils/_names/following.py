@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import SUFFIX, kind_of
+
 from .domains import Domain
 from .special import SPECIAL
 
@@ -83,7 +85,7 @@ def dnsmasq_lines(found: list[Domain], sets: Callable[[Domain], list[str]]) -> l
 
     dnsmasq heeds only the line of the longest name that fits: it lists the sets of C{*.} names above it too.
     """
-    wildcards = {domain.name: domain for domain in found if any(p.startswith("*.") for p in domain.patterns)}
+    wildcards = {domain.name: domain for domain in found if any(kind_of(p) == SUFFIX for p in domain.patterns)}
     lines = []
     for domain in found:
         labels = domain.name.split(".")

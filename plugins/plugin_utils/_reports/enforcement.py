@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.domains import Domain, widened
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import ENFORCED
+from ansible_collections.egress.allowlist.plugins.plugin_utils._names.patterns import covers, instead, is_inner
 
 from .layout import Reach, count, format_services, verdict
 from .remarks import own_ends
@@ -31,6 +33,8 @@ _WHY = {"resolve": "a wildcard cannot be looked up", "fqdn": "a wildcard cannot 
 _UNINVITED = {False: "nothing that comes in is stopped here", True: "these are egress rules"}
 _VERSIONS = (4, 6)  # of IP
 _REPORTED = "names are reported only"
+_LEARNING = " where dnsmasq learns names (nftables, firewalld)"
+_UNMATCHED = "no tool matches a '*' within a name, only '*.' in front of it"
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -80,6 +84,7 @@ def enforcement(
     unopened = [
         *_without_rules([*outbound, *(inbound if lets_in else [])], versions, backend),
         *_idle(outbound, names - enforced, backend),
+        *_unmatched(outbound, names, learned, backend),
         *_uninvited(inbound, "" if lets_in else invited, _UNINVITED["units" in backend]),
         *_untimed(timers, backend),
         *_kept([*outbound, *(inbound if lets_in else [])], backend),
@@ -108,11 +113,39 @@ def _names(entries: Entries) -> set[str]:
 
 
 def _idle(entries: Entries, names: set[str], backend: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why names are not enforced, and then these, with what they are needed for."""
+    """Yield why names are not enforced, and then these, with what they are needed for.
+
+    Where names are only reported nobody asks what could be enforced: patterns are among them.
+    """
+    if followed(backend) in ENFORCED:
+        names = {name for name in names if not is_inner(name)}
     if names:
         why = _WHY.get(backend.get("names", ""), _REPORTED)
         yield f"{why}: {verdict(_UNOPENED, backend)}"
         yield from _listed(entries, names)
+
+
+def _unmatched(
+    entries: Entries, names: set[str], learned: Iterable[Domain], backend: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the patterns that no tool can match, and for each what may be allowed instead and what else that opens.
+
+    C{learned}: what the backend learns: a name of it may take all that a pattern does.
+    """
+    patterns = sorted(filter(is_inner, names)) if followed(backend) in ENFORCED else []
+    if not patterns:
+        return
+    yield f"{_UNMATCHED}: {verdict(_UNOPENED, backend)}"
+    yield from _listed(entries, set(patterns))
+    known = [name for domain in learned for name in domain.patterns]
+    advice: dict[str, list[str]] = defaultdict(list)
+    for pattern in patterns:
+        if wider := [name for name in known if covers(name, pattern)]:
+            text = f"{', '.join(wider)} of this list takes these names too, for its own ports"
+        else:
+            text = instead(pattern, "" if backend["names"] == "dnsmasq" else _LEARNING)
+        advice[text].append(pattern)
+    yield from (f"{', '.join(listed)}: {text}" for text, listed in advice.items())
 
 
 def _uninvited(entries: Entries, addresses: str, why: str) -> Iterator[str]:

@@ -244,4 +244,7 @@ def test_export_and_explain_see_a_hosts_variables(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok: [booth1]" in done.stdout
     done = play("playbooks/explain.yml", *common, "-e", "explain=client.vsee.com", "-e", "explain_port=https")
-    assert "port 'https' is not accepted: write a number from 1 to 65535, or 0 for all" in done.stdout
+    assert '"open: all: client.vsee.com: tcp/443 by name where names are enforced"' in done.stdout
+    done = play("playbooks/explain.yml", *common, "-e", "explain=client.vsee.com", "-e", "explain_port=htps")
+    assert "port 'htps' is not accepted: write a number from 1 to 65535" in done.stdout
+    assert "did you mean https?" in done.stdout

@@ -56,3 +56,9 @@ def test_notes() -> None:
         inbound, "names that have no address, and stay shut: api.example.com", wild
     ]  # fmt: skip
     assert common(merge_vendors([]), **CHOICES) == []
+
+
+def test_a_pattern_is_never_asked_for() -> None:
+    listed = merge_vendors([*NAMED, rule(("acme", "web"), "tcp", "443", "rtc*.example.com")])
+    found = common(listed, **{**CHOICES, "names": "resolve", "addresses": {"api.example.com": ["192.0.2.1"]}})
+    assert found[-1] == "names with a wildcard cannot be looked up, and stay shut: *.example.com, rtc*.example.com"

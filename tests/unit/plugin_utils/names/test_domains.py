@@ -74,7 +74,7 @@ def test_what_dnsmasq_admits_beyond_the_patterns(rules: list[dict[str, Any]], wo
 
 
 @pytest.mark.parametrize("name", ["a/b.example.com", "a.example.com#", "a b.example.com", 'a".example.com', "a{.com",
-                                  "A.example.com", "é.example.com", "a..example.com", "*.*.example.com", "a*.com",
+                                  "A.example.com", "é.example.com", "a..example.com", "**.example.com", "a*b c.com",
                                   "a.example.com\n", "a" * 64 + ".com", ".example.com", "a,b.com"])  # fmt: skip
 def test_what_is_no_host_name_is_refused(name: str) -> None:
     allowlist = merge_vendors([web("a.example.com")])

@@ -81,7 +81,7 @@ def test_an_inbound_end_is_not_told_where_nothing_is_let_in() -> None:
 
 
 def test_explain_and_exports_have_them() -> None:
-    [line] = explain_destination(LIST, "192.0.2.2")
+    [_verdict, line] = explain_destination(LIST, "192.0.2.2")
     assert line.endswith("(required); label: =1; ports '5060/61' read as '5060-5061' by the author of the file")
     found = list(csv.DictReader(io.StringIO(export_allowlist(LIST, "csv"))))
     assert [(cells["label"], cells["own_ip"], cells["source_port"]) for cells in found] == [

@@ -204,6 +204,43 @@ def rule(vendor: str, port: str, destination: str, **more: str) -> dict[str, str
     return {**given, **more}
 
 
+SHUT = "these stay blocked, except where an allowed address covers them"
+UNMATCHED = f"no tool matches a '*' within a name, only '*.' in front of it: {SHUT}"
+PATTERNS = ["rtc*.calls.example.com", "turn-*.elb.REGION.example.com", "sip*.co.uk", "*-a.example.net", "*.example.net"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "where"),
+    [
+        ({**NFTABLES, "names": "dnsmasq"}, ""),
+        ({**NFTABLES, "names": "resolve"}, " where dnsmasq learns names (nftables, firewalld)"),
+        ({**NFTABLES, "name": "ufw", "names": "resolve"}, " where dnsmasq learns names (nftables, firewalld)"),
+        ({"name": "GCP", "policy": "deny", "names": "fqdn", "timers": False, "units": [], "inbound": False},
+         " where dnsmasq learns names (nftables, firewalld)"),
+    ],
+)  # fmt: skip
+def test_patterns_are_not_enforced_and_what_may_be_allowed_instead_is_said(backend: dict[str, Any], where: str) -> None:
+    allowlist = merge_vendors([rule("one", "443", pattern) for pattern in PATTERNS])
+    told = " ".join(becomes("one", summarise_allowlist(allowlist, None, backend))["not enforced"])
+    listed = "*-a.example.net, rtc*.calls.example.com, sip*.co.uk, turn-*.elb.REGION.example.com (web tcp/443)"
+    assert f"{UNMATCHED} {listed} " in told
+    assert (
+        f"rtc*.calls.example.com: *.calls.example.com may be allowed instead{where}, which opens calls.example.com "
+        "itself and every other name below it too"
+    ) in told
+    assert f"turn-*.elb.REGION.example.com: *.example.com may be allowed instead{where}, which opens" in told
+    assert "sip*.co.uk: no broader name is safe to allow instead: below co.uk anybody can have names" in told
+    known = "*-a.example.net: *.example.net of this list takes these names too, for its own ports"
+    assert (known in told) == (backend["names"] == "dnsmasq")
+    assert (f"a wildcard cannot be looked up: {SHUT} *.example.net (web" in told) == (backend["names"] != "dnsmasq")
+
+
+def test_patterns_are_among_names_that_are_only_reported() -> None:
+    allowlist = merge_vendors([rule("one", "443", pattern) for pattern in PATTERNS[:2]])
+    told = " ".join(becomes("one", summarise_allowlist(allowlist, None, NFTABLES))["not enforced"])
+    assert told == f"names are reported only: {SHUT} {', '.join(PATTERNS[:2])} (web tcp/443)"
+
+
 def test_vendors_that_share_a_domain_share_what_is_widened() -> None:
     rules = [rule("one", "443", "*.example.com"), rule("two", "80", "example.com"), rule("two", "80", "example.net")]
     lines = summarise_allowlist(merge_vendors(rules), None, {**NFTABLES, "names": "dnsmasq"})
