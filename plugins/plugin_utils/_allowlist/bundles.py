@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service
 
-from .least import least
+from .collector import no_collector
+from .least import least_and_apart
 from .partition import Element
 
 
@@ -22,29 +23,28 @@ class Bundle(NamedTuple):
     prefixes: tuple[str, ...]
 
 
+@no_collector()
 def bundles(
-    provenance: Iterable[dict],
+    provenance: Iterable[Mapping[str, Any]],
     version: int,
-    label: Callable[[dict], object],
+    label: Callable[[Mapping[str, Any]], object],
     rules: Callable[[tuple[Service, ...]], int],
     single: bool = False,
 ) -> list[Bundle]:
     """Return the least list of one IP version in bundles, for the fewest rules.
 
     C{label}: as for C{least}. C{rules} returns how many rules a bundle of these services takes. C{single}: each bundle
-    has one prefix, ascending; else they are sorted by labels and services. Where it takes fewer rules, neighbouring
-    prefixes of different labels stay apart.
+    has one prefix, ascending; else they are sorted by labels. Where it takes fewer rules, neighbouring prefixes of
+    different labels stay apart.
     """
-    entries = list(provenance)
-    lists = [least(entries, version, label, apart) for apart in (False, True)]
-    tried = [
-        _single(lines) if single else _several(lines, rules) for lines in (lists if lists[0] != lists[1] else lists[:1])
-    ]
-    return min(tried, key=lambda found: _total(found, rules))
+    lists = least_and_apart(provenance, version, label)
+    tried = [_single(lines) if single else _several(lines, rules) for lines in lists]
+    return min(tried, key=lambda found: _size(found, rules)) if len(tried) > 1 else tried[0]
 
 
-def _total(found: Iterable[Bundle], rules: Callable[[tuple[Service, ...]], int]) -> int:
-    return sum(rules(bundle.services) for bundle in found)
+def _size(found: list[Bundle], rules: Callable[[tuple[Service, ...]], int]) -> tuple[int, int]:
+    """Return how many rules bundles take, then how many prefixes."""
+    return sum(rules(bundle.services) for bundle in found), sum(len(bundle.prefixes) for bundle in found)
 
 
 def _single(lines: Iterable[Element]) -> list[Bundle]:
@@ -56,7 +56,7 @@ def _single(lines: Iterable[Element]) -> list[Bundle]:
 
 
 def _several(lines: Iterable[Element], rules: Callable[[tuple[Service, ...]], int]) -> list[Bundle]:
-    """Return for each labels a bundle for each different list of destinations, or of services, whichever are fewer."""
+    """Return for each labels a bundle for each list of destinations, or for each list of services, as is less."""
     by_labels: dict[tuple, list[Element]] = {}
     for line in lines:
         by_labels.setdefault(line.labels, []).append(line)
@@ -65,7 +65,7 @@ def _several(lines: Iterable[Element], rules: Callable[[tuple[Service, ...]], in
         for labels in sorted(by_labels)
         for bundle in min(
             (_alike_in_destinations(labels, by_labels[labels]), _alike_in_services(labels, by_labels[labels])),
-            key=lambda found: _total(found, rules),
+            key=lambda found: _size(found, rules),
         )
     ]
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
@@ -25,7 +27,12 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import Service, has_ports, service_of
 
+from .collector import no_collector
 from .partition import Element
+
+_Labels = frozenset[Any]
+# First and last address of a prefix that is inside no other of its service, and who asks for anything of it.
+_Span = tuple[int, int, _Labels]
 
 
 @dataclass(slots=True)
@@ -35,129 +42,178 @@ class _Line:
     protocol: str
     first: int
     last: int
-    labels: set[Any]
+    labels: _Labels
+
+    def place(self) -> tuple[str, int]:
+        return self.protocol, self.first
 
     def order(self) -> tuple[str, int, int]:
         """Return a key: by protocol and first port, the widest range first."""
         return self.protocol, self.first, -self.last
 
-
-@dataclass(slots=True)
-class _Level:
-    """The lines of one prefix, by protocol; their first and last ports both ascend, as none is inside another."""
-
-    end: int
-    lines: dict[str, list[_Line]] = field(default_factory=lambda: defaultdict(list))
-    firsts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, line: _Line) -> None:
-        self.lines[line.protocol].append(line)
-        self.firsts[line.protocol].append(line.first)
-
-    def holder(self, line: _Line) -> _Line | None:
-        """Return the line whose ports hold all ports of another, None where there is none."""
-        before = bisect_right(self.firsts.get(line.protocol, ()), line.first)
-        if not before:
-            return None
-        found = self.lines[line.protocol][before - 1]
-        return found if line.last <= found.last else None
+    def add(self, labels: _Labels) -> None:
+        if not labels <= self.labels:
+            self.labels |= labels
 
 
+@no_collector()
 def least(
-    provenance: Iterable[dict], version: int, label: Callable[[dict], object], apart: bool = False
+    provenance: Iterable[Mapping[str, Any]],
+    version: int,
+    label: Callable[[Mapping[str, Any]], object],
+    *,
+    mixed: bool = False,
 ) -> list[Element]:
     """Return the least list of one IP version, ascending by address, the widest prefix first, then by service.
 
     C{label} gives an entry's label, or None to leave the entry out. Names are left out: they have no address to
     filter by. No line is inside another, its addresses and its ports both; each entry that is inside the line of
     a wider service or prefix is among the labels of that line. Ports of one prefix that overlap or touch are one range
-    where their labels are equal.
+    where their labels are equal; C{mixed}: whatever their labels.
     """
-    asked: dict[Service, list[tuple[int, int, object]]] = defaultdict(list)
+    return _lines(version, _asked(provenance, version, label), False, mixed)
+
+
+def least_and_apart(
+    provenance: Iterable[Mapping[str, Any]], version: int, label: Callable[[Mapping[str, Any]], object]
+) -> list[list[Element]]:
+    """Return the least list and, where it is another, that whose neighbouring prefixes of different labels stay apart.
+
+    Arguments as for C{least}.
+    """
+    asked = _asked(provenance, version, label)
+    found = [_lines(version, asked, False, False)]
+    if any(one[1] + 1 == other[0] and one[2] != other[2] for spans in asked.values() for one, other in pairwise(spans)):
+        found.append(_lines(version, asked, True, False))
+    return found
+
+
+def _asked(
+    provenance: Iterable[Mapping[str, Any]], version: int, label: Callable[[Mapping[str, Any]], object]
+) -> dict[Service, list[_Span]]:
+    """Return the prefixes of each service that are inside no other, ascending."""
+    asked: dict[Service, list[_Span]] = defaultdict(list)
+    services: dict[tuple[str, str], list[_Span]] = {}
+    alone: dict[object, _Labels] = {}
     for entry in provenance:
         name = label(entry)
         if name is None:
             continue
-        spans = asked[service_of(entry["protocol"], entry["ports"])]
-        for text in entry["destinations"]:
-            if is_address(text) and (":" in text) == (version == 6):
-                _version, first, last = parse_prefix(text)
-                spans.append((first, last, name))
-    placed: dict[Range, list[_Line]] = defaultdict(list)
-    for service, spans in asked.items():
+        labels = alone.setdefault(name, frozenset([name]))
+        text = (entry["protocol"], entry["ports"])
+        if text not in services:
+            services[text] = asked[service_of(*text)]
+        spans = services[text]
+        for destination in entry["destinations"]:
+            if is_address(destination) and (":" in destination) == (version == 6):
+                _version, first, last = parse_prefix(destination)
+                spans.append((first, last, labels))
+    return {service: _outer(spans) for service, spans in asked.items()}
+
+
+def _outer(spans: list[_Span]) -> list[_Span]:
+    """Return the prefixes that are inside no other, ascending, with the labels of those inside them."""
+    found: list[_Span] = []
+    # By first address, the widest first: two sorts by plain integers are quicker than one by pairs.
+    for span in sorted(sorted(spans, key=itemgetter(1), reverse=True), key=itemgetter(0)):
+        if not found or span[1] > found[-1][1]:
+            found.append(span)
+        elif not span[2] <= found[-1][2]:
+            found[-1] = (*found[-1][:2], found[-1][2] | span[2])
+    return found
+
+
+def _lines(version: int, asked: Mapping[Service, list[_Span]], apart: bool, mixed: bool) -> list[Element]:
+    placed: dict[Range, list[_Line]] = {}
+    for (protocol, low, high), spans in asked.items():
         for block, labels in _covering(spans, apart):
-            placed[block].append(_Line(*service, labels))
-    known: dict[frozenset, tuple] = {}
-    return [
-        Element(prefix, line.protocol, line.first, line.last, _sorted(line.labels, known))
-        for (first, last), lines in _outermost(placed)
-        for prefix in (prefix_of(version, first, last),)
-        for line in _joined(lines)
-    ]
+            line = _Line(protocol, low, high, labels)
+            if block in placed:
+                placed[block].append(line)
+            else:
+                placed[block] = [line]
+    known: dict[_Labels, tuple] = {}
+    found: list[Element] = []
+    for (first, last), lines in _outermost(placed, mixed):
+        prefix = prefix_of(version, first, last)
+        for line in _joined(lines, mixed):
+            if line.labels not in known:
+                known[line.labels] = tuple(sorted(line.labels))
+            found.append(Element(prefix, line.protocol, line.first, line.last, known[line.labels]))
+    return found
 
 
-def _sorted(labels: set[Any], known: dict[frozenset, tuple]) -> tuple:
-    """Return labels as a sorted tuple, equal ones as one."""
-    key = frozenset(labels)
-    if key not in known:
-        known[key] = tuple(sorted(labels))
-    return known[key]
+def _covering(spans: list[_Span], apart: bool) -> Iterator[tuple[Range, _Labels]]:
+    """Yield the fewest prefixes, as ranges, that cover disjoint ones, each with their labels.
 
-
-def _covering(spans: list[tuple[int, int, object]], apart: bool) -> Iterator[tuple[Range, set[Any]]]:
-    """Yield the fewest prefixes, as ranges, that cover prefixes C{(first, last, label)}, each with their labels.
-
-    A prefix of the fewest holds all of each that it meets, as no two prefixes overlap in part. C{apart}: neighbours of
-    different labels stay apart.
+    C{apart}: neighbours of different labels stay apart.
     """
-    wide: list[tuple[int, int, set[Any]]] = []
-    for first, last, label in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if wide and last <= wide[-1][1]:
-            wide[-1][2].add(label)
-        else:
-            wide.append((first, last, {label}))
     at = 0
-    while at < len(wide):
+    while at < len(spans):
         end = at + 1
-        while end < len(wide) and wide[end][0] == wide[end - 1][1] + 1 and not (apart and wide[end][2] != wide[at][2]):
+        while (
+            end < len(spans)
+            and spans[end][0] == spans[end - 1][1] + 1
+            and not (apart and spans[end][2] != spans[at][2])
+        ):
             end += 1
-        for block in blocks(wide[at][0], wide[end - 1][1]):
-            labels: set[Any] = set()
-            while at < end and wide[at][1] <= block[1]:
-                labels |= wide[at][2]
+        if end == at + 1:
+            yield spans[at][:2], spans[at][2]
+            at = end
+            continue
+        for block in blocks(spans[at][0], spans[end - 1][1]):
+            labels = spans[at][2]
+            # No two prefixes overlap in part, so one of the fewest holds all of each that it meets.
+            while at < end and spans[at][1] <= block[1]:
+                if not spans[at][2] <= labels:
+                    labels |= spans[at][2]
                 at += 1
             yield block, labels
 
 
-def _outermost(placed: dict[Range, list[_Line]]) -> Iterator[tuple[Range, list[_Line]]]:
+def _outermost(placed: dict[Range, list[_Line]], mixed: bool) -> list[tuple[Range, list[_Line]]]:
     """Return the lines by prefix without those that are inside another, which gets their labels."""
-    around: list[_Level] = []  # the prefixes around the current one, the widest first
+    around: list[tuple[int, list[_Line]]] = []  # the ends and lines of the prefixes around, the widest first
     found: list[tuple[Range, list[_Line]]] = []
     for block in sorted(placed, key=lambda span: (span[0], -span[1])):
-        while around and around[-1].end < block[0]:
+        while around and around[-1][0] < block[0]:
             around.pop()
-        level, kept = _Level(block[1]), []
-        for line in _joined(placed[block]):
-            outer = next((holder for each in reversed(around) if (holder := each.holder(line))), None)
-            if outer:
-                outer.labels |= line.labels
-            else:
-                level.add(line)
-                kept.append(line)
+        kept = _joined(placed[block], mixed)
+        if around:
+            kept = [line for line in kept if not _absorbed(line, around)]
         if kept:
-            around.append(level)
+            around.append((block[1], kept))
             found.append((block, kept))
-    yield from found
+    return found
 
 
-def _joined(lines: list[_Line]) -> list[_Line]:
-    """Return the lines of one prefix in order: none inside another, and no neighbours of the same labels."""
+def _absorbed(line: _Line, around: list[tuple[int, list[_Line]]]) -> bool:
+    """Give the labels of a line to the nearest around it that has all of its ports; tell whether there is one."""
+    for _end, lines in reversed(around):
+        # Of lines of one prefix, none inside another, first and last ports both ascend.
+        before = bisect_right(lines, line.place(), key=_Line.place) - 1
+        if before >= 0 and lines[before].protocol == line.protocol and line.last <= lines[before].last:
+            lines[before].add(line.labels)
+            return True
+    return False
+
+
+def _joined(lines: list[_Line], mixed: bool) -> list[_Line]:
+    """Return the lines of one prefix in order: none inside another, and no neighbours of the same labels, or at all."""
+    if len(lines) == 1:
+        return lines
     found: list[_Line] = []
     for line in sorted(lines, key=_Line.order):
         before = found[-1] if found and found[-1].protocol == line.protocol else None
         if before and line.last <= before.last:
-            before.labels |= line.labels
-        elif before and before.labels == line.labels and line.first <= before.last + 1 and has_ports(line.protocol):
+            before.add(line.labels)
+        elif (
+            before
+            and line.first <= before.last + 1
+            and has_ports(line.protocol)
+            and (mixed or before.labels == line.labels)
+        ):
+            before.add(line.labels)
             before.last = line.last
         else:
             found.append(line)

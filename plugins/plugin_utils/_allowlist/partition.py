@@ -30,6 +30,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     service_of,
 )
 
+from .collector import no_collector
 from .intervals import MOST_MEMBERS, TooManyError, sweep
 
 Request = TypeVar("Request")
@@ -52,6 +53,7 @@ class Element(NamedTuple):
         return range_text(self.protocol, self.first_port, self.last_port)
 
 
+@no_collector()
 def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], object]) -> list[Element]:
     """Return the disjoint elements of one IP version, in ascending order.
 
@@ -61,6 +63,7 @@ def elements(provenance: Iterable[dict], version: int, label: Callable[[dict], o
     return _listed(version, _spans(provenance, version, label, cut))
 
 
+@no_collector()
 def layered_elements(provenance: Iterable[dict], version: int, label: Callable[[dict], object]) -> list[Element]:
     """Return the elements of one IP version for a table with a map for each service, which is asked in C{layer_order}.
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
     Service,
@@ -40,9 +40,11 @@ def ports_of(protocol: str, ranges: list[tuple[int, int]]) -> list[str]:
     return [range_text(protocol, first, last) or "any" for first, last in sorted(ranges)]
 
 
-def rules_of(services: Iterable[Service]) -> int:
+def rules_of(services: Sequence[Service]) -> int:
     """Return how many rules open services to one prefix, or to one set."""
     ranges: dict[str, list[tuple[int, int]]] = {}
+    if len(services) == 1:
+        return 1
     for protocol, first, last in services:
         ranges.setdefault(protocol, []).append((first, last))
     return sum(len(ports_of(protocol, found)) for protocol, found in ranges.items())

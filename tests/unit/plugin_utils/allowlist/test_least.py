@@ -10,12 +10,19 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.least import least
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.least import least, least_and_apart
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.entries import ALL_ENTRIES, asked_by, by_who, edges, entry
+
+
+def listed(entries: list[dict], version: int, apart: bool) -> list[Element]:
+    """Return the least list, or that whose neighbours of different labels stay apart."""
+    found = least_and_apart(entries, version, by_who)
+    assert found[0] == least(entries, version, by_who)
+    return found[-1 if apart else 0]
 
 
 def network(line: Element) -> Any:
@@ -42,7 +49,7 @@ def test_a_packet_is_in_a_line_exactly_where_somebody_asks_for_it(
     entries: list[dict], version: int, apart: bool
 ) -> None:
     """Who asks for it is among the labels, and no line names somebody who asks for nothing in it."""
-    lines = least(entries, version, by_who, apart)
+    lines = listed(entries, version, apart)
     addresses, numbers = edges(entries, version)
     asking: dict[Element, set] = {line: set() for line in lines}
     for address in addresses:
@@ -63,7 +70,7 @@ def test_a_packet_is_in_a_line_exactly_where_somebody_asks_for_it(
 def test_no_line_is_inside_another_and_the_order_does_not_matter(
     entries: list[dict], version: int, apart: bool, shuffler: Any
 ) -> None:
-    lines = least(entries, version, by_who, apart)
+    lines = listed(entries, version, apart)
     for one, other in combinations(lines, 2):
         inside = network(one).subnet_of(network(other)) or network(other).subnet_of(network(one))
         if inside and one.protocol == other.protocol:
@@ -72,7 +79,7 @@ def test_no_line_is_inside_another_and_the_order_does_not_matter(
             if one.prefix == other.prefix and one.labels == other.labels and one.protocol in ("tcp", "udp", "sctp"):
                 assert one.last_port + 1 < other.first_port
     shuffler.shuffle(entries)
-    assert least(entries, version, by_who, apart) == lines
+    assert listed(entries, version, apart) == lines
 
 
 # Ports that neither overlap nor touch, so that each service is by itself.
@@ -141,7 +148,7 @@ def test_lines(entries: list[dict], lines: list[str]) -> None:
 
 
 def test_neighbours_of_different_labels_stay_apart_where_that_is_asked_for() -> None:
-    assert [(one.prefix, one.labels) for one in least(ADJACENT, 4, by_who, apart=True)] == [
+    assert [(one.prefix, one.labels) for one in listed(ADJACENT, 4, apart=True)] == [
         ("192.0.2.0/25", ("kudo",)),
         ("192.0.2.128/25", ("zoom",)),
     ]
