@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewalld import objects
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import differences, listing
-from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import rules as ufw_rules
+from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
@@ -110,8 +110,8 @@ def test_the_page_has_these_numbers() -> None:
 
 
 def ufw_difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    was, will = (dict(ufw_rules.split(text) for text in ufw_form(allowlist)) for allowlist in (old, new))
-    return ufw_rules.difference(was, will)
+    was, will = (dict(rules.split(text) for text in ufw_form(allowlist)) for allowlist in (old, new))
+    return rules.difference(was, will)
 
 
 def nftables_difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
