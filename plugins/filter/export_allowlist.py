@@ -23,7 +23,7 @@ options:
     description:
       - V(json), an object with C(rules), before merging, and C(allowlist), after it.
       - V(csv), the rules. V(markdown), the rules as tables by vendor and service.
-      - V(text), the merged allowlist, a line for each service and destination.
+      - V(text), the least list, a line for each service and destination, each service with the fewest prefixes.
     type: str
     choices: [json, csv, markdown, text]
     default: json

@@ -10,10 +10,8 @@ compared like addresses, because tools differ in what C{*.example.com} matches: 
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -26,6 +24,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services i
     service_text,
 )
 
+from .collector import no_collector
 from .intervals import MOST_MEMBERS, TooManyError, sweep
 from .provenance import Book, Side, canonical_json
 
@@ -51,7 +50,7 @@ def merge_vendors(
     C{json.dumps({groups, inbound, provenance, timers}, sort_keys=True, separators=(",", ":"))}.
     Raises ValueError that names vendor, service and row of the rule that cannot be read.
     """
-    with _no_collector():
+    with no_collector():
         book = Book()
         for number, rule in enumerate(_flat(rules), 1):
             book.add(rule, number)
@@ -84,18 +83,6 @@ def merge_vendors(
         "reasons": _ordered(reasons),
         "digest": digest.hexdigest(),
     }
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Switch the cycle collector off: nothing here makes cycles, and it would walk a million rules many times."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass(slots=True)

@@ -175,8 +175,14 @@ def _key(item: tuple[tuple[int, tuple[Service, ...]], object]) -> tuple[int, tup
 
 
 def _part(version: int, services: tuple[Service, ...], found: dict[str, set[str]]) -> Part:
-    """Return a part of disjoint prefixes."""
-    pieces = sorted((*parse_prefix(prefix)[1:], tuple(sorted(labels))) for prefix, labels in found.items())
+    """Return a part of prefixes that may be inside each other: the outer ones have the labels of those in them."""
+    pieces: list[tuple[int, int, tuple[str, ...]]] = []
+    spans = [(*parse_prefix(prefix)[1:], labels) for prefix, labels in found.items()]
+    for first, last, labels in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if pieces and last <= pieces[-1][1]:
+            pieces[-1] = (*pieces[-1][:2], tuple(sorted({*pieces[-1][2], *labels})))
+        else:
+            pieces.append((first, last, tuple(sorted(labels))))
     return Part(services, version, labelled(version, pieces))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.least import least
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Asked, pieces, requested
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
     collapse,
@@ -29,7 +30,8 @@ class Part:
     """What one list of services may reach, in one IP version.
 
     services: C{(protocol, first_port, last_port)}, sorted, both ports inside.
-    prefixes: minimal, ascending, disjoint, each with the sorted labels C{"kudo: media"} of all who ask for any of it.
+    prefixes: minimal, ascending, disjoint, each with the sorted labels C{"kudo: media"} of those who ask for any of it
+    and for whom no other part opens it.
     """
 
     services: tuple[Service, ...]
@@ -55,16 +57,36 @@ def parts(
 ) -> list[Part]:
     """Return the parts of an allowlist by version and services; what vendors send inbound is left out.
 
-    single: a part for each service (a protocol with a port range), else one for each list of services.
+    single: a part for each service (a protocol with a port range), else one for each list of services. Parts of
+    disjoint addresses are taken, unless those of the least list are fewer, or single ones have fewer prefixes.
     addresses: what names resolve to, C{{name: [addresses]}}; they count as destinations of who asked for the name.
     allow: the user's own rules, as C{allow_rules} returns them.
     """
-    resolved = addresses or {}
-    requests, cut = pieces(
-        ((*service_of(entry["protocol"], entry["ports"]), f"{entry['vendor']}: {entry['service']}"), destinations)
-        for entry, destinations in _entries(allowlist, resolved, allow)
-    )
+    asked = [
+        {**entry, "destinations": destinations} for entry, destinations in _entries(allowlist, addresses or {}, allow)
+    ]
     found: list[Part] = []
+    for version, disjoint in _disjoint(asked, single).items():
+        overlapping = _overlapping(asked, version, single)
+        found += overlapping if _size(overlapping, single) < _size(disjoint, single) else disjoint
+    return found
+
+
+def _label(entry: Mapping[str, Any]) -> str:
+    return f"{entry['vendor']}: {entry['service']}"
+
+
+def _size(found: list[Part], single: bool) -> tuple[int, int]:
+    """Return what quotas count: parts, then prefixes; of single parts the prefixes alone."""
+    return 0 if single else len(found), sum(len(part.prefixes) for part in found)
+
+
+def _disjoint(entries: list[dict[str, Any]], single: bool) -> dict[int, list[Part]]:
+    """Return the parts by IP version of the cut of the address axis: an address has one list of services."""
+    requests, cut = pieces(
+        ((*service_of(entry["protocol"], entry["ports"]), _label(entry)), entry["destinations"]) for entry in entries
+    )
+    found: dict[int, list[Part]] = {}
     for version, spans in cut.items():
         known: dict[Asked, _Asked] = {}
         placed: dict[tuple[Service, ...], list[tuple[int, int, tuple[str, ...]]]] = {}
@@ -77,8 +99,23 @@ def parts(
                     placed.setdefault((service,), []).append((first, last, one.labels[service]))
             else:
                 placed.setdefault(one.services, []).append((first, last, one.everybody))
-        found += [Part(services, version, labelled(version, placed[services])) for services in sorted(placed)]
+        found[version] = [Part(services, version, labelled(version, placed[services])) for services in sorted(placed)]
     return found
+
+
+def _overlapping(entries: list[dict[str, Any]], version: int, single: bool) -> list[Part]:
+    """Return the parts of the least list of one IP version: a prefix has one list of services, another may hold it."""
+    services: dict[str, list[Service]] = {}
+    labels: dict[tuple[str, Service], tuple[str, ...]] = {}
+    for line in least(entries, version, _label, mixed=True):
+        services.setdefault(line.prefix, []).append(line[1:4])
+        labels[line.prefix, line[1:4]] = line.labels
+    placed: dict[tuple[Service, ...], dict[str, tuple[str, ...]]] = {}
+    for prefix, found in services.items():
+        for listed in [(service,) for service in found] if single else [tuple(sorted(found))]:
+            asking = {label for service in listed for label in labels[prefix, service]}
+            placed.setdefault(listed, {})[prefix] = tuple(sorted(asking))
+    return [Part(listed, version, placed[listed]) for listed in sorted(placed)]
 
 
 def _entries(

@@ -23,7 +23,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw.ru
     asking,
     specs,
 )
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.bundles import bundles
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules, by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import (
@@ -42,7 +42,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._names.following 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.options import check_learning
 
 from .options import STOPPED, check_scope, unfiltered
-from .ufw_services import beside, ports_of, refused
+from .ufw_services import beside, ports_of, refused, rules_of
 
 POLICIES = ("unmanaged", "deny")
 PLACES = ("last", "first")
@@ -180,26 +180,21 @@ def _bundles(
     entries: list[dict], version: int, sets: bool
 ) -> tuple[list[tuple[str, str, str, str]], dict[str, list[str]]]:
     """Return C{(prefix, protocol, ports, label)}, as many ports as one rule takes; with sets, names and members."""
-    found: dict[str, dict[tuple[str, str], list[tuple[int, int]]]] = {}
-    for element in elements(entries, version, lambda entry: f"{entry['vendor']} {entry['service']}"):
-        services = found.setdefault(element.prefix, {})
-        services.setdefault((element.protocol, ", ".join(element.labels)), []).append(
-            (element.first_port, element.last_port)
-        )
     members: dict[str, list[str]] = {}
-    if sets:
-        alike: dict[str, list[str]] = {}
-        for prefix, services in found.items():
-            alike.setdefault(str(sorted(services.items())), []).append(prefix)
-        members = {_set_name(version, prefixes): prefixes for prefixes in alike.values()}
-        found = {name: found[prefixes[0]] for name, prefixes in members.items()}
-    bundles = [
-        (prefix, protocol, ports, label)
-        for prefix, services in found.items()
-        for (protocol, label), ranges in services.items()
+    found: dict[str, dict[tuple[str, str], list[tuple[int, int]]]] = {}
+    for bundle in bundles(entries, version, lambda entry: f"{entry['vendor']} {entry['service']}", rules_of, not sets):
+        to = bundle.prefixes[0]
+        if sets:
+            to = _set_name(version, bundle.prefixes)
+            members[to] = _halved(bundle.prefixes)
+        for protocol, first, last in bundle.services:
+            found.setdefault(to, {}).setdefault((protocol, ", ".join(bundle.labels)), []).append((first, last))
+    return [
+        (to, protocol, ports, label)
+        for to, asked in found.items()
+        for (protocol, label), ranges in sorted(asked.items(), key=lambda item: (item[0][0], item[1][0]))
         for ports in ports_of(protocol, ranges)
-    ]
-    return bundles, {name: _halved(prefixes) for name, prefixes in members.items()}
+    ], members
 
 
 def _named(found: list[Domain], roads: list[list[str]], lease: int, refresh: int, most: int) -> tuple[dict, list[str]]:
@@ -228,13 +223,13 @@ def _names_set(domain: Domain, version: int, lease: int, most: int) -> str:
     return f"egress_names_{version}_{next(digests)[:10]}{next(digests)[:6]}"
 
 
-def _set_name(version: int, prefixes: list[str]) -> str:
+def _set_name(version: int, prefixes: Sequence[str]) -> str:
     """Return the name of a set: other members, another name, so that old and new ones never meet."""
     digest = hashlib.sha256(" ".join(prefixes).encode()).hexdigest()
     return f"egress_allowlist_{version}_{digest[:12]}"
 
 
-def _halved(prefixes: list[str]) -> list[str]:
+def _halved(prefixes: Sequence[str]) -> list[str]:
     """Return prefixes as ipset takes them: it has no prefix of length 0."""
     halves = {"0.0.0.0/0": ["0.0.0.0/1", "128.0.0.0/1"], "::/0": ["::/1", "8000::/1"]}
     return [address(part) for prefix in prefixes for part in halves.get(prefix, [prefix])]

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, range_text
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    has_ports,
+    range_text,
+)
 
 _MOST_PORTS = 15  # of one multiport match; a range counts as two
 
@@ -34,6 +38,16 @@ def ports_of(protocol: str, ranges: list[tuple[int, int]]) -> list[str]:
     if has_ports(protocol):
         return _multiports(sorted(ranges))
     return [range_text(protocol, first, last) or "any" for first, last in sorted(ranges)]
+
+
+def rules_of(services: Sequence[Service]) -> int:
+    """Return how many rules open services to one prefix, or to one set."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    if len(services) == 1:
+        return 1
+    for protocol, first, last in services:
+        ranges.setdefault(protocol, []).append((first, last))
+    return sum(len(ports_of(protocol, found)) for protocol, found in ranges.items())
 
 
 def _multiports(ranges: Iterable[tuple[int, int]]) -> list[str]:

@@ -94,6 +94,11 @@ def format_prefix(version: int, first: int, length: int) -> str:
     return f"{format_address(version, first)}/{length}"
 
 
+def prefix_of(version: int, first: int, last: int) -> str:
+    """Return the text of a prefix, always with the length, of its first and last address."""
+    return format_prefix(version, first, BITS[version] + 1 - (last - first + 1).bit_length())
+
+
 def prefixes(version: int, first: int, last: int) -> list[str]:
     """Return the minimal list of prefixes that covers exactly C{first..last}, in ascending order."""
     bits, family, size = BITS[version], _FAMILY[version], _BYTES[version]
@@ -105,6 +110,19 @@ def prefixes(version: int, first: int, last: int) -> list[str]:
             host_bits = aligned.bit_length() - 1
         # Not through format_prefix: the calls would cost half of the time.
         found.append(f"{inet_ntop(family, first.to_bytes(size, 'big'))}/{bits - host_bits}")
+        first += 1 << host_bits
+    return found
+
+
+def blocks(first: int, last: int) -> list[Range]:
+    """Return the fewest prefixes that cover exactly C{first..last} as ranges, in ascending order."""
+    found = []
+    while first <= last:
+        host_bits = (last - first + 1).bit_length() - 1
+        aligned = first & -first
+        if aligned and not aligned >> host_bits:
+            host_bits = aligned.bit_length() - 1
+        found.append((first, first + (1 << host_bits) - 1))
         first += 1 << host_bits
     return found
 

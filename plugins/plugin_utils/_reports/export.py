@@ -12,8 +12,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.least import least
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import unknown
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import service_of, service_text
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    service_of,
+    service_text,
+)
 
 from .remarks import remarks
 
@@ -34,7 +39,7 @@ def export_allowlist(allowlist: Mapping[str, Any], form: str = "json") -> str:
     - C{json}: C{{"rules": [...], "allowlist": {...}}}, the rules before merging, the allowlist after it;
     - C{csv}: the rules, a line each, after a line of column names;
     - C{markdown}: the rules as tables, by vendor and service;
-    - C{text}: the merged allowlist, a line for each service and destination: C{tcp/443 192.0.2.0/24}.
+    - C{text}: the least list, a line for each service and destination: C{tcp/443 192.0.2.0/24}; lines may overlap.
 
     Raises ValueError for any other form.
     """
@@ -105,13 +110,28 @@ def _markdown_cell(text: str) -> str:
 
 
 def _text(_rules: list[dict[str, Any]], allowlist: Mapping[str, Any]) -> str:
-    lines = []
-    for key, lead in (("groups", ""), ("inbound", "inbound ")):
-        for group in allowlist[key]:
-            for service in group["services"]:
-                destinations = (*group["ipv4"], *group["ipv6"], *group["names"])
-                lines += [f"{lead}{service} {destination}\n" for destination in destinations]
-    return "".join(lines)
+    return "".join(
+        f"{lead}{service_text(service)} {destination}\n"
+        for direction, key, lead in ((None, "groups", ""), ("inbound", "inbound", "inbound "))
+        for service, destinations in _least(allowlist, direction, allowlist[key])
+        for destination in destinations
+    )
+
+
+def _least(
+    allowlist: Mapping[str, Any], direction: str | None, groups: Iterable[Mapping[str, Any]]
+) -> list[tuple[Service, list[str]]]:
+    """Return the services of one direction, sorted, each with its prefixes and names."""
+    entries = [entry for entry in allowlist["provenance"] if entry.get("direction") == direction]
+    found: dict[Service, list[str]] = defaultdict(list)
+    for version in (4, 6):
+        for line in least(entries, version, lambda _entry: ""):
+            found[line[1:4]].append(line.prefix)
+    for group in groups:
+        for text in group["services"]:
+            protocol, _slash, ports = text.partition("/")
+            found[service_of(protocol, ports)] += group["names"]
+    return sorted((service, destinations) for service, destinations in found.items() if destinations)
 
 
 _FORMS: dict[str, Callable[[list[dict[str, Any]], Mapping[str, Any]], str]] = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 import pytest
@@ -106,6 +107,22 @@ def test_what_somebody_changed_is_shown_and_mended(host: Host) -> None:
             host.shell("ufw logging low")
         assert host.texts() == texts, change
         assert set(host.kernel()) ^ set(kernel) <= {line for line in host.kernel() if "limit" in line}, change
+
+
+def test_disjoint_rules_of_an_earlier_version_become_the_least_list(host: Host) -> None:
+    """Once: the next run changes nothing."""
+    media, web = ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("198.51.100.77/32")
+    wanted = native(row(str(media), "3478", "UDP", "media"), row(str(web), service="web"))
+    cut = [str(part).removesuffix("/32") for part in (web, *media.address_exclude(web))]
+    former = [f"allow udp 3478 {part} any 0.0.0.0/0 out # acme media" for part in cut]
+    host.apply({**wanted, "rules": [*former, wanted["rules"][1]]})
+    applied = host.apply(wanted)
+    assert sorted(applied["differences"]) == sorted(
+        [f"- udp/3478 to {part}  acme: media" for part in cut] + [f"+ udp/3478 to {media}  acme: media"]
+    )
+    assert len(wanted["rules"]) == host.texts()[USER4].count(b"acme ".hex()) == 2
+    assert host.apply(wanted)["changed"] is False
+    host.remove()
 
 
 def test_the_user_s_own_identical_rule_is_not_taken_over(host: Host) -> None:

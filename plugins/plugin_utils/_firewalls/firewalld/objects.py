@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What firewalld's configuration is made of, as XML the way firewalld writes it: ipsets, services and policies.
 
-Each list of services that a vendor service asks for becomes one firewalld service, named so that a person knows it,
-and one ipset per IP version with the prefixes that may be reached by it.
+Services that the same vendor services ask for, to the same destinations, become one firewalld service, named so that
+a person knows it, and one ipset per IP version with the prefixes that may be reached by it. Sets of different services
+may overlap.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from ansible_collections.egress.allowlist.plugins.module_utils._model.labels import joined
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports, number_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.bundles import bundles
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
+    Service,
+    has_ports,
+    number_of,
+    range_text,
+)
 
 PREFIX = "egress-"
 OWN = "egress-allow-"  # what is not a vendor's: servers, sources, policies
@@ -92,11 +98,9 @@ def blocks(entries: Sequence[dict], suffix: str = "") -> list[Block]:
     """Return the blocks of provenance entries; C{suffix} ends each name."""
     found: dict[tuple, dict[int, list[str]]] = {}
     for version in (4, 6):
-        by_prefix: dict[tuple[str, tuple], list[tuple[str, str]]] = {}
-        for element in elements(entries, version, lambda entry: (entry["vendor"], entry["service"])):
-            by_prefix.setdefault((element.prefix, element.labels), []).append((element.protocol, element.ports))
-        for (prefix, labels), ports in by_prefix.items():
-            found.setdefault((labels, tuple(ports)), {}).setdefault(version, []).append(prefix)
+        for bundle in bundles(entries, version, lambda entry: (entry["vendor"], entry["service"]), _rules):
+            ports = tuple((service[0], range_text(*service)) for service in bundle.services)
+            found.setdefault((bundle.labels, ports), {})[version] = [*bundle.prefixes]
     told = sources_of(entries)
     made: list[Block] = []
     taken: set[str] = set()
@@ -107,6 +111,12 @@ def blocks(entries: Sequence[dict], suffix: str = "") -> list[Block]:
         name = free_name(base, taken, suffix)
         made.append(Block(name, words_of(labels), ports, prefixes, told_of(labels, told)))
     return made
+
+
+def _rules(services: Iterable[Service]) -> int:
+    """Return how many rules open services to one set: one for all but the types of ICMP, and one for each of these."""
+    typed = [range_text(*service) != "" and not has_ports(service[0]) for service in services]
+    return sum(typed) + (not all(typed))
 
 
 def free_name(base: str, taken: set[str], suffix: str = "") -> str:

@@ -9,11 +9,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import Element, elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import (
+    Element,
+    elements,
+    layer_order,
+    layered_elements,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import by_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import check_labels
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import (
-    ALL_TYPES,
     format_ports,
     has_ports,
     number_of,
@@ -106,16 +110,16 @@ def allowed_blocks(
 ) -> tuple[list[str], list[str]]:
     """Return what opens one direction (to, from): the counters and maps of the vendor services, and the rules.
 
-    Each IP version and service has a rule and a map of its own, from prefixes to the counters of who asked for it. Such
-    a map is a tree in the kernel. A single map of address, protocol and port would be an array of bitmaps: with 100,000
-    prefixes each lookup takes 8 microseconds.
+    Each IP version and service has a rule and a map of its own, from prefixes to the counters of who asked for it: a
+    prefix is split only where those change who ask for this service. Such a map is a tree in the kernel. A single map
+    of address, protocol and port would be an array of bitmaps: with 100,000 prefixes each lookup takes 8 microseconds.
     learning: dnsmasq adds to sets of this table. With each address that it adds libnftables has the kernel list every
     such tree, with 8,000 prefixes for 13 ms, but no map of more than one field: so the protocol is a second one.
     """
     counters: dict[str, tuple[str, ...]] = {}
     maps: dict[tuple, list[str]] = {}
     for version in versions:
-        for element in elements(entries, version, lambda entry: f"{entry['vendor']}/{entry['service']}"):
+        for element in layered_elements(entries, version, lambda entry: f"{entry['vendor']}/{entry['service']}"):
             counter = owned + counter_name(element.labels)
             counters[counter] = element.labels
             field = f" . {symbol(element.protocol)}" if learning else ""
@@ -147,9 +151,9 @@ def symbol(protocol: str) -> str:
 
 
 def _order(item: tuple[tuple, list[str]]) -> tuple:
-    """Return a key: a type of ICMP before all of them, so that its packets are counted by who asks for it."""
-    version, protocol, first, last = item[0]
-    return version, protocol, (first, last) == ALL_TYPES, first, last
+    """Return a key: ports or a type before the wider services that hold them, so that all who ask count its packets."""
+    version, *service = item[0]
+    return version, *layer_order(tuple(service))
 
 
 def named_blocks(

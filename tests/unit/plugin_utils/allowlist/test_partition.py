@@ -9,83 +9,18 @@ The oracle knows entries, packets and the standard library, and shares no code w
 from __future__ import annotations
 
 import ipaddress
-import operator
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import elements
+from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.partition import (
+    elements,
+    layer_order,
+    layered_elements,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import fits, port_ranges, prefixes, services, span
-
-NAMES = ["example.com", "*.example.com"]
-
-
-ENTRIES = st.lists(
-    st.fixed_dictionaries(
-        {
-            "protocol": st.sampled_from(["tcp", "udp"]),
-            "ports": port_ranges(),
-            "destinations": st.lists(prefixes() | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
-            "who": st.sampled_from(["kudo", "zoom", "twilio", None]),
-        }
-    ),
-    max_size=8,
-)
-
-
-# Of all kinds of protocols, with and without ports.
-ALL_ENTRIES = st.lists(
-    st.builds(
-        operator.or_,
-        services(),
-        st.fixed_dictionaries(
-            {
-                "destinations": st.lists(prefixes() | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
-                "who": st.sampled_from(["kudo", "zoom", "twilio", None]),
-            }
-        ),
-    ).filter(lambda found: all(fits({**found, "destination": one}) for one in found["destinations"])),
-    max_size=8,
-)
-
-
-def by_who(entry: dict) -> Any:
-    return entry["who"]
-
-
-def entry(who: str | None, protocol: str, ports: str, *destinations: str) -> dict:
-    return {"who": who, "protocol": protocol, "ports": ports, "destinations": list(destinations)}
-
-
-def asked_by(entries: list[dict], address: Any, protocol: str, port: int) -> tuple:
-    """Return who asks for a packet, by asking every entry."""
-    return tuple(
-        sorted(
-            {
-                found["who"]
-                for found in entries
-                if found["who"] is not None
-                and found["protocol"] == protocol
-                and span(found["ports"])[0] <= port <= span(found["ports"])[1]
-                and any("/" in text and address in ipaddress.ip_network(text) for text in found["destinations"])
-            }
-        )
-    )
-
-
-def edges(entries: list[dict], version: int) -> tuple[set, set[int]]:
-    """Return the addresses and ports at all edges, and one beyond each."""
-    numbers, found = set(), set()
-    for one in entries:
-        numbers |= {edge + step for edge in span(one["ports"]) for step in (-1, 0, 1)}
-        for text in one["destinations"]:
-            if "/" in text and (network := ipaddress.ip_network(text)).version == version:
-                for edge in (network.network_address, network.broadcast_address):
-                    found |= {edge + n for n in (-1, 0, 1) if 0 <= int(edge) + n < 2**network.max_prefixlen}
-    return found, numbers & set(range(1, 65536))
+from tests.support.entries import ALL_ENTRIES, ENTRIES, asked_by, by_who, edges, entry
 
 
 @settings(max_examples=150)
@@ -179,3 +114,71 @@ def test_types_are_written_as_in_rules(protocol: str, text: str) -> None:
 @pytest.mark.parametrize(("port", "text"), [("443", "443"), ("6000-60000", "6000-60000"), ("1-65535", "1-65535")])
 def test_ports_are_written_as_in_rules(port: str, text: str) -> None:
     assert [one.ports for one in elements([entry("kudo", "tcp", port, "192.0.2.1/32")], 4, by_who)] == [text]
+
+
+def placed(entries: list[dict], version: int) -> list[tuple]:
+    """Return the layered elements with their networks, in the order in which a table asks their services."""
+    found = sorted(layered_elements(entries, version, by_who), key=lambda one: layer_order(one[1:4]))
+    return [(ipaddress.ip_network(one.prefix), one) for one in found]
+
+
+@settings(max_examples=200)
+@given(ALL_ENTRIES, st.sampled_from([4, 6]))
+@example([entry("kudo", "tcp", "80-82", "10.0.0.0/25"), entry("zoom", "tcp", "81-443", "10.0.0.0/24")], 4)
+@example([entry("kudo", "tcp", "80-82", "10.0.0.0/25"), entry("zoom", "tcp", "81", "10.0.0.0/24")], 4)
+@example([entry("kudo", "tcp", "1-3", "10.0.0.0/25"), entry("zoom", "tcp", "2-3", "10.0.0.0/24")], 4)
+@example([entry("kudo", "icmp", "", "10.0.0.0/24"), entry("zoom", "icmp", "echo-request", "10.0.0.0/25")], 4)
+@example(
+    [
+        entry("kudo", "tcp", "80", "10.0.0.0/25"),
+        entry("kudo", "tcp", "81", "10.0.0.0/25"),
+        entry("zoom", "tcp", "81-443", "10.0.0.0/24"),
+    ],
+    4,
+)
+def test_the_first_layer_that_a_packet_meets_is_of_all_who_ask_for_it(entries: list[dict], version: int) -> None:
+    found = placed(entries, version)
+    addresses, numbers = edges(entries, version)
+    for address in addresses:
+        near = [one for network, one in found if address in network]
+        for protocol in ("tcp", "udp", "sctp", "esp", "gre", "253", "icmp"):
+            for port in {0, *numbers} if protocol != "icmp" else {0, 7, 8, 41, 255}:
+                whole = protocol not in ("tcp", "udp", "sctp", "icmp")
+                met = [o for o in near if o.protocol == protocol and (whole or o.first_port <= port <= o.last_port)]
+                wanted = asked_by(entries, address, protocol, port)
+                assert [one.labels for one in met[:1]] == ([wanted] if wanted else []), (address, protocol, port)
+
+
+@settings(max_examples=150)
+@given(ALL_ENTRIES, st.sampled_from([4, 6]))
+def test_the_layers_of_a_service_are_disjoint_and_only_those_split_them_who_ask_for_it(
+    entries: list[dict], version: int
+) -> None:
+    found = placed(entries, version)
+    for number, (network, one) in enumerate(found):
+        same = [other for other, layer in found[:number] if layer[1:4] == one[1:4]]
+        assert not any(network.overlaps(other) for other in same)
+    tcp = [one for one in entries if one["protocol"] == "tcp"]
+    assert placed(tcp, version) == [(network, one) for network, one in found if one.protocol == "tcp"]
+
+
+def test_a_host_of_another_service_splits_no_prefix() -> None:
+    entries = [entry("kudo", "udp", "3478", "192.0.2.0/24"), entry("zoom", "tcp", "443", "192.0.2.77/32")]
+    wanted = [("192.0.2.0/24", "udp", "3478", ("kudo",)), ("192.0.2.77/32", "tcp", "443", ("zoom",))]
+    for made in (elements, layered_elements):
+        assert [(one.prefix, one.protocol, one.ports, one.labels) for one in made(entries, 4, by_who)] == wanted
+
+
+def test_a_wider_range_of_ports_is_not_split_by_one_within_it() -> None:
+    entries = [
+        entry("kudo", "tcp", "400-500", "192.0.2.0/24"),
+        entry("zoom", "tcp", "443", "192.0.2.0/25"),
+        entry("kudo", "tcp", "444", "192.0.2.0/25"),
+        entry("zoom", "udp", "1", "192.0.2.0/24"),
+        entry("zoom", "udp", "2-3", "192.0.2.0/24"),
+    ]
+    assert [(one.prefix, one.protocol, one.ports, one.labels) for one in layered_elements(entries, 4, by_who)] == [
+        ("192.0.2.0/24", "tcp", "400-500", ("kudo",)),
+        ("192.0.2.0/25", "tcp", "443", ("kudo", "zoom")),
+        ("192.0.2.0/24", "udp", "1-3", ("zoom",)),
+    ]

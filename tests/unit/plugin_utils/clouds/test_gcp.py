@@ -186,8 +186,9 @@ def test_names_of_a_rule(count: int, rules: int) -> None:
 def test_names_that_were_looked_up_are_destinations() -> None:
     looked_up = {"a.example.com": ["192.0.2.1", "2001:db8::1"], "b.example.com": []}
     found = planned(*NAMED, names="resolve", addresses=looked_up)
-    # 192.0.2.1 may be used for what its name asks for and for what the prefix around it asks for.
-    assert ("v4", {"tcp": ["80", "443"]}, ["192.0.2.1/32"]) in kinds(found)
+    # 192.0.2.1 may be used for what its name asks for besides what the prefix around it asks for.
+    assert ("v4", {"tcp": ["80"]}, ["192.0.2.1/32"]) in kinds(found)
+    assert ("v4", {"tcp": ["443"]}, ["192.0.2.0/28"]) in kinds(found)
     assert ("v6", {"tcp": ["80", "443"]}, ["2001:db8::1/128"]) in kinds(found)
 
 

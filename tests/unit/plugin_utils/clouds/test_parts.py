@@ -15,7 +15,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts imp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.tiny_networks import members, opened, rule, rules, wanted
+from tests.support.tiny_networks import opened, rule, rules, wanted
 
 
 @given(st.sampled_from([4, 6]).flatmap(rules), st.booleans(), st.randoms())
@@ -36,10 +36,14 @@ def test_parts_mean_what_the_rules_mean(listed: list[dict[str, Any]], single: bo
                 for one in listed
                 if wanted([one]) & opened([Part(part.services, part.version, {prefix: ()})])
             }
-            assert labels == tuple(sorted(asking))
+            assert labels == tuple(sorted({*labels} & asking))
+    for one in listed:
+        label = f"{one['vendor']}: {one['service']}"
+        named = [Part(part.services, part.version, {prefix: ()}) for part in found for prefix in asked_by(part, label)]
+        assert wanted([one]) <= opened(named), "somebody who asks is named by what opens it"
     if not single:
-        everywhere = [at for part in found for prefix in part.prefixes for at in members(prefix)]
-        assert len(everywhere) == len(set(everywhere)), "an address has one list of services"
+        everywhere = [prefix for part in found for prefix in part.prefixes]
+        assert len(everywhere) == len(set(everywhere)), "a prefix has one list of services"
     shuffler.shuffle(listed)
     assert parts(merge_vendors(listed), single=single) == found
 
@@ -60,10 +64,34 @@ def test_single_and_lists() -> None:
         Part((web,), 6, {"2001:db8::/32": ("example: web",)}),
     ]
     assert parts(allowlist) == [
-        Part((web,), 4, {"192.0.2.128/25": ("acme: web",), "192.0.3.0/24": ("example: web",)}),
-        Part((web, media), 4, {"192.0.2.0/25": ("acme: media", "acme: web")}),
+        Part((web,), 4, {"192.0.2.0/23": ("acme: web", "example: web")}),
+        Part((media,), 4, {"192.0.2.0/25": ("acme: media",)}),
         Part((web,), 6, {"2001:db8::/32": ("example: web",)}),
     ]
+
+
+def test_a_host_of_another_service_splits_no_prefix() -> None:
+    listed = [
+        rule(("acme", "media"), "udp", "3478", "192.0.2.0/24"),
+        rule(("acme", "media"), "tcp", "443", "192.0.2.0/24"),
+        rule(("acme", "web"), "tcp", "443-445", "192.0.2.77/32"),
+    ]
+    tcp, wide, udp = ("tcp", 443, 443), ("tcp", 443, 445), ("udp", 3478, 3478)
+    media = {"192.0.2.0/24": ("acme: media",)}
+    assert parts(merge_vendors(listed)) == [
+        Part((tcp, udp), 4, media),
+        Part((wide,), 4, {"192.0.2.77/32": ("acme: web",)}),
+    ]
+    assert parts(merge_vendors(listed), single=True) == [
+        Part((tcp,), 4, media),
+        Part((wide,), 4, {"192.0.2.77/32": ("acme: web",)}),
+        Part((udp,), 4, media),
+    ]
+
+
+def asked_by(part: Part, label: str) -> list[str]:
+    """Return the prefixes of a part that somebody is named for."""
+    return [prefix for prefix, labels in part.prefixes.items() if label in labels]
 
 
 def test_addresses_of_names_and_own_additions_count() -> None:

@@ -180,6 +180,7 @@ def test_names_say_who_asked() -> None:
         rule(),
         rule("192.0.2.0/29", **zoom),
         rule("198.51.100.0/24", ports="443"),
+        rule("203.0.113.0/24", ports="5000"),
         rule(service="x" * 80, ports="9"),
     ]
     native = made(*asked, policy="unmanaged")
