@@ -28,13 +28,13 @@ def roles() -> frozenset[str]:
 
 
 def _playbooks() -> frozenset[str]:
-    """Return what the variables of the playbooks begin with: C{apply} of apply.yml."""
+    """Return what variables of the playbooks begin with: C{apply} of apply.yml; one word follows: C{apply_hosts}."""
     return frozenset(path.stem.replace("-", "_").partition("_")[0] for path in PLAYBOOKS.glob("*.yml"))
 
 
 _WORDS = _LABELS | _ANSIBLE | roles() | _playbooks()
 _BEGINNINGS = tuple(
-    [f"{word}_" for word in sorted(_ANSIBLE | _playbooks() | {"catalog"})]
+    [f"{word}_" for word in sorted(_ANSIBLE | {"catalog"})]
     + [f"{role}_egress" for role in sorted(roles())]
 )
 

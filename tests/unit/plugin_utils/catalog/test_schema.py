@@ -154,7 +154,9 @@ def test_no_vendor_has_the_name_of_a_role_or_a_playbook() -> None:
             check_definition(name, GOOD)
 
 
-@pytest.mark.parametrize("name", ["aws_chime", "azure_communication", "gcp2", "roles", "kudo_ours", "vault"])
+@pytest.mark.parametrize(
+    "name", ["aws_chime", "azure_communication", "check_point", "gcp2", "roles", "kudo_ours", "vault"]
+)
 def test_names_that_only_begin_alike_are_vendors(name: str) -> None:
     check_definition(name, GOOD)
 
