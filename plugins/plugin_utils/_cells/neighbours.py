@@ -14,7 +14,10 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import registrable
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
+
+from .text import DASHES
 
 QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 
@@ -22,6 +25,9 @@ QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
 
 _ADDRESS = re.compile(QUAD, re.ASCII)
+# A whole address, prefix or range, as far as its shape tells.
+_EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
+ADDRESSES = re.compile(rf"(?:{_EITHER}[{DASHES}])?{_EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"(?<=[0-9a-f:])(?: +/ *| */ +)(?=[0-9])", re.ASCII | re.IGNORECASE)
 # An address, a space, and what begins like a netmask or a wildcard mask; the words between are those of vendors.
 _MASK = re.compile(
@@ -39,8 +45,6 @@ _ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
 _LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
 _NUMBERED = re.compile(r"([0-9]{1,2})[.-]([a-z][a-z0-9-]*\..+)", re.ASCII | re.IGNORECASE)
-# Second labels under which countries register names.
-_SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
 _GENERIC = frozenset(("com", "net", "org"))
 
 Read = Callable[[str], object]
@@ -155,7 +159,7 @@ def check_hyphens(name: str, read: Read) -> None:
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
             address = left.count(".") == 3 and all(map(OCTET.fullmatch, left.replace("-", ".").split(".")))
-            apart = address or _registrable(left) == _registrable(right)
+            apart = address or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))
             two = f"'{left}, {right}' for the two, and " if both else ""
@@ -163,15 +167,6 @@ def check_hyphens(name: str, read: Read) -> None:
                 "can be read in two ways, as one name or as two hosts with a hyphen between them: "
                 f"write {two}each host of a range by itself"
             )
-
-
-def _registrable(name: str) -> list[str]:
-    """Return the last labels of a name: two, or three under an ending like C{co.uk}.
-
-    No list of public suffixes is needed to tell whether two names belong together.
-    """
-    labels = name.split(".")
-    return labels[-3 if len(labels[-1]) == 2 and labels[-2] in _SECOND else -2 :]
 
 
 def _is_number(word: str) -> bool:
