@@ -31,7 +31,7 @@ _PLACEHOLDER = re.compile(
     r"|[a-z0-9]*(?:X+|N+)",
     re.ASCII,
 )
-_PARTS = re.compile(r"([.*-])")
+_PARTS = re.compile(r"[*-]")
 _GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _NAMES = "accepted are names like live.example.com and *.example.com"
@@ -44,29 +44,34 @@ def read_name(text: str, read: Read) -> str:
     """Return a name or a pattern in lower case and ASCII, without the trailing dot.
 
     Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
-    C{*} stands anywhere but in the last label. In a pattern with C{*} a placeholder in capitals stays as it is.
+    C{*} stands anywhere but in the last label. In a pattern that C{*} makes one that nothing enforces, with more than
+    C{*.} in front, a label with a placeholder in capitals stays as it is.
     C{read} tells which ways to write a name can be offered. Raises ValueError with a reason that follows the quoted
     name.
     """
     name = _checked(text.removesuffix("."), read)
     if text.islower() or text.isupper():
         return name
-    printed = _PARTS.split(text.removesuffix("."))
-    placeholders = [part for part in printed if _PLACEHOLDER.fullmatch(part)]
+    printed = text.removesuffix(".").split(".")
+    placeholders = [part for label in printed for part in _PARTS.split(label) if _PLACEHOLDER.fullmatch(part)]
     if not placeholders:
         return name
-    if "*" not in name:
+    if "*" not in name.removeprefix("*."):
         raise ValueError(
             f"can be read in two ways: '{placeholders[0]}' can be a placeholder: write '{name}' if it is the name, "
             "else the names or the addresses that are meant"
         )
-    return "".join(part if _PLACEHOLDER.fullmatch(part) else part.lower() for part in printed)
+    kept = [any(map(_PLACEHOLDER.fullmatch, _PARTS.split(label))) for label in printed]
+    return ".".join(label if keep else label.lower() for label, keep in zip(printed, kept, strict=True))
 
 
 def _checked(text: str, read: Read) -> str:
     """Return a name in lower case and ASCII."""
     if text.lower() in ALONE:
-        raise ValueError("is a word for any address, and stands beside others: write it in a row of its own")
+        raise ValueError(
+            "is a word for any address, and stands beside others: write 0.0.0.0/0 and ::/0 in its place if that is "
+            "meant, else leave it out"
+        )
     name = text.lower() if text.isascii() else _in_ascii(text)
     _check_octets(name, read)
     if "/" in name:
@@ -121,8 +126,8 @@ def _check_stars(name: str, labels: list[str], read: Read) -> None:
     """Refuse stars that may be marks or emphasis, two in a row, and those in the last label."""
     if "*" in labels[-1]:
         whole = name.rstrip("*")
-        ways = [f"'{way}'" for way in readable([whole.lstrip("*"), whole], read)]
-        if ways and "*" not in labels[-1].rstrip("*"):
+        marked = "*" not in labels[-1].rstrip("*")
+        if ways := [f"'{way}'" for way in readable([whole.lstrip("*"), whole] if marked else [], read)]:
             raise ValueError(
                 "can be read in two ways: '*' behind a name can be a wildcard, a mark of a footnote, or emphasis: "
                 f"write {' or '.join(ways)}"

@@ -52,6 +52,8 @@ _LAST = re.compile(r"[\s,;|\x01]")
 _SPACED = re.compile(r"[\s,*]")
 _MOST_WORDS, _MOST_CHARACTERS = 6, 60
 _LONGEST_NAME = 253
+# Characters of the remarks of a row.
+MOST_LABEL = 200
 
 Read = Callable[[str], object]
 
@@ -95,7 +97,7 @@ def _check_place(text: str, match: re.Match[str], before: str, behind: bool, whe
     what = quoted(match.group())
     if (not before and not behind) or (before and before[-1] in f",;|/(&{DASHES}"):
         raise ValueError(
-            f"{where} has {what} before an item, which stands in brackets or behind one: write the items without it"
+            f"{where} has {what}, which stands in brackets or is a mark, and not behind an item: write it without them"
         )
     following = text[match.end() : match.end() + 1]
     if following and following not in " \n,;|([" and not re.match(f"[{_SIGNS}{_RAISED}`]", following):
@@ -192,3 +194,13 @@ def folded(word: str) -> str:
     """Return a word in small letters, without accents."""
     plain = unicodedata.normalize("NFKD", "".join(_LETTERS.get(letter, letter) for letter in word.lower()))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def labelled(label: str | None, remarks: list[str]) -> dict[str, str]:
+    """Return C{{"label": ...}} with what a row's label and the remarks in its cells say; nothing without remarks."""
+    if not remarks:
+        return {}
+    told = ", ".join(remarks)
+    if len(told) > MOST_LABEL:
+        told = f"{told[: MOST_LABEL - 3]}..."
+    return {"label": f"{label}; {told}" if label else told}

@@ -75,6 +75,7 @@ def registrable(name: str) -> str:
     return f"{front.rpartition('.')[2]}.{suffix}" if front else ""
 
 
+@lru_cache(maxsize=4096)
 def opens_to_anybody(pattern: str) -> str:
     """Return what is wide of a name or pattern, as what an error says of it; '' for nothing.
 
