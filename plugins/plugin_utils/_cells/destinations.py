@@ -65,7 +65,7 @@ def read_destinations(
     C{requirement}: that of the row; a remark in the cell may say the same. Raises ValueError as C{expand_ranges} does.
     """
     found, remarks = _read(value, Admitted(broadcast, loopback), requirement)
-    return Destinations(list(found.values()), list(dict.fromkeys(remarks)))
+    return Destinations(list(found.values()), list(dict.fromkeys(remarks)) if remarks else remarks)
 
 
 def _read(value: str | list[str], admitted: Admitted, requirement: str | None) -> tuple[Found, list[str]]:

@@ -33,7 +33,8 @@ ACCEPTED = (
 _SPACES = re.compile(r" {2,}")
 _DASH = re.compile(rf" ?[{LONG_DASHES}] ?| - ?|- ")
 _LETTER = re.compile(r"[A-Za-z]")
-# What has neither markup nor marks: most cells, and the long ones.
+# One item, for sure; and what has neither markup nor marks: most cells, and the long ones.
+_ONE = re.compile(r"[0-9A-Za-z.:/-]+", re.ASCII)
 _PLAIN = re.compile(r"[0-9A-Za-z.:/,; \n-]*", re.ASCII)
 _SEPARATORS = str.maketrans("\u3001\uff0c\uff1b|;\uff08\uff09", ",,,,,()")
 _ADDRESS = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
@@ -61,6 +62,8 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
     C{read} tells which ways to write a cell can be offered; C{requirement}: what the row says of it. Raises ValueError
     that quotes the cell and gives the reason.
     """
+    if _ONE.fullmatch(cell):
+        return Items(any_address(cell) or [cell], [])
     where = f"destination {quoted(cell)}"
     text = clean(cell, where)
     if "{{" in text or "{%" in text or "{#" in text:
@@ -69,12 +72,15 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
         raise ValueError(f"{where} is empty: {ACCEPTED}")
     remarks: list[str] = []
     text = _SPACES.sub(" ", text)
-    if not _PLAIN.fullmatch(text):
+    plain = _PLAIN.fullmatch(text)
+    if not plain:
         text = _SPACES.sub(" ", without_markup(text, where))
     if "\n" in text:
         text = unbulleted(text, where, read)
-    text = text.translate(_SEPARATORS) if not text.isascii() or ";" in text or "|" in text else text
-    if not _PLAIN.fullmatch(text):
+    if plain:
+        text = text.replace(";", ",")
+    else:
+        text = text.translate(_SEPARATORS)
         text, remarks = take_off(text, where, read, requirement)
     if found := any_address(text.replace(END, " ").strip(" \n").removesuffix(",")):
         return Items(found, remarks)

@@ -196,11 +196,9 @@ def folded(word: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
-def labelled(label: str | None, remarks: list[str]) -> dict[str, str]:
-    """Return C{{"label": ...}} with what a row's label and the remarks in its cells say; nothing without remarks."""
-    if not remarks:
-        return {}
+def labelled(label: str | None, remarks: list[str]) -> str:
+    """Return what a row's label and the remarks in its cells say."""
     told = ", ".join(remarks)
     if len(told) > MOST_LABEL:
         told = f"{told[: MOST_LABEL - 3]}..."
-    return {"label": f"{label}; {told}" if label else told}
+    return f"{label}; {told}" if label else told

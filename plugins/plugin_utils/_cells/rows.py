@@ -77,7 +77,8 @@ def expand_rows(
                     loopback=openings is not None,
                     requirement=common["requirement"],
                 )
-                common |= labelled(row.get("label"), remarks)
+                if remarks:
+                    common["label"] = labelled(row.get("label"), remarks)
                 wide = _wide(destinations, row, widest, names=openings is not None)
                 if openings:
                     openings.add(row, common["row"], destinations, wide)
