@@ -8,7 +8,7 @@ override export LANG := C.UTF-8
 unexport LANGUAGE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo format readmes lint sanity unit integration molecule test test-long test-all test-busy soak soak-slice \
+.PHONY: help setup setup-dev demo format readmes public-suffixes lint sanity unit integration molecule test test-long test-all test-busy soak soak-slice \
 	fresh release-check benchmarks clean
 
 help: ## list the targets
@@ -29,6 +29,9 @@ format: setup-dev ## lay out the Python code
 
 readmes: setup-dev ## write the README of each role from its argument spec
 	.venv/bin/python scripts/role_readmes.py
+
+public-suffixes: setup-dev ## renew the list of public suffixes from the one of publicsuffix.org: FROM=public_suffix_list.dat
+	.venv/bin/python scripts/public_suffixes.py $(FROM)
 
 lint: setup-dev ## ruff, mypy, yamllint, ansible-lint (profile production)
 	@scripts/lint.sh

@@ -34,8 +34,7 @@ def _playbooks() -> frozenset[str]:
 
 _WORDS = _LABELS | _ANSIBLE | roles() | _playbooks()
 _BEGINNINGS = tuple(
-    [f"{word}_" for word in sorted(_ANSIBLE | {"catalog"})]
-    + [f"{role}_egress" for role in sorted(roles())]
+    [f"{word}_" for word in sorted(_ANSIBLE | {"catalog"})] + [f"{role}_egress" for role in sorted(roles())]
 )
 
 

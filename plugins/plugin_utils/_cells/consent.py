@@ -32,7 +32,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special im
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
-from .reasons import Opened, Reason, kinds, listed, number_of, opened_prefix, span_of
+from .reasons import Opened, Reason, kinds, listed, number_of, opened_name, opened_prefix, span_of
 
 # The most addresses that a vendor opens in all without a reason of its own, as a power of two.
 MOST_BITS = {4: 24, 6: 100}
@@ -125,6 +125,7 @@ class Openings:
                     opened["wide_because"].append(one)
                 if parts and not every:
                     opened["special_because"].append(one)
+        opened["wide_because"] += [opened_name(name) for name in wide if "/" not in name]
         for key, found in opened.items():
             self._because(row, number, key, found)
 

@@ -13,34 +13,33 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from socket import AF_INET, inet_pton
+from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, prefixes
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
 from .admitted import Admitted
 from .endpoints import parse_destination
-from .neighbours import check_masks, check_neighbours, check_numbered_names, check_shared, join_masks
-from .text import DASHES, LONG_DASHES, clean, unbulleted
+from .items import ACCEPTED, items_of
+from .text import DASHES
 
 # What was found: the two addresses of a prefix in one integer -> its text; a name -> itself.
 Found = dict[int | str, str]
 
-_ACCEPTED = (
-    "accepted are prefixes, addresses, ranges 'a - b', names and '*.' names, "
-    "separated by comma, semicolon, space or newline"
-)
-# A dash that is not inside a word; ranges are then written with an en dash, whatever was printed. Runs of spaces are
-# one space before it is looked for: to look for it at each space of a run would take long.
-_SPACES = re.compile(r" {2,}")
-_DASH = re.compile(rf" ?[{LONG_DASHES}] ?| - ?|- ")
-_LETTER = re.compile(r"[A-Za-z]")
 # 1.0.0.0 to 239.255.255.255: below and above nothing is a destination.
 _LOWEST, _HIGHEST = 1 << 24, (240 << 24) - 1
 _HOST_MASKS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
 # Set in the integer of an IPv6 prefix, above its two addresses, so that it equals no IPv4 one and sorts after them all.
 _IPV6 = 1 << 256
+
+
+class Destinations(NamedTuple):
+    """What cells stand for, in printed order, and what stands behind their items, each once."""
+
+    found: list[str]
+    remarks: list[str]
 
 
 def expand_ranges(
@@ -54,19 +53,46 @@ def expand_ranges(
     255.255.255.255, C{loopback} ::1.
     Raises ValueError that quotes the item and gives the reason.
     """
-    cells = [value] if isinstance(value, str) else value
-    if not isinstance(cells, (list, tuple)):
-        raise ValueError(f"destination {shown(value)} is neither text nor a list of texts: {_ACCEPTED}")
-    for cell in cells:
-        if not isinstance(cell, str):
-            raise ValueError(f"destination {shown(cell)} is not text: {_ACCEPTED}")
-    found: Found = {}
-    _find(found, cells, Admitted(broadcast, loopback))
+    found, _remarks = _read(value, Admitted(broadcast, loopback), None)
     return _collapsed(found) if collapse else list(found.values())
 
 
-def _find(found: Found, cells: Iterable[str], admitted: Admitted) -> None:
-    """Add what cells stand for, in their order; a cell that is not just a plain IPv4 prefix is taken apart."""
+def read_destinations(
+    value: str | list[str], *, broadcast: bool = False, loopback: bool = False, requirement: str | None = None
+) -> Destinations:
+    """Return the destinations of a cell or of a list of cells as C{expand_ranges} does, and marks and remarks.
+
+    C{requirement}: that of the row; a remark in the cell may say the same. Raises ValueError as C{expand_ranges} does.
+    """
+    found, remarks = _read(value, Admitted(broadcast, loopback), requirement)
+    return Destinations(list(found.values()), list(dict.fromkeys(remarks)) if remarks else remarks)
+
+
+def _read(value: str | list[str], admitted: Admitted, requirement: str | None) -> tuple[Found, list[str]]:
+    cells = [value] if isinstance(value, str) else value
+    if not isinstance(cells, (list, tuple)):
+        raise ValueError(f"destination {shown(value)} is neither text nor a list of texts: {ACCEPTED}")
+    for cell in cells:
+        if not isinstance(cell, str):
+            raise ValueError(f"destination {shown(cell)} is not text: {ACCEPTED}")
+    found: Found = {}
+    remarks: list[str] = []
+    for cell in _find(found, cells):
+        words, behind = items_of(cell, expand_ranges, requirement)
+        remarks += behind
+        try:
+            for word in _find(found, words):
+                _add(found, word, admitted)
+        except ValueError as exc:
+            if words == [cell]:
+                raise
+            message = _as_printed(str(exc), words, cell)
+            raise ValueError(f"{message}{'' if quoted(cell) in message else f' (in {quoted(cell)})'}") from None
+    return found, remarks
+
+
+def _find(found: Found, cells: Iterable[str]) -> Iterator[str]:
+    """Add what plain IPv4 prefixes stand for, in their order; yield each other cell in its turn."""
     number = int.from_bytes
     for cell in cells:
         address, _slash, length = cell.partition("/")
@@ -79,15 +105,7 @@ def _find(found: Found, cells: Iterable[str], admitted: Admitted) -> None:
             if not first & host_mask and first >= _LOWEST and first | host_mask <= _HIGHEST:
                 found[first << 32 | first | host_mask] = cell
                 continue
-        words = _words(cell)
-        if words == [cell]:
-            _add(found, cell, admitted)
-        else:
-            try:
-                _find(found, words, admitted)
-            except ValueError as exc:
-                message = _as_printed(str(exc), words, cell)
-                raise ValueError(f"{message}{'' if quoted(cell) in message else f' (in {quoted(cell)})'}") from None
+        yield cell
 
 
 def _add(found: Found, word: str, admitted: Admitted) -> None:
@@ -110,9 +128,9 @@ def _as_printed(message: str, words: list[str], cell: str) -> str:
     """Return the message with a range quoted as the cell prints it, not as C{_words} writes it."""
     for word in words:
         if word.count("–") == 1 and quoted(word) in message:
-            dash = rf"\s*[{DASHES}]\s*"
+            dash = rf"\s*(?:[{DASHES}]|to|through|thru)\s*"
             pattern = dash.join(map(re.escape, word.split("–"))).removeprefix(r"\s*")
-            if printed := re.search(pattern, cell):
+            if printed := re.search(pattern, cell, re.IGNORECASE):
                 return message.replace(quoted(word), quoted(printed.group().strip()), 1)
     return message
 
@@ -120,47 +138,6 @@ def _as_printed(message: str, words: list[str], cell: str) -> str:
 def _packed(version: int, first: int, last: int) -> int:
     """Return a prefix as one integer."""
     return first << 32 | last if version == 4 else _IPV6 | first << 128 | last
-
-
-def _words(cell: str) -> list[str]:
-    """Return the items of a cell: a range C{a - b} as one word with an en dash, C{address mask} with a slash."""
-    where = f"destination {quoted(cell)}"
-    text = clean(cell, where)
-    if "{{" in text or "{%" in text or "{#" in text:
-        raise ValueError(f"{where} holds a template that was not filled in")
-    if not text.strip():
-        raise ValueError(f"{where} is empty: {_ACCEPTED}")
-    if "\n" in text:
-        text = unbulleted(text, where, expand_ranges)
-    text = _SPACES.sub(" ", text)
-    if "-" in text or not text.isascii():
-        text = _DASH.sub("–", text)
-    words: list[str] = []
-    joined: set[str] = set()
-    parts = text.replace(";", ",").split(",")
-    for part in parts:
-        items = [item for line in part.split("\n") for item in _items(line, where, joined)]
-        if not items:
-            raise ValueError(f"{where} lacks an item before or after a separator: {_ACCEPTED}")
-        if len(items) > 1:
-            check_masks(items, where, expand_ranges)
-        if len(items) > 1 and _LETTER.search(part):
-            check_neighbours(items, where, expand_ranges)
-        words += items
-    if joined:
-        check_shared(words, joined, where)
-    if len(words) > 1 and _LETTER.search(text):
-        check_numbered_names(words, where, expand_ranges)
-    return words
-
-
-def _items(line: str, where: str, joined: set[str]) -> list[str]:
-    """Return the words of a line; those whose mask or length was printed apart are added to C{joined}."""
-    text = join_masks(line, where)
-    items = text.split()
-    if text != line.strip(" "):
-        joined.update(set(items).difference(line.split()))
-    return items
 
 
 def _collapsed(found: Found) -> list[str]:

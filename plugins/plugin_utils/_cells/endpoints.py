@@ -9,8 +9,6 @@ The reasons of errors follow the quoted destination: C{'192.0.2.0/33' is not a p
 from __future__ import annotations
 
 import re
-import unicodedata
-from itertools import takewhile
 from socket import AF_INET, inet_ntop
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import (
@@ -23,7 +21,9 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .admitted import Admitted
-from .neighbours import OCTET, QUAD, check_hyphens
+from .markup import unfilled
+from .names import read_name
+from .neighbours import QUAD
 
 # C{(version, first, last)}, both inside, or a name.
 Destination = tuple[int, int, int] | str
@@ -35,25 +35,9 @@ _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.I
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
 _QUAD = re.compile(QUAD, re.ASCII)
 _LENGTH = re.compile(rf"[0-9]+|{QUAD}", re.ASCII)
-_OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
-# Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
-_NO_TOP = re.compile(
-    r"(?!xn--|(?:lan|local|internal|corp|home|intranet|intra)[0-9]+\Z)"
-    r"(?:[a-z]|.*[0-9-].*|json|pdf|html?|php|txt|csv|xml|xlsx?|docx?)",
-    re.ASCII,
-)
-# Parts of labels that stand for what a reader puts in: C{REGION}, C{sipXX}, C{sipN}.
-_PLACEHOLDER = re.compile(
-    r"[A-Z0-9]*(?:ACCOUNT|CLUSTER|COMPANY|COUNTRY|CUSTOMER|DOMAIN|INSTANCE|NAME|REGION|SITE|TENANT|XX|YOUR)[A-Z0-9]*"
-    r"|[a-z0-9]*(?:X+|N+)",
-    re.ASCII,
-)
-_GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+_PLACEHOLDER = re.compile(r"(?:\A|[.-])(:[A-Za-z][A-Za-z0-9_-]*)")
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
 _EUI64 = re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
-_LETTERS = ("Ll", "Lu", "Lt", "Lo", "Lm", "Mn", "Mc", "Nd")
-_NAMES = "accepted are names like live.example.com, with '*.' only in front"
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
 
 
@@ -123,23 +107,11 @@ def _parse_host(word: str) -> Destination:
         here = [f"'{way}' here and {port[:20]}" for way in readable([name], parse_destination)]
         way = here[0] if here else "a name or an address here, and ports"
         raise ValueError(f"has a port: write {way} in the ports cell")
+    if placeholder := _PLACEHOLDER.search(word):
+        raise ValueError(unfilled("", placeholder.group(1)).lstrip())
     if colon:
         raise ValueError("is not a destination: what stands before a colon is a label; move it out of the cell")
-    parsed = parse_name(word)
-    _check_capitals(word, parsed)
-    return parsed
-
-
-def _check_capitals(word: str, name: str) -> None:
-    """Refuse a part in capitals of a name that is not: C{turn.REGION.example.com} wants the region put in."""
-    if word.islower() or word.isupper():
-        return
-    for part in re.split(r"[.-]", word):
-        if _PLACEHOLDER.fullmatch(part):
-            raise ValueError(
-                f"can be read in two ways: '{part}' can be a placeholder: write '{name}' if it is the name, else the "
-                "names or the addresses that are meant"
-            )
+    return parse_name(word)
 
 
 def _parse_prefix(word: str) -> Destination:
@@ -230,69 +202,8 @@ def _parse_url(word: str) -> Destination:
 
 
 def parse_name(text: str) -> str:
-    """Return a name or C{*.} name in lower case, without the trailing dot.
+    """Return a name or a pattern as C{read_name} does.
 
-    Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
     Raises ValueError with a reason that follows the quoted name.
     """
-    name = text.lower().removesuffix(".") if text.isascii() else text
-    if name == "any":
-        raise ValueError("is not a destination: write 0.0.0.0/0 and ::/0")
-    if not name.isascii():
-        for character in name:
-            if not character.isascii() and unicodedata.category(character) not in _LETTERS:
-                raise ValueError(
-                    f"is not a destination: '{character}' (U+{ord(character):04X}) is no letter of a name: remove it; "
-                    "what a mark refers to belongs in a note"
-                )
-        raise ValueError("is not a name: letters beyond ASCII are written in their xn-- form")
-    _check_octets(name)
-    if "/" in name:
-        raise ValueError(f"is not a name: a name has no path and no prefix length; {_NAMES}")
-    if "_" in name:
-        raise ValueError("is not a name: no host has an underscore in its name")
-    if name[:1] == "." != name[1:2] and len(readable([name[1:], f"*{name}"], parse_destination)) == 2:
-        raise ValueError(f"is not a name: write '{name[1:]}', or '*{name}' for all names below it")
-    labels = name.removeprefix("*.").split(".")
-    if any("*" in label for label in labels):
-        raise ValueError(f"is not a name: '*' may only be the whole first label; {_NAMES}")
-    if len(labels) < 2:
-        behind = " after '*.'" if name.startswith("*.") else ""
-        raise ValueError(f"is not a name: it needs at least two labels{behind}; {_NAMES}")
-    if len(name) > 253:
-        raise ValueError(f"is not a name: it has {len(name)} characters, more than 253")
-    for label in labels:
-        if not label:
-            raise ValueError(f"is not a name: a label between the dots is empty; {_NAMES}")
-        if len(label) > 63:
-            raise ValueError(f"is not a name: the label {quoted(label)} has {len(label)} characters, more than 63")
-        if not _LABEL.fullmatch(label):
-            raise ValueError(f"is not a name: the label '{label}' is not letters, digits and inner hyphens; {_NAMES}")
-    check_hyphens(name, parse_destination)
-    if _NO_TOP.fullmatch(labels[-1]):
-        begins = "begins with a digit" if labels[-1][0].isdigit() else "is not one that names end in"
-        raise ValueError(f"is not a name: its last label '{labels[-1]}' {begins}; {_NAMES}")
-    return name
-
-
-def _check_octets(name: str) -> None:
-    """Refuse what looks like an address with an octet left open or mistyped: C{192.0.2.x}, C{192.0.2.1O}."""
-    if _GLUED.match(name):
-        raise ValueError("is not a name: it begins with an address: write the address and the name by themselves")
-    host, slash, suffix = name.partition("/")
-    labels = host.removeprefix("*.").split(".")
-    parts = [part for label in labels for part in label.split("-")]
-    numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
-    # Single letters alone look like octets only where there are four: a.b.c.d.
-    octets = all(map(OCTET.fullmatch, parts)) and (len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts))
-    if len(labels) < 2 or not (numbers or octets):
-        return
-    ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"
-    known = list(takewhile(str.isdigit, labels[:3]))
-    network, length = ".".join([*known, "0", "0", "0"][:4]), 8 * len(known)
-    rest = labels[len(known) :]
-    fits = not slash or suffix == str(length)
-    whole = len(labels) == 4 and known and fits and all(map(_OPEN.fullmatch, rest))
-    if whole and readable([f"{network}/{length}"], parse_destination):
-        ways = f"'{network}/{length}' for all of these addresses, or the one or the range that is meant"
-    raise ValueError(f"is not a name but looks like an address with a part left open or mistyped: write {ways}")
+    return read_name(text, parse_destination)

@@ -14,7 +14,10 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import registrable
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
+
+from .text import DASHES
 
 QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 
@@ -22,6 +25,9 @@ QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
 
 _ADDRESS = re.compile(QUAD, re.ASCII)
+# A whole address, prefix or range, as far as its shape tells.
+_EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
+ADDRESSES = re.compile(rf"(?:{_EITHER}[{DASHES}])?{_EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"(?<=[0-9a-f:])(?: +/ *| */ +)(?=[0-9])", re.ASCII | re.IGNORECASE)
 # An address, a space, and what begins like a netmask or a wildcard mask; the words between are those of vendors.
 _MASK = re.compile(
@@ -31,16 +37,16 @@ _MASK = re.compile(
 )
 # The shortest masks could be hosts too.
 _SHORT_MASK = re.compile(r"(?:128|192|224)\.0\.0\.0|(?:1|3|7|15|31|63|127)\.255\.255\.255", re.ASCII)
-_NAME = re.compile(r"(?:[a-z]+://)?(?:\*\.)?(?:[a-z0-9-]+\.)+(?P<last>[a-z0-9-]*)", re.ASCII | re.IGNORECASE)
-_REST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?", re.ASCII | re.IGNORECASE)
+# Labels of any script; C{*} in them makes a pattern.
+_LABEL = "[^\\s./:,;–]+"
+_NAME = re.compile(rf"(?:[a-z]+://)?(?:{_LABEL}\.)+(?P<last>(?:{_LABEL})?)", re.ASCII | re.IGNORECASE)
+_REST = re.compile(rf"(?!\*){_LABEL}(?:\.{_LABEL})*\.?")
 # Last labels that are no words and begin few: nobody takes them for the first half of a broken label, as C{sip.tel
 # nyx.com} has it. Those of countries have two letters.
-_ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
+ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
 _LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
-_NUMBERED = re.compile(r"([0-9]{1,2})[.-]([a-z][a-z0-9-]*\..+)", re.ASCII | re.IGNORECASE)
-# Second labels under which countries register names.
-_SECOND = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
+_NUMBERED = re.compile(r"([0-9]{1,2})[.-]((?:[^\W\d_]|\*)[^\s./:]*\..+)")
 _GENERIC = frozenset(("com", "net", "org"))
 
 Read = Callable[[str], object]
@@ -116,7 +122,7 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
     """
     names = [name for word in words if (name := _NAME.fullmatch(word.rstrip("."))) and not _is_number(word)]
     lasts = {name.group("last").lower() for name in names}
-    complete = _ENDINGS | (lasts if len(lasts) == 1 else set())
+    complete = ENDINGS | (lasts if len(lasts) == 1 else set())
     for word, following in pairwise(words):
         if following.startswith(".") and word[-1].isalnum() and word[0] != ".":
             ways = [f"'{way}', or " for way in readable([f"{word}{following}"], read)]
@@ -125,8 +131,10 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
         if not name or _is_number(word):
             continue
         end = name.group("last").lower()
-        continued = _REST.fullmatch(following) and not _is_number(following)
-        if end and (not continued or end in complete or end.isdigit() or re.fullmatch(r"[a-z]{2}|xn--.*", end)):
+        continued = _REST.fullmatch(following) and not ADDRESSES.fullmatch(following)
+        if end and (
+            not continued or end in complete or end.isdigit() or re.fullmatch(r"[a-z]{2}|xn--.*", end, re.ASCII)
+        ):
             continue
         dot = "" if not end or end.isalpha() else "."
         whole = word.rstrip(".")
@@ -155,7 +163,7 @@ def check_hyphens(name: str, read: Read) -> None:
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
             address = left.count(".") == 3 and all(map(OCTET.fullmatch, left.replace("-", ".").split(".")))
-            apart = address or _registrable(left) == _registrable(right)
+            apart = address or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))
             two = f"'{left}, {right}' for the two, and " if both else ""
@@ -163,15 +171,6 @@ def check_hyphens(name: str, read: Read) -> None:
                 "can be read in two ways, as one name or as two hosts with a hyphen between them: "
                 f"write {two}each host of a range by itself"
             )
-
-
-def _registrable(name: str) -> list[str]:
-    """Return the last labels of a name: two, or three under an ending like C{co.uk}.
-
-    No list of public suffixes is needed to tell whether two names belong together.
-    """
-    labels = name.split(".")
-    return labels[-3 if len(labels[-1]) == 2 and labels[-2] in _SECOND else -2 :]
 
 
 def _is_number(word: str) -> bool:

@@ -27,10 +27,10 @@ class Reason(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A prefix of a row that is wide, any address or special, as reasons list it."""
+    """A prefix of a row that is wide, any address or special, or a name of anybody's, as reasons list it."""
 
     named: bool  # whether a reason always names it: it is any address, or holds special ones
-    length: float  # the prefix length as one of IPv4: of IPv6 a quarter
+    length: float  # the prefix length as one of IPv4: of IPv6 a quarter; 0 of names
     text: str  # "10.0.0.0/24 (private)"
 
 
@@ -45,6 +45,11 @@ def opened_prefix(destination: str, version: int, parts: list[Special], inside: 
     if parts:
         about.append(kinds(version, parts, alone=parts[0].last - parts[0].first + 1 == 1 << bits))
     return Opened(bool(anywhere or parts), length, f"{destination} ({'; '.join(about)})" if about else destination)
+
+
+def opened_name(name: str) -> Opened:
+    """Return a name or pattern below which anybody can have one, as reasons list it: first, as any address is."""
+    return Opened(named=True, length=0, text=name)
 
 
 def listed(opened: list[Opened]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,18 +16,20 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     prefixes,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import opens_to_anybody
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version, has_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
-from .destinations import expand_ranges
+from .destinations import read_destinations
 from .inbound import Inbound
 from .ip_protocols import range_of
 from .own_ends import own_end
 from .ports import expand_ports, remark_of
 from .protocols import check_agreement, expand_protocols
 from .read_as import Readers, as_read
+from .remarks import labelled
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
@@ -50,8 +53,8 @@ def expand_rows(
     A row needs C{vendor}, C{service}, C{destination} and, unless its protocol has none, C{ports}; C{row} is its
     position from 1 if absent. A rule is C{{protocol, ports, destination, vendor, service, row, requirement, source,
     date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none. Where a
-    row has them, also C{label}, C{read_as} (which cells the author of the file read as what), C{own_ip} and
-    C{source_port} (the user's end, which no backend tells rows apart by).
+    row has them, also C{label} (its own and what its cells remark), C{read_as} (which cells the author of the file read
+    as what), C{own_ip} and C{source_port} (the user's end, which no backend tells rows apart by).
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination. C{openings} holds what the rows open against the user's
     consent, and keeps the reasons; without it, they are the user's own.
@@ -62,12 +65,7 @@ def expand_rows(
     widest = _widest({} if widest_prefix is None else widest_prefix)
     protocols = _remembered(expand_protocols)
     ports = _remembered(expand_ports)
-    readers = Readers(
-        lambda cells: _read(cells, protocols, ports),
-        protocol=protocols,
-        ports=ports,
-        destination=lambda cell: expand_ranges(cell, broadcast=broadcast, loopback=openings is not None),
-    )
+    destinations_of = partial(read_destinations, broadcast=broadcast, loopback=openings is not None)
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
     faults = Faults()
@@ -78,9 +76,16 @@ def expand_rows(
             common = _common(row, position)
             with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
                 _check_columns(row)
-                cells, read_as = as_read(row, readers)
-                destinations = expand_ranges(cells["destination"], broadcast=broadcast, loopback=openings is not None)
-                wide = _wide(destinations, cells, widest)
+                read = partial(destinations_of, requirement=common["requirement"])
+                cells, read_as = row, ""
+                if "read_as" in row:
+                    services_of = partial(_read, protocols=protocols, ports=ports)
+                    readers = Readers(services_of, protocol=protocols, ports=ports, destination=read)
+                    cells, read_as = as_read(row, readers)
+                destinations, remarks = read(cells["destination"])
+                if remarks:
+                    common["label"] = labelled(row.get("label"), remarks)
+                wide = _wide(destinations, cells, widest, names=openings is not None)
                 if openings:
                     openings.add(cells, common["row"], destinations, wide)
                     inbound.add(cells, destinations)
@@ -202,27 +207,33 @@ def _widest(given: Mapping[str, int]) -> dict[str, int]:
     return widest
 
 
-def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int]) -> list[str]:
-    """Return the prefixes that are wider than what needs no reason; raises ValueError where the row gives none."""
+def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int], *, names: bool) -> list[str]:
+    """Return the destinations that are wider than what needs no reason; raises ValueError where the row gives none.
+
+    C{names}: also those names and patterns below which anybody can have one.
+    """
     wide = []
     for destination in destinations:
-        address, slash, length = destination.partition("/")
-        if not slash:
-            continue
         what = (
-            f"is wider than /{limit}" if int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]) else ""
+            _wide_prefix(destination, widest) if "/" in destination else opens_to_anybody(destination) if names else ""
         )
-        if not what and ":" in address:
-            what = _wide_inside(destination, widest["ipv4"])
         if not what:
             continue
         if not (row.get("wide_because") or "").strip():
             raise ValueError(
-                f"{gives(row['destination'], destination)} {what} (widest_prefix): "
-                "if it must be so, say why in the row's wide_because"
+                f"{gives(row['destination'], destination)} {what}: if it must be so, say why in the row's wide_because"
             )
         wide.append(destination)
     return wide
+
+
+def _wide_prefix(destination: str, widest: dict[str, int]) -> str:
+    """Return what is wide of a prefix; '' for nothing."""
+    address, _slash, length = destination.partition("/")
+    if int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
+        return f"is wider than /{limit} (widest_prefix)"
+    what = _wide_inside(destination, widest["ipv4"]) if ":" in address else ""
+    return f"{what} (widest_prefix)" if what else ""
 
 
 def _wide_inside(destination: str, limit: int) -> str:

@@ -10,7 +10,6 @@ word in capitals, C{turn-*.elb.REGION.example.com}, stands for some characters o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patterns import (
@@ -20,8 +19,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.name_patte
     kind_of,
     parts_of,
 )
-
-from .shared import is_shared
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import opens_to_anybody
 
 _ANY, _WORD = "[^.]*", "[a-z0-9-]"
 
@@ -76,15 +74,15 @@ def broader(pattern: str) -> str:
     return f"*.{'.'.join(fixed)}"
 
 
-def instead(pattern: str, where: str = "", shared: Callable[[str], bool] = is_shared) -> str:
+def instead(pattern: str, where: str = "") -> str:
     """Return in words what may be allowed in place of an inner pattern, and what else that opens.
 
-    C{where}: with what it can be enforced, where that is not what is asked about. C{shared}: whether anybody may have
-    names below a name, as with a public suffix or a cloud's own domain: no such name is ever offered.
+    C{where}: with what it can be enforced, where that is not what is asked about. A name below which anybody may have
+    names, as below a public suffix or a cloud's own domain, is never offered.
     """
     name = broader(pattern)
     domain = name.removeprefix("*.")
-    if shared(domain):
+    if opens_to_anybody(name):
         return f"no broader name is safe to allow instead: below {domain} anybody can have names"
     return f"{name} may be allowed instead{where}, which opens {domain} itself and every other name below it too"
 

@@ -26,6 +26,7 @@ _REMARKS = re.compile(r" \([^()]*\)")  # of prefixes, in reasons
 Entry = Mapping[str, Any]
 Reasons = dict[tuple[str, str, int], list[tuple[str, str]]]
 
+
 def explain_destination(
     allowlist: Mapping[str, Any], destination: str, protocol: str = "", port: int | str = 0
 ) -> list[str]:

@@ -9,10 +9,16 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 
 
-@pytest.mark.parametrize("destination", ["any", "ANY", "192.0.2.1, any", "0.0.0.0/0.", "*", "all", "10.0.0.0/7x"])
+@pytest.mark.parametrize("destination", ["192.0.2.1, any", "192.0.2.1 ALL", "0.0.0.0/0.", "10.0.0.0/7x"])
 def test_no_error_offers_a_key_that_a_row_of_allow_does_not_take(destination: str) -> None:
     with pytest.raises(ValueError, match=r"^nftables_egress_allow: baseline: row 1: ") as caught:
         allow_rules([{"destination": destination, "ports": "443"}], "nftables_egress_allow")
     assert "because" not in str(caught.value)
-    if "any" in destination.lower():
+    if "a" in destination.lower():
         assert "write 0.0.0.0/0 and ::/0" in str(caught.value)
+
+
+@pytest.mark.parametrize("destination", ["any", "ANY", "*", "all", "0.0.0.0/0, ::/0"])
+def test_who_adds_any_address_writes_it_in_any_way(destination: str) -> None:
+    rules = allow_rules([{"destination": destination, "ports": "443"}], "nftables_egress_allow")
+    assert [rule["destination"] for rule in rules] == ["0.0.0.0/0", "::/0"]
