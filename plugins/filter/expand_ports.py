@@ -21,9 +21,9 @@ description:
     the cell is an error. Otherwise every mixture is tried, and one that is valid is taken (C(80,443,10,000-20,000)).
     C(8,443) may be ports 8 and 443 or port 8443, which is an error; C(8443) and C(8, 443) say what is meant. A point
     only ever groups.
-  - Behind a slash, an ampersand, a plus sign, C(and) or C(or), a number with fewer digits may be shorthand. C(5060/61) may be ports 5060
-    and 61 or 5060 and 5061, which is an error where the completed port is 1 to 20 above the one before. C(443/5349)
-    and C(5349/443) are lists.
+  - Behind a slash, an ampersand, a plus sign, C(and) or C(or), a number with fewer digits may be shorthand.
+    C(5060/61) may be ports 5060 and 61 or 5060 and 5061, which is an error where the completed port is 1 to 20 above
+    the one before. C(443/5349) and C(5349/443) are lists.
   - Lines that all begin with the same bullet are a list. A dash at a line break, which may be a bullet or belong to a
     range, is an error, and so are numbers that may count lines (C(1 - 80) above C(3 - 443)), a port that a space may
     have broken (C(34 78)), and a colon with a space beside it.
