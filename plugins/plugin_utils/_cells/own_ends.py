@@ -8,7 +8,7 @@ No firewall or cloud tells the rows of one list apart by these: what they say st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
@@ -19,11 +19,13 @@ from .destinations import expand_ranges
 _OPTION = "where the page means addresses of the user's own, the row says which with source_ip_option"
 
 
-def own_end(row: Mapping[str, Any], protocols: list[str], read_ports: Callable[[Any], list[str]]) -> dict[str, str]:
+def own_end(
+    row: Mapping[str, Any], services: Iterable[tuple[str, str]], read_ports: Callable[[Any], list[str]]
+) -> dict[str, str]:
     """Return C{{"own_ip", "source_port"}}, each only where the row says more than ANY, as text with commas.
 
-    C{own_ip}: where the packets of an outbound row come from, and where those of an inbound one go to.
-    Raises ValueError for a cell that is neither read nor ANY.
+    C{services}: C{(protocol, ports)} of the row. C{own_ip}: where the packets of an outbound row come from, and where
+    those of an inbound one go to. Raises ValueError for a cell that is neither read nor ANY.
     """
     found = {}
     inbound = row.get("direction") == "inbound"
@@ -35,7 +37,7 @@ def own_end(row: Mapping[str, Any], protocols: list[str], read_ports: Callable[[
     if not _is_any(row.get(column)):
         found["own_ip"] = ", ".join(_addresses(column, row[column]))
     if not _is_any(row.get("source_port")):
-        for protocol in protocols:
+        for protocol, _ports in services:
             if not has_ports(protocol):
                 raise ValueError(f"source_port {shown(row['source_port'])}: {protocol} has no ports: leave it out")
         try:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -17,24 +17,24 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import opens_to_anybody
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version, has_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
 from .destinations import read_destinations
 from .inbound import Inbound
-from .ip_protocols import range_of
 from .own_ends import own_end
-from .ports import expand_ports, remark_of
-from .protocols import check_agreement, expand_protocols
+from .ports import expand_ports
+from .protocols import expand_protocols
 from .read_as import Readers, as_read
 from .remarks import labelled
+from .services import read_services
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
 _REQUIREMENTS = ("required", "recommended", "optional")
-_BOTH = ("tcp", "udp")  # of both IP versions, and last only where nothing else is
+_BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
@@ -63,8 +63,7 @@ def expand_rows(
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
     widest = _widest({} if widest_prefix is None else widest_prefix)
-    protocols = _remembered(expand_protocols)
-    ports = _remembered(expand_ports)
+    known: dict[Any, tuple[list[tuple[str, str]], list[str]]] = {}
     destinations_of = partial(read_destinations, broadcast=broadcast, loopback=openings is not None)
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
@@ -77,23 +76,23 @@ def expand_rows(
             with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
                 _check_columns(row)
                 read = partial(destinations_of, requirement=common["requirement"])
-                cells, read_as = row, ""
+                cells: Mapping[str, Any] = row
+                read_as = ""
                 if "read_as" in row:
-                    services_of = partial(_read, protocols=protocols, ports=ports)
-                    readers = Readers(services_of, protocol=protocols, ports=ports, destination=read)
+                    readers = Readers(_service, protocol=expand_protocols, ports=expand_ports, destination=read)
                     cells, read_as = as_read(row, readers)
                 destinations, remarks = read(cells["destination"])
-                if remarks:
-                    common["label"] = labelled(row.get("label"), remarks)
+                services, marks = _services(cells.get("protocol"), cells.get("ports"), known)
+                if remarks or marks:
+                    common["label"] = labelled(row.get("label"), [*remarks, *marks])
                 wide = _wide(destinations, cells, widest, names=openings is not None)
                 if openings:
                     openings.add(cells, common["row"], destinations, wide)
                     inbound.add(cells, destinations)
-                transports, services = _read(cells, protocols, ports)
-                for protocol, _port in services if transports[-1] not in _BOTH else ():
+                for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
                     for destination in filter(is_address, destinations):
                         check_version(protocol, destination)
-                common.update(own_end(row, transports, ports), **({"read_as": read_as} if read_as else {}))
+                common.update(own_end(row, services, expand_ports), **({"read_as": read_as} if read_as else {}))
                 if openings:
                     openings.count(len(services) * len(destinations))
                 for protocol, port in services:
@@ -106,44 +105,20 @@ def expand_rows(
     return rules
 
 
-def _read(
-    row: Mapping[str, Any], protocols: Callable[[Any], list[str]], ports: Callable[[Any], list[str]]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the protocols of a row, and C{(protocol, ports)} of its cells of protocol and ports."""
-    transports = protocols(row.get("protocol"))
-    services = _services(transports, row.get("ports"), ports)
-    if remark := remark_of(row.get("ports")):
-        printed = bool((row.get("protocol") or "").strip())
-        check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
-    return transports, services
+def _service(row: Mapping[str, Any]) -> object:
+    return read_services(row.get("protocol"), row.get("ports"))
 
 
-def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
-    """Return the parser with a memory: a table has many rows and few different cells."""
-    known: dict[Any, list[str]] = {}
-
-    def remembered(cell: Any) -> list[str]:
-        key = (type(cell), cell) if isinstance(cell, (str, int)) else None
-        if key is None:
-            return parse(cell)
-        if key not in known:
-            known[key] = parse(cell)
-        return known[key]
-
-    return remembered
-
-
-def _services(protocols: list[str], cell: Any, ports: Callable[[Any], list[str]]) -> list[tuple[str, str]]:
-    """Return C{(protocol, ports)} of the protocols and the cell of ports of a row."""
-    services: list[tuple[str, str]] = []
-    for protocol in protocols:
-        if has_ports(protocol):
-            if cell is None:
-                raise ValueError(f"the column 'ports' is missing: {protocol} needs a value")
-            services += [(protocol, port) for port in ports(cell)]
-        else:
-            services.append((protocol.partition("/")[0], range_of(protocol, cell)))
-    return services
+def _services(
+    protocol: Any, ports: Any, known: dict[Any, tuple[list[tuple[str, str]], list[str]]]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what C{read_services} returns; C{known}: that of cells before, since a table has few different ones."""
+    key = (type(protocol), protocol, type(ports), ports)
+    if not all(isinstance(cell, (str, int, type(None))) for cell in (protocol, ports)):
+        return read_services(protocol, ports)
+    if key not in known:
+        known[key] = read_services(protocol, ports)
+    return known[key]
 
 
 def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
