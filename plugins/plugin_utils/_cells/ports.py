@@ -1,228 +1,292 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Port cells of vendors' tables.
+"""Port cells of vendors' tables: ports, ranges and lists, with the protocols, names, marks and remarks beside them.
 
-A comma directly between a number of one or two digits and three digits may be a thousands separator
-(C{10,000}) or may separate two ports (C{22,443}); so may a single space. Every reading of the whole cell is tried.
-Exactly one with valid ports is taken: C{10,000} cannot be ports 10 and 000, C{443,444} cannot be port 443444.
-Two or more are an error that says how to write each. A comma with a space after it always separates.
-
-A shorter number behind a slash, an ampersand or C{and} may be shorthand for the port that it ends (C{5060/61}): where
-that is 1 to 20 above the one before, the cell has two readings too. C{443/5349} and C{5349/443} are lists.
-
-Numbers that may count lines (C{1 - 80} above C{3 - 443}) and ports that a space may have broken (C{34 78}) are refused.
+Every reading of the whole cell is tried. Exactly one with valid ports is taken; two or more are an error that says how
+to write each. C{docs/cells.md} is the grammar.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable, shown
 
-from .port_readings import BREAK, COLUMN, COMMA, EITHER, LIST, RANGE, SHORT, SPACE, Reading, groups, readings_of
-from .protocols import check_remark
-from .text import DASHES, check_numbering, clean, unbulleted
+from .marks import capped
+from .port_doubts import complete, numbered, other_readings
+from .port_lists import assigned, resolve
+from .port_numbers import Item, Numbers, items_of, numbers_of
+from .port_readings import BREAK, COLUMN, EITHER, POINT, RANGE, groups, readings_of
+from .port_tokens import ACCEPTED, ANY, NAME, NUMBER, PROTOCOL, Tokens, tokens_of
+from .protocols import check_agreement
+from .text import check_numbering, clean, is_bulleted, plain, unbulleted
+from .words import IMPLIED, OWN_PORTS, words_of
 
-_TOKEN = re.compile(
-    rf"""(?P<number>[0-9]+)
-    | (?P<range>[ ]*[{DASHES}:][ ]*)
-    | (?P<between>\s*[,;/&]\s*(?:and\s+)?|\s+and\s+|\s+)""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_LABEL = re.compile(r"ports?(\s+range)?\s*:\s*", re.IGNORECASE)
-_REMARK = re.compile(r"\(([^()]*)\)$")
-_SHORTHAND = re.compile(r"\s*[/&]\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
+_LABEL = re.compile(r"ports?(?:\(s\))?(?:\s+(?:ranges?|numbers?|nos?\.))?\s*:\s*", re.IGNORECASE)
+_SIMPLE = re.compile(r"[1-9][0-9]{0,3}(?:-[1-9][0-9]{0,4})?", re.ASCII)
 _LONGEST = 8_000  # characters of a cell; the time that readings take grows faster than its length
-_FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
-_WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
 _LONGEST_ADVICE = 200
-_ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
+_MOST_OFFERED = 60  # ports; more are not written out in an error
+_UNCLEAR = "it is not clear to which of its ports a protocol belongs"
+_INSTEAD = "write each protocol in front of its ports, and a semicolon before the next one"
+_DEFAULT = ("tcp",)  # of a row without a protocol
+
+
+class Remark(NamedTuple):
+    """A purpose in a cell, as printed, with the protocols that the cell gives its port; None where it gives none."""
+
+    text: str
+    protocols: tuple[str, ...] | None
+
+
+class PortCell(NamedTuple):
+    """What a cell of ports says: its ports in printed order, its purposes, and the texts for the row's label."""
+
+    items: list[Item]
+    remarks: list[Remark]
+    labels: list[str]
+
+    def services(self, protocols: list[str]) -> list[tuple[str, str]]:
+        """Return C{(protocol, ports)}, each once; C{protocols}: of a row whose cell of ports names none."""
+        texts = [format_ports(item.low, item.high) for item in self.items]
+        if all(item.protocols is None for item in self.items):
+            return [(protocol, text) for protocol in protocols for text in dict.fromkeys(texts)]
+        pairs = zip(self.items, texts, strict=True)
+        return list(dict.fromkeys((protocol, text) for item, text in pairs for protocol in item.protocols or protocols))
+
+    def named(self) -> set[str]:
+        """Return all protocols that the cell names."""
+        return {protocol for item in self.items for protocol in item.protocols or ()}
 
 
 def expand_ports(cell: str | int | None) -> list[str]:
     """Return the ports and port ranges of a cell in printed order: C{["443", "5349"]}, C{["6000-60000"]}.
 
-    Ports are 1-65535, ranges inclusive; C{any} is C{["1-65535"]}; what is printed twice is returned once.
+    Ports are 1-65535, ranges inclusive; C{any} is C{["1-65535"]}; what is printed twice is returned once. A cell may
+    name the protocols of its ports if they are the same for all. Raises ValueError that quotes the cell and gives the
+    reason.
+    """
+    found = read_ports(cell)
+    if len({item.protocols for item in found.items}) > 1:
+        raise ValueError(
+            f"ports {quoted(str(cell))}: its ports have different protocols, which a list of ports cannot say: use "
+            "expand_rows, which reads the protocols and the ports of a row"
+        )
+    for remark in found.remarks:
+        if remark.text.upper() in ("U", "T"):
+            raise _doubtful_letter(f"ports {quoted(str(cell))}", remark.text)
+    return list(dict.fromkeys(format_ports(item.low, item.high) for item in found.items))
+
+
+def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
+    """Return what a cell of ports says; C{row}: the protocols that the row's own cell names.
+
     Raises ValueError that quotes the cell and gives the reason.
     """
-    if isinstance(cell, bool) or not isinstance(cell, (str, int)):
-        raise ValueError(f"ports {quoted(shown(cell))}: this is neither a number nor text: {_ACCEPTED}")
-    if isinstance(cell, int) and abs(cell) >= 10**20:
-        raise ValueError(f"ports: a number of more than 20 digits is no port: {_ACCEPTED}")
-    where = f"ports {quoted(str(cell))}"
-    if len(str(cell)) > _LONGEST:
-        raise ValueError(f"{where}: the cell has {len(str(cell))} characters: write at most {_LONGEST} in one row")
-    text = clean(str(cell), f"{where}: the cell").strip()
+    where = f"ports {quoted(str(cell))}" if isinstance(cell, str) or _is_small(cell) else ""
+    text = _checked(cell, where)
+    if _SIMPLE.fullmatch(text):
+        low, _dash, high = text.partition("-")
+        if int(low) <= int(high or low) <= 65535:
+            return PortCell([Item(int(low), int(high or low), 0, 0)], [], [])
+    text = plain(clean(text, f"{where}: the cell"), f"{where}: the cell").strip()
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
-    if remark := _REMARK.search(text):
-        check_remark(where, remark.group(1))
-        text = text[: remark.start()].rstrip()
-    if not text:
-        raise ValueError(f"{where}: the cell is empty: {_ACCEPTED}")
-    if text.lower() == "any":
-        return ["1-65535"]
-    text = unbulleted(text, f"{where}: this", expand_ports)
-    check_numbering(where, text)
-    numbers, joints = _tokens(where, text)
-    readings = readings_of(numbers, joints)
+    bulleted = is_bulleted(text)
+    text = unbulleted(text, f"{where}: this", read_ports)
+    tokens = tokens_of(text, where)
+    check_numbering(where, "".join(tokens.plain))
+    resolve(tokens, where)
+    numbers, notes = numbers_of(tokens, where)
+    readings = readings_of(*numbers[:2]) if numbers.texts else [()]
     if not readings:
-        raise ValueError(f"{where}: {_fault(numbers, joints)}")
-    ways = [", ".join(_texts(reading)) for reading in readings]
+        raise ValueError(f"{where}: {_fault(*numbers[:2])}")
+    listed = [items_of(tokens, numbers, reading, where) for reading in readings]
+    listed = [_settled(tokens, items, where, row, bulleted=bulleted) for items in listed]
+    ways = list(listed)
     if len(readings) == 1:
-        _check_overlaps(where, readings[0])
-        ways += _completed(readings[0], joints) or _unbroken(readings[0], joints)
+        if doubt := numbered(listed[0]):
+            raise ValueError(
+                f"{where}: this can be read in two ways: its ranges overlap, and what they begin with may be the "
+                f"numbers of lines: {_advice(doubt, row)}"
+            )
+        ways += other_readings(listed[0], numbers, readings[0])
     if len(ways) > 1:
         more = ", among others" if len(ways) > 3 or len(readings) > 2 else ""
-        raise ValueError(f"{where}: this can be read in more than one way: {_advice(ways)}{more}")
-    return _texts(readings[0])
+        raise ValueError(f"{where}: this can be read in more than one way: {_advice(ways, row)}{more}")
+    _check_together(tokens, listed[0], where, text)
+    remarks = [_remark(tokens, listed[0], remark.at, remark.text, where) for remark in tokens.remarks]
+    _check_purposes(remarks, row, where)
+    return PortCell(listed[0], remarks, capped([*notes, *tokens.labels]))
 
 
-def remark_of(cell: str | int | None) -> str:
-    """Return what stands in parentheses at the end of a port cell, '' if nothing does."""
-    remark = _REMARK.search(cell.strip()) if isinstance(cell, str) else None
-    return remark.group(1) if remark else ""
+def _is_small(cell: object) -> bool:
+    return not isinstance(cell, int) or abs(cell) < 10**20
 
 
-def _texts(reading: Reading) -> list[str]:
-    """Return the ports of a reading as texts, each once."""
-    return list(dict.fromkeys(format_ports(low, high) for low, high, _start in reading))
+def _checked(cell: str | int | None, where: str) -> str:
+    """Return the text of a cell; raises ValueError for what is none, or too long."""
+    if isinstance(cell, bool) or not isinstance(cell, (str, int)):
+        raise ValueError(f"ports {quoted(shown(cell))}: this is neither a number nor text: {ACCEPTED}")
+    if not where:
+        raise ValueError(f"ports: a number of more than 20 digits is no port: {ACCEPTED}")
+    text = str(cell)
+    if len(text) > _LONGEST:
+        raise ValueError(f"{where}: the cell has {len(text)} characters: write at most {_LONGEST} in one row")
+    return text
 
 
-def _complete(port: int, end: int) -> int:
-    """Return the port whose last digits are C{end} and whose first are those of C{port}; 0 if C{end} is no shorter."""
-    digits = 10 ** len(str(end))
-    return port // digits * digits + end if port >= digits else 0
+def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...], *, bulleted: bool) -> list[Item]:
+    """Return the items of a reading with their protocols, all of them or none.
 
-
-def _completed(reading: Reading, joints: list[str]) -> list[str]:
-    """Return how to write a reading's shorthand in full, C{["5060-5061"]} for C{5060/61}; nothing if it has none."""
-    full: list[tuple[int, int]] = []
-    short = 0
-    for low, high, start in reading:
-        before = full[-1][1] if full else 0
-        farthest = min(before + _FARTHEST, 65535)
-        if start and joints[start - 1] == SHORT and before < (port := _complete(before, low)) <= farthest:
-            short += 1
-            full.append((port, max(port, _complete(port, high) or high)))
-        else:
-            full.append((low, high))
-    if not short:
-        return []
-    listed = ", ".join(format_ports(low, high) for low, high in full)
-    if len(full) > 2 or any(low != high for low, high in full):
-        return [listed]
-    first, last = full[0][0], full[1][0]
-    return [f"{first}-{last}"] if last == first + 1 else [listed, f"{first}-{last}"]
-
-
-def _unbroken(reading: Reading, joints: list[str]) -> list[str]:
-    """Return how to write a reading with broken ports in one, C{["3478"]} for C{34 78}; nothing if none seems broken.
-
-    Of several gaps that may be inside a port each may be the one, or all of them.
+    Ports without one have that of the others where it is the row's too. Else raises ValueError with the readings.
     """
-    items = [(low, high) for low, high, _start in reading]
-    gaps = [BREAK, *(joints[start - 1] for _low, _high, start in reading[1:]), BREAK]
-    broken = [at for at in range(1, len(items)) if _breaks(gaps[at - 1 : at + 2], items[at - 1], items[at])]
-    if not broken:
-        return []
-    found = [*(_without(items, {at}) for at in broken[:3]), _without(items, set(broken))]
-    return list(dict.fromkeys(", ".join(dict.fromkeys(format_ports(*ports) for ports in listed)) for listed in found))
+    named = {atom.protocols for atom in tokens.atoms if atom.kind in (PROTOCOL, NAME)}
+    if not named:
+        return items
+    if not items:
+        text = next(atom.text for atom in tokens.atoms if atom.kind == PROTOCOL)
+        raise ValueError(f"{where}: {quoted(text)} names a protocol and has no port: write both, like 'TCP 443'")
+    found = assigned(tokens, items, where, bulleted=bulleted)
+    if all(item.protocols for item in found):
+        return found
+    usual = row or _DEFAULT
+    if named == {usual}:
+        return [item._replace(protocols=usual) for item in found]
+    if len(found) > _MOST_OFFERED:
+        raise ValueError(f"{where}: {_UNCLEAR}: {_INSTEAD}")
+    protocols = [(index, atom.protocols) for index, atom in enumerate(tokens.atoms) if atom.kind in (PROTOCOL, NAME)]
+    ways = [
+        [item if item.protocols else item._replace(protocols=_nearest(protocols, item, side)) for item in found]
+        for side in (-1, 1)
+    ]
+    ways.append([item if item.protocols else item._replace(protocols=usual) for item in found])
+    ways = [way for index, way in enumerate(ways) if way not in ways[:index]]
+    raise ValueError(f"{where}: {_UNCLEAR}: {_advice(ways, row, least=1)}")
 
 
-def _breaks(gaps: list[str], before: tuple[int, int], behind: tuple[int, int]) -> bool:
-    """Whether the second of three gaps may be inside a port: none between numbers on lines of their own is."""
-    behind_range = before[0] < before[1]
-    if gaps[1] == BREAK and not behind_range and behind[0] == behind[1] and gaps[0] == gaps[2] == BREAK:
-        return False
-    return (gaps[1] in (SPACE, BREAK) or (gaps[1] == COLUMN and behind_range)) and bool(_glued(before, behind))
+def _nearest(protocols: list[tuple[int, tuple[str, ...]]], item: Item, side: int) -> tuple[str, ...]:
+    """Return the protocol that stands nearest to an item, on one side if one does."""
+    before = [found for index, found in protocols if index < item.first]
+    behind = [found for index, found in protocols if index > item.first]
+    first, second = (before[-1:], behind[:1]) if side < 0 else (behind[:1], before[-1:])
+    return (first or second)[0]
 
 
-def _without(items: list[tuple[int, int]], gaps: set[int]) -> list[tuple[int, int]]:
-    """Return the items without the gaps before those whose index is given."""
-    full = items[:1]
-    for index, item in enumerate(items[1:], 1):
-        whole = _glued(full[-1], item) if index in gaps else None
-        full[-1:] = [whole] if whole else [full[-1], item]
-    return full
+def _check_together(tokens: Tokens, items: list[Item], where: str, text: str) -> None:
+    """Raise ValueError where ports that begin or end nowhere stand beside others of the same protocol."""
+    for index, item in enumerate(items):
+        any_port = tokens.atoms[item.first].kind == ANY
+        if not any_port and not _is_related(tokens, item):
+            continue
+        same = [
+            other
+            for place, other in enumerate(items)
+            if place != index and _overlap(other.protocols, item.protocols)
+        ]
+        if any_port and same:
+            raise ValueError(
+                f"{where}: {quoted(text)} is not understood: {tokens.atoms[item.first].text!r} stands beside other "
+                f"ports: {ACCEPTED}"
+            )
+        for other in same:
+            if _is_related(tokens, other):
+                low, high = max(item.low, other.low), min(item.high, other.high)
+                ways = [[item, other], [item._replace(low=low, high=max(low, high))]]
+                raise ValueError(
+                    f"{where}: two of its ports are open at one end, and may be meant as one range: {_advice(ways, ())}"
+                )
 
 
-def _glued(before: tuple[int, int], behind: tuple[int, int]) -> tuple[int, int] | None:
-    """Return two items as the one that a gap may have broken: one of the parts has one or two digits.
-
-    Behind a range it is the second part. None if these two cannot be one.
-    """
-    (first, last), (low, high) = before, behind
-    if first < last and low < high:
-        return None
-    whole = int(f"{last}{low}")
-    short = low < 100 or (first == last < 100)
-    fits = whole <= (high if low < high else 65535)
-    return (first if first < last else whole, max(whole, high)) if short and fits else None
+def _is_related(tokens: Tokens, item: Item) -> bool:
+    return any(tokens.atoms[index].relation not in ("", "from") for index in (item.first, item.last))
 
 
-def _advice(ways: list[str]) -> str:
-    """Say how to write each reading, if these are short and read."""
-    offered = readable((way for way in ways if len(way) <= _LONGEST_ADVICE), expand_ports)
-    listed = " or ".join(f"'{way}'" for way in offered)
-    return f"write {listed}" if len(offered) > 1 else "write ', ' between two ports and nothing inside a port"
+def _overlap(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> bool:
+    return one == other or not set(one or ()).isdisjoint(other or ())
 
 
-def _check_overlaps(where: str, reading: Reading) -> None:
-    """Raise ValueError if ranges overlap and one begins below 1024: C{1 - 80, 3 - 443} may be numbered ports."""
-    ranges = sorted({(low, high) for low, high, _start in reading if low < high})
-    farthest = 0
-    for low, high in ranges:
-        if low <= farthest:
-            break
-        if low < _WELL_KNOWN:
-            farthest = max(farthest, high)
-    else:
-        return
-    ports = dict.fromkeys(str(high) for _low, high, _start in reading)
-    merged = [format_ports(low, high) for low, high in collapse((low, high) for low, high, _start in reading)]
-    raise ValueError(
-        f"{where}: this can be read in two ways: its ranges overlap, and what they begin with may be the numbers of "
-        f"lines: {_advice([', '.join(ports), ', '.join(merged)])}"
+def _remark(tokens: Tokens, items: list[Item], at: int, text: str, where: str) -> Remark:
+    """Return a purpose with the protocols of its port; raises ValueError where it does not fit these."""
+    atom = tokens.atoms[at]
+    item = next((item for item in items if item.first <= at <= item.last), None)
+    protocols = atom.protocols if atom.kind == PROTOCOL else item.protocols if item else None
+    for word in words_of(text):
+        if (own := OWN_PORTS.get(word)) and atom.kind == NUMBER and item and (item.low, item.high) != (own, own):
+            raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
+    if protocols and text.upper() not in ("U", "T"):
+        check_agreement(where, text, list(protocols))
+    return Remark(text, protocols)
+
+
+def _check_purposes(remarks: list[Remark], row: tuple[str, ...], where: str) -> None:
+    """Raise ValueError where purposes of one cell need different protocols and its ports have several."""
+    needed = {IMPLIED[word] for remark in remarks for word in words_of(remark.text) if word in IMPLIED and not remark.protocols}
+    if len(needed) > 1 and len(row) > 1:
+        raise ValueError(f"{where}: {_UNCLEAR}: {_INSTEAD}")
+
+
+def check_remarks(cell: str | int | None, found: PortCell, protocols: list[str], *, printed: bool) -> None:
+    """Raise ValueError where a purpose in a cell of ports does not fit the protocols of its row."""
+    where = f"ports {quoted(str(cell))}"
+    for remark in found.remarks:
+        letter = {"U": "udp", "T": "tcp"}.get(remark.text.upper())
+        if letter and (list(remark.protocols or protocols) != [letter] or not (printed or remark.protocols)):
+            raise _doubtful_letter(where, remark.text)
+        if not letter and not remark.protocols:
+            check_agreement(where, remark.text, protocols, printed=printed)
+
+
+def _doubtful_letter(where: str, letter: str) -> ValueError:
+    name = {"U": "UDP", "T": "TCP"}[letter.upper()]
+    return ValueError(
+        f"{where} can be read in two ways: '({letter})' may be {name}, or a footnote: write {name} in the protocol cell, or "
+        "the ports without it"
     )
 
 
-def _tokens(where: str, text: str) -> tuple[list[str], list[str]]:
-    """Return the digit groups of a cell and what joins each to the next: C{RANGE}, C{LIST} and the like."""
-    numbers: list[str] = []
-    joints: list[str] = []
-    position = 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
-        colon = token is not None and token.group().strip() == ":"
-        if token and colon and (token.group() != ":" or text.startswith("\n", token.end())):
-            raise ValueError(
-                f"{where}: this can be read in two ways: before a colon and a space stands a label, and "
-                f"'80:90' is a range: write the ports alone, or the range with a dash"
-            )
-        if not token:
-            raise ValueError(f"{where}: {quoted(text[position:])} is not understood: {_ACCEPTED}")
-        if (token.lastgroup == "number") != (len(numbers) == len(joints)):
-            raise ValueError(f"{where}: a port is missing before {quoted(text[position:].strip())}: {_ACCEPTED}")
-        if token.lastgroup == "number":
-            numbers.append(token.group())
-        elif token.lastgroup == "range":
-            joints.append(RANGE)
+def written(items: list[Item]) -> str:
+    """Return ports as they are to be written: C{80, 443}, or C{TCP 443, 5061; UDP 3478}; '' where some have protocols."""
+    parts: list[tuple[tuple[str, ...] | None, list[str]]] = []
+    for item in items:
+        text = format_ports(item.low, item.high)
+        if parts and parts[-1][0] == item.protocols:
+            if text not in parts[-1][1]:
+                parts[-1][1].append(text)
         else:
-            joints.append(_joint(token.group()))
-        position = token.end()
-    if len(numbers) == len(joints):
-        raise ValueError(f"{where}: a port is missing at the end: {_ACCEPTED}")
-    return numbers, joints
+            parts.append((item.protocols, [text]))
+    if len(parts) > 1 and any(protocols is None for protocols, _texts in parts):
+        return ""
+    return "; ".join(f"{'/'.join(protocols or ()).upper()} {', '.join(texts)}".strip() for protocols, texts in parts)
 
 
-def _joint(text: str) -> str:
-    """Return what a separator of two ports may be."""
-    if text.isspace():
-        return SPACE if text == " " else BREAK if "\n" in text else COLUMN
-    return COMMA if text == "," else SHORT if _SHORTHAND.fullmatch(text) else LIST
+def _advice(ways: list[list[Item]], row: tuple[str, ...], least: int = 2) -> str:
+    """Say how to write each reading, if these are short and read as what they mean."""
+    texts = {written(way): way for way in ways}
+    offered = readable((text for text in texts if len(text) <= _LONGEST_ADVICE), _same(texts, row))
+    listed = " or ".join(f"'{text}'" for text in offered)
+    if len(offered) >= least:
+        return f"write {listed}"
+    if any(item.protocols for way in ways for item in way):
+        return _INSTEAD
+    return "write ', ' between two ports and nothing inside a port"
+
+
+def _same(texts: dict[str, list[Item]], row: tuple[str, ...]) -> Callable[[str], object]:
+    """Return a reader that refuses what is not read as what it is to mean."""
+
+    def read(text: str) -> object:
+        found = read_ports(text, row)
+        if found.services(["tcp"]) != PortCell(texts[text], [], []).services(["tcp"]):
+            raise ValueError(f"{text} is read otherwise")
+        if row and found.named() - set(row):
+            raise ValueError(f"{text} is not for this row")
+        return found
+
+    return read
 
 
 def _fault(numbers: list[str], joints: list[str]) -> str:
@@ -230,18 +294,19 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
     joined: list[str] = [numbers[0]]
     between: list[str] = []
     for joint, number in zip(joints, numbers[1:], strict=True):
-        if joint in EITHER and number.startswith("0") and groups(joined[-1], number):
+        grouped = joint == POINT or (joint in EITHER and number.startswith("0"))
+        if grouped and groups(joined[-1], number):
             joined[-1] += number
         else:
             joined.append(number)
             between.append(joint)
     for number in joined:
         if not number.strip("0"):
-            return f"port {number[:20]} does not exist: {_ACCEPTED}"
+            return f"port {number[:20]} does not exist: {ACCEPTED}"
         if number.startswith("0"):
             return f"port {number[:20]} has a leading zero, which no port has: write the whole port"
         if len(number) > 5 or int(number) > 65535:
-            return f"port {number[:20]} is larger than 65535: {_ACCEPTED}"
+            return f"port {number[:20]} is larger than 65535: {ACCEPTED}"
     for index, joint in enumerate(between):
         if joint == RANGE:
             if between[index + 1 : index + 2] == [RANGE]:
@@ -250,8 +315,8 @@ def _fault(numbers: list[str], joints: list[str]) -> str:
             if int(low) > int(high):
                 if between[index + 1 : index + 2] and between[index + 1] in (*EITHER, BREAK, COLUMN):
                     return f"{low} is larger than {high}: write no comma or gap inside a port, and ', ' between two"
-                full = _complete(int(low), int(high))
+                full = complete(int(low), int(high))
                 if int(low) < full <= 65535:
                     return f"{low} is larger than {high}: write '{low}-{full}' or '{low}, {high}'"
                 return f"{low} is larger than {high}: write the lower port first"
-    return f"a range has two ends: {_ACCEPTED}"
+    return f"a range has two ends: {ACCEPTED}"

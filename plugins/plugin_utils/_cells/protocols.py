@@ -6,42 +6,39 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
 from .ip_protocols import IP_PROTOCOLS, read_list
-from .text import DASHES, clean
+from .marks import without_marks
+from .text import DASHES, clean, plain
+from .words import IMPLIED, MEDIA, PLAIN, PURPOSES, REMARKS, TRANSPORTS, USUAL, WORD, words_of
 
-# A word of a protocol cell -> the transport that a packet filter sees.
-_TRANSPORTS = {
-    "tcp": "tcp",
-    "udp": "udp",
-    "tls": "tcp",
-    "ssl": "tcp",
-    "http": "tcp",
-    "https": "tcp",
-    "http(s)": "tcp",
-    "ws": "tcp",
-    "wss": "tcp",
-}
-# What may stand in parentheses: what the traffic is for. Anything else there ("not UDP") might change the meaning.
-_MEDIA = {"ice", "media", "rtp", "sip", "srtp", "stun", "turn", "webrtc", "allocated"}
-REMARKS = frozenset({*_MEDIA, "dtls", "secure", "http", "https", "ssl", "tls", "wss", "xmpp"})
-# What a remark says of the transport: each of these needs the one that it is mapped to.
-_IMPLIED = {"dtls": "udp", **dict.fromkeys(("http", "https", "ssl", "tls", "ws", "wss", "xmpp"), "tcp")}
-_USUAL = {"rtp": "udp", "srtp": "udp"}  # where the row does not say the protocol
-_WORD = re.compile(r"http\(s\)|[a-z][a-z0-9]*", re.IGNORECASE)
 # Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
 # share a long gap between them.
 _GAP = re.compile(r"[ \n]+")
-_BETWEEN = re.compile(rf"[ \n]?(?:([{DASHES}/,;&+])[ \n]?)?(and[ \n])?", re.IGNORECASE)
-_TLS_VERSION = re.compile(r"[ \n]?v?1\.[0-3]\+?", re.IGNORECASE)
-_REMARK = re.compile(r"[ \n]?\(([^()]*)\)")
+LISTED = re.compile(r"[ \n]?(?:[,;&+|][ \n]?(?:(?:and|or|plus)[ \n])?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE)
+_OVER = re.compile(r"[ \n]?(?<=[ \n])(?:over|via)[ \n]", re.IGNORECASE)
+_JOIN = re.compile(rf"[ \n]?[{DASHES}/][ \n]?|[ \n]")
+_REMARK = re.compile(r"[ \n]?\(((?:http\(s\)|[^()])*)\)", re.IGNORECASE)
+_NOISE = re.compile(r"\A(?:both|either)[ \n](?=[a-z])|\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE)
+_BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
+_ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
+_DIGITS = re.compile(r"[a-z0-9]*", re.IGNORECASE)
 _LONGEST = 200  # characters of a cell
 _ACCEPTED = (
     "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP, and other "
     f"{IP_PROTOCOLS}"
 )
+
+
+class _Element(NamedTuple):
+    """A word of a cell: how it joins the word before (C{,} as a list, C{>} over it, C{/} otherwise), what it is."""
+
+    joint: str
+    word: str
+    transports: frozenset[str]
 
 
 def expand_protocols(cell: str | int | None) -> list[str]:
@@ -50,8 +47,13 @@ def expand_protocols(cell: str | int | None) -> list[str]:
     TLS, WSS and the like are tcp on the wire; an empty cell is tcp. A remark in parentheses (C{TCP (TURN TLS)})
     and the version of TLS do not change the transport. Raises ValueError that quotes the cell.
     """
+    return read_protocols(cell)[0]
+
+
+def read_protocols(cell: str | int | None) -> tuple[list[str], list[str]]:
+    """Return C{(protocols, marks)} of a cell: what C{expand_protocols} returns, and its footnote marks."""
     if cell is None:
-        return ["tcp"]
+        return ["tcp"], []
     if isinstance(cell, int) and not isinstance(cell, bool) and abs(cell) < 10**6:
         cell = str(cell)
     if not isinstance(cell, str):
@@ -59,57 +61,149 @@ def expand_protocols(cell: str | int | None) -> list[str]:
     where = f"protocol {quoted(cell)}"
     if len(cell) > _LONGEST:
         raise ValueError(f"{where}: the cell has {len(cell):,} characters: write at most {_LONGEST:,}: {_ACCEPTED}")
-    text = _GAP.sub(lambda gap: "\n" if "\n" in gap.group() else " ", clean(cell, f"{where}: the cell")).strip()
+    text = plain(clean(cell, f"{where}: the cell"), f"{where}: the cell").strip()
     if not text:
-        return ["tcp"]
-    text = text.removesuffix(":").rstrip()
-    found_there, rest = read_list(text, where) if text.lower() not in _TRANSPORTS else ([], [])
-    if found_there:
-        both = {*found_there, *(transport for part in rest for transport in _transports(part, where))}
-        return sorted(both, key=lambda protocol: (protocol not in ("tcp", "udp"), protocol))
+        return ["tcp"], []
+    text, marks = without_marks(text)
+    return protocols_of(text.strip().removesuffix(":"), where), marks
+
+
+def protocols_of(text: str, where: str) -> list[str]:
+    """Return the protocols of words without marks; raises ValueError that begins with C{where}."""
+    text = _GAP.sub(lambda gap: "\n" if "\n" in gap.group() else " ", text).strip()
+    if _ANY.fullmatch(text):
+        raise ValueError(
+            f"{where}: {quoted(text)} is not a known protocol: {_ACCEPTED}; it may be TCP and UDP, or every protocol: "
+            "write 'TCP/UDP', or a row for each protocol"
+        )
+    if both := _BOTH.fullmatch(text):
+        if both["inside"] is not None and protocols_of(both["inside"], where) != ["tcp", "udp"]:
+            raise ValueError(f"{where}: {quoted(text)} names other protocols than two: write 'TCP/UDP', or one of them")
+        return ["tcp", "udp"]
+    text = _NOISE.sub("", _NOISE.sub("", text))
+    found, rest = read_list(text, where) if text.lower() not in TRANSPORTS else ([], [])
+    if found:
+        both_kinds = {*found, *(transport for part in rest for transport in _transports(part, where))}
+        return sorted(both_kinds, key=lambda protocol: (protocol not in ("tcp", "udp"), protocol))
     return _transports(text, where)
 
 
 def _transports(text: str, where: str) -> list[str]:
     """Return the transports that a text names, C{["tcp"]}, C{["udp"]} or C{["tcp", "udp"]}."""
-    found: dict[str, str] = {}
-    stacks: list[tuple[str, str]] = []
-    before = joint = ""
-    position = 0
-    while position < len(text) or not found:
-        match = _WORD.match(text, position)
-        word = match.group() if match else text[position:]
-        transport = _TRANSPORTS.get(word.lower()) if match else None
-        if not match or not transport:
+    elements = _elements(text, where)
+    plainly = {PLAIN[element.word.lower()] for element in elements if element.word.lower() in PLAIN}
+    plainly.update(*(element.transports for element in elements if len(element.transports) > 1))
+    found: set[str] = set()
+    start = 0
+    for end in range(1, len(elements) + 1):
+        if end == len(elements) or elements[end].joint == ",":
+            found |= _stacked(elements[start:end], plainly, where)
+            start = end
+    return [transport for transport in ("tcp", "udp") if transport in found]
+
+
+def _elements(text: str, where: str) -> list[_Element]:
+    """Return the words of a text, with the transports that stand in parentheses behind a purpose."""
+    elements: list[_Element] = []
+    joint, position = ",", 0
+    while position < len(text) or not elements:
+        match = WORD.match(text, position)
+        word = match["word"] if match else text[position:]
+        known = word.lower() in TRANSPORTS or word.lower() in PURPOSES
+        if match and text[match.end() : match.end() + 1].isdigit():
+            word, known = f"{word}{_DIGITS.match(text, match.end())[0]}", False
+        if not known:
             raise ValueError(f"{where}: {quoted(word)} is not a known protocol: {_ACCEPTED}")
-        if transport != found.get(before.lower(), transport) and (not joint or joint in f"/{DASHES}"):
-            stacks.append((before, word))
-        found[word.lower()] = transport
+        transports = frozenset([TRANSPORTS[word.lower()]] if word.lower() in TRANSPORTS else [])
+        elements.append(_Element(joint, word, transports))
         position = match.end()
-        if word.lower() in ("tls", "ssl") and (version := _TLS_VERSION.match(text, position)):
-            position = version.end()
-        if remark := _REMARK.match(text, position):
-            check_remark(where, remark.group(1))
-            check_agreement(where, remark.group(1), [transport])
+        while remark := _REMARK.match(text, position):
+            _bracketed(elements, remark.group(1), where)
             position = remark.end()
-        between = _BETWEEN.match(text, position)
-        if between and between.end() == len(text) and (between.group(1) or between.group(2)):
+        for pattern, joint in ((LISTED, ","), (_OVER, ">"), (_JOIN, "/")):
+            if gap := pattern.match(text, position):
+                position = gap.end()
+                break
+        if gap and position == len(text):
             raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
-        position = between.end() if between else position
-        before, joint = word, between.group().strip() if between else ""
-    if stacks and "tcp" not in found:
-        # TLS on UDP, or a list: only a comma and the like tell. Where TCP stands too, both are the same.
-        one, other = stacks[0]
+        if not gap and position < len(text):
+            raise ValueError(f"{where}: {quoted(text[position:])} is not a known protocol: {_ACCEPTED}")
+    return elements
+
+
+def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
+    """Check what stands in parentheses behind the last element; where that is a purpose, it may be its transport."""
+    last = elements[-1]
+    words = words_of(remark)
+    named = [word for word in words if word in TRANSPORTS]
+    if not last.transports and named:
+        elements[-1] = last._replace(transports=frozenset(protocols_of(remark, where)))
+    elif last.transports and last.word.lower() not in PLAIN and any(word in PLAIN for word in words):
+        if frozenset(protocols_of(remark, where)) != last.transports:
+            raise ValueError(
+                f"{where}: {last.word} travels over {_upper(last.transports)}, and {quoted(f'({remark})')} says "
+                "another: write the one that is meant"
+            )
+    else:
+        check_remark(where, remark)
+        if last.transports:
+            check_agreement(where, remark, sorted(last.transports))
+
+
+def _stacked(elements: list[_Element], plainly: set[str], where: str) -> set[str]:
+    """Return the transports of one item of a list; C{plainly}: those that the cell names as TCP and UDP."""
+    over = [index for index, element in enumerate(elements) if element.joint == ">"]
+    if over:
+        _check_over(elements[: over[0]], elements[over[0] :], where)
+        elements = elements[over[0] :]
+    found = {transport for element in elements for transport in element.transports}
+    if not found:
+        word = elements[-1].word
+        raise ValueError(
+            f"{where}: {quoted(word)} is not a known protocol by itself: it may travel over TCP or UDP: write "
+            f"'{word}/UDP', '{word}/TCP' or '{word}/TCP/UDP'"
+        )
+    if len(found) > 1 and not found <= plainly:
+        # TLS on UDP, or a list: only a comma and the like tell. Where TCP and UDP stand too, both are the same.
+        one, other = _differing(elements)
         raise ValueError(
             f"{where} can be read in two ways, as a list or as one protocol: write '{one}, {other}' for UDP and TCP, "
             f"or '{one}' or '{other}' alone"
         )
-    return [transport for transport in ("tcp", "udp") if transport in found.values()]
+    return found
+
+
+def _differing(elements: list[_Element]) -> tuple[str, str]:
+    """Return the first two words that differ in their transports."""
+    known = [element for element in elements if element.transports]
+    for one, other in zip(known, known[1:], strict=False):
+        if one.transports != other.transports:
+            return one.word, other.word
+    return "TCP", "UDP"
+
+
+def _check_over(above: list[_Element], below: list[_Element], where: str) -> None:
+    """Raise ValueError unless what stands before C{over} can travel over what stands behind it."""
+    carriers = {transport for element in below for transport in element.transports}
+    carried = [element for element in above if element.transports]
+    simple = all(element.joint in ",/" for element in above) and all(element.joint in ">/" for element in below)
+    fits = all(element.transports <= carriers and element.word.lower() not in PLAIN for element in carried)
+    if not above or not simple or not fits or not all(element.transports for element in below):
+        words = " and ".join(dict.fromkeys(element.word for element in (*carried[:1], *below[:1])))
+        ways = " or ".join(f"'{way}'" for way in dict.fromkeys(_upper(element.transports) for element in below) if way)
+        raise ValueError(
+            f"{where}: {words} do not go together, or more than one 'over' stands here: write "
+            f"{ways or 'TCP or UDP'}, as it is on the wire"
+        )
+
+
+def _upper(transports: frozenset[str]) -> str:
+    return "/".join(sorted(transports)).upper()
 
 
 def check_remark(where: str, remark: str) -> None:
     """Raise ValueError, beginning with C{where}, unless a remark in parentheses says only what traffic is for."""
-    if not REMARKS.issuperset(_words(remark)):
+    if not REMARKS.issuperset(words_of(remark)):
         raise ValueError(
             f"{where}: the remark {quoted(f'({remark})')} may change what is meant: move it to a note; "
             f"in parentheses only these words are accepted: {', '.join(sorted(REMARKS))}"
@@ -122,8 +216,8 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
     C{printed}: the row says its protocol; where it does not, tcp is what an empty cell stands for, and media are as
     often on udp.
     """
-    words = _words(remark)
-    implied = _IMPLIED if printed else {**_IMPLIED, **_USUAL}
+    words = words_of(remark)
+    implied = IMPLIED if printed else {**IMPLIED, **USUAL}
     for word in words:
         if (transport := implied.get(word)) and transport not in protocols:
             raise ValueError(
@@ -131,12 +225,8 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
                 f"{' and '.join(map(str.upper, protocols))}: write the one that is meant, or the cell without "
                 f"{quoted(f'({remark})')}"
             )
-    if not printed and not _MEDIA.isdisjoint(words) and not any(word in _IMPLIED for word in words):
+    if not printed and not MEDIA.isdisjoint(words) and not any(word in IMPLIED for word in words):
         raise ValueError(
             f"{where} can be read in two ways: {quoted(f'({remark})')} may be on UDP or TCP, and the row says neither: "
             "write TCP or UDP, or both, in the protocol cell"
         )
-
-
-def _words(remark: str) -> list[str]:
-    return re.split(r"[\s/,]+", remark.strip().lower())

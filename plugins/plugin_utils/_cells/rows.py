@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,21 +15,19 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
     prefixes,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version, has_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
 from .destinations import expand_ranges
 from .inbound import Inbound
-from .ip_protocols import range_of
-from .ports import expand_ports, remark_of
-from .protocols import check_agreement, expand_protocols
+from .services import read_services
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
 _REQUIREMENTS = ("required", "recommended", "optional")
-_BOTH = ("tcp", "udp")  # of both IP versions, and last only where nothing else is
+_BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "destination", "ports"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
@@ -56,8 +54,7 @@ def expand_rows(
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
     widest = _widest({} if widest_prefix is None else widest_prefix)
-    protocols = _remembered(expand_protocols)
-    ports = _remembered(expand_ports)
+    known: dict[Any, list[tuple[str, str]]] = {}
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
     faults = Faults()
@@ -73,14 +70,10 @@ def expand_rows(
                 if openings:
                     openings.add(row, common["row"], destinations, wide)
                     inbound.add(row, destinations)
-                transports = protocols(row.get("protocol"))
-                services = _services(transports, row.get("ports"), ports)
-                for protocol, _port in services if transports[-1] not in _BOTH else ():
+                services = _services(row.get("protocol"), row.get("ports"), known)
+                for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
                     for destination in filter(is_address, destinations):
                         check_version(protocol, destination)
-                if remark := remark_of(row.get("ports")):
-                    printed = bool((row.get("protocol") or "").strip())
-                    check_agreement(f"ports {quoted(row['ports'])}", remark, transports, printed=printed)
                 if openings:
                     openings.count(len(services) * len(destinations))
                 for protocol, port in services:
@@ -93,32 +86,14 @@ def expand_rows(
     return rules
 
 
-def _remembered(parse: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
-    """Return the parser with a memory: a table has many rows and few different cells."""
-    known: dict[Any, list[str]] = {}
-
-    def remembered(cell: Any) -> list[str]:
-        key = (type(cell), cell) if isinstance(cell, (str, int)) else None
-        if key is None:
-            return parse(cell)
-        if key not in known:
-            known[key] = parse(cell)
-        return known[key]
-
-    return remembered
-
-
-def _services(protocols: list[str], cell: Any, ports: Callable[[Any], list[str]]) -> list[tuple[str, str]]:
-    """Return C{(protocol, ports)} of the protocols and the cell of ports of a row."""
-    services: list[tuple[str, str]] = []
-    for protocol in protocols:
-        if has_ports(protocol):
-            if cell is None:
-                raise ValueError(f"the column 'ports' is missing: {protocol} needs a value")
-            services += [(protocol, port) for port in ports(cell)]
-        else:
-            services.append((protocol.partition("/")[0], range_of(protocol, cell)))
-    return services
+def _services(protocol: Any, ports: Any, known: dict[Any, list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Return C{(protocol, ports)} of a row's cells; C{known}: those of cells before, since a table has few different."""
+    key = (type(protocol), protocol, type(ports), ports)
+    if not all(isinstance(cell, (str, int, type(None))) for cell in (protocol, ports)):
+        return read_services(protocol, ports)[0]
+    if key not in known:
+        known[key] = read_services(protocol, ports)[0]
+    return known[key]
 
 
 def _common(row: dict[str, Any], position: int) -> dict[str, Any]:

@@ -24,6 +24,9 @@ _MARK = re.compile(rf"[{_MARKS}]")
 _HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
 _SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
+# Wide forms of punctuation, as pages in Chinese and Japanese print them; the ideographic comma always separates.
+_WIDE = str.maketrans({"\uff0c": ",", "\uff1b": ";", "\uff1a": ":", "\uff08": "(", "\uff09": ")", "\u3001": ", ", "\uff5e": "~", "\u301c": "~"})
+_CODE = re.compile(r"`([^`\n]*)`")
 
 
 def clean(cell: str, where: str) -> str:
@@ -43,6 +46,28 @@ def clean(cell: str, where: str) -> str:
             kind = "a control character" if category == "Cc" else "an invisible character"
             raise ValueError(f"{where} holds {kind} (U+{ord(character):04X}): remove it")
     return text
+
+
+def plain(text: str, where: str) -> str:
+    """Return a cell of ports or protocols with ordinary punctuation and without the backticks around its items.
+
+    What stood in backticks joins with nothing outside. Raises ValueError for a backtick without its other half.
+    """
+    text = text.translate(_WIDE)
+    if "`" in text:
+        text = text.strip()
+        whole = _CODE.fullmatch(text)
+        text = whole[1] if whole else _CODE.sub(r" \1 ", text)
+        if "`" in text:
+            raise ValueError(f"{where} has a backtick (`) without its other half: write the cell without it")
+    return text
+
+
+def is_bulleted(text: str) -> bool:
+    """Whether each of two or more lines begins with the same bullet."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    bullets = {match and match.group(1) for match in map(_BULLET.match, lines)}
+    return len(lines) > 1 and len(bullets) == 1 and None not in bullets
 
 
 def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:

@@ -1,0 +1,206 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which ports of a cell belong to which protocol that stands beside them: in front, behind, or as a heading above."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import NamedTuple
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
+from .port_numbers import Item
+from .port_tokens import ACCEPTED, ANY, NAME, NUMBER, PROTOCOL, Atom, Tokens
+from .text import DASHES
+
+_CONTINUES = re.compile(r"\s*[,;/&|+]\s*|\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
+_SEPARATES = re.compile(r"\s*[,;/&|+]\s*(?:(?:and|or|plus)\s+)?|\s+(?:and/or|and|or|plus)\s+|\s+", re.IGNORECASE)
+# How tight a gap binds: brackets, a colon or a slash; a dash; a space; a wide gap; what separates.
+_TIGHT, _DASH, _SPACE, _WIDE, _APART = 4, 3, 2, 1, 0
+
+
+class _Entry(NamedTuple):
+    """A protocol or a port of a line, with its first atom; C{item}: the index of the port, -1 for a protocol."""
+
+    atom: Atom
+    item: int
+    closed: bool = False
+
+
+def resolve(tokens: Tokens, where: str) -> None:
+    """Turn names that stand for ports into these, and a dash between two ports with one protocol into a range."""
+    atoms = tokens.atoms
+    for index, atom in enumerate(atoms):
+        if PROTOCOL in (atom.kind, atoms[index - 1].kind if index else ""):
+            _bond(atom, tokens, index, where)
+    _join_ranges(tokens, where)
+    numbers = any(atom.kind in (NUMBER, ANY) for atom in atoms)
+    found: list[Atom] = []
+    shift: list[int] = []
+    for index, atom in enumerate(atoms):
+        shift.append(len(found))
+        behind = atoms[index + 1] if index + 1 < len(atoms) else None
+        free = (not index or _strength(atom) == _APART) and (behind is None or _strength(behind) == _APART)
+        broken = "\n" in atom.gap or not index, behind is None or "\n" in behind.gap
+        alone = all(broken) and ("\n" in atom.gap or (behind is not None and "\n" in behind.gap))
+        if atom.kind == PROTOCOL and atom.pure and free and not (alone and numbers):
+            if len(atom.names) > 1 and "(" in atom.text:
+                raise ValueError(f"{where}: {quoted(atom.text)} may be one port or two: write '80, 443' or '443'")
+            for number, port in enumerate(atom.names):
+                gap = ", " if number else atom.gap
+                found.append(Atom(NAME, atom.text, gap, protocols=atom.protocols, names=(port,)))
+        else:
+            found.append(atom)
+    for remark in tokens.remarks:
+        remark.at = shift[remark.at]
+    tokens.atoms[:] = found
+    tokens.plain[:] = [atom.gap + atom.text for atom in found]
+
+
+def _join_ranges(tokens: Tokens, where: str) -> None:
+    """Make one range of C{10000/UDP - 20000/UDP} and C{UDP 10000 - UDP 20000}."""
+    atoms = tokens.atoms
+    gone: set[int] = set()
+    for index, atom in enumerate(atoms):
+        if atom.kind != PROTOCOL or not 0 < index < len(atoms) - 1:
+            continue
+        before, behind = atoms[index - 1], atoms[index + 1]
+        dashed = _strength(atom) == _DASH, _strength(behind) == _DASH
+        if before.kind != NUMBER or behind.kind != NUMBER or dashed == (False, False):
+            continue
+        if dashed[1] and _strength(atom) > _APART and not dashed[0]:
+            other = next((each for each in atoms[index + 1 :] if each.kind == PROTOCOL), None)
+        elif dashed[0] and _strength(behind) > _APART and not dashed[1]:
+            other = next((each for each in reversed(atoms[:index]) if each.kind == PROTOCOL), None)
+        elif dashed[0] and _strength(behind) == _APART:
+            continue
+        else:
+            other = None
+        if not other or other.protocols != atom.protocols:
+            raise ValueError(
+                f"{where}: the dash between two protocols has no single reading: write the range and its protocol once, "
+                "'UDP 10000-20000', or ', ' between the ports"
+            )
+        behind.gap, behind.apart, behind.tight = "-", True, False
+        gone.add(index)
+    if gone:
+        _drop(tokens, gone)
+
+
+def _drop(tokens: Tokens, gone: set[int]) -> None:
+    kept = [index for index in range(len(tokens.atoms)) if index not in gone]
+    places = list(accumulate(index not in gone for index in range(len(tokens.atoms))))
+    for remark in tokens.remarks:
+        remark.at = max(places[remark.at] - 1, 0)
+    tokens.plain[:] = [tokens.atoms[index].gap + tokens.atoms[index].text for index in kept]
+    tokens.atoms[:] = [tokens.atoms[index] for index in kept]
+
+
+def _bond(atom: Atom, tokens: Tokens, index: int, where: str) -> None:
+    """Raise ValueError where the gap beside a protocol is nothing that binds or separates."""
+    gap = atom.gap
+    if gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap):
+        raise ValueError(f"{where}: {quoted(''.join(tokens.plain[index:]).strip())} is not understood there: {ACCEPTED}")
+
+
+def _strength(atom: Atom) -> int:
+    """Return how tight an atom is bound to what stands before it."""
+    gap = atom.gap
+    inner = gap.strip()
+    if inner == ":":
+        return _TIGHT
+    if "\n" in gap:
+        return _APART
+    if atom.tight or not gap or gap == "/":
+        return _TIGHT if not inner or inner == "/" else _APART
+    if inner and inner in DASHES:
+        return _DASH
+    if not inner:
+        return _SPACE if len(gap) == 1 else _WIDE
+    return _WIDE if inner == "/" else _APART
+
+
+def assigned(tokens: Tokens, items: list[Item], where: str, *, bulleted: bool) -> list[Item]:
+    """Return the items with the protocols that the cell gives them, None where it gives none."""
+    own: dict[int, tuple[str, ...]] = {}
+    heading: Atom | None = None
+    lines = _lines(tokens, items, bulleted=bulleted)
+    for number, line in enumerate(lines):
+        protocols = [entry for entry in line if entry.item < 0]
+        if not protocols:
+            own.update({entry.item: heading.protocols for entry in line if heading})
+        elif len(line) == 1:
+            heading = protocols[0].atom
+            behind = lines[number + 1] if number + 1 < len(lines) else []
+            if not behind or any(entry.item < 0 for entry in behind):
+                raise ValueError(
+                    f"{where}: {quoted(heading.text)} names a protocol and has no port: write both, like 'TCP 443'"
+                )
+            _check_names(tokens, items, heading, behind[0].atom, where)
+        else:
+            heading = None
+            own.update(_in_line(tokens, items, line, where))
+    return [item._replace(protocols=item.protocols or own.get(index)) for index, item in enumerate(items)]
+
+
+def _lines(tokens: Tokens, items: list[Item], *, bulleted: bool) -> list[list[_Entry]]:
+    """Return the protocols and ports of a cell, line by line; a line that ends in a separator goes on in the next."""
+    entries = [(item.first, _Entry(tokens.atoms[item.first], index, tokens.atoms[item.last].closed)) for index, item in enumerate(items)]
+    entries += [(index, _Entry(atom, -1)) for index, atom in enumerate(tokens.atoms) if atom.kind == PROTOCOL]
+    lines: list[list[_Entry]] = [[]]
+    for _index, entry in sorted(entries, key=lambda each: each[0]):
+        gap = entry.atom.gap
+        if "\n" in gap and lines[-1] and (bulleted or not _CONTINUES.fullmatch(gap)):
+            lines.append([])
+        lines[-1].append(entry)
+    return lines
+
+
+def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) -> dict[int, tuple[str, ...]]:
+    """Return the protocols of the ports of a line that is in one form, in front or behind; {} for any other line."""
+    places = [index for index, entry in enumerate(line) if entry.item < 0]
+    before = {index: _strength(line[index].atom) if index else _APART for index in places}
+    after = {index: _strength(line[index + 1].atom) if index + 1 < len(line) else _APART for index in places}
+    beside = all(line[index + step].item >= 0 for index in places for step in (-1, 1) if 0 <= index + step < len(line))
+    inner = [index for index in places if 0 < index < len(line) - 1 and line[index].atom.listed]
+    apart = all(_APART in (before[index], after[index]) for index in inner)
+    front = places[0] == 0 and places[-1] < len(line) - 1 and all(0 < after[at] >= before[at] for at in places)
+    behind = places[0] > 0 and places[-1] == len(line) - 1 and all(0 < before[at] >= after[at] for at in places)
+    for index in places:
+        side = line[index + 1] if front or index == 0 else line[index] if behind or index == len(line) - 1 else None
+        _check_names(tokens, items, line[index].atom, side.atom if side else None, where)
+    if not beside or not apart or not (front or behind):
+        return {}
+    found: dict[int, tuple[str, ...]] = {}
+    if behind:
+        return {line[index - 1].item: line[index].atom.protocols for index in places}
+    current: tuple[str, ...] | None = None
+    for entry in line:
+        if entry.item < 0:
+            current = entry.atom.protocols
+        elif current:
+            found[entry.item] = current
+            current = None if entry.closed else current
+    return found
+
+
+def _check_names(tokens: Tokens, items: list[Item], protocol: Atom, bound: Atom | None, where: str) -> None:
+    """Raise ValueError where a protocol that is a port's name too might be one more port of a list.
+
+    C{bound}: the atom with the gap between the name and its port; None where it stands between two.
+    """
+    sure = bound is not None and (bound.gap.strip() == ":" or bound.tight) and not protocol.listed
+    if sure or not protocol.names:
+        return
+    printed = {item.low for item in items if item.low == item.high}
+    if printed.issuperset(protocol.names):
+        return
+    ports = ", ".join(str(item.low) if item.low == item.high else f"{item.low}-{item.high}" for item in items)
+    names = ", ".join(map(str, protocol.names))
+    ways = f"'{ports} ({protocol.text})' or '{names}, {ports}'" if not protocol.listed and len(items) == 1 else f"'{names}' if it is a port, or each port with its protocol"
+    raise ValueError(
+        f"{where} can be read in two ways: {quoted(protocol.text)} may be a port of the list, or what the port is for: "
+        f"write {ways}"
+    )

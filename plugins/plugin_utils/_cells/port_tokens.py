@@ -1,0 +1,390 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words, numbers and gaps of a cell of ports, in printed order: what each is, not yet what they mean together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import ALIASES, NUMBERS, PORTED
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
+from .marks import IN_PARENTHESES, MARK
+from .protocols import LISTED, check_remark, protocols_of
+from .text import DASHES
+from .words import EPHEMERAL, NAMED_PORTS, OWN_PORTS, PLAIN, PURPOSES, REMARKS, REQUIREMENTS, TRANSPORTS, VERSION
+from .words import WRITE_INSTEAD, words_of
+
+ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
+NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
+
+_PORTED = ("sctp", "dccp", "udp-lite", "udplite")
+_VOCABULARY = "|".join(sorted(map(re.escape, {*TRANSPORTS, *PURPOSES, *_PORTED}), key=len, reverse=True))
+_WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z]))"
+_JOIN = rf"(?:[ ]{{0,3}}[{DASHES}/,&+][ ]{{0,3}}(?:(?:and|or)[ ]+)?|[ ]{{1,3}}(?:(?:and/or|and|or|plus|over|via)[ ]{{1,3}})?)"
+_PHRASE = rf"{_WORD}(?:{_JOIN}{_WORD})*"
+_ABOVE, _BELOW = "above|over|greater[ ]than|higher[ ]than|more[ ]than", "below|under|less[ ]than|lower[ ]than"
+_UP, _DOWN = "above|upwards?|up|higher|greater|over|more|beyond", "below|lower|under|less|down(?:wards?)?"
+_NO_MORE = r"(?![a-z]|[ ]+(?:to|than|[0-9]))"
+_TOKEN = re.compile(
+    rf"""(?P<number>[0-9]+)
+    | (?P<mark>{MARK.pattern})
+    | \((?P<inside>(?:http\(s\)|[^()])*)\)
+    | (?P<close>\))
+    | [ ]*(?P<upward>(?<=[ ])(?:(?:and|or)[ ]+)?(?:{_UP}){_NO_MORE}|(?<=[ ])(?:(?:and|or)[ ]+)(?:{_DOWN}){_NO_MORE})
+    | (?P<relation>>=|≥|<=|≤|>|<|(?:{_ABOVE}|{_BELOW}|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])(?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
+    | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
+    | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?(?P<colon>[ ]*:[ ]*)?)
+    | (?P<noise>only(?![a-z])|(?:both|either)[ ]+(?=[0-9a-z]))
+    | (?P<any>(?:any|all)(?![a-z]))
+    | (?P<phrase>{_PHRASE})""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_WHOLE_PHRASE = re.compile(_PHRASE.replace(r"\ ", "[ ]"), re.IGNORECASE)
+_BRACKETED = re.compile(rf"[ ]?\((?P<inside>{_PHRASE})\)", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"(?<![a-z])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
+)
+_UP_ENDS = re.compile(r"[ ]*(?:$|[,;|)]|(?<=[ ])(?:and|or|plus)[ ])")
+_INSIDE_WORDS = re.compile(r"[a-z]+(?:\(s\)|/[0-9.]+)?", re.IGNORECASE)
+_RELATIONS = {
+    **dict.fromkeys(("above", "over", "greater than", "higher than", "more than"), ">"),
+    **dict.fromkeys(("below", "under", "less than", "lower than"), "<"),
+    **dict.fromkeys(("≥", "at least"), ">="),
+    **dict.fromkeys(("≤", "up to", "at most"), "<="),
+}
+_DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}
+
+
+@dataclass(slots=True)
+class Atom:
+    """A number, a word for any port, a protocol or a name: C{kind}, with what stands before it.
+
+    C{gap}: the separators before it, as printed, without marks, remarks and words. C{apart}: such stood there.
+    C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{relation}: C{>} and the like.
+    C{protocols}: of a protocol or a name. C{names}: the ports that its names stand for. C{listed}: it is a list itself.
+    C{pure}: it is nothing but names of ports.
+    """
+
+    kind: str
+    text: str
+    gap: str = ""
+    apart: bool = False
+    tight: bool = False
+    closed: bool = False
+    relation: str = ""
+    protocols: tuple[str, ...] = ()
+    names: tuple[int, ...] = ()
+    listed: bool = False
+    pure: bool = False
+
+
+@dataclass(slots=True)
+class Remark:
+    """A purpose, or the letter U or T, as printed: it belongs to the atom with the index C{at}."""
+
+    text: str
+    at: int
+
+
+@dataclass(slots=True)
+class Tokens:
+    """A cell's atoms, what is said of them, and its text without marks and remarks."""
+
+    atoms: list[Atom] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+
+
+class _Lexer:
+    """The reading of one cell from left to right."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text, self.where = text, where
+        self.found = Tokens()
+        self.position = 0
+        self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
+        self.gap_from = 0
+        self.bracket = -1  # the end of brackets around ports
+        self.labels: list[str] = []  # purposes with a colon, of the atom that follows
+
+    def fail(self, position: int | None = None) -> ValueError:
+        rest = self.text[self.position if position is None else position :]
+        return ValueError(f"{self.where}: {_unknown(rest)}")
+
+    def read(self) -> Tokens:
+        while self.position < len(self.text):
+            token = _TOKEN.match(self.text, self.position)
+            if not token:
+                raise self.fail()
+            kind = token.lastgroup or ""
+            start, self.position = self.position, token.end()
+            self._take(kind, token, start)
+        if self.relation or self.bracket >= 0 or self.labels:
+            raise self.fail(self.gap_from)
+        self._end_of_port()
+        self._check_end()
+        return self.found
+
+    def _take(self, kind: str, token: re.Match[str], start: int) -> None:
+        text = token[kind]
+        if kind == "number":
+            self._add(Atom(NUMBER, text), start)
+        elif kind == "mark":
+            self._mark(text, start)
+        elif kind == "inside":
+            self._parentheses(text, start)
+        elif kind == "close":
+            self._close(start)
+        elif kind == "upward":
+            self._upward(text, start)
+        elif kind == "relation":
+            self._relate(text, start)
+        elif kind == "separator":
+            self._separate(text, start)
+        elif kind == "port":
+            self.apart = self.tight = True
+            self.port = self.text[start:] if not token["colon"] else self.port
+        elif kind == "noise":
+            self.apart = True
+        elif kind == "any":
+            self._add(Atom(ANY, text), start)
+        else:
+            self._phrase(text, start)
+
+    @property
+    def last(self) -> Atom | None:
+        return self.found.atoms[-1] if self.found.atoms else None
+
+    def _add(self, atom: Atom, start: int) -> None:
+        """Enter an atom with what stood before it."""
+        before = self.last
+        if before and not (self.gap or self.apart or self.tight or _touches(before, atom)):
+            raise self.fail(start)
+        if self.relation and atom.kind != NUMBER:
+            raise self.fail(self.gap_from)
+        if not before and self.gap.strip(" \n"):
+            first = self.text[self.gap_from :].strip()
+            raise ValueError(f"{self.where}: a port is missing before {quoted(first)}: {ACCEPTED}")
+        atom.gap, atom.apart, atom.tight, atom.relation = self.gap, self.apart, self.tight, self.relation
+        if before and before.kind == ANY and self.relation in (">", "<", ">=", "<=") and not self.gap.strip(" "):
+            self.found.atoms.pop()  # "any above 1024"
+            atom.gap, atom.apart, atom.tight = before.gap, before.apart, before.tight
+        self.found.plain.append(self.gap + atom.text)
+        self.found.atoms.append(atom)
+        at = len(self.found.atoms) - 1
+        self.found.remarks += [Remark(label, at) for label in self.labels]
+        self.gap, self.apart, self.tight, self.relation, self.port, self.labels = "", False, False, "", "", []
+        self.gap_from = self.position
+
+    def _separate(self, text: str, start: int) -> None:
+        before = self.last
+        if text == "+" and before and before.kind == NUMBER and not self.gap and not self.apart:
+            rest = self.text[self.position :]
+            if _UP_ENDS.match(rest) and not before.relation:
+                before.relation = ">="
+                self.apart = True
+                return
+            if not rest[:1].isalnum():
+                raise ValueError(f"{self.where}: {_doubtful_plus(before, rest, self.found.atoms)}")
+        if not text.isspace() and (text in ",;|" or text.isalpha()):
+            self._end_of_port()
+        if "\n" in text:
+            self._end_of_port()
+        self.gap += text
+
+    def _end_of_port(self) -> None:
+        """Check that the word C{ports} stands before ports, or behind C{all}."""
+        if self.port and ANY not in (atom.kind for atom in self.found.atoms[-2:]):
+            raise ValueError(f"{self.where}: {_unknown(self.port)}")
+        if self.port:
+            self.tight = False
+        self.port = ""
+
+    def _check_end(self) -> None:
+        text = self.gap.strip(" \n")
+        if not self.found.atoms:
+            raise self.fail(self.gap_from) if text else ValueError(f"{self.where}: the cell is empty: {ACCEPTED}")
+        last = self.found.atoms[-1]
+        if text == "+" and last.kind == NUMBER:
+            raise ValueError(f"{self.where}: {_doubtful_plus(last, '', self.found.atoms)}")
+        if text not in ("", ",", ";") and not (text == ":" and last.kind == PROTOCOL):
+            raise ValueError(f"{self.where}: a port is missing at the end: {ACCEPTED}")
+
+    def _relate(self, text: str, start: int) -> None:
+        word = " ".join(re.sub(r"[ ]+ports?$", "", text.lower()).split())
+        before = self.last
+        if word == "up to" and before and before.kind == NUMBER and self.gap.isspace():
+            self.gap += "to "
+            return
+        if self.relation or (self.gap == "" and before and before.kind == NUMBER):
+            raise self.fail(start)
+        self.relation = _RELATIONS.get(word, word)
+
+    def _upward(self, text: str, start: int) -> None:
+        before = self.last
+        if not before or before.kind != NUMBER or before.relation not in ("", "from") or self.gap.strip(" "):
+            raise self.fail(start)
+        down = re.split(r"[ ]+", text.strip().lower())[-1] in _DOWNWARD
+        before.relation = "<=" if down else ">="
+        self.apart = True
+
+    def _mark(self, text: str, start: int) -> None:
+        before = self.last
+        beside = before is not None and not self.gap.strip(" ")
+        if text == "*" and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
+            self._add(Atom(ANY, text), start)
+            return
+        if not beside or not before or self.relation:
+            raise self.fail(start)
+        if len(text) > 1 and text[0] == "*" and before.kind == NUMBER and len(before.text) < 3:
+            raise ValueError(
+                f"{self.where}: {quoted(before.text + text)} may be a port with a part left open, or marks of a "
+                f"footnote: write '{before.text}', or the ports that are meant"
+            )
+        self._behind(text)
+
+    def _behind(self, label: str) -> None:
+        """Keep a label that stands behind an atom; raises ValueError where a number or a word touches it."""
+        self._check_touching()
+        self.found.labels.append(label)
+        self.gap, self.apart = "", True
+        self.gap_from = self.position
+
+    def _check_touching(self) -> None:
+        """Raise ValueError where a number or a word touches a mark or brackets before it."""
+        if re.match(r"[0-9a-z]", self.text[self.position : self.position + 1], re.IGNORECASE):
+            raise self.fail()
+
+    def _close(self, start: int) -> None:
+        if start != self.bracket or self.gap.strip(" ") or not self.last or self.last.kind == PROTOCOL:
+            raise self.fail(start)
+        self.bracket = -1
+        self.last.closed = True
+        self.gap, self.apart = "", True
+        self._check_touching()
+
+    def _parentheses(self, inside: str, start: int) -> None:
+        before, text = self.last, inside.strip()
+        if not before or self.gap.strip(" ") or self.bracket >= 0 or self.relation:
+            raise self.fail(start)
+        words = words_of(text)
+        if IN_PARENTHESES.fullmatch(text) and not (before.kind == PROTOCOL and text.isdigit()):
+            self._behind(f"({text})")
+        elif text.upper() in ("U", "T") or (text and REMARKS.issuperset(words)):
+            self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
+            self._behind(f"({text})")
+        elif text[:1].isdigit() and before.kind == PROTOCOL:
+            if len(text) == 1 or (text == "17" and "udp" in before.protocols):
+                raise ValueError(
+                    f"{self.where}: {quoted(f'({text})')} may be a port, a footnote or the number of a protocol: write "
+                    f"'{before.text} {text}' for the port, or the cell without it"
+                )
+            self.bracket, self.position = self.position - 1, start + 1
+            self.gap, self.tight = "", True
+            self.apart = True
+        elif before.kind != PROTOCOL and _WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
+            self.gap, self.tight = "", True
+            self._phrase(text, start, inside=True)
+            self._check_touching()
+            self.apart = True
+        else:
+            _check_parentheses(self.where, text)
+
+    def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
+        words = {word.lower() for word in _INSIDE_WORDS.findall(text)}
+        more = _BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
+        if more and not set(words_of(more["inside"])).isdisjoint(PLAIN):
+            text, self.position = self.text[start : more.end()], more.end()
+        elif not inside and PURPOSES.issuperset(words_of(text)):
+            self._purpose(text, start)
+            return
+        protocols = tuple(protocols_of(text, self.where))
+        bare = [protocol for protocol in protocols if protocol not in PORTED]
+        if bare:
+            raise ValueError(f"{self.where}: {_without_ports(bare[0])}")
+        listed = bool(LISTED.search(re.sub(VERSION, "", text, flags=re.IGNORECASE)))
+        names = {port for word in words for port in NAMED_PORTS.get(word, ())}
+        kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
+        atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
+        atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
+        self._add(atom, start)
+
+    def _purpose(self, text: str, start: int) -> None:
+        """Keep a purpose that stands before a colon and its ports, or DNS or NTP beside its own port."""
+        rest = self.text[self.position :].lstrip(" ")
+        before = self.last
+        if rest.startswith(":") and not self.relation:
+            self.position = len(self.text) - len(rest) + 1
+            self.labels.append(text)
+            self.found.labels.append(text)
+            self.apart = True
+            self.gap = self.gap or (" " if before else "")
+            while self.text[self.position : self.position + 1] == " ":
+                self.position += 1
+        elif OWN_PORTS.keys() >= set(words_of(text)) and before and before.kind == NUMBER and self.gap.strip(" ") in ("", "/"):
+            self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
+            self._behind(text)
+        elif OWN_PORTS.keys() >= set(words_of(text)) and rest.lstrip("/ ")[:1].isdigit():
+            self.position = len(self.text) - len(rest.lstrip("/ "))
+            self.labels.append(text)
+            self.found.labels.append(text)
+            self.apart = True
+        else:
+            raise ValueError(f"{self.where}: {_unknown(text)}")
+
+
+def tokens_of(text: str, where: str) -> Tokens:
+    """Return what a cell of ports holds; raises ValueError, beginning with C{where}, for what is not understood."""
+    return _Lexer(_BETWEEN.sub(r"\1 to ", text), where).read()
+
+
+def _touches(before: Atom, atom: Atom) -> bool:
+    """Whether two atoms may stand without a gap: C{443tcp}, of three digits or more."""
+    if {before.kind, atom.kind} != {NUMBER, PROTOCOL}:
+        return False
+    return len(before.text if before.kind == NUMBER else atom.text) > 2
+
+
+def _doubtful_plus(before: Atom, rest: str, atoms: list[Atom]) -> str:
+    whole = len(atoms) < 2 or atoms[-2].kind != NUMBER or atoms[-1].gap not in (",", " ", ".")
+    phrase = _WHOLE_PHRASE.match(rest.strip())
+    ways = [f"{before.text}-65535{f' {phrase[0]}' if phrase and phrase.end() == len(rest.strip()) else ''}", before.text]
+    listed = " or ".join(f"'{way}'" for way in ways[: 1 if phrase else 2]) if whole else "the range in full"
+    return f"the '+' can be read in two ways, as 'and up' or as 'and': write {listed}, and 'and' between two ports"
+
+
+def _check_parentheses(where: str, text: str) -> None:
+    """Raise ValueError for what stands in parentheses and is nothing that is read."""
+    words = words_of(text)
+    for word in words:
+        if word in REQUIREMENTS:
+            raise ValueError(
+                f"{where}: {quoted(f'({text})')} says whether the row is needed, not what it opens: write "
+                f"'requirement: {REQUIREMENTS[word]}' in the row, and the cell without it"
+            )
+        if word in EPHEMERAL or ALIASES.get(word, word) in NUMBERS:
+            raise ValueError(f"{where}: {_unknown(word)}")
+    check_remark(where, text)
+    raise ValueError(f"{where}: {quoted(f'({text})')} stands where it has no single meaning: write the cell without it")
+
+
+def _without_ports(name: str) -> str:
+    return f"{name} has no ports: name it in the protocol cell, and write a row of its own for it"
+
+
+def _unknown(rest: str) -> str:
+    """Say what is wrong with a text that begins with what is not understood, and what to write."""
+    word = match[0].lower() if (match := re.match(r"[a-z]+(?:\(s\))?", rest, re.IGNORECASE)) else ""
+    if word in EPHEMERAL:
+        return f"{quoted(rest)} is not understood: such ports differ: write the range, '49152-65535' or '1024-65535'"
+    if word in REQUIREMENTS:
+        return f"{quoted(rest)} is not understood: write 'requirement: {REQUIREMENTS[word]}' in the row"
+    if word in WRITE_INSTEAD:
+        return f"{quoted(rest)} is not a port: write its number, '{WRITE_INSTEAD[word]}' if that is meant"
+    if ALIASES.get(word, word) in NUMBERS:
+        return _without_ports(word)
+    return f"{quoted(rest)} is not understood: {ACCEPTED}"
