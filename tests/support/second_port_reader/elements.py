@@ -41,6 +41,7 @@ class Ports:
     kind: str
     inside: bool = False
     own: Protocols | None = None
+    letters: list[str] = field(default_factory=list)
     purposes: list[list[str]] = field(default_factory=list)
 
 
@@ -77,6 +78,8 @@ class LineReader:
     def __init__(self, tokens: list[Token], row: Protocols | None) -> None:
         self.tokens, self._row = tokens, row
         self._at = 0
+        self._labelled = False  # 'port' stands behind the last protocol
+        self._many = False  # a run of several protocols was there
         self.elements: list[Element] = []
         self.gaps: list[Gap] = []  # one behind each element but the last, and perhaps one at the end
 
@@ -95,13 +98,17 @@ class LineReader:
     def read(self) -> LineReader:
         """Read it all; raise Refused for what is none of the forms."""
         only = self._skip_fillers()
+        both = self._is_behind("both", "either")
         while self._peek():
             self._element()
             self._brackets()
-            if self._is("only") and not self._peek(1) and not only:
+            last = not self._peek(1) or (self._is(",", ";", ahead=1) and not self._peek(2))
+            if self._is("only") and last and not only and not self.tokens[self._at].marked:
                 self._at += 1
             if self._peek():
                 self.gaps.append(self._gap())
+        if both and len(self.elements) < 2 and not self._many:
+            raise Refused("both of one")
         return self
 
     def _skip_fillers(self) -> bool:
@@ -121,7 +128,7 @@ class LineReader:
         self._at += 1
         if self._is(":"):
             self._at += 1
-        elif not self._peek() or not self._peek().gap:  # type: ignore[union-attr]
+        elif not self._peek() or not (self._peek().gap or self._peek().head > 2):  # type: ignore[union-attr]
             raise Refused("no port behind the word")
         if not self._peek():
             raise Refused("no port behind the word")
@@ -142,6 +149,7 @@ class LineReader:
             any_port = isinstance(self.elements[-1], Ports) and self.elements[-1].kind == "any"
             if any_port or isinstance(self.elements[-1], Protocol):
                 self._at += 1
+                self._labelled = not any_port
 
     def _touches(self) -> None:
         """Raise Refused where a number of one or two digits touches the word behind it."""
@@ -176,13 +184,38 @@ class LineReader:
                 raise Refused("words that touch")
             return _range(first, behind.text)
         self._at += 1
+        if marked := self._marked_range(int(first)):
+            return marked
         ended = self._ending(int(first))
         if started and not (ended and self._is_behind("up", "upwards")):
             raise Refused("from one port to none")
         return ended or Ports(int(first), int(first), "port")
 
+    def _marked_range(self, first: int) -> Ports | None:
+        """Read '10000 (RTP) - 20000': a mark or a purpose behind the first end of a range."""
+        size = next((size for size in range(1, 9) if self._is(")", ahead=size)), 0) if self._is("(") else 0
+        link, behind = self._peek(size + 1), self._peek(size + 2)
+        if not size or not link or not behind or behind.kind != NUMBER or not (link.sign("-~") or is_link(link, behind)):
+            return None
+        begin = self._at
+        content = self.tokens[self._at + 1 : self._at + size]
+        found = Ports(first, first, "port")
+        if {token.text for token in content} & {"tcp", "udp", "quic", "sctp", "http/2", "http/3"}:
+            return None
+        self.elements.append(found)
+        self._content(content)
+        if self.elements.pop() is not found:
+            self._at = begin
+            raise Refused("a protocol in the middle of a range")
+        self._at += size + 3
+        result = _range(str(first), behind.text)
+        if result.first > result.last:
+            raise Refused("an inverted range")
+        result.purposes, result.letters = found.purposes, found.letters
+        return result
+
     def _is_behind(self, *texts: str) -> bool:
-        return self.tokens[self._at - 1].text in texts
+        return self._at > 0 and self.tokens[self._at - 1].text in texts
 
     def _bound(self) -> Ports | None:
         """Read '> 1024', 'at least 1024' and the like."""
@@ -198,7 +231,9 @@ class LineReader:
         else:
             return None
         number = self._number(size)
-        spaced = self._peek(size) and (self.tokens[self._at + size - 1].kind != WORD or self._peek(size).gap)  # type: ignore[union-attr]
+        spaced = self._peek(size) and (
+            self.tokens[self._at + size - 1].kind != WORD or self._peek(size).gap or self._peek(size).head > 2  # type: ignore[union-attr]
+        )  # type: ignore[union-attr]
         if not number or not spaced:
             raise Refused("no port behind a comparison")
         self._at += size + 1
@@ -207,18 +242,20 @@ class LineReader:
     def _ending(self, number: int) -> Ports | None:
         """Read '+', 'and up', 'or lower', 'upwards' behind a port."""
         link, word = self._peek(), self._peek(1)
-        if link is None or self.tokens[self._at - 1].marked:
+        if link is None:
             return None
-        if link.sign("+") and not link.gap and (word is None or self._separates(word)):
+        if link.sign("+") and not link.gap and not self.tokens[self._at - 1].marked and (word is None or self._separates(word)):
             self._at += 1
             return _open(number, up=True)
+        if link.sign("+") and not link.gap and word and word.gap:
+            raise Refused("from a port up, or a list")
         if link.word("upwards") or (link.word("up") and self.tokens[self._at - 2].word("from")):
             self._at += 1
             return _open(number, up=True)
         if link.word("and", "or") and link.gap and word and word.gap:
             up, down = word.text in UPWARDS, word.text in DOWNWARDS
             follows = self._peek(2)
-            if (up or down) and not (follows and follows.kind == NUMBER):
+            if (up or down) and not (follows and (follows.kind == NUMBER or follows.word("than"))):
                 self._at += 2
                 return _open(number, up=up)
         return None
@@ -240,14 +277,14 @@ class LineReader:
             following = self._peek(links)
             if not following or following.kind != WORD or following.text not in VOCABULARY:
                 break
-            if following.gap > 1 or (not links and not following.gap):
+            if not links and not following.gap:
                 break
             self._at += links + 1
         self._finish_run(self.tokens[begin : self._at])
 
     def _joins(self, ahead: int) -> bool:
         token = self._peek(ahead)
-        if not token or token.gap > 1:
+        if not token:
             return False
         first = ahead == 0
         second = not first and self._is(",", ahead=0) and token.word("and", "or")
@@ -267,13 +304,14 @@ class LineReader:
         if before and before.kind == NUMBER and not tokens[0].gap and len(before.text) < 3:
             raise Refused("a number with a letter in it")
         behind = self._peek()
-        if behind and behind.kind == NUMBER and not behind.gap and len(behind.text) < 3:
+        if behind and behind.kind == NUMBER and not behind.gap and behind.head < 3:
             raise Refused("a number with a letter in it")
         words = [token.text for token in tokens if token.kind == WORD]
         if not set(words) & (VOCABULARY - AIMLESS):
             self._purpose(tokens)
             return
         kinds = set(words) & VOCABULARY
+        self._many = self._many or any(is_list(token) or token.sign("/") for token in tokens)
         names = tuple(words) if kinds <= {"http", "https", "http(s)"} else ()
         names = tuple(word for word in names if word in kinds)
         if names and not any(token.sign("(") for token in tokens):
@@ -289,14 +327,16 @@ class LineReader:
         self.elements.append(Purpose(words))
 
     def _gap(self) -> Gap:
+        labelled, self._labelled = self._labelled, False
         token, behind = self._peek(), self._peek(1)
         assert token
         if is_list(token):
+            if token.kind == WORD and not (token.gap and behind and behind.gap):
+                raise Refused("words that touch")
             self._at += 1
             if token.sign(",;、") and not behind:
                 return Gap(APART, "")
-            if token.sign(",") and self._is("and", "or"):
-                token = self._peek()
+            if token.sign(",;、") and self._is("and", "or"):
                 self._at += 1
             if not self._peek():
                 raise Refused("nothing behind a separator")
@@ -309,6 +349,8 @@ class LineReader:
             spaced = bool(token.gap or (behind and behind.gap))
             tightness = {"/": WIDE if spaced else TIGHT, ":": TIGHT, "-": DASH}[token.text]
             return Gap(tightness, token.text)
+        if labelled:
+            return Gap(TIGHT, "port")
         return Gap((TIGHT, SPACE, WIDE)[token.gap], "")
 
     def _brackets(self) -> None:
@@ -324,18 +366,24 @@ class LineReader:
         """Read what stands in brackets behind the last element."""
         owner = self.elements[-1]
         text = content[0].text if len(content) == 1 else ""
-        if text and (text in "123456789" or text in "abcdefgh") and not content[0].marked:
+        if text and len(text) == 1 and text in "123456789abcdefgh" and not content[0].marked:
+            if isinstance(owner, Protocol) and text.isdigit():
+                raise Refused("a port, a mark, or the number of a protocol")
             return
         if text in ("u", "t") and not content[0].marked:
-            if self._row != {{"u": "udp", "t": "tcp"}[text]}:
-                raise Refused("a mark or a protocol")
+            letter = {"u": "udp", "t": "tcp"}[text]
+            if isinstance(owner, Protocol):
+                if owner.protocols != {letter}:
+                    raise Refused("a mark or a protocol")
+            elif isinstance(owner, Ports):
+                owner.letters.append(letter)
             return
         words = {token.text for token in content if token.kind == WORD}
         if isinstance(owner, Protocol):
             self._ports_inside(content, owner)
         elif isinstance(owner, Purpose):
             raise Refused("brackets behind a purpose")
-        elif words & {"tcp", "udp", "quic", "sctp"}:
+        elif words & {"tcp", "udp", "quic", "sctp", "http/2", "http/3"}:
             if any(token.kind == NUMBER for token in content):
                 raise Refused("a number with a protocol in brackets")
             self.elements.append(Protocol(read_run(content), inside=True))
@@ -347,7 +395,10 @@ class LineReader:
 
     def _ports_inside(self, content: list[Token], owner: Protocol) -> None:
         if owner.inside:
-            raise Refused("brackets behind brackets")
+            check_fit(purposes(content, PURPOSES), owner.protocols)
+            return
+        if any(token.word("port") for token in content):
+            raise Refused("a word in brackets behind a protocol")
         if [token.text for token in content] == ["17"] and owner.protocols == {"udp"}:
             raise Refused("the number of a protocol")
         inner = LineReader(content, self._row).read()
@@ -382,7 +433,7 @@ def check_shorthand(line: LineReader) -> None:
         if gap.text in ("/", "&", "+", "and", "or", "plus", "and/or") and before.kind in ("port", "range"):
             first, short = str(before.last), str(behind.first)
             completed = int(first[: -len(short)] + short) if len(short) < len(first) else 0
-            if 1 <= completed - before.last <= 20:
+            if 1 <= completed - before.last <= 20 and completed <= 65535:
                 raise Refused("shorthand")
 
 

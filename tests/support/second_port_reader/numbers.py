@@ -80,7 +80,7 @@ def _together(lines: list[Line], together: set[tuple[int, int]]) -> list[Line]:
             if (at, place) in together:
                 place += 1 if line.tokens[place + 1].kind == NUMBER else 2
                 group = line.tokens[place]
-                token = replace(group, text=token.text + group.text, gap=token.gap, edge=token.edge)
+                token = replace(group, text=token.text + group.text, gap=token.gap, edge=token.edge, head=token.head)
             tokens.append(token)
             place += 1
         result.append(Line(tokens, line.bullet))
@@ -154,17 +154,20 @@ def _whole_numbers(lines: Reading) -> None:
     for line in lines:
         for place, (first, last) in enumerate(pairwise(line.tokens)):
             if last.gap == 1 and not last.edge:
-                _apart(line.tokens[: place + 1], first, last)
+                _apart(line.tokens[: place + 1], first, last, line.tokens[place + 2 :])
     for above, below in pairwise(lines):
         alone = all(len(_without_marks(line.tokens)) == 1 for line in (above, below))
         worded = any(token.kind == WORD for line in (above, below) for token in line.tokens)
         if not alone and not worded and not above.bullet:
-            _apart(above.tokens, above.tokens[-1], below.tokens[0])
+            _apart(above.tokens, above.tokens[-1], below.tokens[0], below.tokens[1:])
 
 
-def _apart(before: list[Token], first: Token, last: Token) -> None:
+def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
+    if len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1]):
+        if int(first.text + last.text) > int(after[1].text):
+            return  # together they would begin an inverted range
     behind_range = len(before) > 2 and before[-3].kind == NUMBER and is_link(before[-2], before[-1])
     short = (last,) if behind_range else (first, last)
     if any(len(token.text) < 3 for token in short):
@@ -177,7 +180,6 @@ def _uncounted(lines: Reading) -> None:
         return
     first = [int(line.tokens[0].text) for line in lines]
     others = all(any(token.kind == NUMBER for token in _without_marks(line.tokens)[1:]) for line in lines)
-    counted = all(low + 1 == high for low, high in pairwise(first))
-    rising = all(low < high for low, high in pairwise(first)) and first[-1] < 100
-    if others and (counted or rising):
+    rising = all(low < high for low, high in pairwise(first))
+    if others and rising and first[-1] < 100:
         raise Refused("its lines seem to be numbered")

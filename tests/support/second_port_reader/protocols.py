@@ -54,6 +54,15 @@ def read_run(tokens: list[Token]) -> Protocols:
 
 def _item(tokens: list[Token]) -> Protocols:
     """Return the transports of an item: words, and perhaps brackets behind them."""
+    closing = next((place for place, token in enumerate(tokens[:-1]) if token.sign(")")), None)
+    if closing:
+        behind = tokens[closing + 1 :]
+        behind = behind[1:] if behind[0].sign("/-") else behind
+        found = _item(tokens[: closing + 1]) | _item(behind)
+        words = {token.text for token in tokens if token.kind == WORD}
+        if len(found) > 1 and not {"tcp", "udp"} <= words:
+            raise Refused("a list, or one over the other")
+        return found
     opening = next((place for place, token in enumerate(tokens) if token.sign("(")), len(tokens))
     words, inside = tokens[:opening], tokens[opening:]
     if not words:

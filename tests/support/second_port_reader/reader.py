@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from tests.support.second_port_reader.elements import (
     APART,
     DASH,
+    TIGHT,
     WIDE,
     Element,
     Gap,
@@ -50,11 +51,10 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
         _purposes_behind(line)
         _double(line)
     shown = {element.first for line in lines for element in line.elements if _number(element)}
-    shown |= {element.last for line in lines for element in line.elements if _number(element)}
     lone = len(lines) > 1
     for line in lines:
         for (place, one), (_next, other) in pairwise(enumerate(line.elements)):
-            if isinstance(one, Ports) and isinstance(other, Ports) and line.gaps[place].text in (":", "-"):
+            if isinstance(one, Ports) and isinstance(other, Ports) and (line.gaps[place].text in (":", "-") or line.gaps[place] == Gap(TIGHT, "")):
                 raise Refused("a label, or a range")
     if any(line.tokens[-1].sign("+") for line in lines[:-1]):
         raise Refused("a plus at the end of a line")
@@ -67,7 +67,7 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
 
 
 def _number(element: Element) -> bool:
-    return isinstance(element, Ports) and element.kind in ("port", "range")
+    return isinstance(element, Ports) and element.kind == "port"
 
 
 def _protocols(line: LineReader) -> list[Protocols]:
@@ -85,8 +85,8 @@ def _purposes_behind(line: LineReader) -> None:
             continue
         gap = line.gaps[place] if place < len(line.gaps) else None
         following = line.elements[place + 1] if place + 1 < len(line.elements) else None
-        if gap and gap.text == ":" and isinstance(following, Ports):
-            for behind in line.elements[place + 1 :]:
+        if gap and gap.text == ":" and not isinstance(following, Purpose):
+            for behind in line.elements[place + 1 + isinstance(following, Protocol) :]:
                 if not isinstance(behind, Ports):
                     break
                 behind.purposes.append(element.words)
@@ -111,11 +111,13 @@ def _double(line: LineReader) -> None:
         kinds = "".join("n" if isinstance(element, Ports) else "p" for element in four)
         if kinds not in ("npnp", "pnpn") or gaps[1].tightness != DASH:
             continue
+        if APART in (gaps[0].tightness, gaps[2].tightness):
+            continue
         first, last = (element for element in four if isinstance(element, Ports))
         upper, lower = (element for element in four if isinstance(element, Protocol))
         if upper.protocols != lower.protocols or first.kind != "port" or last.kind != "port":
             raise Refused("a dash between different protocols")
-        if gaps[0].tightness >= APART or gaps[2].tightness >= APART or first.first > last.first:
+        if first.first > last.first:
             raise Refused("a dash between protocols")
         merged = Ports(first.first, last.first, "range", purposes=first.purposes + last.purposes)
         line.elements[place : place + 4] = [merged, lower] if kinds == "npnp" else [lower, merged]
@@ -140,7 +142,7 @@ def _name(line: LineReader, shown: set[int], *, heading: bool) -> None:
         if not touching and not ended and not element.inside:
             if heading and len(line.elements) == 1 and not set(ports) <= shown:
                 raise Refused("a name, or a heading")
-            if "http(s)" in element.names:
+            if "http(s)" in element.names and not (heading and set(ports) <= shown):
                 raise Refused("80 and 443, or 443")
             own = [Ports(port, port, "name", own=frozenset({"tcp"})) for port in ports]
             line.elements[place : place + 1] = own
@@ -171,7 +173,7 @@ def _bound(lines: list[LineReader]) -> list[Bound]:
         if len(line.elements) == 1:
             heading, waiting = protocols[0].protocols, True
             continue
-        if trailing:
+        if trailing and not isinstance(line.elements[-1], Protocol):
             raise Refused("a colon at the end of a line")
         found += _of_line(line)
     if waiting:
@@ -182,16 +184,15 @@ def _bound(lines: list[LineReader]) -> list[Bound]:
 def _of_line(line: LineReader) -> list[Bound]:
     """Return the ports of a line that names protocols."""
     elements, gaps = line.elements, line.gaps
-    for one, other in pairwise(elements):
-        if isinstance(one, Protocol) and isinstance(other, Protocol):
-            raise Refused("a protocol without ports")
+    apart = all(not isinstance(one, Protocol) or not isinstance(other, Protocol) for one, other in pairwise(elements))
     places = [place for place, element in enumerate(elements) if isinstance(element, Protocol)]
     begins, ends = isinstance(elements[0], Protocol), isinstance(elements[-1], Protocol)
     tight = [gap.tightness for gap in gaps]
-    if begins and not ends and all(tight[p] < APART and (p == 0 or tight[p] <= tight[p - 1]) for p in places):
+    if apart and begins and not ends and all(tight[p] < APART and (p == 0 or tight[p] <= tight[p - 1]) for p in places):
         return _in_front(elements)
     if (
-        ends
+        apart
+        and ends
         and not begins
         and all(tight[p - 1] < APART and (p == len(elements) - 1 or tight[p - 1] <= tight[p]) for p in places)
     ):
@@ -200,8 +201,10 @@ def _of_line(line: LineReader) -> list[Bound]:
             for place, element in enumerate(elements)
             if isinstance(element, Ports)
         ]
-    if DASH in tight:
-        raise Refused("a dash that may be of a range")
+    for place in places:
+        around = tight[max(place - 1, 0) : place + 1] if place else tight[:1]
+        if DASH in around and len(around) == 2 and max(around) < APART:
+            raise Refused("a dash that may be of a range")
     return [Bound(element, None) for element in elements if isinstance(element, Ports)]
 
 
@@ -226,13 +229,13 @@ def _following(elements: list[Element], place: int) -> Protocols | None:
 def _services(found: list[Bound], named: set[Protocols], row: Protocols | None) -> frozenset[Service]:
     everyone = row or frozenset({"tcp"})
     for bound in found:
-        if bound.ports.own and bound.protocols not in (None, bound.ports.own):
-            raise Refused("a name beside another protocol")
         bound.protocols = bound.ports.own or bound.protocols
         if bound.protocols is None and named and named != {everyone}:
             raise Refused("ports that have no protocol")
         bound.protocols = bound.protocols or everyone
         _check_purposes(bound, unnamed=row is None and not named)
+        if bound.ports.letters and row is None and not named:
+            raise Refused("a mark or a protocol")
     if row is not None and named and frozenset().union(*named) != row:
         raise Refused("another protocol than the row's")
     if any(bound.ports.kind == "zero" for bound in found) and len(found) > 1:
@@ -251,13 +254,15 @@ def _check_together(ports: list[Ports]) -> None:
     if kinds.count("bound") > 1:
         raise Refused("two ends of one range")
     for one, other in combinations(ports, 2):
-        spans = one.first < one.last and other.first < other.last
-        if spans and one.first <= other.last and other.first <= one.last and min(one.first, other.first) < 1024:
+        spans = (one.first, one.last) != (other.first, other.last) and one.first < one.last and other.first < other.last
+        if spans and one.first <= other.last and other.first <= one.last and min(one.first, other.first) < 1024 and "bound" not in (one.kind, other.kind):
             raise Refused("ranges overlap")
 
 
 def _check_purposes(bound: Bound, *, unnamed: bool) -> None:
     protocols = bound.protocols or frozenset()
+    if any(protocols != {letter} for letter in bound.ports.letters):
+        raise Refused("a mark or a protocol")
     for words in bound.ports.purposes:
         for word in set(words) & set(NUMBERS):
             if (bound.ports.first, bound.ports.last) != (NUMBERS[word],) * 2:

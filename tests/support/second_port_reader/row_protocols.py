@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.second_port_reader.protocols import Protocols, read_run
+from tests.support.second_port_reader.protocols import Protocols, is_list, read_run
 from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token, lines_of
 
 NUMBERS = {"6": "tcp", "17": "udp", "33": "dccp", "132": "sctp"}
@@ -25,9 +25,9 @@ def read_row_protocols(cell: str) -> Protocols | None:
     for line in lines:
         if line.tokens[0].kind == WORD:
             line.tokens[0] = replace(line.tokens[0], gap=1)
-        if tokens[-1].sign(",") and len(tokens) > 1:
-            tokens.pop()
-        tokens += [*line.tokens, Token(SIGN, ",", 0)]
+        own = line.tokens[1:] if len(line.tokens) > 1 and len(tokens) > 1 and is_list(line.tokens[0]) else line.tokens
+        own = own[:-1] if len(own) > 1 and line is not lines[-1] and is_list(own[-1]) else own
+        tokens += [*own, Token(SIGN, ",", 0)]
     tokens = _bare(tokens[1:-1])
     if [token.text for token in tokens] == ["both"]:
         return frozenset({"tcp", "udp"})
@@ -51,13 +51,11 @@ def _inside(tokens: list[Token]) -> list[Token]:
 
 
 def _bare(tokens: list[Token]) -> list[Token]:
-    """Leave out what changes nothing: 'only' and 'protocol' at either end, a colon or comma at the end."""
-    if tokens and tokens[-1].sign(":,"):
+    """Leave out what changes nothing: 'only' and 'protocol' at the end, a colon at the end."""
+    if tokens and tokens[-1].sign(":"):
         tokens = tokens[:-1]
     if len(tokens) > 1 and tokens[-1].word("only", "protocol") and tokens[-1].gap:
         tokens = tokens[:-1]
-    elif len(tokens) > 1 and tokens[0].word("only", "protocol") and tokens[1].gap:
-        tokens = tokens[1:]
     if not tokens:
         raise Refused("nothing there")
     return tokens

@@ -16,14 +16,14 @@ SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 WIDE = {"，": ",", "；": ";", "：": ":", "（": "(", "）": ")"}
 NUMBER, WORD, SIGN = "number", "word", "sign"
 EDGE = "\0"  # where a backtick stood
-ENDS_OPEN = re.compile(r"(?:[,;/&]|(?<![a-z])and)$", re.IGNORECASE)
+ENDS_OPEN = re.compile(r"(?:[,;/&]|(?<![a-z])(?:and|or)|^ports?:)$", re.IGNORECASE)
 
 VERSION = r"(?:v[0-9](?:\.[0-9])?|[0-9]\.[0-9])(?![0-9.])"
 SPECIAL = re.compile(
     rf"""
-    (?P<secured> (?P<base>tls|ssl|dtls) (?:\ ?(?=v)|\ ) {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
+    (?P<secured> (?P<base>tls|ssl|dtls) \ ? {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
         (?: \ or\ higher | \ and\ above | \+ (?=\s*(?:$|[,;:/)])) )? ) (?![a-z0-9])
-    | (?P<tcp3> http/(?:1\.1|2) (?![0-9.a-z]) )
+    | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z0-9]) )
@@ -34,15 +34,19 @@ SPECIAL = re.compile(
 )
 
 
+ANY_BEHIND = ("and", "or", "plus", "and/or", "port", "tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
+              "websocket", "quic", "dtls", "srtp", "rtp", "media", "only")  # fmt: skip
+
+
 class Refused(ValueError):
     """A cell without a reading, or with several."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """C{gap}: spaces before it, 2 for more; C{stars} and C{marked}: the marks behind it; C{loose}: with a gap before them.
+    """C{gap}: spaces before it, 2 for more; C{stars} and C{marked}: the marks behind it.
 
-    C{edge}: a backtick stood before it. A number keeps its digits, and C{spelled} counts them.
+    C{edge}: a backtick stood before it. C{head}: digits of a number before its thousands.
     """
 
     kind: str
@@ -51,7 +55,7 @@ class Token:
     edge: bool = False
     stars: str = ""
     marked: bool = False
-    loose: bool = False
+    head: int = 0
 
     def sign(self, signs: str) -> bool:
         return self.kind == SIGN and self.text in signs
@@ -76,7 +80,7 @@ def lines_of(cell: str, longest: int) -> list[Line]:
     texts = [_unquoted(text.strip(" ")) for text in _plain(cell).split("\n")]
     texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
     first = {text[0] for text in texts}
-    bullets = len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
+    bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
     if bullets:
         texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts]
     else:
@@ -142,7 +146,7 @@ def _next(text: str, place: int) -> tuple[Token, int]:
         name = name or (special["base"] if kind == "secured" else special[0].lower()[:3])
         return Token(WORD, name.lower(), 0), special.end()
     if found := re.compile("[0-9]+").match(text, place):
-        return Token(NUMBER, found[0], 0), found.end()
+        return Token(NUMBER, found[0], 0, head=len(found[0])), found.end()
     if found := re.compile("[a-zA-Z]+").match(text, place):
         return Token(WORD, found[0].lower(), 0), found.end()
     if found := re.compile(f"[{SUPERSCRIPTS}]+").match(text, place):
@@ -159,20 +163,19 @@ def _next(text: str, place: int) -> tuple[Token, int]:
 def _marked(tokens: list[Token]) -> list[Token]:
     """Take the marks from behind ports, protocols and brackets."""
     kept: list[Token] = []
-    free = False  # a mark with gaps on both sides would stand before what follows as well
     touching = False
     for token in tokens:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
         if mark and owner and (owner.kind != SIGN or owner.text == ")") and not _any(token, owner):
             kept[-1] = replace(owner, stars=owner.stars + (token.text if token.text in STARS else ""), marked=True)
-            free, touching = bool(free or (token.gap and token.text != "[1]")), True
+            touching = True
             continue
-        if touching and token.kind == NUMBER and (free or not token.gap):
+        if touching and token.kind in (NUMBER, WORD) and not token.gap:
             raise Refused("a mark before a number")
         if mark and token.text != "*":
             raise Refused("a mark before anything")
-        free = touching = False
+        touching = False
         kept.append(token)
     for token in kept:
         if len(token.stars) > 3 or (token.kind == NUMBER and len(token.text) < 3 and token.stars[:2] == "**"):
@@ -182,4 +185,4 @@ def _marked(tokens: list[Token]) -> list[Token]:
 
 def _any(star: Token, owner: Token) -> bool:
     """Tell whether a star is not a mark but any port, as in 'UDP *'."""
-    return star.text == "*" and owner.kind == WORD and star.gap > 0 and not owner.marked
+    return star.text == "*" and owner.kind == WORD and star.gap > 0 and not owner.marked and owner.text in ANY_BEHIND
