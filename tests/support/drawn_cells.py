@@ -15,13 +15,41 @@ ODD = ["0", "0443", "65536", "443.5", "44O", "4x3", "99999", "100000", "0-65535"
 SEPARATORS = [", "] * 8 + [",", "; ", ";", "/", " / ", " & ", "&", " + ", "+", " | ", "、", " and ", " or ", " plus ",
               " and/or ", " ", "  ", "\t", "\n", ", and ", ",\n"]  # fmt: skip
 BETWEEN = [", "] * 5 + ["; ", ";", " ", "\n", "\n", " and ", " & ", " + ", " / ", "/", " | ", "  ", " or "]
-IN_FRONT = [" "] * 4 + [": ", ": ", ":", "/", " - ", "-", " / ", "\t", "  ", "", ":\n", "\n", " port ", " ports: ", ", "]
+IN_FRONT = [" "] * 4 + [
+    ": ",
+    ": ",
+    ":",
+    "/",
+    " - ",
+    "-",
+    " / ",
+    "\t",
+    "  ",
+    "",
+    ":\n",
+    "\n",
+    " port ",
+    " ports: ",
+    ", ",
+]
 BEHIND = [" "] * 4 + ["/", "/", " - ", " / ", "  ", "", ", ", "-", ": "]
 MARKS = ["*", " *", "†", "**", "***", "¹", " ²", "¹²", "[1]", " [a]", " (1)", "(2)", " (a)", " (B)", "‡"]
 REMARKS = ["TCP", "UDP", "TCP/UDP", "HTTPS", "TLS", "STUN", "STUN/TURN", "DTLS", "media", "RTP/RTCP", "TURN TLS", "HTTPS/WSS", "SRTP over TCP",
            "UDP - STUN", "QUIC", "DNS", "NTP", "secure", "SIP, TLS", "U", "T", "required", "optional", "not UDP", "8443",
            "17", "HTTP(S)", "i", "", "TLS/DTLS", "ТСР", "WebRTC media"]  # fmt: skip
-NAMES = ["HTTPS", "HTTP", "https", "HTTP, HTTPS", "http and https", "HTTP/HTTPS", "HTTP(S)", "SIP", "STUN", "DNS", "NTP"]
+NAMES = [
+    "HTTPS",
+    "HTTP",
+    "https",
+    "HTTP, HTTPS",
+    "http and https",
+    "HTTP/HTTPS",
+    "HTTP(S)",
+    "SIP",
+    "STUN",
+    "DNS",
+    "NTP",
+]
 LETTERS = "0123456789,,;:/&+|-–~.()[]*†¹ \t\n，、`<>≥≤tudcpsax＝Т"
 
 
@@ -136,7 +164,11 @@ def _named(random: Random) -> str:
     name = random.choice(NAMES)
     forms = ["{n}", "{n}, {p}", "{p}, {n}", "{n} and {p}", "{n} ({p})", "{p} ({n})", "{n}/{p}", "{p}/{n}", "{n} {p}",
              "{p} {n}", "{n}: {p}", "{n}\n{p}", "{n} - {p}", "{n}:\n{p}", "UDP {p} ({n})", "TCP {p}, {n}"]  # fmt: skip
-    port = random.choice(["443", "80", "8443", "53", "123", "80, 443", "80/443"]) if random.random() < 0.8 else _list(random, 2)
+    port = (
+        random.choice(["443", "80", "8443", "53", "123", "80, 443", "80/443"])
+        if random.random() < 0.8
+        else _list(random, 2)
+    )
     return random.choice(forms).format(n=name, p=port)
 
 

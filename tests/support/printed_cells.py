@@ -10,7 +10,6 @@ none; C{mutated} changes one character. All take their choices from a C{random.R
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import NamedTuple
 
 TCP, UDP, BOTH = frozenset({"tcp"}), frozenset({"udp"}), frozenset({"tcp", "udp"})
@@ -101,7 +100,9 @@ def _notations() -> dict[str, Callable[[Service], Row | None]]:
     for form in ("between {} and {}", "from {} to {}", "ports between {} and {}"):
         by_row(
             form,
-            lambda service, form=form: form.format(service.first, service.last) if service.first < service.last else None,
+            lambda service, form=form: (
+                form.format(service.first, service.last) if service.first < service.last else None
+            ),
         )
     for form in ("{}+", "{} and above", "{} and up", "{} or higher", ">= {}", "≥{}", "at least {}", "from {} up"):
         by_row(form, lambda service, form=form: form.format(service.first) if service.last == 65535 else None)

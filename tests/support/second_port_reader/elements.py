@@ -18,7 +18,7 @@ from tests.support.second_port_reader.protocols import (
     purposes,
     read_run,
 )
-from tests.support.second_port_reader.tokens import NUMBER, WORD, Refused, Token
+from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token
 
 # Gaps, from the tightest.
 TIGHT, DASH, SPACE, WIDE, APART = range(5)
@@ -73,10 +73,10 @@ Element = Ports | Protocol | Purpose
 
 
 class LineReader:
-    """Reads one line; C{row}: the protocols of the row's own cell, None without one."""
+    """Reads one line; C{bullet}: it began with one."""
 
-    def __init__(self, tokens: list[Token], row: Protocols | None) -> None:
-        self.tokens, self._row = tokens, row
+    def __init__(self, tokens: list[Token], *, bullet: bool = False) -> None:
+        self.tokens, self.bullet = tokens, bullet
         self._at = 0
         self._labelled = False  # 'port' stands behind the last protocol
         self._many = False  # a run of several protocols was there
@@ -107,7 +107,7 @@ class LineReader:
                 self._at += 1
             if self._peek():
                 self.gaps.append(self._gap())
-        if both and len(self.elements) < 2 and not self._many:
+        if both and sum(isinstance(element, Ports) for element in self.elements) < 2 and not self._many:
             raise Refused("both of one")
         return self
 
@@ -147,7 +147,9 @@ class LineReader:
             raise Refused(f"{token.text} is not understood")
         if self._is("port") and self._peek().gap == 1 and not isinstance(self.elements[-1], Purpose):  # type: ignore[union-attr]
             any_port = isinstance(self.elements[-1], Ports) and self.elements[-1].kind == "any"
-            if any_port or isinstance(self.elements[-1], Protocol):
+            before = self.elements[-2] if len(self.elements) > 1 else None
+            counted = isinstance(before, Ports) and before.kind == "any"
+            if any_port or (isinstance(self.elements[-1], Protocol) and (self._peek(1) or counted)):
                 self._at += 1
                 self._labelled = not any_port
 
@@ -172,6 +174,8 @@ class LineReader:
             self._at += 4
             return _range(first, last)
         started = self._is("from")
+        if started and self.gaps and self.gaps[-1].text == "" and isinstance(self.elements[-1], Ports):
+            raise Refused("from in the middle")
         self._at += started
         first = self._number()
         if not first:
@@ -184,6 +188,9 @@ class LineReader:
                 raise Refused("words that touch")
             return _range(first, behind.text)
         self._at += 1
+        if self._is("up") and self._is("to", ahead=1) and self._number(2):
+            self._at += 3
+            return _range(first, self.tokens[self._at - 1].text)
         if marked := self._marked_range(int(first)):
             return marked
         ended = self._ending(int(first))
@@ -195,7 +202,13 @@ class LineReader:
         """Read '10000 (RTP) - 20000': a mark or a purpose behind the first end of a range."""
         size = next((size for size in range(1, 9) if self._is(")", ahead=size)), 0) if self._is("(") else 0
         link, behind = self._peek(size + 1), self._peek(size + 2)
-        if not size or not link or not behind or behind.kind != NUMBER or not (link.sign("-~") or is_link(link, behind)):
+        if (
+            not size
+            or not link
+            or not behind
+            or behind.kind != NUMBER
+            or not (link.sign("-~") or is_link(link, behind))
+        ):
             return None
         begin = self._at
         content = self.tokens[self._at + 1 : self._at + size]
@@ -244,12 +257,18 @@ class LineReader:
         link, word = self._peek(), self._peek(1)
         if link is None:
             return None
-        if link.sign("+") and not link.gap and not self.tokens[self._at - 1].marked and (word is None or self._separates(word)):
+        if (
+            link.sign("+")
+            and not link.gap
+            and not self.tokens[self._at - 1].marked
+            and (word is None or self._separates(word))
+        ):
             self._at += 1
             return _open(number, up=True)
-        if link.sign("+") and not link.gap and word and word.gap:
+        listed = word and not word.gap and word.kind in (NUMBER, WORD)
+        if link.sign("+") and not link.gap and not listed:
             raise Refused("from a port up, or a list")
-        if link.word("upwards") or (link.word("up") and self.tokens[self._at - 2].word("from")):
+        if link.word("upwards") or link.word("up"):
             self._at += 1
             return _open(number, up=True)
         if link.word("and", "or") and link.gap and word and word.gap:
@@ -288,7 +307,7 @@ class LineReader:
             return False
         first = ahead == 0
         second = not first and self._is(",", ahead=0) and token.word("and", "or")
-        return second or (first and (token.sign("/-,&+") or token.word("over", "via", "and", "or")))
+        return second or (first and (token.sign("/-,&+、") or token.word("over", "via", "and", "or", "plus")))
 
     def _worded(self) -> int:
         """Return the number of tokens of brackets that hold words for a protocol, 0 for a mark or for ports."""
@@ -336,7 +355,7 @@ class LineReader:
             self._at += 1
             if token.sign(",;、") and not behind:
                 return Gap(APART, "")
-            if token.sign(",;、") and self._is("and", "or"):
+            if token.sign(",;、") and self._is("and", "or", "plus"):
                 self._at += 1
             if not self._peek():
                 raise Refused("nothing behind a separator")
@@ -361,6 +380,9 @@ class LineReader:
                 raise Refused("brackets")
             self._at += size + 1
             self._content(content)
+            behind = self._peek()
+            if behind and behind.kind != SIGN and not behind.gap:
+                raise Refused("something touches a bracket")
 
     def _content(self, content: list[Token]) -> None:
         """Read what stands in brackets behind the last element."""
@@ -401,7 +423,13 @@ class LineReader:
             raise Refused("a word in brackets behind a protocol")
         if [token.text for token in content] == ["17"] and owner.protocols == {"udp"}:
             raise Refused("the number of a protocol")
-        inner = LineReader(content, self._row).read()
+        if content[0].kind == SIGN or content[0].word(
+            "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS
+        ):
+            raise Refused("a comparison in brackets")
+        if is_list(content[-1]) and not content[-1].sign("+"):
+            raise Refused("nothing behind a separator")
+        inner = LineReader(content).read()
         if not all(isinstance(element, Ports) for element in inner.elements):
             raise Refused("brackets behind a protocol hold ports")
         for element in inner.elements:

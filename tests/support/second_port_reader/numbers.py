@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 
+from tests.support.second_port_reader.protocols import VOCABULARY
 from tests.support.second_port_reader.tokens import NUMBER, WORD, Line, Refused, Token
 
 Reading = list[Line]
@@ -156,10 +157,17 @@ def _whole_numbers(lines: Reading) -> None:
             if last.gap == 1 and not last.edge:
                 _apart(line.tokens[: place + 1], first, last, line.tokens[place + 2 :])
     for above, below in pairwise(lines):
-        alone = all(len(_without_marks(line.tokens)) == 1 for line in (above, below))
-        worded = any(token.kind == WORD for line in (above, below) for token in line.tokens)
-        if not alone and not worded and not above.bullet:
+        alone = all(_alone(line.tokens) for line in (above, below))
+        if not alone and not above.bullet:
             _apart(above.tokens, above.tokens[-1], below.tokens[0], below.tokens[1:])
+
+
+def _alone(tokens: list[Token]) -> bool:
+    """Tell whether one number stands there, perhaps with a protocol."""
+    others = [
+        token for token in _without_marks(tokens) if token.kind != WORD or token.text not in VOCABULARY | {"port"}
+    ]
+    return len([token for token in others if token.kind == NUMBER or not token.sign("/:-()")]) == 1
 
 
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:

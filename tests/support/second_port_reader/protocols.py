@@ -79,8 +79,8 @@ def _item(tokens: list[Token]) -> Protocols:
         if not behind or any(token.text in AIMLESS for token in content):
             raise Refused("brackets behind purposes hold their transports")
         return behind
-    own = {token.text for token in content if token.kind == WORD} <= {"tcp", "udp"}
-    if own:
+    inner = {token.text for token in content if token.kind == WORD}
+    if inner & {"tcp", "udp"} and inner <= {"tcp", "udp"} | AIMLESS:
         if read_run(content) != found or any(token.word("tcp", "udp") for token in words):
             raise Refused("brackets hold another protocol")
         return found
@@ -138,7 +138,7 @@ def purposes(tokens: list[Token], known: set[str] = PURPOSES | {"dns", "ntp"}) -
         if token.kind == WORD and token.text in known and (link or token.gap):
             words.append(token.text)
             link = False
-        elif (token.sign("/,&+-") or token.word("and", "or", "over")) and not link:
+        elif (token.sign("/,&+-") or token.word("and", "or", "over", "via")) and not link:
             link = True
         else:
             raise Refused("not a purpose")

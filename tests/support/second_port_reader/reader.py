@@ -43,9 +43,10 @@ class Bound:
 def read(protocol: str | None, ports: str) -> frozenset[Service]:
     """Return the services of a row, (protocol, first port, last port); raise Refused."""
     row = read_row_protocols(protocol or "")
-    lines = [LineReader(line.tokens, row).read() for line in settled(lines_of(ports, 8000))]
+    lines = [LineReader(line.tokens, bullet=line.bullet).read() for line in settled(lines_of(ports, 8000))]
     if not lines:
         raise Refused("nothing there")
+    lines = _purposes_above(lines)
     for line in lines:
         check_shorthand(line)
         _purposes_behind(line)
@@ -54,9 +55,13 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
     lone = len(lines) > 1
     for line in lines:
         for (place, one), (_next, other) in pairwise(enumerate(line.elements)):
-            if isinstance(one, Ports) and isinstance(other, Ports) and (line.gaps[place].text in (":", "-") or line.gaps[place] == Gap(TIGHT, "")):
+            if (
+                isinstance(one, Ports)
+                and isinstance(other, Ports)
+                and (line.gaps[place].text in (":", "-") or line.gaps[place] == Gap(TIGHT, ""))
+            ):
                 raise Refused("a label, or a range")
-    if any(line.tokens[-1].sign("+") for line in lines[:-1]):
+    if any(line.tokens[-1].sign("+") and not line.bullet for line in lines[:-1]):
         raise Refused("a plus at the end of a line")
     for place, line in enumerate(lines):
         below = lines[place + 1] if place + 1 < len(lines) else None
@@ -75,6 +80,25 @@ def _protocols(line: LineReader) -> list[Protocols]:
     return found + [element.own for element in line.elements if isinstance(element, Ports) and element.own]
 
 
+def _purposes_above(lines: list[LineReader]) -> list[LineReader]:
+    """Give the ports of the lines behind a line 'STUN:' that purpose; leave such lines out."""
+    kept: list[LineReader] = []
+    words: list[str] | None = None
+    for line in lines:
+        if len(line.elements) == 1 and isinstance(line.elements[0], Purpose) and line.gaps and line.gaps[0].text == ":":
+            if words is not None and not kept:
+                raise Refused("a purpose alone")
+            words = line.elements[0].words
+            continue
+        for element in line.elements:
+            if isinstance(element, Ports) and words:
+                element.purposes.append(words)
+        kept.append(line)
+    if not kept or (isinstance(lines[-1].elements[0], Purpose) and lines[-1] is not kept[-1]):
+        raise Refused("a purpose alone")
+    return kept
+
+
 def _purposes_behind(line: LineReader) -> None:
     """Give the ports behind 'STUN:' that purpose, and 53 its 'DNS'; leave the purposes out."""
     place = 0
@@ -85,7 +109,7 @@ def _purposes_behind(line: LineReader) -> None:
             continue
         gap = line.gaps[place] if place < len(line.gaps) else None
         following = line.elements[place + 1] if place + 1 < len(line.elements) else None
-        if gap and gap.text == ":" and not isinstance(following, Purpose):
+        if gap and gap.text == ":" and isinstance(following, Ports | Protocol):
             for behind in line.elements[place + 1 + isinstance(following, Protocol) :]:
                 if not isinstance(behind, Ports):
                     break
@@ -139,6 +163,8 @@ def _name(line: LineReader, shown: set[int], *, heading: bool) -> None:
         touching = [gap for gap in around if gap.tightness < APART]
         ports = [port for name in element.names for port in NAMES[name]]
         ended = place == len(line.elements) - 1 and place < len(line.gaps) and line.gaps[place].text == ":"
+        if ended and not touching and place:
+            raise Refused("a name with a colon behind others")
         if not touching and not ended and not element.inside:
             if heading and len(line.elements) == 1 and not set(ports) <= shown:
                 raise Refused("a name, or a heading")
@@ -149,7 +175,7 @@ def _name(line: LineReader, shown: set[int], *, heading: bool) -> None:
             line.gaps[place:place] = [Gap(APART, "name")] * (len(own) - 1)
             _name(line, shown, heading=heading)
             return
-        sure = ended or any(gap.text in (":", "(") for gap in touching)
+        sure = ended or any(gap.text in (":", "(") and len(element.names) == 1 for gap in touching)
         if not sure and not set(ports) <= shown:
             raise Refused("a protocol, or a list")
 
@@ -255,7 +281,7 @@ def _check_together(ports: list[Ports]) -> None:
         raise Refused("two ends of one range")
     for one, other in combinations(ports, 2):
         spans = (one.first, one.last) != (other.first, other.last) and one.first < one.last and other.first < other.last
-        if spans and one.first <= other.last and other.first <= one.last and min(one.first, other.first) < 1024 and "bound" not in (one.kind, other.kind):
+        if spans and one.first <= other.last and other.first <= one.last and min(one.first, other.first) < 1024:
             raise Refused("ranges overlap")
 
 

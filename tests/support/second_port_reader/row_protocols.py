@@ -18,7 +18,7 @@ def read_row_protocols(cell: str) -> Protocols | None:
 
     Protocols without ports are refused, since the cells that this reader is asked for have ports.
     """
-    lines = lines_of(cell, 200)
+    lines = lines_of(cell, 200, ports=False)
     if not lines:
         return None
     tokens = [Token(SIGN, ",", 0)]

@@ -16,13 +16,14 @@ SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 WIDE = {"，": ",", "；": ";", "：": ":", "（": "(", "）": ")"}
 NUMBER, WORD, SIGN = "number", "word", "sign"
 EDGE = "\0"  # where a backtick stood
-ENDS_OPEN = re.compile(r"(?:[,;/&]|(?<![a-z])(?:and|or)|^ports?:)$", re.IGNORECASE)
+ENDS_OPEN = re.compile(r"(?:[,;/&|、]|(?<= )\+|(?<![a-z])(?:and|or|plus)|^ports?(?: +range)?:)$", re.IGNORECASE)
+BEGINS_OPEN = re.compile(r"(?:[,;/&|、+]|(?:and|or|plus)(?![a-z]))", re.IGNORECASE)
 
-VERSION = r"(?:v[0-9](?:\.[0-9])?|[0-9]\.[0-9])(?![0-9.])"
+VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
 SPECIAL = re.compile(
     rf"""
     (?P<secured> (?P<base>tls|ssl|dtls) \ ? {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
-        (?: \ or\ higher | \ and\ above | \+ (?=\s*(?:$|[,;:/)])) )? ) (?![a-z0-9])
+        (?: \ +or\ +higher | \ +and\ +above | \+ (?=\s*(?:$|[,;:/)]|over\b|via\b|and\b|or\b)) )? ) (?![a-z0-9])
     | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
@@ -34,6 +35,7 @@ SPECIAL = re.compile(
 )
 
 
+SEPARATING = tuple(",;:/&+|、(-~.<>≤≥")
 ANY_BEHIND = ("and", "or", "plus", "and/or", "port", "tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
               "websocket", "quic", "dtls", "srtp", "rtp", "media", "only")  # fmt: skip
 
@@ -73,7 +75,7 @@ class Line:
     joined: bool = field(default=False)
 
 
-def lines_of(cell: str, longest: int) -> list[Line]:
+def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     """Return the lines of a cell that hold something; raise Refused where the text itself cannot be read."""
     if len(cell) > longest:
         raise Refused("too long")
@@ -88,7 +90,7 @@ def lines_of(cell: str, longest: int) -> list[Line]:
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
-    return [Line(_marked(_tokens(text)), bullets) for text in texts]
+    return [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
 
 
 def _plain(cell: str) -> str:
@@ -118,7 +120,7 @@ def _joined(texts: list[str]) -> list[str]:
     """Join a line that ends with a separator with the next one."""
     result: list[str] = []
     for text in texts:
-        if result and ENDS_OPEN.search(result[-1]):
+        if result and (ENDS_OPEN.search(result[-1]) or BEGINS_OPEN.match(text)):
             result[-1] += " " + text
         else:
             result.append(text)
@@ -160,14 +162,16 @@ def _next(text: str, place: int) -> tuple[Token, int]:
     raise Refused("a character that is not understood")
 
 
-def _marked(tokens: list[Token]) -> list[Token]:
+def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
     """Take the marks from behind ports, protocols and brackets."""
     kept: list[Token] = []
     touching = False
     for token in tokens:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
-        if mark and owner and (owner.kind != SIGN or owner.text == ")") and not _any(token, owner):
+        if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
+            if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
+                raise Refused("two kinds of marks")
             kept[-1] = replace(owner, stars=owner.stars + (token.text if token.text in STARS else ""), marked=True)
             touching = True
             continue
