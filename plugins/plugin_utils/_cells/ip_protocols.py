@@ -26,6 +26,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .text import DASHES, LONG_DASHES
 
+# Names of protocols that have no ports, in small letters.
+PORTLESS = frozenset({*NUMBERS, *(alias for alias in ALIASES if ALIASES[alias] not in PORTED)} - PORTED)
 IP_PROTOCOLS = "IP protocols by name (ESP, GRE, ICMP echo-request) or number (50)"
 
 _TRANSPORTS = ("tcp", "udp")  # whose names are read with those of what travels over them

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Doubts about a valid reading of ports: shorthand, ports that a space may have broken, ranges with numbers before them.
+"""Doubts about a valid reading of ports: shorthand, ports that a space may have broken, numbers before ranges.
 
 A shorter number behind a slash, an ampersand or C{and} may be shorthand for the port that it ends (C{5060/61}): where
 that is 1 to 20 above the one before, the cell has two readings too. C{443/5349} and C{5349/443} are lists.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
 
 from .port_numbers import Item, Numbers
-from .port_readings import BREAK, COLUMN, SHORT, SPACE, Reading
+from .port_readings import BREAK, COLUMN, SHORT, SPACE
 
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
@@ -24,8 +24,8 @@ def complete(port: int, end: int) -> int:
     return port // digits * digits + end if port >= digits else 0
 
 
-def other_readings(items: list[Item], numbers: Numbers, reading: Reading) -> list[list[Item]]:
-    """Return what a valid reading may mean as well: shorthand written in full, or broken ports in one; [] for nothing."""
+def other_readings(items: list[Item], numbers: Numbers) -> list[list[Item]]:
+    """Return what a valid reading may mean as well: shorthand in full, or broken ports in one; [] for nothing."""
     first = {atom: index for index, atom in enumerate(numbers.atoms)}
     counted = [item for item in items if item.first in first]
     gaps = [BREAK, *(numbers.joints[first[item.first] - 1] for item in counted[1:]), BREAK]

@@ -9,10 +9,12 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
+from .port_atoms import ANY, NAME, NUMBER, PROTOCOL, Atom, Tokens
+from .port_errors import ACCEPTED
 from .port_numbers import Item
-from .port_tokens import ACCEPTED, ANY, NAME, NUMBER, PROTOCOL, Atom, Tokens
 from .text import DASHES
 
 _CONTINUES = re.compile(r"\s*[,;/&|+]\s*|\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
@@ -74,14 +76,14 @@ def _join_ranges(tokens: Tokens, where: str) -> None:
             other = next((each for each in atoms[index + 1 :] if each.kind == PROTOCOL), None)
         elif dashed[0] and _strength(behind) > _APART and not dashed[1]:
             other = next((each for each in reversed(atoms[:index]) if each.kind == PROTOCOL), None)
-        elif dashed[0] and _strength(behind) == _APART:
+        elif dashed != (True, True) and _APART in (_strength(atom), _strength(behind)):
             continue
         else:
             other = None
         if not other or other.protocols != atom.protocols:
             raise ValueError(
-                f"{where}: the dash between two protocols has no single reading: write the range and its protocol once, "
-                "'UDP 10000-20000', or ', ' between the ports"
+                f"{where}: the dash between two protocols has no single reading: write the range and its protocol "
+                "once, 'UDP 10000-20000', or ', ' between the ports"
             )
         behind.gap, behind.apart, behind.tight = "-", True, False
         gone.add(index)
@@ -102,7 +104,9 @@ def _bond(atom: Atom, tokens: Tokens, index: int, where: str) -> None:
     """Raise ValueError where the gap beside a protocol is nothing that binds or separates."""
     gap = atom.gap
     if gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap):
-        raise ValueError(f"{where}: {quoted(''.join(tokens.plain[index:]).strip())} is not understood there: {ACCEPTED}")
+        raise ValueError(
+            f"{where}: {quoted(''.join(tokens.plain[index:]).strip())} is not understood there: {ACCEPTED}"
+        )
 
 
 def _strength(atom: Atom) -> int:
@@ -123,7 +127,10 @@ def _strength(atom: Atom) -> int:
 
 
 def assigned(tokens: Tokens, items: list[Item], where: str, *, bulleted: bool) -> list[Item]:
-    """Return the items with the protocols that the cell gives them, None where it gives none."""
+    """Return the items with the protocols that the cell gives them, None where it gives none.
+
+    C{()}: it stands in a list that ends with a protocol, which may be its own too.
+    """
     own: dict[int, tuple[str, ...]] = {}
     heading: Atom | None = None
     lines = _lines(tokens, items, bulleted=bulleted)
@@ -135,19 +142,20 @@ def assigned(tokens: Tokens, items: list[Item], where: str, *, bulleted: bool) -
             heading = protocols[0].atom
             behind = lines[number + 1] if number + 1 < len(lines) else []
             if not behind or any(entry.item < 0 for entry in behind):
-                raise ValueError(
-                    f"{where}: {quoted(heading.text)} names a protocol and has no port: write both, like 'TCP 443'"
-                )
+                raise without_port(heading, where)
             _check_names(tokens, items, heading, behind[0].atom, where)
         else:
             heading = None
             own.update(_in_line(tokens, items, line, where))
-    return [item._replace(protocols=item.protocols or own.get(index)) for index, item in enumerate(items)]
+    return [item if item.protocols else item._replace(protocols=own.get(index)) for index, item in enumerate(items)]
 
 
 def _lines(tokens: Tokens, items: list[Item], *, bulleted: bool) -> list[list[_Entry]]:
     """Return the protocols and ports of a cell, line by line; a line that ends in a separator goes on in the next."""
-    entries = [(item.first, _Entry(tokens.atoms[item.first], index, tokens.atoms[item.last].closed)) for index, item in enumerate(items)]
+    entries = [
+        (item.first, _Entry(tokens.atoms[item.first], index, tokens.atoms[item.last].closed))
+        for index, item in enumerate(items)
+    ]
     entries += [(index, _Entry(atom, -1)) for index, atom in enumerate(tokens.atoms) if atom.kind == PROTOCOL]
     lines: list[list[_Entry]] = [[]]
     for _index, entry in sorted(entries, key=lambda each: each[0]):
@@ -168,6 +176,7 @@ def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) 
     apart = all(_APART in (before[index], after[index]) for index in inner)
     front = places[0] == 0 and places[-1] < len(line) - 1 and all(0 < after[at] >= before[at] for at in places)
     behind = places[0] > 0 and places[-1] == len(line) - 1 and all(0 < before[at] >= after[at] for at in places)
+    apart = apart and not any(":" in line[at + behind].atom.gap for at in places if 0 < at < len(line) - 1)
     for index in places:
         side = line[index + 1] if front or index == 0 else line[index] if behind or index == len(line) - 1 else None
         _check_names(tokens, items, line[index].atom, side.atom if side else None, where)
@@ -175,7 +184,8 @@ def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) 
         return {}
     found: dict[int, tuple[str, ...]] = {}
     if behind:
-        return {line[index - 1].item: line[index].atom.protocols for index in places}
+        leading: dict[int, tuple[str, ...]] = {entry.item: () for entry in line if entry.item >= 0}
+        return leading | {line[index - 1].item: line[index].atom.protocols for index in places}
     current: tuple[str, ...] | None = None
     for entry in line:
         if entry.item < 0:
@@ -197,10 +207,48 @@ def _check_names(tokens: Tokens, items: list[Item], protocol: Atom, bound: Atom 
     printed = {item.low for item in items if item.low == item.high}
     if printed.issuperset(protocol.names):
         return
-    ports = ", ".join(str(item.low) if item.low == item.high else f"{item.low}-{item.high}" for item in items)
-    names = ", ".join(map(str, protocol.names))
-    ways = f"'{ports} ({protocol.text})' or '{names}, {ports}'" if not protocol.listed and len(items) == 1 else f"'{names}' if it is a port, or each port with its protocol"
+    ports = [format_ports(item.low, item.high) for item in items]
+    names = list(map(str, protocol.names))
+    ways = f"'{', '.join(names)}' if it is a port, or each port with its protocol"
+    if len(ports) == 1 and not protocol.listed:
+        ways = f"'{ports[0]} ({protocol.text})' or '{', '.join(dict.fromkeys([*names, *ports]))}'"
     raise ValueError(
         f"{where} can be read in two ways: {quoted(protocol.text)} may be a port of the list, or what the port is for: "
         f"write {ways}"
     )
+
+
+def without_port(protocol: Atom, where: str) -> ValueError:
+    """Return the error of a protocol that stands without ports."""
+    usual = 5061 if "sip" in protocol.text.lower() else 443 if protocol.protocols[0] == "tcp" else 3478
+    example = f"{'/'.join(protocol.protocols).upper()} {usual}"
+    return ValueError(f"{where}: {quoted(protocol.text)} names a protocol and no port: write both, like '{example}'")
+
+
+def _tightest(tokens: Tokens, item: Item) -> tuple[str, ...] | None:
+    """Return the protocol beside an item that the tighter gap binds to it, for a reading to offer."""
+    atoms = tokens.atoms
+    sides = []
+    if item.first and atoms[item.first - 1].kind == PROTOCOL:
+        sides.append((_strength(atoms[item.first]), atoms[item.first - 1].protocols))
+    if item.last + 1 < len(atoms) and atoms[item.last + 1].kind == PROTOCOL:
+        sides.append((_strength(atoms[item.last + 1]), atoms[item.last + 1].protocols))
+    bound = max(sides, default=(_APART, None))
+    return bound[1] if bound[0] > _APART else item.protocols
+
+
+def _before(tokens: Tokens, item: Item) -> tuple[str, ...] | None:
+    """Return the protocol of an item, or the last one before it, or else the first one."""
+    before = [atom.protocols for atom in tokens.atoms[: item.first] if atom.kind == PROTOCOL]
+    return item.protocols or (before[-1] if before else _behind(tokens, item))
+
+
+def _behind(tokens: Tokens, item: Item) -> tuple[str, ...] | None:
+    """Return the protocol of an item, or the next one behind it, or else none."""
+    return item.protocols or next(
+        (atom.protocols for atom in tokens.atoms[item.first :] if atom.kind == PROTOCOL), None
+    )
+
+
+# What a protocol in a line of neither form may belong to; each is a reading to offer.
+GUESSES = (_tightest, _before, _behind)

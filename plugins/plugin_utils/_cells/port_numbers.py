@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
+from .port_atoms import ANY, NAME, NUMBER, Atom, Tokens
+from .port_errors import ACCEPTED
 from .port_readings import BREAK, COLUMN, COMMA, EITHER, LIST, POINT, RANGE, SHORT, SPACE, Reading, groups
-from .port_tokens import ACCEPTED, ANY, NAME, NUMBER, Atom, Tokens
 from .text import DASHES
 
 _RANGE = re.compile(rf"[ ]*[{DASHES}~][ ]*|:|[ ]+(?:to|through|thru)[ ]+", re.IGNORECASE)
@@ -24,7 +26,7 @@ _ALONE = {",": COMMA, ".": POINT, " ": SPACE}
 
 
 class Item(NamedTuple):
-    """A port or an inclusive range, the indices of its first and last atom, and the protocols that the cell gives it."""
+    """A port or an inclusive range, its first and last atom by index, and the protocols that the cell gives it."""
 
     low: int
     high: int
@@ -45,10 +47,15 @@ def numbers_of(tokens: Tokens, where: str) -> tuple[Numbers, list[str]]:
     """Return the numbers of a cell, 0-65535 as 1-65535, and a note for each that was."""
     atoms = [index for index, atom in enumerate(tokens.atoms) if atom.kind == NUMBER]
     texts = [tokens.atoms[index].text for index in atoms]
-    joints = [_joint(tokens, one, other, where) for one, other in zip(atoms, atoms[1:], strict=False)]
+    joints = [_joint(tokens, one, other, where) for one, other in pairwise(atoms)]
     notes = []
     for index, joint in enumerate(joints):
-        if joint == RANGE and texts[index] == "0" and joints[index - 1 : index] != [RANGE] and _ends(texts, joints, index + 1):
+        if (
+            joint == RANGE
+            and texts[index] == "0"
+            and joints[index - 1 : index] != [RANGE]
+            and _ends(texts, joints, index + 1)
+        ):
             texts[index] = "1"
             if texts[index + 1] == "65":
                 joints[index + 1] = POINT  # 0-65 is no range
@@ -63,7 +70,7 @@ def _ends(texts: list[str], joints: list[str], index: int) -> bool:
 
 
 def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
-    """Return what joins two numbers, between which no third one stands; raises ValueError where they cannot be joined."""
+    """Return what joins two numbers, between which no third one stands; raises ValueError where nothing can."""
     before, atom = tokens.atoms[one], tokens.atoms[other]
     if other > one + 1:
         gaps = [tokens.atoms[index].gap for index in range(one + 1, other + 1)]
@@ -80,11 +87,16 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
     elif not match or not gap:
         raise ValueError(f"{where}: {quoted(_rest(tokens, other))} is not understood: {ACCEPTED}")
     elif match.end() != len(gap):
-        raise ValueError(f"{where}: a port is missing before {quoted(_rest(tokens, other)[match.end() :].strip())}: {ACCEPTED}")
+        raise ValueError(
+            f"{where}: a port is missing before {quoted(_rest(tokens, other)[match.end() :].strip())}: {ACCEPTED}"
+        )
     else:
         joint = RANGE if match.re is _RANGE else _ALONE.get(gap, _kind(gap))
     if (joint in (RANGE, SPACE) and atom.relation) or (joint == RANGE and before.relation not in ("", "from")):
-        raise ValueError(f"{where}: {quoted(_rest(tokens, other).strip())} is not understood there: write the range in full: {ACCEPTED}")
+        raise ValueError(
+            f"{where}: {quoted(_rest(tokens, other).strip())} is not understood there: write the range in full: "
+            f"{ACCEPTED}"
+        )
     return LIST if atom.apart and joint not in (RANGE, SHORT) else joint
 
 
@@ -110,7 +122,7 @@ def items_of(tokens: Tokens, numbers: Numbers, reading: Reading, where: str) -> 
         if atom.kind == ANY:
             found.append(Item(1, 65535, index, index))
         elif atom.kind == NAME:
-            found.append(Item(*(atom.names * 2)[:2], index, index, atom.protocols))
+            found.append(Item(atom.names[0], atom.names[0], index, index, atom.protocols))
     return sorted(found, key=lambda item: item.first)
 
 
@@ -120,7 +132,9 @@ def _related(low: int, high: int, atoms: list[Atom], where: str) -> tuple[int, i
     if not relations or (relations == {"from"} and low < high):
         return low, high
     if low < high or len(relations) > 1 or relations == {"from"}:
-        raise ValueError(f"{where}: where these ports begin or end has no single reading: write the range in full: {ACCEPTED}")
+        raise ValueError(
+            f"{where}: where these ports begin or end has no single reading: write the range in full: {ACCEPTED}"
+        )
     relation = relations.pop()
     first, last = (low + (relation == ">"), 65535) if ">" in relation else (1, low - (relation == "<"))
     if first > last:

@@ -30,9 +30,7 @@ def groups(head: str, tail: str) -> bool:
 def readings_of(numbers: list[str], joints: list[str]) -> list[Reading]:
     """Return the valid readings of a cell, at most three of them."""
     doubtful = [
-        index
-        for index, joint in enumerate(joints)
-        if joint in EITHER and groups(numbers[index], numbers[index + 1])
+        index for index, joint in enumerate(joints) if joint in EITHER and groups(numbers[index], numbers[index + 1])
     ]
     separate = _uniform(numbers, joints, thousands=False)
     if not doubtful:

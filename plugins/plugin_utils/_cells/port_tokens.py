@@ -6,97 +6,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
-from ansible_collections.egress.allowlist.plugins.module_utils._model.protocols import ALIASES, NUMBERS, PORTED
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .marks import IN_PARENTHESES, MARK
-from .protocols import LISTED, check_remark, protocols_of
-from .text import DASHES
-from .words import EPHEMERAL, NAMED_PORTS, OWN_PORTS, PLAIN, PURPOSES, REMARKS, REQUIREMENTS, TRANSPORTS, VERSION
-from .words import WRITE_INSTEAD, words_of
-
-ACCEPTED = "accepted are ports from 1 to 65535 (443), ranges (6000-60000), lists of them (443, 8443) and 'any'"
-NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
-
-_PORTED = ("sctp", "dccp", "udp-lite", "udplite")
-_VOCABULARY = "|".join(sorted(map(re.escape, {*TRANSPORTS, *PURPOSES, *_PORTED}), key=len, reverse=True))
-_WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z]))"
-_JOIN = rf"(?:[ ]{{0,3}}[{DASHES}/,&+][ ]{{0,3}}(?:(?:and|or)[ ]+)?|[ ]{{1,3}}(?:(?:and/or|and|or|plus|over|via)[ ]{{1,3}})?)"
-_PHRASE = rf"{_WORD}(?:{_JOIN}{_WORD})*"
-_ABOVE, _BELOW = "above|over|greater[ ]than|higher[ ]than|more[ ]than", "below|under|less[ ]than|lower[ ]than"
-_UP, _DOWN = "above|upwards?|up|higher|greater|over|more|beyond", "below|lower|under|less|down(?:wards?)?"
-_NO_MORE = r"(?![a-z]|[ ]+(?:to|than|[0-9]))"
-_TOKEN = re.compile(
-    rf"""(?P<number>[0-9]+)
-    | (?P<mark>{MARK.pattern})
-    | \((?P<inside>(?:http\(s\)|[^()])*)\)
-    | (?P<close>\))
-    | [ ]*(?P<upward>(?<=[ ])(?:(?:and|or)[ ]+)?(?:{_UP}){_NO_MORE}|(?<=[ ])(?:(?:and|or)[ ]+)(?:{_DOWN}){_NO_MORE})
-    | (?P<relation>>=|≥|<=|≤|>|<|(?:{_ABOVE}|{_BELOW}|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])(?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
-    | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
-    | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?(?P<colon>[ ]*:[ ]*)?)
-    | (?P<noise>only(?![a-z])|(?:both|either)[ ]+(?=[0-9a-z]))
-    | (?P<any>(?:any|all)(?![a-z]))
-    | (?P<phrase>{_PHRASE})""",
-    re.VERBOSE | re.IGNORECASE,
+from .marks import IN_PARENTHESES
+from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens
+from .port_errors import ACCEPTED, check_parentheses, doubtful_plus, unknown, without_ports
+from .port_grammar import (
+    BETWEEN,
+    BRACKETED,
+    DOWNWARD,
+    INSIDE_WORDS,
+    MARK_ENDS,
+    RELATIONS,
+    TOKEN,
+    UP_ENDS,
+    WHOLE_PHRASE,
 )
-_WHOLE_PHRASE = re.compile(_PHRASE.replace(r"\ ", "[ ]"), re.IGNORECASE)
-_BRACKETED = re.compile(rf"[ ]?\((?P<inside>{_PHRASE})\)", re.IGNORECASE)
-_BETWEEN = re.compile(
-    r"(?<![a-z])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
-)
-_UP_ENDS = re.compile(r"[ ]*(?:$|[,;|)]|(?<=[ ])(?:and|or|plus)[ ])")
-_INSIDE_WORDS = re.compile(r"[a-z]+(?:\(s\)|/[0-9.]+)?", re.IGNORECASE)
-_RELATIONS = {
-    **dict.fromkeys(("above", "over", "greater than", "higher than", "more than"), ">"),
-    **dict.fromkeys(("below", "under", "less than", "lower than"), "<"),
-    **dict.fromkeys(("≥", "at least"), ">="),
-    **dict.fromkeys(("≤", "up to", "at most"), "<="),
-}
-_DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}
-
-
-@dataclass(slots=True)
-class Atom:
-    """A number, a word for any port, a protocol or a name: C{kind}, with what stands before it.
-
-    C{gap}: the separators before it, as printed, without marks, remarks and words. C{apart}: such stood there.
-    C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{relation}: C{>} and the like.
-    C{protocols}: of a protocol or a name. C{names}: the ports that its names stand for. C{listed}: it is a list itself.
-    C{pure}: it is nothing but names of ports.
-    """
-
-    kind: str
-    text: str
-    gap: str = ""
-    apart: bool = False
-    tight: bool = False
-    closed: bool = False
-    relation: str = ""
-    protocols: tuple[str, ...] = ()
-    names: tuple[int, ...] = ()
-    listed: bool = False
-    pure: bool = False
-
-
-@dataclass(slots=True)
-class Remark:
-    """A purpose, or the letter U or T, as printed: it belongs to the atom with the index C{at}."""
-
-    text: str
-    at: int
-
-
-@dataclass(slots=True)
-class Tokens:
-    """A cell's atoms, what is said of them, and its text without marks and remarks."""
-
-    atoms: list[Atom] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    plain: list[str] = field(default_factory=list)
+from .protocols import LISTED, protocols_of
+from .words import NAMED_PORTS, OWN_PORTS, PLAIN, PURPOSES, REMARKS, VERSION, words_of
 
 
 class _Lexer:
@@ -113,11 +42,11 @@ class _Lexer:
 
     def fail(self, position: int | None = None) -> ValueError:
         rest = self.text[self.position if position is None else position :]
-        return ValueError(f"{self.where}: {_unknown(rest)}")
+        return ValueError(f"{self.where}: {unknown(rest)}")
 
     def read(self) -> Tokens:
         while self.position < len(self.text):
-            token = _TOKEN.match(self.text, self.position)
+            token = TOKEN.match(self.text, self.position)
             if not token:
                 raise self.fail()
             kind = token.lastgroup or ""
@@ -184,12 +113,12 @@ class _Lexer:
         before = self.last
         if text == "+" and before and before.kind == NUMBER and not self.gap and not self.apart:
             rest = self.text[self.position :]
-            if _UP_ENDS.match(rest) and not before.relation:
+            if UP_ENDS.match(rest) and not before.relation:
                 before.relation = ">="
                 self.apart = True
                 return
             if not rest[:1].isalnum():
-                raise ValueError(f"{self.where}: {_doubtful_plus(before, rest, self.found.atoms)}")
+                raise ValueError(f"{self.where}: {doubtful_plus(before, _phrase_alone(rest), self.found.atoms)}")
         if not text.isspace() and (text in ",;|" or text.isalpha()):
             self._end_of_port()
         if "\n" in text:
@@ -199,7 +128,7 @@ class _Lexer:
     def _end_of_port(self) -> None:
         """Check that the word C{ports} stands before ports, or behind C{all}."""
         if self.port and ANY not in (atom.kind for atom in self.found.atoms[-2:]):
-            raise ValueError(f"{self.where}: {_unknown(self.port)}")
+            raise ValueError(f"{self.where}: {unknown(self.port)}")
         if self.port:
             self.tight = False
         self.port = ""
@@ -210,7 +139,7 @@ class _Lexer:
             raise self.fail(self.gap_from) if text else ValueError(f"{self.where}: the cell is empty: {ACCEPTED}")
         last = self.found.atoms[-1]
         if text == "+" and last.kind == NUMBER:
-            raise ValueError(f"{self.where}: {_doubtful_plus(last, '', self.found.atoms)}")
+            raise ValueError(f"{self.where}: {doubtful_plus(last, '', self.found.atoms)}")
         if text not in ("", ",", ";") and not (text == ":" and last.kind == PROTOCOL):
             raise ValueError(f"{self.where}: a port is missing at the end: {ACCEPTED}")
 
@@ -222,13 +151,13 @@ class _Lexer:
             return
         if self.relation or (self.gap == "" and before and before.kind == NUMBER):
             raise self.fail(start)
-        self.relation = _RELATIONS.get(word, word)
+        self.relation = RELATIONS.get(word, word)
 
     def _upward(self, text: str, start: int) -> None:
         before = self.last
         if not before or before.kind != NUMBER or before.relation not in ("", "from") or self.gap.strip(" "):
             raise self.fail(start)
-        down = re.split(r"[ ]+", text.strip().lower())[-1] in _DOWNWARD
+        down = re.split(r"[ ]+", text.strip().lower())[-1] in DOWNWARD
         before.relation = "<=" if down else ">="
         self.apart = True
 
@@ -238,7 +167,8 @@ class _Lexer:
         if text == "*" and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
             self._add(Atom(ANY, text), start)
             return
-        if not beside or not before or self.relation:
+        between = self.gap and not MARK_ENDS.match(self.text, self.position)
+        if not beside or not before or self.relation or between:
             raise self.fail(start)
         if len(text) > 1 and text[0] == "*" and before.kind == NUMBER and len(before.text) < 3:
             raise ValueError(
@@ -286,26 +216,26 @@ class _Lexer:
             self.bracket, self.position = self.position - 1, start + 1
             self.gap, self.tight = "", True
             self.apart = True
-        elif before.kind != PROTOCOL and _WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
+        elif before.kind != PROTOCOL and WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
             self.gap, self.tight = "", True
             self._phrase(text, start, inside=True)
             self._check_touching()
             self.apart = True
         else:
-            _check_parentheses(self.where, text)
+            check_parentheses(self.where, text)
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
-        words = {word.lower() for word in _INSIDE_WORDS.findall(text)}
-        more = _BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
+        words = {word.lower() for word in INSIDE_WORDS.findall(text)}
+        more = BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
         if more and not set(words_of(more["inside"])).isdisjoint(PLAIN):
             text, self.position = self.text[start : more.end()], more.end()
         elif not inside and PURPOSES.issuperset(words_of(text)):
             self._purpose(text, start)
             return
         protocols = tuple(protocols_of(text, self.where))
-        bare = [protocol for protocol in protocols if protocol not in PORTED]
+        bare = [protocol for protocol in protocols if not has_ports(protocol)]
         if bare:
-            raise ValueError(f"{self.where}: {_without_ports(bare[0])}")
+            raise ValueError(f"{self.where}: {without_ports(bare[0])}")
         listed = bool(LISTED.search(re.sub(VERSION, "", text, flags=re.IGNORECASE)))
         names = {port for word in words for port in NAMED_PORTS.get(word, ())}
         kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
@@ -325,7 +255,12 @@ class _Lexer:
             self.gap = self.gap or (" " if before else "")
             while self.text[self.position : self.position + 1] == " ":
                 self.position += 1
-        elif OWN_PORTS.keys() >= set(words_of(text)) and before and before.kind == NUMBER and self.gap.strip(" ") in ("", "/"):
+        elif (
+            OWN_PORTS.keys() >= set(words_of(text))
+            and before
+            and before.kind == NUMBER
+            and self.gap.strip(" ") in ("", "/")
+        ):
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(text)
         elif OWN_PORTS.keys() >= set(words_of(text)) and rest.lstrip("/ ")[:1].isdigit():
@@ -334,12 +269,17 @@ class _Lexer:
             self.found.labels.append(text)
             self.apart = True
         else:
-            raise ValueError(f"{self.where}: {_unknown(text)}")
+            raise ValueError(f"{self.where}: {unknown(text)}")
 
 
 def tokens_of(text: str, where: str) -> Tokens:
     """Return what a cell of ports holds; raises ValueError, beginning with C{where}, for what is not understood."""
-    return _Lexer(_BETWEEN.sub(r"\1 to ", text), where).read()
+    return _Lexer(BETWEEN.sub(r"\1 to ", text), where).read()
+
+
+def _phrase_alone(text: str) -> str:
+    """Return a text that is a protocol and nothing else, '' for any other."""
+    return text.strip() if WHOLE_PHRASE.fullmatch(text.strip()) else ""
 
 
 def _touches(before: Atom, atom: Atom) -> bool:
@@ -347,44 +287,3 @@ def _touches(before: Atom, atom: Atom) -> bool:
     if {before.kind, atom.kind} != {NUMBER, PROTOCOL}:
         return False
     return len(before.text if before.kind == NUMBER else atom.text) > 2
-
-
-def _doubtful_plus(before: Atom, rest: str, atoms: list[Atom]) -> str:
-    whole = len(atoms) < 2 or atoms[-2].kind != NUMBER or atoms[-1].gap not in (",", " ", ".")
-    phrase = _WHOLE_PHRASE.match(rest.strip())
-    ways = [f"{before.text}-65535{f' {phrase[0]}' if phrase and phrase.end() == len(rest.strip()) else ''}", before.text]
-    listed = " or ".join(f"'{way}'" for way in ways[: 1 if phrase else 2]) if whole else "the range in full"
-    return f"the '+' can be read in two ways, as 'and up' or as 'and': write {listed}, and 'and' between two ports"
-
-
-def _check_parentheses(where: str, text: str) -> None:
-    """Raise ValueError for what stands in parentheses and is nothing that is read."""
-    words = words_of(text)
-    for word in words:
-        if word in REQUIREMENTS:
-            raise ValueError(
-                f"{where}: {quoted(f'({text})')} says whether the row is needed, not what it opens: write "
-                f"'requirement: {REQUIREMENTS[word]}' in the row, and the cell without it"
-            )
-        if word in EPHEMERAL or ALIASES.get(word, word) in NUMBERS:
-            raise ValueError(f"{where}: {_unknown(word)}")
-    check_remark(where, text)
-    raise ValueError(f"{where}: {quoted(f'({text})')} stands where it has no single meaning: write the cell without it")
-
-
-def _without_ports(name: str) -> str:
-    return f"{name} has no ports: name it in the protocol cell, and write a row of its own for it"
-
-
-def _unknown(rest: str) -> str:
-    """Say what is wrong with a text that begins with what is not understood, and what to write."""
-    word = match[0].lower() if (match := re.match(r"[a-z]+(?:\(s\))?", rest, re.IGNORECASE)) else ""
-    if word in EPHEMERAL:
-        return f"{quoted(rest)} is not understood: such ports differ: write the range, '49152-65535' or '1024-65535'"
-    if word in REQUIREMENTS:
-        return f"{quoted(rest)} is not understood: write 'requirement: {REQUIREMENTS[word]}' in the row"
-    if word in WRITE_INSTEAD:
-        return f"{quoted(rest)} is not a port: write its number, '{WRITE_INSTEAD[word]}' if that is meant"
-    if ALIASES.get(word, word) in NUMBERS:
-        return _without_ports(word)
-    return f"{quoted(rest)} is not understood: {ACCEPTED}"

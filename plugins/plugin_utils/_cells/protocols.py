@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
@@ -18,14 +19,21 @@ from .words import IMPLIED, MEDIA, PLAIN, PURPOSES, REMARKS, TRANSPORTS, USUAL, 
 # Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
 # share a long gap between them.
 _GAP = re.compile(r"[ \n]+")
-LISTED = re.compile(r"[ \n]?(?:[,;&+|][ \n]?(?:(?:and|or|plus)[ \n])?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE)
+LISTED = re.compile(
+    r"[ \n]?(?:[,;&+|][ \n]?(?:(?:and|or|plus)[ \n])?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE
+)
 _OVER = re.compile(r"[ \n]?(?<=[ \n])(?:over|via)[ \n]", re.IGNORECASE)
 _JOIN = re.compile(rf"[ \n]?[{DASHES}/][ \n]?|[ \n]")
+_JOINTS = {LISTED: ",", _OVER: ">", _JOIN: "/"}
 _REMARK = re.compile(r"[ \n]?\(((?:http\(s\)|[^()])*)\)", re.IGNORECASE)
-_NOISE = re.compile(r"\A(?:both|either)[ \n](?=[a-z])|\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE)
+_NOISE = re.compile(
+    r"\A(?:both|either)[ \n](?=[a-z])|\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE
+)
 _BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
 _ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
-_DIGITS = re.compile(r"[a-z0-9]*", re.IGNORECASE)
+_DIGIT = re.compile(r"[0-9]")
+_WHOLE = re.compile(r"\A([a-z][a-z0-9]*).*\Z", re.IGNORECASE | re.DOTALL)
+_KNOWN = TRANSPORTS.keys() | PURPOSES
 _LONGEST = 200  # characters of a cell
 _ACCEPTED = (
     "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP, and other "
@@ -108,22 +116,19 @@ def _elements(text: str, where: str) -> list[_Element]:
     joint, position = ",", 0
     while position < len(text) or not elements:
         match = WORD.match(text, position)
-        word = match["word"] if match else text[position:]
-        known = word.lower() in TRANSPORTS or word.lower() in PURPOSES
-        if match and text[match.end() : match.end() + 1].isdigit():
-            word, known = f"{word}{_DIGITS.match(text, match.end())[0]}", False
-        if not known:
+        if not match or _DIGIT.match(text, match.end()) or match["word"].lower() not in _KNOWN:
+            word = _WHOLE.sub(r"\1", text[position:], count=1)
             raise ValueError(f"{where}: {quoted(word)} is not a known protocol: {_ACCEPTED}")
+        word = match["word"]
         transports = frozenset([TRANSPORTS[word.lower()]] if word.lower() in TRANSPORTS else [])
         elements.append(_Element(joint, word, transports))
         position = match.end()
         while remark := _REMARK.match(text, position):
             _bracketed(elements, remark.group(1), where)
             position = remark.end()
-        for pattern, joint in ((LISTED, ","), (_OVER, ">"), (_JOIN, "/")):
-            if gap := pattern.match(text, position):
-                position = gap.end()
-                break
+        gap = LISTED.match(text, position) or _OVER.match(text, position) or _JOIN.match(text, position)
+        if gap:
+            joint, position = _JOINTS[gap.re], gap.end()
         if gap and position == len(text):
             raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
         if not gap and position < len(text):
@@ -176,7 +181,7 @@ def _stacked(elements: list[_Element], plainly: set[str], where: str) -> set[str
 def _differing(elements: list[_Element]) -> tuple[str, str]:
     """Return the first two words that differ in their transports."""
     known = [element for element in elements if element.transports]
-    for one, other in zip(known, known[1:], strict=False):
+    for one, other in pairwise(known):
         if one.transports != other.transports:
             return one.word, other.word
     return "TCP", "UDP"

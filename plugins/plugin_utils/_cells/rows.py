@@ -45,7 +45,8 @@ def expand_rows(
 
     A row needs C{vendor}, C{service}, C{destination} and, unless its protocol has none, C{ports}; C{row} is its
     position from 1 if absent. A rule is C{{protocol, ports, destination, vendor, service, row, requirement, source,
-    date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none.
+    date}}, and C{direction: inbound} on inbound ones; C{ports} is a type of ICMP, or '', where there are none. C{label}
+    is the row's, with the remarks of its cells, where they have any.
     C{widest_prefix} gives the shortest prefix length that needs no reason, C{{"ipv4": 16, "ipv6": 32}} if absent.
     C{broadcast} admits 255.255.255.255 as a destination. C{openings} holds what the rows open against the user's
     consent, and keeps the reasons; without it, they are the user's own.
@@ -54,7 +55,7 @@ def expand_rows(
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
     widest = _widest({} if widest_prefix is None else widest_prefix)
-    known: dict[Any, list[tuple[str, str]]] = {}
+    known: dict[Any, tuple[list[tuple[str, str]], list[str]]] = {}
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
     faults = Faults()
@@ -70,7 +71,9 @@ def expand_rows(
                 if openings:
                     openings.add(row, common["row"], destinations, wide)
                     inbound.add(row, destinations)
-                services = _services(row.get("protocol"), row.get("ports"), known)
+                services, remarks = _services(row.get("protocol"), row.get("ports"), known)
+                if remarks:
+                    common["label"] = ", ".join(filter(None, [row.get("label"), *remarks]))
                 for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
                     for destination in filter(is_address, destinations):
                         check_version(protocol, destination)
@@ -86,13 +89,15 @@ def expand_rows(
     return rules
 
 
-def _services(protocol: Any, ports: Any, known: dict[Any, list[tuple[str, str]]]) -> list[tuple[str, str]]:
-    """Return C{(protocol, ports)} of a row's cells; C{known}: those of cells before, since a table has few different."""
+def _services(
+    protocol: Any, ports: Any, known: dict[Any, tuple[list[tuple[str, str]], list[str]]]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what C{read_services} returns; C{known}: that of cells before, since a table has few different ones."""
     key = (type(protocol), protocol, type(ports), ports)
     if not all(isinstance(cell, (str, int, type(None))) for cell in (protocol, ports)):
-        return read_services(protocol, ports)[0]
+        return read_services(protocol, ports)
     if key not in known:
-        known[key] = read_services(protocol, ports)[0]
+        known[key] = read_services(protocol, ports)
     return known[key]
 
 

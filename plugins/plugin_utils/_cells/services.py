@@ -12,7 +12,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .ip_protocols import range_of
 from .marks import capped
-from .ports import PortCell, check_remarks, read_ports
+from .port_purposes import check_fit
+from .ports import PortCell, read_ports
 from .protocols import read_protocols
 
 
@@ -37,7 +38,7 @@ def read_services(protocol: str | int | None, ports: str | int | None) -> tuple[
             cell = read_ports(ports, tuple(ported) if printed else ())
             if printed:
                 _check_same(protocol, ports, cell, ported)
-            check_remarks(ports, cell, ported, printed=printed)
+            check_fit(ports, cell.purposes, ported, printed=printed)
             services += cell.services(ported)
     return services, capped([*marks, *(cell.labels if cell else ())])
 

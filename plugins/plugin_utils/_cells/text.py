@@ -25,7 +25,9 @@ _HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
 _SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 # Wide forms of punctuation, as pages in Chinese and Japanese print them; the ideographic comma always separates.
-_WIDE = str.maketrans({"\uff0c": ",", "\uff1b": ";", "\uff1a": ":", "\uff08": "(", "\uff09": ")", "\u3001": ", ", "\uff5e": "~", "\u301c": "~"})
+_WIDE = str.maketrans(
+    dict(zip("\uff0c\uff1b\uff1a\uff08\uff09\uff5e\u301c", ",;:()~~", strict=True)) | {"\u3001": ", "}
+)
 _CODE = re.compile(r"`([^`\n]*)`")
 
 

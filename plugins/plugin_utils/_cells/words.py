@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of protocol cells: what each is on the wire, what it says of its traffic, and the ports that names stand for."""
+"""The words of protocol cells: what each is on the wire, what it says of its traffic, and the ports of names."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of a cell of ports, in printed order: numbers, words for any port, protocols and names, with their gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
+
+
+@dataclass(slots=True)
+class Atom:
+    """A number, a word for any port, a protocol or a name: C{kind}, with what stands before it.
+
+    C{gap}: the separators before it, as printed, without marks, remarks and words. C{apart}: such stood there.
+    C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{relation}: C{>} and the like.
+    C{protocols}: of a protocol or a name. C{names}: the ports that its names stand for. C{listed}: it is a list itself.
+    C{pure}: it is nothing but names of ports.
+    """
+
+    kind: str
+    text: str
+    gap: str = ""
+    apart: bool = False
+    tight: bool = False
+    closed: bool = False
+    relation: str = ""
+    protocols: tuple[str, ...] = ()
+    names: tuple[int, ...] = ()
+    listed: bool = False
+    pure: bool = False
+
+
+@dataclass(slots=True)
+class Remark:
+    """A purpose, or the letter U or T, as printed: it belongs to the atom with the index C{at}."""
+
+    text: str
+    at: int
+
+
+@dataclass(slots=True)
+class Tokens:
+    """A cell's atoms, what is said of them, and its text without marks and remarks."""
+
+    atoms: list[Atom] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)

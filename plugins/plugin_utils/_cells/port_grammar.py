@@ -1,0 +1,60 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The grammar of a cell of ports: numbers, words and signs, one pattern for each kind of token.
+
+Gaps inside phrases have at most three spaces, and no pattern tries more than one way to share a long gap: the time that
+a cell takes grows with its length and no faster.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .marks import MARK
+from .text import DASHES
+from .words import PURPOSES, TRANSPORTS, VERSION
+
+_PORTED = ("sctp", "dccp", "udp-lite", "udplite")
+_VOCABULARY = "|".join(sorted(map(re.escape, {*TRANSPORTS, *PURPOSES, *_PORTED}), key=len, reverse=True))
+_WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z]))"
+_JOIN = (
+    rf"(?:[ ]{{0,3}}[{DASHES}/,&+][ ]{{0,3}}(?:(?:and|or)[ ]+)?"
+    r"|[ ]{1,3}(?:(?:and/or|and|or|plus|over|via)[ ]{1,3})?)"
+)
+_PHRASE = rf"{_WORD}(?:{_JOIN}{_WORD})*"
+_ABOVE, _BELOW = "above|over|greater[ ]than|higher[ ]than|more[ ]than", "below|under|less[ ]than|lower[ ]than"
+_UP, _DOWN = "above|upwards?|up|higher|greater|more|beyond", "below|lower|under|less|down(?:wards?)?"
+_NO_MORE = r"(?![a-z]|[ ]+(?:to|than|[0-9]))"
+_OVER = r"over(?=[ ]*(?:$|[\n,;|)]))"  # with a word behind it, it says what is carried
+TOKEN = re.compile(
+    rf"""(?P<number>[0-9]+)
+    | (?P<mark>{MARK.pattern})
+    | \((?P<inside>(?:http\(s\)|[^()])*)\)
+    | (?P<close>\))
+    | [ ]*(?P<upward>(?<=[ ])(?:(?:and|or)[ ]+(?:(?:{_UP}|{_DOWN}){_NO_MORE}|{_OVER})|(?:up|upwards?){_NO_MORE}))
+    | (?P<relation>>=|≥|<=|≤|>|<
+        |(?:{_ABOVE}|{_BELOW}|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])(?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
+    | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
+    | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?
+        (?P<colon>[ ]*:[ ]*)?)
+    | (?P<noise>only(?![a-z])|(?:both|either)[ ]+(?=[0-9a-z]))
+    | (?P<any>(?:any|all)(?![a-z]))
+    | (?P<phrase>{_PHRASE})""",
+    re.VERBOSE | re.IGNORECASE,
+)
+WHOLE_PHRASE = re.compile(_PHRASE.replace(r"\ ", "[ ]"), re.IGNORECASE)
+BRACKETED = re.compile(rf"[ ]?\((?P<inside>{_PHRASE})\)", re.IGNORECASE)
+BETWEEN = re.compile(
+    r"(?<![a-z])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
+)
+UP_ENDS = re.compile(r"[ ]*(?:$|[,;|)]|(?<=[ ])(?:and|or|plus)[ ])")
+MARK_ENDS = re.compile(r"[ ]*(?:$|[\n,;/|()\[]|(?:and|or|plus)[ ]|" + MARK.pattern + ")", re.IGNORECASE)
+INSIDE_WORDS = re.compile(r"[a-z]+(?:\(s\)|/[0-9.]+)?", re.IGNORECASE)
+RELATIONS = {
+    **dict.fromkeys(("above", "over", "greater than", "higher than", "more than"), ">"),
+    **dict.fromkeys(("below", "under", "less than", "lower than"), "<"),
+    **dict.fromkeys(("≥", "at least"), ">="),
+    **dict.fromkeys(("≤", "up to", "at most"), "<="),
+}
+DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}
