@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.support.printed_cells import BOTH, DASHES, ROW_WORDS, TCP, UDP, WORDS, Row, thousands
+from tests.support.printed_cells import BOTH, DASHES, NOTATIONS, ROW_WORDS, TCP, UDP, WORDS, Row, Service, thousands
 
 PORTS = [80, 443, 5060, 5061, 3478, 3479, 8443, 10000, 20000, 49152, 65535, 53, 123, 22, 21, 8, 1024, 8801, 8810, 1023,
          5349, 61, 79, 1, 65000, 50000, 5004, 6000, 8080, 444, 1720, 500, 4500]  # fmt: skip
@@ -34,9 +34,10 @@ IN_FRONT = [" "] * 4 + [
 ]
 BEHIND = [" "] * 4 + ["/", "/", " - ", " / ", "  ", "", ", ", "-", ": "]
 MARKS = ["*", " *", "†", "**", "***", "¹", " ²", "¹²", "[1]", " [a]", " (1)", "(2)", " (a)", " (B)", "‡"]
-REMARKS = ["TCP", "UDP", "TCP/UDP", "HTTPS", "TLS", "STUN", "STUN/TURN", "DTLS", "media", "RTP/RTCP", "TURN TLS", "HTTPS/WSS", "SRTP over TCP",
-           "UDP - STUN", "QUIC", "DNS", "NTP", "secure", "SIP, TLS", "U", "T", "required", "optional", "not UDP", "8443",
-           "17", "HTTP(S)", "i", "", "TLS/DTLS", "ТСР", "WebRTC media"]  # fmt: skip
+REMARKS = ["TCP", "UDP", "TCP/UDP", "HTTPS", "TLS", "STUN", "STUN/TURN", "DTLS", "media", "RTP/RTCP", "TURN TLS",
+           "HTTPS/WSS", "SRTP over TCP",
+           "UDP - STUN", "QUIC", "DNS", "NTP", "secure", "SIP, TLS", "U", "T", "required", "optional", "not UDP",
+           "8443", "17", "HTTP(S)", "i", "", "TLS/DTLS", "ТСР", "WebRTC media"]  # fmt: skip
 NAMES = [
     "HTTPS",
     "HTTP",
@@ -54,7 +55,9 @@ LETTERS = "0123456789,,;:/&+|-–~.()[]*†¹ \t\n，、`<>≥≤tudcpsax＝Т"
 
 
 def draw_row(random: Random) -> Row:
-    """Return a protocol cell and a ports cell."""
+    """Return a protocol cell and a ports cell; in one of three both are a notation of one service."""
+    if random.random() < 0.35:
+        return _printed(random)
     kind = random.choice(["ports", "ports", "ports", "front", "front", "behind", "behind", "names", "mixed"])
     worded = random.choice([None, None, None, TCP, UDP, BOTH])
     if kind == "ports":
@@ -71,6 +74,14 @@ def draw_row(random: Random) -> Row:
         worded = None
     row = random.choice(ROW_WORDS[worded]) if worded else ""
     return row, _framed(random, cell)
+
+
+def _printed(random: Random) -> Row:
+    while True:
+        low, high = sorted(random.choice(PORTS) for _ in range(2))
+        service = Service(random.choice([TCP, UDP, BOTH]), low, random.choice([low, high]))
+        if row := random.choice(list(NOTATIONS.values()))(service):
+            return row
 
 
 def draw_protocols(random: Random) -> Row:
@@ -179,6 +190,7 @@ def _framed(random: Random, cell: str) -> str:
     if "\n" in cell and random.random() < 0.5:
         bullet = random.choice(["- ", "• ", "* ", "– "])
         return "\n".join(bullet + line for line in cell.split("\n"))
-    frame = random.choice(["Port {}", "Ports: {}", "port: {}", "{} only", "only {}", "both {}", "either {}", "`{}`", "{},",
-                           "{};", " {} ", "{}\n", "{}、", "\t{}", "Port Range: {}", "ports {}", "{} ports"])  # fmt: skip
+    frame = random.choice(["Port {}", "Ports: {}", "port: {}", "{} only", "only {}", "both {}", "either {}", "`{}`",
+                           "{},", "{};", " {} ", "{}\n", "{}、", "\t{}", "Port Range: {}", "ports {}",
+                           "{} ports"])  # fmt: skip
     return frame.replace("{}", cell)

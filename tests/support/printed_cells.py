@@ -149,3 +149,25 @@ def _formed(service: Service, form: str) -> str | None:
 
 
 NOTATIONS = _notations()
+
+
+def _of_two(form: str) -> Callable[[Service, Service], str]:
+    """Return what prints two services in one cell."""
+
+    def notation(one: Service, other: Service) -> str:
+        words = [WORDS[service.protocols][0] for service in (one, other)]
+        return form.format(w=words[0], p=_span(one), v=words[1], q=_span(other))
+
+    return notation
+
+
+LISTS = {  # of two services of different protocols, in a row without a protocol
+    form: _of_two(form)
+    for form in (
+        "{w} {p}, {v} {q}", "{w} {p}; {v} {q}", "{w}: {p}; {v}: {q}", "{w}:{p} {v}:{q}", "{w} {p} {v} {q}",
+        "{w}/{p}, {v}/{q}", "{w} {p} and {v} {q}", "{w} {p} + {v} {q}", "{w} {p} / {v} {q}", "{w} {p}\n{v} {q}",
+        "{w}: {p}\n{v}: {q}", "• {w} {p}\n• {v} {q}", "{w}:\n{p}\n{v}:\n{q}", "{w}\n{p}\n{v}\n{q}",
+        "{p} {w}, {q} {v}", "{p}/{w} {q}/{v}", "{p} ({w}), {q} ({v})", "{p} {w}\n{q} {v}", "{p} {w} and {q} {v}",
+        "{p}/{w}/{q}/{v}", "{w} {p}\n{q} {v}", "{w} port {p}, {v} ports: {q}", "{w} {p} | {v} {q}",
+    )
+}  # fmt: skip

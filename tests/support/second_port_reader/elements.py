@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.support.second_port_reader.numbers import is_link
 from tests.support.second_port_reader.protocols import (
@@ -43,6 +44,7 @@ class Ports:
     own: Protocols | None = None
     letters: list[str] = field(default_factory=list)
     purposes: list[list[str]] = field(default_factory=list)
+    printed: int = 0  # the number where they are open at one end
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Protocol:
 
     protocols: Protocols
     names: tuple[str, ...] = ()
+    listed: bool = False  # a list itself
     inside: bool = False
 
 
@@ -125,6 +128,8 @@ class LineReader:
         """Skip 'port', with or without a colon."""
         if not self._is("port"):
             return
+        if self._peek().marked:  # type: ignore[union-attr]
+            raise Refused("a mark behind a word")
         self._at += 1
         if self._is(":"):
             self._at += 1
@@ -150,6 +155,8 @@ class LineReader:
             before = self.elements[-2] if len(self.elements) > 1 else None
             counted = isinstance(before, Ports) and before.kind == "any"
             if any_port or (isinstance(self.elements[-1], Protocol) and (self._peek(1) or counted)):
+                if self._peek().marked:  # type: ignore[union-attr]
+                    raise Refused("a mark behind a word")
                 self._at += 1
                 self._labelled = not any_port
 
@@ -164,6 +171,10 @@ class LineReader:
             return bound
         if self._is("any", "all", "*"):
             self._at += 1
+            behind = self._peek()
+            if self._is_behind("*") and behind and (behind.kind != SIGN or behind.text in "<>≤≥"):
+                if not behind.gap or behind.kind == SIGN:
+                    raise Refused("a star that touches")
             if self._is("port") and self._peek().gap:  # type: ignore[union-attr]
                 self._at += 1
             if bound := self._bound():
@@ -171,10 +182,12 @@ class LineReader:
             return Ports(1, 65535, "any")
         if self._is("between") and self._number(1) and self._is("and", ahead=2) and self._number(3):
             first, last = self._number(1), self._number(3)
+            if not all(token.gap for token in self.tokens[self._at + 1 : self._at + 4]):
+                raise Refused("words that touch")
             self._at += 4
             return _range(first, last)
         started = self._is("from")
-        if started and self.gaps and self.gaps[-1].text == "" and isinstance(self.elements[-1], Ports):
+        if started and self.gaps and self.gaps[-1] == Gap(SPACE, "") and isinstance(self.elements[-1], Ports):
             raise Refused("from in the middle")
         self._at += started
         first = self._number()
@@ -268,7 +281,7 @@ class LineReader:
         listed = word and not word.gap and word.kind in (NUMBER, WORD)
         if link.sign("+") and not link.gap and not listed:
             raise Refused("from a port up, or a list")
-        if link.word("upwards") or link.word("up"):
+        if link.word("upwards", "up") and link.gap:
             self._at += 1
             return _open(number, up=True)
         if link.word("and", "or") and link.gap and word and word.gap:
@@ -287,6 +300,8 @@ class LineReader:
         begin = self._at
         self._at += 1
         while True:
+            if self.tokens[self._at - 1].marked:
+                break
             if self._is("(") and (size := self._worded()):
                 self._at += size
                 continue
@@ -334,9 +349,11 @@ class LineReader:
         names = tuple(words) if kinds <= {"http", "https", "http(s)"} else ()
         names = tuple(word for word in names if word in kinds)
         if names and not any(token.sign("(") for token in tokens):
-            self.elements.append(Protocol(frozenset({"tcp"}), names))
+            found = Protocol(frozenset({"tcp"}), names)
         else:
-            self.elements.append(Protocol(read_run(tokens)))
+            found = Protocol(read_run(tokens))
+        found.listed = any(is_list(token) for token in tokens)
+        self.elements.append(found)
 
     def _purpose(self, tokens: list[Token]) -> None:
         words = purposes(tokens, AIMLESS)
@@ -356,12 +373,16 @@ class LineReader:
             if token.sign(",;、") and not behind:
                 return Gap(APART, "")
             if token.sign(",;、") and self._is("and", "or", "plus"):
+                if not self._peek().gap:  # type: ignore[union-attr]
+                    raise Refused("words that touch")
                 self._at += 1
             if not self._peek():
                 raise Refused("nothing behind a separator")
             assert token
             return Gap(APART, token.text)
         if token.sign("/:-"):
+            if labelled and token.sign("-"):
+                raise Refused("a dash behind a word")
             self._at += 1
             if not behind and not token.sign(":"):
                 raise Refused("nothing behind a separator")
@@ -405,7 +426,9 @@ class LineReader:
             self._ports_inside(content, owner)
         elif isinstance(owner, Purpose):
             raise Refused("brackets behind a purpose")
-        elif words & {"tcp", "udp", "quic", "sctp", "http/2", "http/3"}:
+        elif any(token.marked for token in content):
+            raise Refused("a mark in brackets")
+        elif words & {"tcp", "udp", "quic", "sctp", "http/2", "http/3", "via"}:
             if any(token.kind == NUMBER for token in content):
                 raise Refused("a number with a protocol in brackets")
             self.elements.append(Protocol(read_run(content), inside=True))
@@ -424,7 +447,7 @@ class LineReader:
         if [token.text for token in content] == ["17"] and owner.protocols == {"udp"}:
             raise Refused("the number of a protocol")
         if content[0].kind == SIGN or content[0].word(
-            "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS
+            "any", "all", "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS
         ):
             raise Refused("a comparison in brackets")
         if is_list(content[-1]) and not content[-1].sign("+"):
@@ -437,11 +460,13 @@ class LineReader:
             self.elements.append(element)
             if isinstance(element, Ports):
                 element.inside = True
-        check_shorthand(inner)
+        check_shorthand(inner, {})
 
 
 def _range(first: str | None, last: str | None) -> Ports:
     low, high = int(first or 0), int(last or 0)
+    if low > high:
+        raise Refused("an inverted range")
     return Ports(max(low, 1), high, "range" if low else "zero")
 
 
@@ -449,17 +474,26 @@ def _open(number: int, *, up: bool, strict: bool = False) -> Ports:
     first, last = (number + strict, 65535) if up else (1, number - strict)
     if first > last:
         raise Refused("no port is left")
-    return Ports(first, last, "bound")
+    return Ports(first, last, "bound" if first > 1 else "below", printed=number)
 
 
-def check_shorthand(line: LineReader) -> None:
-    """Raise Refused where a number behind '/', '&', 'and' may complete to a port just above the one before."""
-    for place, gap in enumerate(line.gaps[: len(line.elements) - 1]):
-        before, behind = line.elements[place], line.elements[place + 1]
-        if not isinstance(before, Ports) or not isinstance(behind, Ports) or behind.kind not in ("port", "range"):
+def check_shorthand(line: LineReader, protocols: dict[int, object]) -> None:
+    """Raise Refused where a number behind '/', '&', 'and' may complete to a port just above the one before.
+
+    C{protocols}: of ports, by their identity; between ports of different ones there is no shorthand.
+    """
+    ports = [place for place, element in enumerate(line.elements) if isinstance(element, Ports)]
+    for place, following in pairwise(ports):
+        before, behind = line.elements[place], line.elements[following]
+        assert isinstance(before, Ports)
+        assert isinstance(behind, Ports)
+        links = [gap.text for gap in line.gaps[place:following] if gap.tightness >= WIDE or following == place + 1]
+        if not links or links[0] not in ("/", "&", "+", "and", "or", "plus", "and/or"):
             continue
-        if gap.text in ("/", "&", "+", "and", "or", "plus", "and/or") and before.kind in ("port", "range"):
-            first, short = str(before.last), str(behind.first)
+        if protocols.get(id(before)) and protocols.get(id(behind)) not in (None, protocols[id(before)]):
+            continue
+        if before.kind in ("port", "range") and behind.kind in ("port", "range", "bound", "below"):
+            first, short = str(before.last), str(behind.printed or behind.first)
             completed = int(first[: -len(short)] + short) if len(short) < len(first) else 0
             if 1 <= completed - before.last <= 20 and completed <= 65535:
                 raise Refused("shorthand")

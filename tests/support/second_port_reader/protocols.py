@@ -92,13 +92,13 @@ def _words(tokens: list[Token]) -> list[str]:
     """Return the words, with one '/', dash or gap between each two."""
     words: list[str] = []
     link = True
-    for token in tokens:
+    for place, token in enumerate(tokens):
         if token.kind == WORD and token.text in VOCABULARY:
             if not link and not token.gap:
                 raise Refused("words that touch")
             words.append(token.text)
             link = False
-        elif token.sign("/-") and not link:
+        elif token.sign("/-") and not link and not tokens[place - 1].marked:
             link = True
         else:
             raise Refused("not a word of a protocol")
@@ -138,7 +138,7 @@ def purposes(tokens: list[Token], known: set[str] = PURPOSES | {"dns", "ntp"}) -
         if token.kind == WORD and token.text in known and (link or token.gap):
             words.append(token.text)
             link = False
-        elif (token.sign("/,&+-") or token.word("and", "or", "over", "via")) and not link:
+        elif (token.sign("/,&+-") or token.word("and", "or", "over")) and not link:
             link = True
         else:
             raise Refused("not a purpose")

@@ -37,7 +37,7 @@ class Bound:
 
     ports: Ports
     protocols: Protocols | None
-    purposes: list[list[str]] = field(default_factory=list)
+    before: bool = False  # in a list that ends with a protocol
 
 
 def read(protocol: str | None, ports: str) -> frozenset[Service]:
@@ -48,7 +48,6 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
         raise Refused("nothing there")
     lines = _purposes_above(lines)
     for line in lines:
-        check_shorthand(line)
         _purposes_behind(line)
         _double(line)
     shown = {element.first for line in lines for element in line.elements if _number(element)}
@@ -67,8 +66,12 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
         below = lines[place + 1] if place + 1 < len(lines) else None
         _name(line, shown, heading=lone and below is not None and not _protocols(below))
     found = _bound(lines)
+    protocols: dict[int, object] = {id(bound.ports): bound.protocols for bound in found}
+    for line in lines:
+        check_shorthand(line, protocols)
     named = {p for line in lines for p in _protocols(line)}
-    return _services(found, named, row)
+    worded = any(isinstance(element, Protocol) for line in lines for element in line.elements)
+    return _services(found, named, row, worded=worded)
 
 
 def _number(element: Element) -> bool:
@@ -175,7 +178,7 @@ def _name(line: LineReader, shown: set[int], *, heading: bool) -> None:
             line.gaps[place:place] = [Gap(APART, "name")] * (len(own) - 1)
             _name(line, shown, heading=heading)
             return
-        sure = ended or any(gap.text in (":", "(") and len(element.names) == 1 for gap in touching)
+        sure = ended or any(gap.text in (":", "(", "port") and not element.listed for gap in touching)
         if not sure and not set(ports) <= shown:
             raise Refused("a protocol, or a list")
 
@@ -210,20 +213,36 @@ def _bound(lines: list[LineReader]) -> list[Bound]:
 def _of_line(line: LineReader) -> list[Bound]:
     """Return the ports of a line that names protocols."""
     elements, gaps = line.elements, line.gaps
-    apart = all(not isinstance(one, Protocol) or not isinstance(other, Protocol) for one, other in pairwise(elements))
     places = [place for place, element in enumerate(elements) if isinstance(element, Protocol)]
+    crowded = False
+    for place in places:
+        element = elements[place]
+        if isinstance(element, Protocol) and element.listed and 0 < place < len(elements) - 1:
+            if APART not in (gaps[place - 1].tightness, gaps[place].tightness):
+                crowded = True
+    apart = not crowded and all(
+        not isinstance(one, Protocol) or not isinstance(other, Protocol) for one, other in pairwise(elements)
+    )
     begins, ends = isinstance(elements[0], Protocol), isinstance(elements[-1], Protocol)
     tight = [gap.tightness for gap in gaps]
-    if apart and begins and not ends and all(tight[p] < APART and (p == 0 or tight[p] <= tight[p - 1]) for p in places):
+    if (
+        apart
+        and begins
+        and not ends
+        and all(tight[p] < APART and (p == 0 or (tight[p] <= tight[p - 1] and gaps[p - 1].text != ":")) for p in places)
+    ):
         return _in_front(elements)
     if (
         apart
         and ends
         and not begins
-        and all(tight[p - 1] < APART and (p == len(elements) - 1 or tight[p - 1] <= tight[p]) for p in places)
+        and all(
+            tight[p - 1] < APART and (p == len(elements) - 1 or (tight[p - 1] <= tight[p] and gaps[p].text != ":"))
+            for p in places
+        )
     ):
         return [
-            Bound(element, _following(elements, place))
+            Bound(element, _following(elements, place), before=True)
             for place, element in enumerate(elements)
             if isinstance(element, Ports)
         ]
@@ -252,11 +271,12 @@ def _following(elements: list[Element], place: int) -> Protocols | None:
     return behind.protocols if isinstance(behind, Protocol) else None
 
 
-def _services(found: list[Bound], named: set[Protocols], row: Protocols | None) -> frozenset[Service]:
+def _services(found: list[Bound], named: set[Protocols], row: Protocols | None, *, worded: bool) -> frozenset[Service]:
     everyone = row or frozenset({"tcp"})
     for bound in found:
         bound.protocols = bound.ports.own or bound.protocols
-        if bound.protocols is None and named and named != {everyone}:
+        lent = row is not None or bound.before or not worded
+        if bound.protocols is None and named and (named != {everyone} or not lent):
             raise Refused("ports that have no protocol")
         bound.protocols = bound.protocols or everyone
         _check_purposes(bound, unnamed=row is None and not named)
@@ -264,8 +284,6 @@ def _services(found: list[Bound], named: set[Protocols], row: Protocols | None) 
             raise Refused("a mark or a protocol")
     if row is not None and named and frozenset().union(*named) != row:
         raise Refused("another protocol than the row's")
-    if any(bound.ports.kind == "zero" for bound in found) and len(found) > 1:
-        raise Refused("port 0 in a list")
     for protocol in sorted(frozenset().union(*(bound.protocols or () for bound in found))):
         _check_together([bound.ports for bound in found if protocol in (bound.protocols or ())])
     return frozenset(
@@ -277,6 +295,8 @@ def _check_together(ports: list[Ports]) -> None:
     kinds = [one.kind for one in ports]
     if "any" in kinds and len(kinds) > 1:
         raise Refused("any port, and others")
+    if "below" in kinds and len(kinds) > 1:
+        raise Refused("up to a port, and others")
     if kinds.count("bound") > 1:
         raise Refused("two ends of one range")
     for one, other in combinations(ports, 2):

@@ -22,13 +22,13 @@ BEGINS_OPEN = re.compile(r"(?:[,;/&|、+]|(?:and|or|plus)(?![a-z]))", re.IGNOREC
 VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
 SPECIAL = re.compile(
     rf"""
-    (?P<secured> (?P<base>tls|ssl|dtls) \ ? {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
+    (?P<secured> (?P<base>tls|ssl|dtls) \ * {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
         (?: \ +or\ +higher | \ +and\ +above | \+ (?=\s*(?:$|[,;:/)]|over\b|via\b|and\b|or\b)) )? ) (?![a-z0-9])
     | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z0-9]) )
-    | (?P<port> ports? (?:\ (?:range|number)(?![a-z])|\ no\.)? (?![a-z]) )
+    | (?P<port> ports? (?:\ +(?:range|number)(?![a-z])|\ +no\.)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -36,8 +36,9 @@ SPECIAL = re.compile(
 
 
 SEPARATING = tuple(",;:/&+|、(-~.<>≤≥")
-ANY_BEHIND = ("and", "or", "plus", "and/or", "port", "tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
-              "websocket", "quic", "dtls", "srtp", "rtp", "media", "only")  # fmt: skip
+PROTOCOLS = ("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
+              "websocket", "quic", "dtls", "srtp", "rtp", "media")  # fmt: skip
+ANY_BEHIND = (*PROTOCOLS, "and", "or", "plus", "and/or", "port")
 
 
 class Refused(ValueError):
@@ -153,7 +154,7 @@ def _next(text: str, place: int) -> tuple[Token, int]:
         return Token(WORD, found[0].lower(), 0), found.end()
     if found := re.compile(f"[{SUPERSCRIPTS}]+").match(text, place):
         return Token(SIGN, "¹", 0), found.end()
-    if found := re.compile(r"\[(?:[0-9]{1,2}|[a-hA-H])\]").match(text, place):
+    if found := re.compile(r"\[(?:[1-9][0-9]?|[a-hA-H])\]").match(text, place):
         return Token(SIGN, "[1]", 0), found.end()
     if found := re.compile("[<>]=").match(text, place):
         return Token(SIGN, {"<=": "≤", ">=": "≥"}[found[0]], 0), found.end()
@@ -165,26 +166,32 @@ def _next(text: str, place: int) -> tuple[Token, int]:
 def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
     """Take the marks from behind ports, protocols and brackets."""
     kept: list[Token] = []
-    touching = False
+    touching = loose = False
     for token in tokens:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
         if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
+            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text in STARS:
+                raise Refused("a mark apart from a protocol")
             if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
                 raise Refused("two kinds of marks")
             kept[-1] = replace(owner, stars=owner.stars + (token.text if token.text in STARS else ""), marked=True)
-            touching = True
+            touching, loose = True, loose or bool(token.gap)
             continue
-        if touching and token.kind in (NUMBER, WORD) and not token.gap:
+        if touching and token.kind in (NUMBER, WORD) and (loose or not token.gap) and not _separates(token):
             raise Refused("a mark before a number")
         if mark and token.text != "*":
             raise Refused("a mark before anything")
-        touching = False
+        touching = loose = False
         kept.append(token)
     for token in kept:
-        if len(token.stars) > 3 or (token.kind == NUMBER and len(token.text) < 3 and token.stars[:2] == "**"):
+        if len(token.stars) > 3 or (token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1):
             raise Refused("a part left open")
     return kept
+
+
+def _separates(token: Token) -> bool:
+    return token.gap > 0 and token.word("and", "or", "plus", "and/or", "to", "through", "thru")
 
 
 def _any(star: Token, owner: Token) -> bool:
