@@ -21,7 +21,8 @@ def doubtful_plus(before: Atom, phrase: str, atoms: list[Atom]) -> str:
     """Say how a plus sign behind a port may be meant; C{phrase}: the protocol behind it, if nothing else is."""
     whole = len(atoms) < 2 or atoms[-2].kind != NUMBER or atoms[-1].gap not in (",", " ", ".")
     ways = [f"{before.text}-65535 {phrase}".strip(), *([] if phrase else [before.text])]
-    listed = " or ".join(f"'{way}'" for way in ways) if whole else "the range in full"
+    valid = whole and not before.text.startswith("0") and int(before.text[:6]) <= 65535
+    listed = " or ".join(f"'{way}'" for way in ways) if valid else "the range in full"
     return f"the '+' can be read in two ways, as 'and up' or as 'and': write {listed}, and 'and' between two ports"
 
 

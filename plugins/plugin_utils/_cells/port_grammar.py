@@ -17,7 +17,7 @@ from .words import PURPOSES, TRANSPORTS, VERSION
 
 _PORTED = ("sctp", "dccp", "udp-lite", "udplite")
 _VOCABULARY = "|".join(sorted(map(re.escape, {*TRANSPORTS, *PURPOSES, *_PORTED}), key=len, reverse=True))
-_WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z]))"
+_WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z])(?<![0-9])|(?<=[0-9])(?![0-9.a-z]))"
 _JOIN = (
     rf"(?:[ ]{{0,3}}[{DASHES}/,&+][ ]{{0,3}}(?:(?:and|or)[ ]+)?"
     r"|[ ]{1,3}(?:(?:and/or|and|or|plus|over|via)[ ]{1,3})?)"

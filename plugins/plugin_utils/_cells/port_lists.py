@@ -81,14 +81,22 @@ def _join_ranges(tokens: Tokens, where: str) -> None:
         else:
             other = None
         if not other or other.protocols != atom.protocols:
-            raise ValueError(
-                f"{where}: the dash between two protocols has no single reading: write the range and its protocol "
-                "once, 'UDP 10000-20000', or ', ' between the ports"
-            )
+            raise ValueError(f"{where}: {_doubtful_dash(before, behind, atom, other, forward=dashed[1])}")
         behind.gap, behind.apart, behind.tight = "-", True, False
         gone.add(index)
     if gone:
         _drop(tokens, gone)
+
+
+def _doubtful_dash(before: Atom, behind: Atom, atom: Atom, other: Atom | None, *, forward: bool) -> str:
+    """Say how a dash between two ports may be meant; C{forward}: the first protocol stands before it."""
+    reason = "the dash between two protocols has no single reading"
+    if not other or not 0 < int(before.text[:6]) < int(behind.text[:6]) <= 65535:
+        return f"{reason}: write the range and its protocol once, or a comma between two ports, each with its protocol"
+    names = ["/".join(each.protocols).upper() for each in ((atom, other) if forward else (other, atom))]
+    both = "/".join(sorted({*atom.protocols, *other.protocols})).upper()
+    ports = f"{names[0]} {before.text}; {names[1]} {behind.text}"
+    return f"{reason}: write '{ports}' or '{both} {before.text}-{behind.text}'"
 
 
 def _drop(tokens: Tokens, gone: set[int]) -> None:
@@ -126,10 +134,11 @@ def _strength(atom: Atom) -> int:
     return _WIDE if inner == "/" else _APART
 
 
-def assigned(tokens: Tokens, items: list[Item], where: str, *, bulleted: bool) -> list[Item]:
+def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str, *, bulleted: bool) -> list[Item]:
     """Return the items with the protocols that the cell gives them, None where it gives none.
 
-    C{()}: it stands in a list that ends with a protocol, which may be its own too.
+    C{row}: the protocols that the row's own cell names. C{()} of an item: it stands in a list that ends with a
+    protocol, which may be its own too.
     """
     own: dict[int, tuple[str, ...]] = {}
     heading: Atom | None = None
@@ -143,10 +152,10 @@ def assigned(tokens: Tokens, items: list[Item], where: str, *, bulleted: bool) -
             behind = lines[number + 1] if number + 1 < len(lines) else []
             if not behind or any(entry.item < 0 for entry in behind):
                 raise without_port(heading, where)
-            _check_names(tokens, items, heading, behind[0].atom, where)
+            _check_names(items, row, heading, behind[0].atom, where)
         else:
             heading = None
-            own.update(_in_line(tokens, items, line, where))
+            own.update(_in_line(items, row, line, where))
     return [item if item.protocols else item._replace(protocols=own.get(index)) for index, item in enumerate(items)]
 
 
@@ -166,7 +175,7 @@ def _lines(tokens: Tokens, items: list[Item], *, bulleted: bool) -> list[list[_E
     return lines
 
 
-def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) -> dict[int, tuple[str, ...]]:
+def _in_line(items: list[Item], row: tuple[str, ...], line: list[_Entry], where: str) -> dict[int, tuple[str, ...]]:
     """Return the protocols of the ports of a line that is in one form, in front or behind; {} for any other line."""
     places = [index for index, entry in enumerate(line) if entry.item < 0]
     before = {index: _strength(line[index].atom) if index else _APART for index in places}
@@ -179,7 +188,7 @@ def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) 
     apart = apart and not any(":" in line[at + behind].atom.gap for at in places if 0 < at < len(line) - 1)
     for index in places:
         side = line[index + 1] if front or index == 0 else line[index] if behind or index == len(line) - 1 else None
-        _check_names(tokens, items, line[index].atom, side.atom if side else None, where)
+        _check_names(items, row, line[index].atom, side.atom if side else None, where)
     if not beside or not apart or not (front or behind):
         return {}
     found: dict[int, tuple[str, ...]] = {}
@@ -196,7 +205,7 @@ def _in_line(tokens: Tokens, items: list[Item], line: list[_Entry], where: str) 
     return found
 
 
-def _check_names(tokens: Tokens, items: list[Item], protocol: Atom, bound: Atom | None, where: str) -> None:
+def _check_names(items: list[Item], row: tuple[str, ...], protocol: Atom, bound: Atom | None, where: str) -> None:
     """Raise ValueError where a protocol that is a port's name too might be one more port of a list.
 
     C{bound}: the atom with the gap between the name and its port; None where it stands between two.
@@ -210,7 +219,7 @@ def _check_names(tokens: Tokens, items: list[Item], protocol: Atom, bound: Atom 
     ports = [format_ports(item.low, item.high) for item in items]
     names = list(map(str, protocol.names))
     ways = f"'{', '.join(names)}' if it is a port, or each port with its protocol"
-    if len(ports) == 1 and not protocol.listed:
+    if len(ports) == 1 and not protocol.listed and row in ((), ("tcp",)) and protocol.pure:
         ways = f"'{ports[0]} ({protocol.text})' or '{', '.join(dict.fromkeys([*names, *ports]))}'"
     raise ValueError(
         f"{where} can be read in two ways: {quoted(protocol.text)} may be a port of the list, or what the port is for: "

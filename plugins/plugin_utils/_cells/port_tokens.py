@@ -173,7 +173,7 @@ class _Lexer:
         if len(text) > 1 and text[0] == "*" and before.kind == NUMBER and len(before.text) < 3:
             raise ValueError(
                 f"{self.where}: {quoted(before.text + text)} may be a port with a part left open, or marks of a "
-                f"footnote: write '{before.text}', or the ports that are meant"
+                "footnote: write the port alone, or the ports that are meant"
             )
         self._behind(text)
 
@@ -202,16 +202,17 @@ class _Lexer:
         if not before or self.gap.strip(" ") or self.bracket >= 0 or self.relation:
             raise self.fail(start)
         words = words_of(text)
-        if IN_PARENTHESES.fullmatch(text) and not (before.kind == PROTOCOL and text.isdigit()):
+        outside = before.kind == PROTOCOL and not (before.tight and not before.gap)  # a protocol without parentheses
+        if IN_PARENTHESES.fullmatch(text) and not (outside and text.isdigit()):
             self._behind(f"({text})")
         elif text.upper() in ("U", "T") or (text and REMARKS.issuperset(words)):
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(f"({text})")
-        elif text[:1].isdigit() and before.kind == PROTOCOL:
+        elif text[:1].isdigit() and outside:
             if len(text) == 1 or (text == "17" and "udp" in before.protocols):
                 raise ValueError(
                     f"{self.where}: {quoted(f'({text})')} may be a port, a footnote or the number of a protocol: write "
-                    f"'{before.text} {text}' for the port, or the cell without it"
+                    "the port without parentheses, or the cell without it"
                 )
             self.bracket, self.position = self.position - 1, start + 1
             self.gap, self.tight = "", True
@@ -232,7 +233,7 @@ class _Lexer:
         elif not inside and PURPOSES.issuperset(words_of(text)):
             self._purpose(text, start)
             return
-        protocols = tuple(protocols_of(text, self.where))
+        protocols = self._protocols(text)
         bare = [protocol for protocol in protocols if not has_ports(protocol)]
         if bare:
             raise ValueError(f"{self.where}: {without_ports(bare[0])}")
@@ -242,6 +243,15 @@ class _Lexer:
         atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
         atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
         self._add(atom, start)
+
+    def _protocols(self, text: str) -> tuple[str, ...]:
+        try:
+            return tuple(protocols_of(text, self.where))
+        except ValueError:
+            raise ValueError(
+                f"{self.where}: {quoted(text)} has no single reading as a protocol: write TCP or UDP, as it is on the "
+                "wire, in front of the ports"
+            ) from None
 
     def _purpose(self, text: str, start: int) -> None:
         """Keep a purpose that stands before a colon and its ports, or DNS or NTP beside its own port."""
@@ -278,8 +288,8 @@ def tokens_of(text: str, where: str) -> Tokens:
 
 
 def _phrase_alone(text: str) -> str:
-    """Return a text that is a protocol and nothing else, '' for any other."""
-    return text.strip() if WHOLE_PHRASE.fullmatch(text.strip()) else ""
+    """Return a text that names TCP or UDP and nothing else, '' for any other."""
+    return text.strip() if PLAIN.keys() >= set(words_of(text)) else ""
 
 
 def _touches(before: Atom, atom: Atom) -> bool:

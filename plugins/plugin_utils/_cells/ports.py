@@ -89,7 +89,7 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     text = plain(clean(text, f"{where}: the cell"), f"{where}: the cell").strip()
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     bulleted = is_bulleted(text)
-    tokens = tokens_of(unbulleted(text, f"{where}: this", read_ports), where)
+    tokens = tokens_of(unbulleted(text, f"{where}: this", _reader(row)), where)
     check_numbering(where, "".join(tokens.plain))
     resolve(tokens, where)
     items, notes = _read(tokens, where, row, bulleted=bulleted)
@@ -126,7 +126,7 @@ def _reader(row: tuple[str, ...]) -> Callable[[str], list[Item]]:
 
     def read(text: str) -> list[Item]:
         found = read_ports(text, row)
-        if row and found.named() - set(row):
+        if row and found.named() not in (set(), set(row)):
             raise ValueError(f"{text} is not for this row")
         return found.items
 
@@ -160,7 +160,7 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return items
     if not items:
         raise without_port(next(atom for atom in tokens.atoms if atom.kind == PROTOCOL), where)
-    found = assigned(tokens, items, where, bulleted=bulleted)
+    found = assigned(tokens, items, row, where, bulleted=bulleted)
     if all(item.protocols for item in found):
         return found
     usual = row or _DEFAULT

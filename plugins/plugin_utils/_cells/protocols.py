@@ -149,7 +149,7 @@ def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
                 f"{where}: {last.word} travels over {_upper(last.transports)}, and {quoted(f'({remark})')} says "
                 "another: write the one that is meant"
             )
-    else:
+    elif not (TRANSPORTS.keys() >= set(words) and frozenset(protocols_of(remark, where)) == last.transports):
         check_remark(where, remark)
         if last.transports:
             check_agreement(where, remark, sorted(last.transports))
@@ -162,6 +162,13 @@ def _stacked(elements: list[_Element], plainly: set[str], where: str) -> set[str
         _check_over(elements[: over[0]], elements[over[0] :], where)
         elements = elements[over[0] :]
     found = {transport for element in elements for transport in element.transports}
+    needed = {element.word: IMPLIED[element.word.lower()] for element in elements if element.word.lower() in IMPLIED}
+    for word, transport in needed.items():
+        if transport not in found:
+            raise ValueError(
+                f"{where}: {word} travels over {transport.upper()}: write '{transport.upper()}', or the other protocol "
+                f"without {word}"
+            )
     if not found:
         word = elements[-1].word
         raise ValueError(
@@ -193,6 +200,7 @@ def _check_over(above: list[_Element], below: list[_Element], where: str) -> Non
     carried = [element for element in above if element.transports]
     simple = all(element.joint in ",/" for element in above) and all(element.joint in ">/" for element in below)
     fits = all(element.transports <= carriers and element.word.lower() not in PLAIN for element in carried)
+    fits = fits and all(IMPLIED.get(element.word.lower(), "") in ("", *carriers) for element in above)
     if not above or not simple or not fits or not all(element.transports for element in below):
         words = " and ".join(dict.fromkeys(element.word for element in (*carried[:1], *below[:1])))
         ways = " or ".join(f"'{way}'" for way in dict.fromkeys(_upper(element.transports) for element in below) if way)
