@@ -173,9 +173,9 @@ def _alone(tokens: list[Token]) -> bool:
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
-    if len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1]):
-        if int(first.text + last.text) > int(after[1].text):
-            return  # together they would begin an inverted range
+    begins_range = len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1])
+    if begins_range and int(first.text + last.text) > int(after[1].text):
+        return  # together they would begin an inverted range
     behind_range = len(before) > 2 and before[-3].kind == NUMBER and is_link(before[-2], before[-1])
     short = (last,) if behind_range else (first, last)
     if any(len(token.text) < 3 for token in short):

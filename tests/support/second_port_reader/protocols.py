@@ -92,13 +92,13 @@ def _words(tokens: list[Token]) -> list[str]:
     """Return the words, with one '/', dash or gap between each two."""
     words: list[str] = []
     link = True
-    for place, token in enumerate(tokens):
+    for token in tokens:
         if token.kind == WORD and token.text in VOCABULARY:
             if not link and not token.gap:
                 raise Refused("words that touch")
             words.append(token.text)
             link = False
-        elif token.sign("/-") and not link and not tokens[place - 1].marked:
+        elif token.sign("/-") and not link:
             link = True
         else:
             raise Refused("not a word of a protocol")

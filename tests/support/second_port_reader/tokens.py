@@ -84,10 +84,7 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
     first = {text[0] for text in texts}
     bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
-    if bullets:
-        texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts]
-    else:
-        texts = _joined(texts)
+    texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
@@ -185,7 +182,9 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
         touching = loose = False
         kept.append(token)
     for token in kept:
-        if len(token.stars) > 3 or (token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1):
+        if len(token.stars) > 3 or (
+            token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1
+        ):
             raise Refused("a part left open")
     return kept
 

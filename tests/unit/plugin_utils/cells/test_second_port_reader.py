@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.support.drawn_cells import draw_protocols, draw_row, mutated
 from tests.support.printed_cells import BOTH, LISTS, NOTATIONS, TCP, UDP, Row, Service
-from tests.support.second_port_reader import Refused, read
+from tests.support.second_port_reader import read
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 MUTATIONS = 4  # of each drawn row
