@@ -11,7 +11,9 @@ short_description: Turn a protocol cell into the protocols that a packet filter 
 version_added: "0.1.0"
 description:
   - Turns what a vendor prints in a protocol column into C(tcp), C(udp), or other IP protocols, by name or number.
-  - TLS, SSL, HTTP, HTTPS, WS and WSS are tcp on the wire. An empty cell is tcp.
+  - TLS, SSL, HTTP, HTTPS, WS and WSS are tcp on the wire; DTLS, QUIC and HTTP/3 are udp. An empty cell is tcp.
+  - What travels over them is left out, C(SIP/TLS), C(SRTP over UDP), C(RTP (UDP)). By itself, C(SIP) or C(RTP), it is
+    an error that says what to write.
   - A version of TLS and a remark in parentheses on what the traffic is for, C((TURN TLS)), change nothing. A
     remark with other words, C((not UDP)), is an error, and so is a protocol that is neither of these.
   - C(UDP/TLS), with a slash, a dash or a space, is an error, because it may be a list or TLS on UDP. C(UDP, TLS) is a
@@ -34,6 +36,9 @@ EXAMPLES = r"""
       - "'TCP, UDP (TURN)' | egress.allowlist.expand_protocols == ['tcp', 'udp']"
       - "'TCP (TURN TLS)' | egress.allowlist.expand_protocols == ['tcp']"
       - "'WSS' | egress.allowlist.expand_protocols == ['tcp']"
+      - "'SRTP over UDP' | egress.allowlist.expand_protocols == ['udp']"
+      - "'SIP over TCP/TLS' | egress.allowlist.expand_protocols == ['tcp']"
+      - "'TCP or UDP' | egress.allowlist.expand_protocols == ['tcp', 'udp']"
       - "'HTTPS – TLS 1.2' | egress.allowlist.expand_protocols == ['tcp']"
       - "'' | egress.allowlist.expand_protocols == ['tcp']"
       - "'ESP, IP protocol 47' | egress.allowlist.expand_protocols == ['esp', 'gre']"

@@ -14,6 +14,8 @@ description:
     one port or port range and one destination, with the row that it came from.
   - The cells are read as P(egress.allowlist.expand_protocols#filter), P(egress.allowlist.expand_ports#filter)
     and P(egress.allowlist.expand_ranges#filter) read them.
+  - A cell of ports may name the protocols of its ports, C(TCP:443 UDP:3478). Where the row has a protocol too, both
+    cells must name the same.
   - An error names vendor, service and row, quotes the cell and says what is accepted.
 extends_documentation_fragment: [egress.allowlist.expansion]
 options:
@@ -68,7 +70,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Rules in the order of the rows. C(ports) is a type of ICMP, or empty where the protocol has none.
+  description: >-
+    Rules in the order of the rows. C(ports) is a type of ICMP, or empty where the protocol has none. C(label) is there
+    where the cells of a row have footnote marks or remarks, which it holds behind the row's own label.
   type: list
   elements: dict
   sample:

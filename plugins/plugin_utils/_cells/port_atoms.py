@@ -35,10 +35,14 @@ class Atom:
 
 @dataclass(slots=True)
 class Remark:
-    """A purpose, or the letter U or T, as printed: it belongs to the atom with the index C{at}."""
+    """A purpose, or the letter U or T, as printed: it belongs to the atom with the index C{at}.
+
+    C{beside}: neither brackets nor a colon say that it is no port.
+    """
 
     text: str
     at: int
+    beside: bool = False
 
 
 @dataclass(slots=True)

@@ -34,7 +34,8 @@ TOKEN = re.compile(
     | (?P<close>\))
     | [ ]*(?P<upward>(?<=[ ])(?:(?:and|or)[ ]+(?:(?:{_UP}|{_DOWN}){_NO_MORE}|{_OVER})|(?:up|upwards?){_NO_MORE}))
     | (?P<relation>>=|≥|<=|≤|>|<
-        |(?:{_ABOVE}|{_BELOW}|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])(?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
+        |(?:{_ABOVE}|{_BELOW}|greater[ ]than[ ]or[ ]equal[ ]to|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])
+        (?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
     | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
     | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?
         (?P<colon>[ ]*:[ ]*)?)
@@ -50,11 +51,15 @@ BETWEEN = re.compile(
 )
 UP_ENDS = re.compile(r"[ ]*(?:$|[,;|)]|(?<=[ ])(?:and|or|plus)[ ])")
 MARK_ENDS = re.compile(r"[ ]*(?:$|[\n,;/|()\[]|(?:and|or|plus)[ ]|" + MARK.pattern + ")", re.IGNORECASE)
+# What joins a protocol to the port before it.
+BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
+# What joins a purpose to the ports behind it: a colon, brackets, or a gap.
+PORTS_AHEAD = re.compile(r"[ ]*:[ ]*|(?P<opened>[ ]?\((?=[0-9]{2}[^()]*\)))|(?P<beside>[ ]{1,3}|/)(?=[0-9])")
 INSIDE_WORDS = re.compile(r"[a-z]+(?:\(s\)|/[0-9.]+)?", re.IGNORECASE)
 RELATIONS = {
     **dict.fromkeys(("above", "over", "greater than", "higher than", "more than"), ">"),
     **dict.fromkeys(("below", "under", "less than", "lower than"), "<"),
-    **dict.fromkeys(("≥", "at least"), ">="),
+    **dict.fromkeys(("≥", "at least", "greater than or equal to"), ">="),
     **dict.fromkeys(("≤", "up to", "at most"), "<="),
 }
 DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}

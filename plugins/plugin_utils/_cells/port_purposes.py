@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .port_advice import INSTEAD
-from .port_atoms import NUMBER, PROTOCOL, Tokens
+from .port_atoms import NUMBER, PROTOCOL, Remark, Tokens
 from .port_numbers import Item
 from .protocols import check_agreement
-from .words import IMPLIED, OWN_PORTS, words_of
+from .words import IMPLIED, OWN_PORTS, USUAL_PORTS, words_of
 
 UNCLEAR = "it is not clear to which of its ports a protocol belongs"
 LETTERS = {"U": "udp", "T": "tcp"}  # a protocol, or the mark of a footnote
@@ -26,14 +27,21 @@ class Purpose(NamedTuple):
     protocols: tuple[str, ...] | None
 
 
-def purpose_of(tokens: Tokens, items: list[Item], at: int, text: str, where: str) -> Purpose:
+def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) -> Purpose:
     """Return a purpose with the protocols of its port; raises ValueError where it does not fit these."""
+    at, text = remark.at, remark.text
     atom = tokens.atoms[at]
     item = next((item for item in items if item.first <= at <= item.last), None)
     protocols = atom.protocols if atom.kind == PROTOCOL else item.protocols if item else None
     for word in words_of(text):
         if (own := OWN_PORTS.get(word)) and atom.kind == NUMBER and item and (item.low, item.high) != (own, own):
             raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
+    usual = {port for word in words_of(text) for port in USUAL_PORTS.get(word, ())}
+    if remark.beside and usual and item and not (item.low == item.high and item.low in usual):
+        ports = format_ports(item.low, item.high)
+        raise ValueError(
+            f"{where}: {quoted(text)} may be one more port, or what the port is for: write '{ports} ({text})'"
+        )
     if protocols and text.upper() not in LETTERS:
         check_agreement(where, text, list(protocols))
     return Purpose(text, protocols)

@@ -15,17 +15,19 @@ from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens
 from .port_errors import ACCEPTED, check_parentheses, doubtful_plus, unknown, without_ports
 from .port_grammar import (
     BETWEEN,
+    BINDS,
     BRACKETED,
     DOWNWARD,
     INSIDE_WORDS,
     MARK_ENDS,
+    PORTS_AHEAD,
     RELATIONS,
     TOKEN,
     UP_ENDS,
     WHOLE_PHRASE,
 )
 from .protocols import LISTED, protocols_of
-from .words import NAMED_PORTS, OWN_PORTS, PLAIN, PURPOSES, REMARKS, VERSION, words_of
+from .words import NAMED_PORTS, PLAIN, PURPOSES, REMARKS, VERSION, words_of
 
 
 class _Lexer:
@@ -38,7 +40,7 @@ class _Lexer:
         self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
         self.gap_from = 0
         self.bracket = -1  # the end of brackets around ports
-        self.labels: list[str] = []  # purposes with a colon, of the atom that follows
+        self.labels: list[tuple[str, bool]] = []  # purposes of the atom that follows, and whether only a gap joins them
 
     def fail(self, position: int | None = None) -> ValueError:
         rest = self.text[self.position if position is None else position :]
@@ -105,7 +107,7 @@ class _Lexer:
         self.found.plain.append(self.gap + atom.text)
         self.found.atoms.append(atom)
         at = len(self.found.atoms) - 1
-        self.found.remarks += [Remark(label, at) for label in self.labels]
+        self.found.remarks += [Remark(label, at, beside) for label, beside in self.labels]
         self.gap, self.apart, self.tight, self.relation, self.port, self.labels = "", False, False, "", "", []
         self.gap_from = self.position
 
@@ -202,7 +204,7 @@ class _Lexer:
         if not before or self.gap.strip(" ") or self.bracket >= 0 or self.relation:
             raise self.fail(start)
         words = words_of(text)
-        outside = before.kind == PROTOCOL and not (before.tight and not before.gap)  # a protocol without parentheses
+        outside = before.kind == PROTOCOL and not self._has_port()
         if IN_PARENTHESES.fullmatch(text) and not (outside and text.isdigit()):
             self._behind(f"({text})")
         elif text.upper() in ("U", "T") or (text and REMARKS.issuperset(words)):
@@ -224,6 +226,12 @@ class _Lexer:
             self.apart = True
         else:
             check_parentheses(self.where, text)
+
+    def _has_port(self) -> bool:
+        """Whether the last atom, a protocol, is bound to a port before it."""
+        atoms = self.found.atoms
+        bound = len(atoms) > 1 and atoms[-2].kind in (NUMBER, ANY)
+        return bound and bool(BINDS.fullmatch(atoms[-1].gap))
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
         words = {word.lower() for word in INSIDE_WORDS.findall(text)}
@@ -254,30 +262,20 @@ class _Lexer:
             ) from None
 
     def _purpose(self, text: str, start: int) -> None:
-        """Keep a purpose that stands before a colon and its ports, or DNS or NTP beside its own port."""
-        rest = self.text[self.position :].lstrip(" ")
+        """Keep a purpose with a colon before its ports, or beside them."""
         before = self.last
-        if rest.startswith(":") and not self.relation:
-            self.position = len(self.text) - len(rest) + 1
-            self.labels.append(text)
+        if self.relation or (before and not (self.gap or self.apart or self.tight)):
+            raise self.fail(start)
+        if ahead := PORTS_AHEAD.match(self.text, self.position):
+            self.position = ahead.end()
+            self.labels.append((text, ahead["beside"] is not None))
             self.found.labels.append(text)
             self.apart = True
-            self.gap = self.gap or (" " if before else "")
-            while self.text[self.position : self.position + 1] == " ":
-                self.position += 1
-        elif (
-            OWN_PORTS.keys() >= set(words_of(text))
-            and before
-            and before.kind == NUMBER
-            and self.gap.strip(" ") in ("", "/")
-        ):
-            self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
+            if ahead["opened"]:
+                self.bracket, self.tight = self.text.index(")", self.position), True
+        elif before and before.kind in (NUMBER, ANY) and self.gap in (" ", "/"):
+            self.found.remarks.append(Remark(text, len(self.found.atoms) - 1, beside=True))
             self._behind(text)
-        elif OWN_PORTS.keys() >= set(words_of(text)) and rest.lstrip("/ ")[:1].isdigit():
-            self.position = len(self.text) - len(rest.lstrip("/ "))
-            self.labels.append(text)
-            self.found.labels.append(text)
-            self.apart = True
         else:
             raise ValueError(f"{self.where}: {unknown(text)}")
 

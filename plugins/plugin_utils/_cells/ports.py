@@ -93,7 +93,7 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     check_numbering(where, "".join(tokens.plain))
     resolve(tokens, where)
     items, notes = _read(tokens, where, row, bulleted=bulleted)
-    purposes = [purpose_of(tokens, items, remark.at, remark.text, where) for remark in tokens.remarks]
+    purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]
     check_purposes(purposes, row, where)
     return PortCell(items, purposes, capped([*notes, *tokens.labels]))
 

@@ -42,6 +42,8 @@ USUAL = dict.fromkeys(("rtp", "rtcp", "srtp", "srtcp"), "udp")  # where the row 
 # Names that stand for ports beyond doubt, and purposes that have one port.
 NAMED_PORTS = {"http": (80,), "https": (443,), "http(s)": (80, 443)}
 OWN_PORTS = {"dns": 53, "ntp": 123}
+# The ports that a purpose beside a number, without colon or brackets, may have: it is no other port of a list then.
+USUAL_PORTS = {"dns": (53,), "ntp": (123,), "sip": (5060, 5061), "stun": (3478,), "turn": (3478,), "xmpp": (5222,)}
 # Names that are no ports, with the numbers to write.
 _HTTPS = "443"
 WRITE_INSTEAD = {

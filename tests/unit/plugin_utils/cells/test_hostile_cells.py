@@ -13,6 +13,9 @@ import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ip_protocols import range_of, read_list
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.services import read_services
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 _SECONDS = 20  # of the processor, for what takes a fraction of a second, and took minutes
 
@@ -66,3 +69,25 @@ def test_many_ports_take_memory_by_their_number(unit: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+UNITS = [
+    "(", ")", "[", "]", "*", "†", "¹", ",", ";", "-", "–", "+", "/", "|", ":", "`", ".", " ", "\n", "\t", "1", "80 ",
+    "443,", "(1)", "[1]", "(TCP)", "TCP ", "TCP 443 ", "443 TCP ", "UDP/", "80/TCP - 90/TCP, ", "any, ", "1+, ",
+    "> 1, ",    "53 (DNS), ", "HTTPS, ", "STUN: 3478, ", "port ", "tls 1.2, ", " and ", " or ", " to ", "over ", "10,000,", "34 78 ",
+    "5060/61 ", "1-2,", "0-65535,", "• 80\n", "1. 80\n", "http(s) ", "between 1 and ", "TCP (443), ", "、", "（",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=4).map("".join), st.sampled_from(["", "443", "UDP 443"]))
+def test_a_cell_of_any_length_is_answered_within_a_second(unit: str, end: str) -> None:
+    for length in (7_900, 65_536):
+        cell = (unit * length)[:length] + end
+        for protocol in ("", "TCP", "TCP/UDP"):
+            start = time.process_time()
+            with suppress(ValueError):
+                read_services(protocol, cell)
+            with suppress(ValueError):
+                read_services(cell, "443")
+            assert time.process_time() - start < 1
