@@ -64,7 +64,8 @@ def _of_line(line: LineReader) -> list[Bound]:
     if begins != ends and not _crowded(line):
         # For each protocol its gaps to its own ports and to others.
         places = [place for place, element in enumerate(elements) if isinstance(element, Protocol)]
-        own, other = (gaps, [None, *gaps]) if begins else ([None, *gaps], [*gaps, None])
+        between = gaps[: len(elements) - 1]
+        own, other = (between, [None, *between]) if begins else ([None, *between], [*between, None])
         pairs = [(own[place], other[place]) for place in places]
         if all(near and near.tightness < APART and _looser(far, near) for near, far in pairs):
             return _in_front(elements) if begins else _behind(elements)

@@ -19,9 +19,9 @@ def mark(content: list[Token]) -> str:
     return text if len(text) == 1 and text in "123456789abcdefghut" else ""
 
 
-def check_protocol_mark(text: str, protocols: Protocols) -> None:
-    """Raise Refused for a mark behind a protocol that may be more than one."""
-    if text.isdigit():
+def check_protocol_mark(text: str, protocols: Protocols, *, alone: bool) -> None:
+    """Raise Refused for a mark behind a protocol that may be more than one; C{alone}: no port stands before it."""
+    if text.isdigit() and alone:
         raise Refused("a port, a mark, or the number of a protocol")
     if text in LETTERS and protocols != {LETTERS[text]}:
         raise Refused("a mark or a protocol")

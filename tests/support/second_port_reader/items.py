@@ -50,6 +50,8 @@ def _from(cursor: Cursor, first: str, *, started: bool) -> Ports:
         cursor.at += 3
         if link.kind == WORD and not (link.gap and behind.gap):
             raise Refused("words that touch")
+        if cursor.sees("+") and not cursor.peek().gap and (cursor.peek(1).gap or _separates(cursor.peek(1))):
+            raise Refused("from a range up")
         return _range(first, behind.text)
     cursor.at += 1
     if cursor.sees("up") and cursor.sees("to", ahead=1) and cursor.number(2):
@@ -97,7 +99,8 @@ def _comparison(cursor: Cursor) -> Ports | None:
     if cursor.sees(*COMPARISONS):
         size, (up, strict) = 1, COMPARISONS[cursor.peek().text]
     elif cursor.sees(*MORE, *LESS) and cursor.sees("than", ahead=1):
-        size, up, strict = 2, cursor.sees(*MORE), True
+        equal = [cursor.peek(ahead).text for ahead in (2, 3, 4)] == ["or", "equal", "to"]
+        size, up, strict = 5 if equal else 2, cursor.sees(*MORE), not equal
     elif cursor.sees("at") and cursor.sees("least", "most", ahead=1):
         size, up, strict = 2, cursor.sees("least", ahead=1), False
     elif cursor.sees("up") and cursor.sees("to", ahead=1):

@@ -160,19 +160,23 @@ class LineReader:
                 self.elements.append(protocol)
                 self.gaps.append(Gap(TIGHT, "("))
         elif isinstance(owner, Purpose):
-            raise Refused("brackets behind a purpose")
+            self._ports_inside(content)
         elif text := mark(content):
-            check_protocol_mark(text, owner.protocols)
+            check_protocol_mark(text, owner.protocols, alone=not owner.inside and not self._follows_ports())
         elif owner.inside:
             check_fit(purposes(content, PURPOSES), owner.protocols)
+        elif self._follows_ports() or ([token.text for token in content], owner.protocols) == (["17"], {"udp"}):
+            raise Refused("the number of a protocol, or a port more")
         else:
-            self._ports_inside(content, owner)
+            self._ports_inside(content)
 
-    def _ports_inside(self, content: list[Token], owner: Protocol) -> None:
-        if [token.text for token in content] == ["17"] and owner.protocols == {"udp"}:
-            raise Refused("the number of a protocol")
-        comparing = ("any", "all", "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
-        if content[0].kind == SIGN or content[0].word(*comparing) or any(token.word("port") for token in content):
+    def _follows_ports(self) -> bool:
+        """Tell whether only a gap is between the last element and ports before it."""
+        return len(self.elements) > 1 and isinstance(self.elements[-2], Ports) and self.gaps[-1].tightness < APART
+
+    def _ports_inside(self, content: list[Token]) -> None:
+        comparing = ("port", "any", "all", "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
+        if content[0].kind == SIGN or content[0].word(*comparing):
             raise Refused("words in brackets behind a protocol")
         if is_list(content[-1]) and not content[-1].sign("+"):
             raise Refused("nothing behind a separator")

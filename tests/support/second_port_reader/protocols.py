@@ -69,6 +69,9 @@ def _item(tokens: list[Token]) -> Protocols:
         raise Refused("no protocol")
     over = [place for place, token in enumerate(words) if token.word("over", "via")]
     found = _over(words, over) if over else _together(_words(words))
+    for token in words:
+        if found and NEEDS.get(token.text, "tcp") not in found and token.text in AIMLESS & set(NEEDS):
+            raise Refused("a purpose of another protocol")
     if not inside:
         return found
     if not inside[-1].sign(")") or len(inside) < 3 or any(token.sign("()") for token in inside[1:-1]):
@@ -80,8 +83,9 @@ def _item(tokens: list[Token]) -> Protocols:
             raise Refused("brackets behind purposes hold their transports")
         return behind
     inner = {token.text for token in content if token.kind == WORD}
-    if inner & {"tcp", "udp"} and inner <= {"tcp", "udp"} | AIMLESS:
-        if read_run(content) != found or any(token.word("tcp", "udp") for token in words):
+    if inner & {"tcp", "udp", "quic", "mtls", "http/2", "http/3"}:
+        same = read_run(content) == found
+        if not same or {"tcp", "udp"} & inner & {token.text for token in words}:
             raise Refused("brackets hold another protocol")
         return found
     check_fit(purposes(content), found)

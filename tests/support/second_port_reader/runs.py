@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.support.second_port_reader.protocols import AIMLESS, VOCABULARY, is_list, purposes, read_run
 from tests.support.second_port_reader.shapes import Cursor, Protocol, Purpose
-from tests.support.second_port_reader.tokens import NUMBER, WORD, Refused, Token
+from tests.support.second_port_reader.tokens import NUMBER, WORD, Token
 
 NAMES = ("http", "https", "http(s)")
 
@@ -33,10 +33,7 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     words = {token.text for token in tokens if token.kind == WORD}
     if words & (VOCABULARY - AIMLESS):
         return _protocol(tokens)
-    found = purposes(tokens, AIMLESS)
-    if not cursor.sees(":") and found not in (["dns"], ["ntp"]):
-        raise Refused("a purpose without colon or brackets")
-    return Purpose(found)
+    return Purpose(purposes(tokens, AIMLESS))
 
 
 def _joins(cursor: Cursor, ahead: int) -> bool:

@@ -13,6 +13,7 @@ from tests.support.second_port_reader.shapes import APART, DASH, Element, Gap, P
 from tests.support.second_port_reader.tokens import Refused
 
 NAMES = {"http": (80,), "https": (443,), "http(s)": (80, 443)}
+USUAL = {"dns": (53,), "ntp": (123,), "sip": (5060, 5061), "stun": (3478,), "turn": (3478,), "xmpp": (5222,)}
 
 
 def purposes_above(lines: list[LineReader]) -> list[LineReader]:
@@ -51,14 +52,26 @@ def purposes_behind(line: LineReader) -> None:
             behind = elements[place + 1 + isinstance(following, Protocol) :]
             _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports), behind)))
             del elements[place], gaps[place]
+        elif gap and gap.text == "(" and isinstance(following, Ports):
+            behind = elements[place + 1 :]
+            _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports) and element.inside, behind)))
+            del elements[place], gaps[place]
         elif gap and gap.tightness not in (APART, DASH) and isinstance(following, Ports):
+            _check_usual(purpose.words, following)
             _give(purpose.words, [following])
             del elements[place], gaps[place]
-        elif isinstance(before, Ports) and gaps[place - 1].tightness < APART:
+        elif isinstance(before, Ports) and gaps[place - 1].tightness not in (APART, DASH):
+            _check_usual(purpose.words, before)
             _give(purpose.words, [before])
             del elements[place], gaps[place - 1]
         else:
             raise Refused("a purpose alone")
+
+
+def _check_usual(words: list[str], ports: Ports) -> None:
+    """Raise Refused where a purpose may be a port of its own."""
+    if not all(ports.first == ports.last and ports.first in USUAL[word] for word in words if word in USUAL):
+        raise Refused("a purpose, or one port more")
 
 
 def join_ranges(line: LineReader) -> None:

@@ -16,7 +16,7 @@ SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 WIDE = {"，": ",", "；": ";", "：": ":", "（": "(", "）": ")"}
 NUMBER, WORD, SIGN = "number", "word", "sign"
 EDGE = "\0"  # where a backtick stood
-ENDS_OPEN = re.compile(r"(?:[,;/&|、]|(?<= )\+|(?<![a-z])(?:and|or|plus)|^ports?(?: +range)?:)$", re.IGNORECASE)
+ENDS_OPEN = re.compile(r"(?:[,;/&|、]|(?<= )\+|(?<![a-z])(?:and|or|plus)|^ports?(?: +ranges?)?:)$", re.IGNORECASE)
 BEGINS_OPEN = re.compile(r"(?:[,;/&|、+]|(?:and|or|plus)(?![a-z]))", re.IGNORECASE)
 
 VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
@@ -28,7 +28,7 @@ SPECIAL = re.compile(
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z0-9]) )
-    | (?P<port> ports? (?:\ +(?:range|number)(?![a-z])|\ +no\.)? (?![a-z]) )
+    | (?P<port> ports? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,
     re.IGNORECASE | re.VERBOSE,
