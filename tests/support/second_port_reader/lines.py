@@ -74,7 +74,7 @@ class LineReader:
         cursor.at += 1
         if cursor.sees(":"):
             cursor.at += 1
-        elif not (cursor.peek().gap or cursor.peek().head > 2):
+        elif not (cursor.peek().gap or cursor.peek().head > 2 or cursor.sees(*"<>≤≥")):
             raise Refused("no port behind the word")
         if cursor.ended:
             raise Refused("no port behind the word")

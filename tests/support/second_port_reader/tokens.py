@@ -27,7 +27,7 @@ SPECIAL = re.compile(
     | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
-    | (?P<ip> (?:tcp|udp)/ip (?![a-z0-9]) )
+    | (?P<ip> (?:tcp|udp)/ip (?![a-z]) )
     | (?P<port> ports? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,

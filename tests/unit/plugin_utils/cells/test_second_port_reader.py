@@ -9,6 +9,7 @@ C{HYPOTHESIS_PROFILE=long} compares 100,000 rows.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from random import Random
 from typing import Any
@@ -20,14 +21,18 @@ from hypothesis import strategies as st
 
 from tests.support.drawn_cells import draw_protocols, draw_row, mutated
 from tests.support.printed_cells import BOTH, LISTS, NOTATIONS, TCP, UDP, Row, Service
+from tests.support.repository import REPOSITORY
 from tests.support.second_port_reader import read
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 MUTATIONS = 4  # of each drawn row
 ROWS = 100_000 if LONG else 2_000  # all of them
+TOLERATED = 0.02  # of all rows: those that one reads and the other refuses
+PAGE = (REPOSITORY / "docs" / "cells.md").read_text("utf-8")
 
 PORTS = st.sampled_from([1, 9, 22, 80, 443, 1000, 1023, 1024, 5060, 10_000, 49_152, 65_535]) | st.integers(1, 65_535)
 Rules = frozenset[tuple[str, int, int]]
+Example = tuple[Row, Rules | None]
 
 
 @st.composite
@@ -63,6 +68,42 @@ def answers(row: Row) -> tuple[Rules | None, Rules | None]:
     return results[0], results[1]
 
 
+def examples(page: str) -> list[Example]:
+    """Return the rows of the page's tables that are about ports, and what they open, None for a refusal."""
+    found: list[Example] = []
+    header: list[str] = []
+    for line in page.splitlines():
+        columns = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not columns or columns[0].startswith("---"):
+            header = header if columns else []
+        elif not header:
+            header = columns
+        elif "result" in header:
+            cells = dict(zip(header, columns, strict=True))
+            ports = _printed(cells["ports cell"]) if "ports cell" in header else ["7000"]
+            protocols = _printed(cells.get("protocol cell", "")) or [""]
+            opens = None if cells["result"].startswith("refused") else _result(cells["result"])
+            if opens != {("esp", 7000, 7000)}:  # has no ports
+                found += [((protocol, cell), opens) for protocol in protocols for cell in ports]
+    return found
+
+
+def _printed(text: str) -> list[str]:
+    """Return the cells that stand in backticks."""
+    cells = [double or single for double, single in re.findall(r"`` (`[^`]*`) ``|`([^`]*)`", text)]
+    return [cell.replace("⏎", "\n").replace("⇥", "\t").replace("\\|", "|") for cell in cells]
+
+
+def _result(text: str) -> Rules:
+    """Return 'tcp/80, udp/90-95', '443' of a row without a protocol, or 'tcp, udp' with port 7000, as rules."""
+    rules = set()
+    for service in text.strip("`").split(", "):
+        protocol, dummy, ports = service.partition("/") if service[0].isalpha() else ("tcp", "", service)
+        first, dummy, last = (ports or "7000").partition("-")
+        rules.add((protocol, int(first), int(last or first)))
+    return frozenset(rules)
+
+
 @given(services([TCP, UDP, BOTH]))
 def test_a_service_is_read_back_from_each_of_its_notations(service: Service) -> None:
     for name, notation in NOTATIONS.items():
@@ -82,16 +123,27 @@ def test_two_services_are_read_back_from_one_cell(one: Service, other: Service, 
     pair = (other, one) if turned else (one, other)
     for form, notation in LISTS.items():
         cell = notation(*pair)
-        if "\n" in form and form.startswith("{p}") and max(one.first, other.first) < 100:
-            continue  # such lines may be numbered
+        if "\n" in form and min(*one[1:], *other[1:]) < 100:
+            continue  # the line break may be inside a number, and short numbers may count the lines
         assert opened(("", cell)) == one.rules | other.rules, cell
+
+
+@pytest.mark.parametrize("example", examples(PAGE), ids=str)
+def test_the_second_reader_reads_what_the_page_shows(example: Example) -> None:
+    row, opens = example
+    assert answers(row)[1] == opens
+
+
+def test_the_page_has_many_examples() -> None:
+    assert len(examples(PAGE)) > 450
 
 
 @pytest.mark.hypothesis
 def test_drawn_cells_and_their_mutations_are_read_alike() -> None:
     counts: Counter[str] = Counter()
+    differing: list[tuple[Row, Rules | None, Rules | None]] = []
 
-    @settings(max_examples=ROWS // (1 + MUTATIONS))
+    @settings(max_examples=ROWS // (1 + MUTATIONS), database=None)
     @given(st.randoms(use_true_random=True), st.integers(0, 5))
     def compare(random: Random, kind: int) -> None:
         protocol, ports = draw_row(random) if kind else draw_protocols(random)
@@ -101,8 +153,10 @@ def test_drawn_cells_and_their_mutations_are_read_alike() -> None:
         for row in rows:
             ours, theirs = answers(row)
             counts.update(drawn=1, read=ours is not None)
-            assert ours == theirs, row
+            assert ours == theirs or None in (ours, theirs), row  # never both, and each another
+            differing.extend([(row, ours, theirs)] if ours != theirs else [])
 
     compare()
-    assert counts["read"] >= 0.3 * counts["drawn"], counts
     assert counts["drawn"] >= 0.9 * ROWS, counts
+    assert counts["read"] >= 0.3 * counts["drawn"], counts
+    assert len(differing) <= TOLERATED * counts["drawn"], sorted(differing, key=lambda found: len(found[0][1]))[:20]
