@@ -31,13 +31,13 @@ class _Entry(NamedTuple):
     closed: bool = False
 
 
-def resolve(tokens: Tokens, where: str) -> None:
+def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     """Turn names that stand for ports into these, and a dash between two ports with one protocol into a range."""
     atoms = tokens.atoms
     for index, atom in enumerate(atoms):
         if PROTOCOL in (atom.kind, atoms[index - 1].kind if index else ""):
             _bond(atom, tokens, index, where)
-    _join_ranges(tokens, where)
+    _join_ranges(tokens, row, where)
     numbers = any(atom.kind in (NUMBER, ANY) for atom in atoms)
     found: list[Atom] = []
     shift: list[int] = []
@@ -61,7 +61,7 @@ def resolve(tokens: Tokens, where: str) -> None:
     tokens.plain[:] = [atom.gap + atom.text for atom in found]
 
 
-def _join_ranges(tokens: Tokens, where: str) -> None:
+def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     """Make one range of C{10000/UDP - 20000/UDP} and C{UDP 10000 - UDP 20000}."""
     atoms = tokens.atoms
     gone: set[int] = set()
@@ -81,21 +81,25 @@ def _join_ranges(tokens: Tokens, where: str) -> None:
         else:
             other = None
         if not other or other.protocols != atom.protocols:
-            raise ValueError(f"{where}: {_doubtful_dash(before, behind, atom, other, forward=dashed[1])}")
+            raise ValueError(
+                f"{where}: {_doubtful_dash(before, behind, [atom, other] if dashed[1] else [other, atom], row)}"
+            )
         behind.gap, behind.apart, behind.tight = "-", True, False
         gone.add(index)
     if gone:
         _drop(tokens, gone)
 
 
-def _doubtful_dash(before: Atom, behind: Atom, atom: Atom, other: Atom | None, *, forward: bool) -> str:
-    """Say how a dash between two ports may be meant; C{forward}: the first protocol stands before it."""
+def _doubtful_dash(before: Atom, behind: Atom, protocols: list[Atom | None], row: tuple[str, ...]) -> str:
+    """Say how a dash between two ports, each with its protocol, may be meant."""
     reason = "the dash between two protocols has no single reading"
-    if not other or not 0 < int(before.text[:6]) < int(behind.text[:6]) <= 65535:
+    known = [atom.protocols for atom in protocols if atom]
+    named = {protocol for each in known for protocol in each}
+    rising = 0 < int(before.text[:6]) < int(behind.text[:6]) <= 65535
+    if len(known) < 2 or not rising or not named <= {"tcp", "udp"} or (row and named != set(row)):
         return f"{reason}: write the range and its protocol once, or a comma between two ports, each with its protocol"
-    names = ["/".join(each.protocols).upper() for each in ((atom, other) if forward else (other, atom))]
-    both = "/".join(sorted({*atom.protocols, *other.protocols})).upper()
-    ports = f"{names[0]} {before.text}; {names[1]} {behind.text}"
+    one, other, both = ("/".join(sorted(each)).upper() for each in (*known, named))
+    ports = f"{one} {before.text}; {other} {behind.text}"
     return f"{reason}: write '{ports}' or '{both} {before.text}-{behind.text}'"
 
 
@@ -219,7 +223,13 @@ def _check_names(items: list[Item], row: tuple[str, ...], protocol: Atom, bound:
     ports = [format_ports(item.low, item.high) for item in items]
     names = list(map(str, protocol.names))
     ways = f"'{', '.join(names)}' if it is a port, or each port with its protocol"
-    if len(ports) == 1 and not protocol.listed and row in ((), ("tcp",)) and protocol.pure:
+    if (
+        len(ports) == 1
+        and not protocol.listed
+        and row in ((), ("tcp",))
+        and protocol.pure
+        and protocol.text.count("(") < 2
+    ):
         ways = f"'{ports[0]} ({protocol.text})' or '{', '.join(dict.fromkeys([*names, *ports]))}'"
     raise ValueError(
         f"{where} can be read in two ways: {quoted(protocol.text)} may be a port of the list, or what the port is for: "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .port_advice import INSTEAD
@@ -38,9 +37,9 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
             raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
     usual = {port for word in words_of(text) for port in USUAL_PORTS.get(word, ())}
     if remark.beside and usual and item and not (item.low == item.high and item.low in usual):
-        ports = format_ports(item.low, item.high)
         raise ValueError(
-            f"{where}: {quoted(text)} may be one more port, or what the port is for: write '{ports} ({text})'"
+            f"{where}: {quoted(text)} may be one more port, or what the port is for: write it in parentheses behind "
+            "the port, or its own port"
         )
     if protocols and text.upper() not in LETTERS:
         check_agreement(where, text, list(protocols))

@@ -287,7 +287,8 @@ def tokens_of(text: str, where: str) -> Tokens:
 
 def _phrase_alone(text: str) -> str:
     """Return a text that names TCP or UDP and nothing else, '' for any other."""
-    return text.strip() if PLAIN.keys() >= set(words_of(text)) else ""
+    words = set(words_of(text))
+    return text.strip() if words and words <= PLAIN.keys() else ""
 
 
 def _touches(before: Atom, atom: Atom) -> bool:

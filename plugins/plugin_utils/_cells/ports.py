@@ -91,7 +91,7 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     bulleted = is_bulleted(text)
     tokens = tokens_of(unbulleted(text, f"{where}: this", _reader(row)), where)
     check_numbering(where, "".join(tokens.plain))
-    resolve(tokens, where)
+    resolve(tokens, row, where)
     items, notes = _read(tokens, where, row, bulleted=bulleted)
     purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]
     check_purposes(purposes, row, where)

@@ -197,9 +197,8 @@ def test_nothing_is_opened_that_is_not_printed(cell: str, protocol: str) -> None
     """The ends of each range stand in the cell, are those of all ports, or next to one that a sign excludes."""
     services, message = _read(protocol, cell)
     assert not message or (message.startswith("ports ") and len(message) < 1500)
-    printed = {
-        int(text) for text in re.findall(r"\d+", cell) + re.findall(r"\d+", re.sub(r"(?<=\d)[,. ](?=\d{3})", "", cell))
-    }
+    thousands = [head + tail for head, tail in re.findall(r"(?<!\d)(\d{1,2})[,. ](\d{3})(?!\d)", cell)]
+    printed = {int(text) for text in re.findall(r"\d+", cell) + thousands}
     lowered = cell.lower()
     if re.search(r"any|all|\*|[<>+]|over|above|up", lowered) or 0 in printed:
         printed |= {1, 65535} | {port + step for port in printed for step in (-1, 1)}
