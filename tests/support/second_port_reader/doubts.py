@@ -10,7 +10,7 @@ from itertools import combinations, pairwise
 from tests.support.second_port_reader.shapes import WIDE, Element, Gap, Ports
 from tests.support.second_port_reader.tokens import Refused
 
-SHORTENING = ("/", "&", "+", "and", "or", "plus", "and/or")
+SHORTENING = {"/", "&", "+", "and", "or", "plus", "and/or"}
 
 
 def check_shorthand(elements: list[Element], gaps: list[Gap], protocols: dict[int, object]) -> None:
@@ -23,9 +23,9 @@ def check_shorthand(elements: list[Element], gaps: list[Gap], protocols: dict[in
         before, behind = elements[place], elements[following]
         assert isinstance(before, Ports)
         assert isinstance(behind, Ports)
-        links = [gap.text for gap in gaps[place:following] if gap.tightness >= WIDE or following == place + 1]
+        links = {gap.text for gap in gaps[place:following] if gap.tightness >= WIDE or following == place + 1}
         differ = protocols.get(id(before)) and protocols.get(id(behind)) not in (None, protocols[id(before)])
-        if not links or links[0] not in SHORTENING or differ or before.kind not in ("port", "range"):
+        if not links & SHORTENING or differ or before.kind not in ("port", "range"):
             continue
         first, short = str(before.last), behind.printed or str(behind.first)
         completed = int(first[: -len(short)] + short) if len(short) < len(first) else 0

@@ -39,30 +39,12 @@ class LineReader:
     def read(self) -> LineReader:
         """Read it all; raise Refused for what is none of the forms."""
         cursor = self._cursor
-        filler = self._skip_filler()
         while not cursor.ended:
             self._element()
             self._brackets()
-            last = cursor.peek(1) is END or (cursor.sees(",", ";", ahead=1) and cursor.peek(2) is END)
-            if cursor.sees("only") and last and filler != "only" and not cursor.peek().marked:
-                cursor.at += 1
             if not cursor.ended:
                 self.gaps.append(self._gap())
-        several = any(isinstance(element, Protocol) and element.several for element in self.elements)
-        ports = [element for element in self.elements if isinstance(element, Ports)]
-        if filler in ("both", "either") and len(ports) < 2 and not several:
-            raise Refused("both of one")
         return self
-
-    def _skip_filler(self) -> str:
-        """Skip 'only', 'both' or 'either' in front of the line, and return it."""
-        cursor = self._cursor
-        if not cursor.sees("only", "both", "either"):
-            return ""
-        cursor.at += 1
-        if cursor.ended or not cursor.peek().gap:
-            raise Refused("nothing behind a word")
-        return cursor.behind.text
 
     def _skip_port(self) -> None:
         """Skip 'port', with or without a colon."""
@@ -74,8 +56,6 @@ class LineReader:
         cursor.at += 1
         if cursor.sees(":"):
             cursor.at += 1
-        elif not (cursor.peek().gap or cursor.peek().head > 2 or cursor.sees(*"<>≤≥")):
-            raise Refused("no port behind the word")
         if cursor.ended:
             raise Refused("no port behind the word")
 
@@ -121,7 +101,7 @@ class LineReader:
             return Gap({"/": slash, ":": TIGHT, "-": DASH}[token.text], token.text)
         if labelled:
             return Gap(TIGHT, "port")
-        return Gap((TIGHT, SPACE, WIDE)[token.gap], "")
+        return Gap(SPACE if token.word("port") else (TIGHT, SPACE, WIDE)[token.gap], "")
 
     def _separator(self) -> Gap:
         cursor, token = self._cursor, self._cursor.peek()

@@ -32,9 +32,8 @@ def read_row_protocols(cell: str) -> Protocols | None:
     if [token.text for token in tokens] == ["both"]:
         return frozenset({"tcp", "udp"})
     if tokens[0].word("both", "either") and len(tokens) > 1:
-        tokens = _inside(tokens[1:]) if tokens[1].sign("(") and tokens[-1].sign(")") else tokens[1:]
-        if len(read_run(tokens)) < 2:
-            raise Refused("both of one")
+        tokens = tokens[2:] if tokens[1].sign(",") else tokens[1:]
+        tokens = tokens[1:-1] if tokens[0].sign("(") and tokens[-1].sign(")") else tokens
     if len(tokens) == 1 and tokens[0].kind == NUMBER and tokens[0].text in NUMBERS:
         return frozenset({NUMBERS[tokens[0].text]})
     numbered = len(tokens) == 4 and tokens[0].kind == WORD and NUMBERS.get(tokens[2].text) == tokens[0].text
@@ -46,16 +45,14 @@ def read_row_protocols(cell: str) -> Protocols | None:
     return found
 
 
-def _inside(tokens: list[Token]) -> list[Token]:
-    return tokens[1:-1]
-
-
 def _bare(tokens: list[Token]) -> list[Token]:
     """Leave out what changes nothing: 'only' and 'protocol' at the end, a colon at the end."""
     if tokens and tokens[-1].sign(":"):
         tokens = tokens[:-1]
     if len(tokens) > 1 and tokens[-1].word("only", "protocol") and tokens[-1].gap:
         tokens = tokens[:-1]
+    if len(tokens) > 2 and tokens[0].word("protocol") and tokens[1].sign(":"):
+        tokens = tokens[2:]
     if not tokens:
         raise Refused("nothing there")
     return tokens

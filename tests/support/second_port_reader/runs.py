@@ -59,5 +59,4 @@ def _protocol(tokens: list[Token]) -> Protocol:
     else:
         found = Protocol(read_run(tokens))
     found.listed = any(is_list(token) for token in tokens)
-    found.several = found.listed or any(token.sign("/") for token in tokens)
     return found

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from tests.support.second_port_reader.binding import named_protocols
 from tests.support.second_port_reader.lines import LineReader
 from tests.support.second_port_reader.shapes import APART, DASH, Element, Gap, Ports, Protocol, Purpose
 from tests.support.second_port_reader.tokens import Refused
@@ -98,14 +97,21 @@ def join_ranges(line: LineReader) -> None:
 
 def settle_names(lines: list[LineReader]) -> None:
     """Make ports of 'https' where it is one."""
-    shown = {one.first for line in lines for one in line.elements if isinstance(one, Ports) and one.kind == "port"}
-    for line, below in zip(lines, [*lines[1:], None], strict=True):
-        while _settle_name(line, shown, heading=below is not None and not named_protocols(below)):
+    numbers = [{one.first for one in line.elements if isinstance(one, Ports) and one.kind == "port"} for line in lines]
+    others = [any(isinstance(one, Ports) for one in line.elements) for line in lines]
+    shown = set().union(*numbers)
+    for place, line in enumerate(lines):
+        below = set().union(*numbers[place + 1 :])
+        beside = any(others[:place] + others[place + 1 :])
+        while _settle_name(line, shown, below if beside else None):
             pass
 
 
-def _settle_name(line: LineReader, shown: set[int], *, heading: bool) -> bool:
-    """Make ports of the first name of a line that is some, and tell whether there was one."""
+def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> bool:
+    """Make ports of the first name of a line that is some, and tell whether there was one.
+
+    C{shown}: ports of the cell; C{below}: those of the lines below, None where no other line has any.
+    """
     for place, element in enumerate(line.elements):
         if not isinstance(element, Protocol) or not element.names:
             continue
@@ -128,9 +134,10 @@ def _settle_name(line: LineReader, shown: set[int], *, heading: bool) -> bool:
             if not sure and not printed:
                 raise Refused("a protocol, or a list")
             continue
-        if heading and len(line.elements) == 1 and not printed:
+        alone = below is not None and len(line.elements) == 1
+        if alone and not set(ports) <= (below or set()):
             raise Refused("a name, or a heading")
-        if "http(s)" in element.names and not (heading and printed):
+        if "http(s)" in element.names and not alone:
             raise Refused("80 and 443, or 443")
         line.elements[place : place + 1] = [Ports(port, port, "name", own=frozenset({"tcp"})) for port in ports]
         line.gaps[place:place] = [Gap(APART, "name")] * (len(ports) - 1)

@@ -37,13 +37,12 @@ class Ports:
 class Protocol:
     """A run of words; C{names}: 'http' and 'https' where it has no others; C{inside}: in brackets behind ports.
 
-    C{listed}: it is a list itself; C{several}: a list, or words with '/'.
+    C{listed}: it is a list itself;
     """
 
     protocols: Protocols
     names: tuple[str, ...] = ()
     listed: bool = False
-    several: bool = False
     inside: bool = False
 
 
@@ -101,7 +100,7 @@ class Cursor:
     def check_touch(self) -> None:
         """Raise Refused where a number of one or two digits touches a word at the cursor."""
         before, after = self.behind, self.peek()
-        if after.gap or after is END:
+        if after.gap or after is END or "port" in (before.text, after.text):
             return
         if (before.kind == NUMBER and after.kind == WORD and len(before.text) < 3) or (
             before.kind == WORD and after.kind == NUMBER and after.head < 3

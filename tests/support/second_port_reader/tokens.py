@@ -28,7 +28,7 @@ SPECIAL = re.compile(
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z]) )
-    | (?P<port> ports? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.)? (?![a-z]) )
+    | (?P<port> port(?:s|\(s\))? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.|\ *\#)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -88,7 +88,10 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
-    return [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
+    return [
+        Line(_bare(_marked(_tokens(text), ports=ports)) if ports else _marked(_tokens(text), ports=ports), bullets)
+        for text in texts
+    ]
 
 
 def _plain(cell: str) -> str:
@@ -186,6 +189,22 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
             token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1
         ):
             raise Refused("a part left open")
+    return kept
+
+
+def _bare(tokens: list[Token]) -> list[Token]:
+    """Leave out 'only', and 'both' and 'either' in front of a number or a word; each parts what is around it."""
+    kept: list[Token] = []
+    apart = False
+    for token, behind in zip(tokens, [*tokens[1:], None], strict=True):
+        listing = token.word("both", "either") and behind and behind.gap and behind.kind in (NUMBER, WORD)
+        if token.word("only") or listing:
+            apart = True
+            continue
+        kept.append(replace(token, gap=max(token.gap, 1), edge=True) if apart else token)
+        apart = False
+    if not kept:
+        raise Refused("nothing but words")
     return kept
 
 
