@@ -73,7 +73,7 @@ def expand_rows(
                     inbound.add(row, destinations)
                 services, remarks = _services(row.get("protocol"), row.get("ports"), known)
                 if remarks:
-                    common["label"] = ", ".join(filter(None, [row.get("label"), *remarks]))
+                    common["label"] = ", ".join([*([str(row["label"])] if row.get("label") else []), *remarks])
                 for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
                     for destination in filter(is_address, destinations):
                         check_version(protocol, destination)
