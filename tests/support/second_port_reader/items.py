@@ -128,7 +128,7 @@ def _ending(cursor: Cursor, number: int) -> Ports | None:
     if link.word("upwards", "up") and link.gap:
         cursor.at += 1
         return _open(number, up=True)
-    sided = word.text in UPWARDS | DOWNWARDS and not (follows.kind == NUMBER or follows.word("than"))
+    sided = word.text in UPWARDS | DOWNWARDS and (word.marked or not (follows.kind == NUMBER or follows.word("than")))
     if link.word("and", "or") and link.gap and word.gap and sided:
         cursor.at += 2
         return _open(number, up=word.text in UPWARDS)

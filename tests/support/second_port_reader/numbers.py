@@ -167,7 +167,7 @@ def _alone(tokens: list[Token]) -> bool:
     others = [
         token for token in _without_marks(tokens) if token.kind != WORD or token.text not in VOCABULARY | {"port"}
     ]
-    return len([token for token in others if token.kind == NUMBER or not token.sign("/:-()")]) == 1
+    return len([token for token in others if token.kind == NUMBER or not token.sign("/:-(),;、")]) == 1
 
 
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
