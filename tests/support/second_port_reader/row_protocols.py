@@ -32,8 +32,8 @@ def read_row_protocols(cell: str) -> Protocols | None:
     if [token.text for token in tokens] == ["both"]:
         return frozenset({"tcp", "udp"})
     if tokens[0].word("both", "either") and len(tokens) > 1:
-        tokens = tokens[2:] if tokens[1].sign(",") else tokens[1:]
-        tokens = tokens[1:-1] if tokens[0].sign("(") and tokens[-1].sign(")") else tokens
+        tokens = tokens[2:] if tokens[1].sign(",") and len(tokens) > 2 else tokens[1:]
+        tokens = tokens[1:-1] if len(tokens) > 2 and tokens[0].sign("(") and tokens[-1].sign(")") else tokens
     if len(tokens) == 1 and tokens[0].kind == NUMBER and tokens[0].text in NUMBERS:
         return frozenset({NUMBERS[tokens[0].text]})
     numbered = len(tokens) == 4 and tokens[0].kind == WORD and NUMBERS.get(tokens[2].text) == tokens[0].text
