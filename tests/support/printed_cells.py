@@ -84,12 +84,9 @@ def _notations() -> dict[str, Callable[[Service], Row | None]]:
     for dash in DASHES:
         by_row(f"range with {dash!r}", lambda service, dash=dash: _span(service, dash))
     for sign in (",", ".", " "):
-        large = lambda service: service.last > 999 and (service.first in (1, service.last) or service.first > 999)  # noqa: E731
         by_row(
             f"thousands with {sign!r}",
-            lambda service, sign=sign, large=large: (
-                _span(service, " - ", sign) if large(service) and _single(service) else None
-            ),
+            lambda service, sign=sign: _span(service, " - ", sign) if _grouped(service) else None,
         )
     for form in (
         "{}", "Port {}", "Ports: {}", "port: {}", "{} only", "only {}", "port number {}", "port no. {}", "`{}`", "{},",
@@ -134,8 +131,8 @@ def _notations() -> dict[str, Callable[[Service], Row | None]]:
     return notations
 
 
-def _single(service: Service) -> bool:
-    """Tell whether its thousands have one reading: no other, with separators, is valid."""
+def _grouped(service: Service) -> bool:
+    """Tell whether its ports have thousands, and with separators instead would not be valid."""
     grouped = [port for port in (service.first, service.last) if port > 999]
     inverted = service.first > 999 and service.first < service.last and service.first % 1000 > service.last // 1000
     return inverted or any(port % 1000 < 100 for port in grouped)

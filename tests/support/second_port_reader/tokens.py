@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 DASHES = "-‐‑‒–—―−"
 BULLETS = DASHES + "*•·◦‣▪"
@@ -73,11 +73,13 @@ class Line:
 
     tokens: list[Token]
     bullet: bool = False
-    joined: bool = field(default=False)
 
 
 def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
-    """Return the lines of a cell that hold something; raise Refused where the text itself cannot be read."""
+    """Return the lines of a cell that hold something; raise Refused where the text itself cannot be read.
+
+    C{longest}: characters that a cell may have. C{ports}: it is a cell of ports, not of protocols.
+    """
     if len(cell) > longest:
         raise Refused("too long")
     texts = [_unquoted(text.strip(" ")) for text in _plain(cell).split("\n")]
@@ -88,10 +90,8 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
-    return [
-        Line(_bare(_marked(_tokens(text), ports=ports)) if ports else _marked(_tokens(text), ports=ports), bullets)
-        for text in texts
-    ]
+    lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
+    return [Line(_bare(line.tokens), bullets) for line in lines] if ports else lines
 
 
 def _plain(cell: str) -> str:
@@ -118,7 +118,7 @@ def _unquoted(text: str) -> str:
 
 
 def _joined(texts: list[str]) -> list[str]:
-    """Join a line that ends with a separator with the next one."""
+    """Join lines with a separator at the line break."""
     result: list[str] = []
     for text in texts:
         if result and (ENDS_OPEN.search(result[-1]) or BEGINS_OPEN.match(text)):

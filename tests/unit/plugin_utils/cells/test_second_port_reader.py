@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.drawn_cells import draw_protocols, draw_row, mutated
-from tests.support.printed_cells import BOTH, LISTS, NOTATIONS, TCP, UDP, Row, Service
+from tests.support.printed_cells import BOTH, LISTS, NOTATIONS, ROW_WORDS, TCP, UDP, WORDS, Row, Service
 from tests.support.repository import REPOSITORY
 from tests.support.second_port_reader import read
 
@@ -109,6 +109,20 @@ def test_a_service_is_read_back_from_each_of_its_notations(service: Service) -> 
     for name, notation in NOTATIONS.items():
         if row := notation(service):
             assert opened(row) == service.rules, (name, row)
+
+
+@pytest.mark.parametrize(("protocols", "word"), [(found, word) for found in ROW_WORDS for word in ROW_WORDS[found]])
+def test_protocols_are_read_back_from_each_word_of_their_cell(protocols: frozenset[str], word: str) -> None:
+    assert opened((word, "7000-7010")) == Service(protocols, 7000, 7010).rules
+
+
+@pytest.mark.parametrize("form", ["{word} 7000", "7000 {word}", "{word}: 7000", "7000 ({word})", "{word}:\n7000"])
+@pytest.mark.parametrize(("protocols", "word"), [(found, word) for found in WORDS for word in WORDS[found]])
+def test_protocols_are_read_back_from_each_word_in_the_cell_of_ports(
+    protocols: frozenset[str], word: str, form: str
+) -> None:
+    if "(" not in form or {"TCP", "UDP", "QUIC"} & set(re.findall("[A-Z]+", word.upper())):  # purposes, in brackets
+        assert opened(("", form.format(word=word))) == Service(protocols, 7000, 7000).rules
 
 
 @pytest.mark.parametrize("name", NOTATIONS)
