@@ -55,8 +55,8 @@ LETTERS = "0123456789,,;:/&+|-–~.()[]*†¹ \t\n，、`<>≥≤tudcpsax＝Т"
 
 
 def draw_row(random: Random) -> Row:
-    """Return a protocol cell and a ports cell; in one of three both are a notation of one service."""
-    if random.random() < 0.35:
+    """Return a protocol cell and a ports cell; in one of two both are a notation of one service."""
+    if random.random() < 0.5:
         return _printed(random)
     kind = random.choice(["ports", "ports", "ports", "front", "front", "behind", "behind", "names", "mixed"])
     worded = random.choice([None, None, None, TCP, UDP, BOTH])
