@@ -1,0 +1,170 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A line of tokens to elements, with the gaps between them."""
+
+from __future__ import annotations
+
+from tests.support.second_port_reader.brackets import annotate, check_protocol_mark, mark
+from tests.support.second_port_reader.doubts import check_shorthand
+from tests.support.second_port_reader.items import LESS, MORE, read_ports
+from tests.support.second_port_reader.protocols import PURPOSES, VOCABULARY, check_fit, is_list, purposes
+from tests.support.second_port_reader.runs import read_words
+from tests.support.second_port_reader.shapes import (
+    APART,
+    DASH,
+    END,
+    SPACE,
+    TIGHT,
+    WIDE,
+    Cursor,
+    Element,
+    Gap,
+    Ports,
+    Protocol,
+    Purpose,
+)
+from tests.support.second_port_reader.tokens import SIGN, WORD, Refused, Token
+
+
+class LineReader:
+    """Reads one line; then C{gaps} holds one behind each of C{elements} but the last, and perhaps one behind that."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._cursor = Cursor(tokens)
+        self._labelled = False  # 'port' stands behind the last protocol
+        self.elements: list[Element] = []
+        self.gaps: list[Gap] = []
+
+    def read(self) -> LineReader:
+        """Read it all; raise Refused for what is none of the forms."""
+        cursor = self._cursor
+        while not cursor.ended:
+            self._element()
+            self._brackets()
+            if not cursor.ended:
+                self.gaps.append(self._gap())
+        return self
+
+    def _skip_port(self) -> None:
+        """Skip 'port', with or without a colon."""
+        cursor = self._cursor
+        if not cursor.sees("port"):
+            return
+        if cursor.peek().marked:
+            raise Refused("a mark behind a word")
+        cursor.at += 1
+        if cursor.sees(":"):
+            cursor.at += 1
+        if cursor.ended:
+            raise Refused("no port behind the word")
+
+    def _element(self) -> None:
+        cursor = self._cursor
+        self._skip_port()
+        gapped = bool(self.gaps) and self.gaps[-1] == Gap(SPACE, "") and isinstance(self.elements[-1], Ports)
+        if cursor.peek().kind == WORD and cursor.peek().text in VOCABULARY:
+            self.elements.append(read_words(cursor))
+        elif found := read_ports(cursor, gapped=gapped):
+            cursor.check_touch()
+            self.elements.append(found)
+        else:
+            raise Refused(f"{cursor.peek().text} is not understood")
+        self._skip_port_behind()
+
+    def _skip_port_behind(self) -> None:
+        """Skip 'ports' in 'UDP ports 443', 'all UDP ports'."""
+        cursor, last = self._cursor, self.elements[-1]
+        if not cursor.sees("port") or cursor.peek().gap != 1 or not isinstance(last, Protocol):
+            return
+        before = self.elements[-2] if len(self.elements) > 1 else None
+        if cursor.peek(1) is END and not (isinstance(before, Ports) and before.kind == "any"):
+            return
+        if cursor.peek().marked:
+            raise Refused("a mark behind a word")
+        cursor.at += 1
+        self._labelled = True
+
+    def _gap(self) -> Gap:
+        cursor = self._cursor
+        labelled, self._labelled = self._labelled, False
+        token, behind = cursor.peek(), cursor.peek(1)
+        if is_list(token):
+            return self._separator()
+        if token.sign("/:-"):
+            if labelled and token.sign("-"):
+                raise Refused("a dash behind a word")
+            cursor.at += 1
+            if behind is END and not token.sign(":"):
+                raise Refused("nothing behind a separator")
+            slash = WIDE if token.gap or behind.gap else TIGHT
+            return Gap({"/": slash, ":": TIGHT, "-": DASH}[token.text], token.text)
+        if labelled:
+            return Gap(TIGHT, "port")
+        return Gap(SPACE if token.word("port") else (TIGHT, SPACE, WIDE)[token.gap], "")
+
+    def _separator(self) -> Gap:
+        cursor, token = self._cursor, self._cursor.peek()
+        if token.kind == WORD and not (token.gap and cursor.peek(1).gap):
+            raise Refused("words that touch")
+        cursor.at += 1
+        if token.sign(",;、"):
+            if cursor.ended:
+                return Gap(APART, "")
+            if cursor.sees("and", "or", "plus"):
+                if not cursor.peek().gap:
+                    raise Refused("words that touch")
+                cursor.at += 1
+        if cursor.ended:
+            raise Refused("nothing behind a separator")
+        return Gap(APART, token.text)
+
+    def _brackets(self) -> None:
+        cursor = self._cursor
+        while cursor.sees("("):
+            size = cursor.closing()
+            content = cursor.tokens[cursor.at + 1 : cursor.at + size]
+            if not content or any(token.sign("(") for token in content):
+                raise Refused("brackets")
+            cursor.at += size + 1
+            self._content(content)
+            behind = cursor.peek()
+            if behind is not END and behind.kind != SIGN and not behind.gap:
+                raise Refused("something touches a bracket")
+
+    def _content(self, content: list[Token]) -> None:
+        """Read what stands in brackets behind the last element."""
+        owner = self.elements[-1]
+        if isinstance(owner, Ports):
+            if protocol := annotate(owner, content):
+                self.elements.append(protocol)
+                self.gaps.append(Gap(TIGHT, "("))
+        elif isinstance(owner, Purpose):
+            self._ports_inside(content)
+        elif text := mark(content):
+            check_protocol_mark(text, owner.protocols, alone=not owner.inside and not self._follows_ports())
+        elif owner.inside:
+            check_fit(purposes(content, PURPOSES), owner.protocols)
+        elif self._follows_ports() or ([token.text for token in content], owner.protocols) == (["17"], {"udp"}):
+            raise Refused("the number of a protocol, or a port more")
+        else:
+            self._ports_inside(content)
+
+    def _follows_ports(self) -> bool:
+        """Tell whether only a gap is between the last element and ports before it."""
+        return len(self.elements) > 1 and isinstance(self.elements[-2], Ports) and self.gaps[-1].tightness < APART
+
+    def _ports_inside(self, content: list[Token]) -> None:
+        comparing = ("port", "any", "all", "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
+        if content[0].kind == SIGN or content[0].word(*comparing):
+            raise Refused("words in brackets behind a protocol")
+        if is_list(content[-1]) and not content[-1].sign("+"):
+            raise Refused("nothing behind a separator")
+        inner = LineReader(content).read()
+        check_shorthand(inner.elements, inner.gaps, {})
+        for element in inner.elements:
+            if not isinstance(element, Ports):
+                raise Refused("brackets behind a protocol hold ports")
+            element.inside = True
+            self.gaps.append(Gap(TIGHT, "("))
+            self.elements.append(element)

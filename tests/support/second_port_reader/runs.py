@@ -1,0 +1,62 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of words in a cell of ports: a protocol, or purposes."""
+
+from __future__ import annotations
+
+from tests.support.second_port_reader.protocols import AIMLESS, VOCABULARY, is_list, purposes, read_run
+from tests.support.second_port_reader.shapes import Cursor, Protocol, Purpose
+from tests.support.second_port_reader.tokens import NUMBER, WORD, Token
+
+NAMES = ("http", "https", "http(s)")
+
+
+def read_words(cursor: Cursor) -> Protocol | Purpose:
+    """Read a run of words of protocols, with the brackets that belong to them."""
+    cursor.check_touch()
+    begin = cursor.at
+    cursor.at += 1
+    while not cursor.behind.marked:
+        if cursor.sees("(") and (size := _worded(cursor)):
+            cursor.at += size
+            continue
+        links = 0
+        while links < 2 and _joins(cursor, links):
+            links += 1
+        following = cursor.peek(links)
+        if following.kind != WORD or following.text not in VOCABULARY or not (links or following.gap):
+            break
+        cursor.at += links + 1
+    cursor.check_touch()
+    tokens = cursor.tokens[begin : cursor.at]
+    words = {token.text for token in tokens if token.kind == WORD}
+    if words & (VOCABULARY - AIMLESS):
+        return _protocol(tokens)
+    return Purpose(purposes(tokens, AIMLESS))
+
+
+def _joins(cursor: Cursor, ahead: int) -> bool:
+    token = cursor.peek(ahead)
+    if ahead:
+        return cursor.sees(",") and token.word("and", "or")
+    return token.sign("/-,&+、") or token.word("over", "via", "and", "or", "plus")
+
+
+def _worded(cursor: Cursor) -> int:
+    """Return the number of tokens of brackets that hold words for a protocol, 0 for a mark or for ports."""
+    size = cursor.closing()
+    content = cursor.tokens[cursor.at + 1 : cursor.at + size]
+    if size < 2 or any(token.kind == NUMBER or token.sign("(") for token in content):
+        return 0
+    return 0 if len(content) == 1 and len(content[0].text) == 1 else size + 1
+
+
+def _protocol(tokens: list[Token]) -> Protocol:
+    words = [token.text for token in tokens if token.kind == WORD and token.text in VOCABULARY]
+    if set(words) <= set(NAMES) and not any(token.sign("(") for token in tokens):
+        found = Protocol(frozenset({"tcp"}), tuple(words))
+    else:
+        found = Protocol(read_run(tokens))
+    found.listed = any(is_list(token) for token in tokens)
+    return found

@@ -1,0 +1,145 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is settled in a line before its protocols get their ports: purposes, names, ranges with two protocols."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from tests.support.second_port_reader.lines import LineReader
+from tests.support.second_port_reader.shapes import APART, DASH, Element, Gap, Ports, Protocol, Purpose
+from tests.support.second_port_reader.tokens import Refused
+
+NAMES = {"http": (80,), "https": (443,), "http(s)": (80, 443)}
+USUAL = {"dns": (53,), "ntp": (123,), "sip": (5060, 5061), "stun": (3478,), "turn": (3478,), "xmpp": (5222,)}
+
+
+def purposes_above(lines: list[LineReader]) -> list[LineReader]:
+    """Give the ports of the lines behind a line 'STUN:' that purpose; leave such lines out."""
+    kept: list[LineReader] = []
+    words: list[str] = []
+    for line in lines:
+        first, gap = line.elements[0], line.gaps[0] if line.gaps else None
+        if len(line.elements) == 1 and isinstance(first, Purpose) and gap and gap.text == ":":
+            words = first.words
+            continue
+        _give(words, line.elements)
+        kept.append(line)
+    if not kept or kept[-1] is not lines[-1]:
+        raise Refused("a purpose alone")
+    return kept
+
+
+def _give(words: list[str], elements: list[Element]) -> None:
+    for element in elements:
+        if isinstance(element, Ports) and words:
+            element.purposes.append(words)
+
+
+def purposes_behind(line: LineReader) -> None:
+    """Give the ports behind 'STUN:' that purpose, and 53 its 'DNS'; leave the purposes out."""
+    elements, gaps = line.elements, line.gaps
+    while places := [place for place, element in enumerate(elements) if isinstance(element, Purpose)]:
+        place = places[0]
+        purpose = elements[place]
+        assert isinstance(purpose, Purpose)
+        gap = gaps[place] if place < len(gaps) else None
+        following = elements[place + 1] if place + 1 < len(elements) else None
+        before = elements[place - 1] if place else None
+        if gap and gap.text == ":" and isinstance(following, Ports | Protocol):
+            behind = elements[place + 1 + isinstance(following, Protocol) :]
+            _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports), behind)))
+            del elements[place], gaps[place]
+        elif gap and gap.text == "(" and isinstance(following, Ports):
+            behind = elements[place + 1 :]
+            _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports) and element.inside, behind)))
+            del elements[place], gaps[place]
+        elif gap and gap.tightness not in (APART, DASH) and isinstance(following, Ports):
+            _check_usual(purpose.words, following)
+            _give(purpose.words, [following])
+            del elements[place], gaps[place]
+        elif isinstance(before, Ports) and gaps[place - 1].tightness not in (APART, DASH):
+            _check_usual(purpose.words, before)
+            _give(purpose.words, [before])
+            del elements[place], gaps[place - 1]
+        else:
+            raise Refused("a purpose alone")
+
+
+def _check_usual(words: list[str], ports: Ports) -> None:
+    """Raise Refused where a purpose may be a port of its own."""
+    if not all(ports.first == ports.last and ports.first in USUAL[word] for word in words if word in USUAL):
+        raise Refused("a purpose, or one port more")
+
+
+def join_ranges(line: LineReader) -> None:
+    """Put '10000/UDP - 20000/UDP' and 'UDP 10000 - UDP 20000' together; refuse any other dash between them."""
+    for place in range(len(line.elements) - 3):
+        four, gaps = line.elements[place : place + 4], line.gaps[place : place + 3]
+        kinds = "".join("n" if isinstance(element, Ports) else "p" for element in four)
+        if kinds not in ("npnp", "pnpn") or gaps[1].tightness != DASH:
+            continue
+        if APART in (gaps[0].tightness, gaps[2].tightness):
+            continue
+        first, last = (element for element in four if isinstance(element, Ports))
+        upper, lower = (element for element in four if isinstance(element, Protocol))
+        if upper.protocols != lower.protocols or first.kind != "port" or last.kind != "port":
+            raise Refused("a dash between different protocols")
+        if first.first > last.first:
+            raise Refused("a dash between protocols")
+        merged = Ports(first.first, last.first, "range", purposes=first.purposes + last.purposes)
+        line.elements[place : place + 4] = [merged, lower] if kinds == "npnp" else [lower, merged]
+        line.gaps[place : place + 3] = [gaps[2]]
+        join_ranges(line)
+        return
+
+
+def settle_names(lines: list[LineReader]) -> None:
+    """Make ports of 'https' where it is one."""
+    numbers = [{one.first for one in line.elements if isinstance(one, Ports) and one.kind == "port"} for line in lines]
+    others = [any(isinstance(one, Ports) for one in line.elements) for line in lines]
+    shown = set().union(*numbers)
+    for place, line in enumerate(lines):
+        below = set().union(*numbers[place + 1 :])
+        beside = any(others[:place] + others[place + 1 :])
+        while _settle_name(line, shown, below if beside else None):
+            pass
+
+
+def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> bool:
+    """Make ports of the first name of a line that is some, and tell whether there was one.
+
+    C{shown}: ports of the cell; C{below}: those of the lines below, None where no other line has any.
+    """
+    for place, element in enumerate(line.elements):
+        if not isinstance(element, Protocol) or not element.names:
+            continue
+        last = place == len(line.elements) - 1
+        touching = [
+            line.gaps[place - before]
+            for before in (1, 0)
+            if place >= before
+            and not (last and not before)
+            and isinstance(line.elements[place + 1 - 2 * before], Ports)
+        ]
+        touching = [gap for gap in touching if gap.tightness < APART]
+        ports = [port for name in element.names for port in NAMES[name]]
+        printed = set(ports) <= shown
+        colon = last and place < len(line.gaps) and line.gaps[place].text == ":"
+        if colon and not touching and place:
+            raise Refused("a name with a colon behind others")
+        if touching or colon or element.inside:
+            sure = not element.listed and (colon or any(gap.text in (":", "(", "port") for gap in touching))
+            if not sure and not printed:
+                raise Refused("a protocol, or a list")
+            continue
+        alone = below is not None and len(line.elements) == 1
+        if alone and not set(ports) <= (below or set()):
+            raise Refused("a name, or a heading")
+        if "http(s)" in element.names and not alone:
+            raise Refused("80 and 443, or 443")
+        line.elements[place : place + 1] = [Ports(port, port, "name", own=frozenset({"tcp"})) for port in ports]
+        line.gaps[place:place] = [Gap(APART, "name")] * (len(ports) - 1)
+        return True
+    return False

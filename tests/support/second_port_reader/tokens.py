@@ -1,0 +1,217 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cell to lines of tokens: spaces, backticks, bullets, versions of protocols and marks are done with here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+
+DASHES = "-‐‑‒–—―−"
+BULLETS = DASHES + "*•·◦‣▪"
+STARS = "*†‡§¶"
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+WIDE = {"，": ",", "；": ";", "：": ":", "（": "(", "）": ")"}
+NUMBER, WORD, SIGN = "number", "word", "sign"
+EDGE = "\0"  # where a backtick stood
+ENDS_OPEN = re.compile(r"(?:[,;/&|、]|(?<= )\+|(?<![a-z])(?:and|or|plus)|^ports?(?: +ranges?)?:)$", re.IGNORECASE)
+BEGINS_OPEN = re.compile(r"(?:[,;/&|、+]|(?:and|or|plus)(?![a-z]))", re.IGNORECASE)
+
+VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
+SPECIAL = re.compile(
+    rf"""
+    (?P<secured> (?P<base>tls|ssl|dtls) \ * {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
+        (?: \ +or\ +higher | \ +and\ +above | \+ (?=\s*(?:$|[,;:/)]|over\b|via\b|and\b|or\b)) )? ) (?![a-z0-9])
+    | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
+    | (?P<quic> http/3 (?![0-9.a-z]) )
+    | (?P<web> http\(s\) )
+    | (?P<ip> (?:tcp|udp)/ip (?![a-z]) )
+    | (?P<port> port(?:s|\(s\))? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.|\ *\#)? (?![a-z]) )
+    | (?P<andor> and/or (?![a-z]) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+SEPARATING = tuple(",;:/&+|、(-~.<>≤≥")
+PROTOCOLS = ("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
+              "websocket", "quic", "dtls", "srtp", "rtp", "media")  # fmt: skip
+ANY_BEHIND = (*PROTOCOLS, "and", "or", "plus", "and/or", "port")
+
+
+class Refused(ValueError):
+    """A cell without a reading, or with several."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """C{gap}: spaces before it, 2 for more; C{stars} and C{marked}: the marks behind it.
+
+    C{edge}: a backtick stood before it. C{head}: digits of a number before its thousands.
+    """
+
+    kind: str
+    text: str
+    gap: int
+    edge: bool = False
+    stars: str = ""
+    marked: bool = False
+    head: int = 0
+
+    def sign(self, signs: str) -> bool:
+        return self.kind == SIGN and self.text in signs
+
+    def word(self, *words: str) -> bool:
+        return self.kind == WORD and self.text in words
+
+
+@dataclass
+class Line:
+    """Tokens of one line; C{bullet}: it began with one."""
+
+    tokens: list[Token]
+    bullet: bool = False
+
+
+def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
+    """Return the lines of a cell that hold something; raise Refused where the text itself cannot be read.
+
+    C{longest}: characters that a cell may have. C{ports}: it is a cell of ports, not of protocols.
+    """
+    if len(cell) > longest:
+        raise Refused("too long")
+    texts = [_unquoted(text.strip(" ")) for text in _plain(cell).split("\n")]
+    texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
+    first = {text[0] for text in texts}
+    bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
+    texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
+    for text in texts:
+        if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
+            raise Refused("a dash at a line break")
+    lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
+    return [Line(_bare(line.tokens), bullets) for line in lines] if ports else lines
+
+
+def _plain(cell: str) -> str:
+    text = ""
+    for sign in cell:
+        sign = WIDE.get(sign, sign)
+        if sign == "\t":
+            text += "  "
+        elif sign == "\n":
+            text += sign
+        elif unicodedata.category(sign) == "Zs":
+            text += " "
+        elif unicodedata.category(sign)[0] in "CZ":
+            raise Refused("an invisible character")
+        else:
+            text += sign
+    return text
+
+
+def _unquoted(text: str) -> str:
+    if text.count("`") % 2:
+        raise Refused("a backtick alone")
+    return text.replace("`", EDGE)
+
+
+def _joined(texts: list[str]) -> list[str]:
+    """Join lines with a separator at the line break."""
+    result: list[str] = []
+    for text in texts:
+        if result and (ENDS_OPEN.search(result[-1]) or BEGINS_OPEN.match(text)):
+            result[-1] += " " + text
+        else:
+            result.append(text)
+    return result
+
+
+def _tokens(text: str) -> list[Token]:
+    tokens: list[Token] = []
+    place, gap, edge = 0, 0, False
+    while place < len(text):
+        sign = text[place]
+        if sign in (" ", EDGE):
+            gap, edge, place = gap + (sign == " "), edge or sign == EDGE, place + 1
+            continue
+        token, place = _next(text, place)
+        tokens.append(replace(token, gap=min(gap, 2), edge=edge))
+        gap, edge = 0, False
+    return tokens
+
+
+def _next(text: str, place: int) -> tuple[Token, int]:
+    if special := SPECIAL.match(text, place):
+        kind = str(special.lastgroup if special.lastgroup != "base" else "secured")
+        name = {"tcp3": "http/2", "quic": "http/3", "web": "http(s)", "port": "port", "andor": "and/or"}.get(kind)
+        name = name or (special["base"] if kind == "secured" else special[0].lower()[:3])
+        return Token(WORD, name.lower(), 0), special.end()
+    if found := re.compile("[0-9]+").match(text, place):
+        return Token(NUMBER, found[0], 0, head=len(found[0])), found.end()
+    if found := re.compile("[a-zA-Z]+").match(text, place):
+        return Token(WORD, found[0].lower(), 0), found.end()
+    if found := re.compile(f"[{SUPERSCRIPTS}]+").match(text, place):
+        return Token(SIGN, "¹", 0), found.end()
+    if found := re.compile(r"\[(?:[1-9][0-9]?|[a-hA-H])\]").match(text, place):
+        return Token(SIGN, "[1]", 0), found.end()
+    if found := re.compile("[<>]=").match(text, place):
+        return Token(SIGN, {"<=": "≤", ">=": "≥"}[found[0]], 0), found.end()
+    if text[place] in DASHES + STARS + "~<>≤≥,.;:/&+|、()":
+        return Token(SIGN, "-" if text[place] in DASHES else text[place], 0), place + 1
+    raise Refused("a character that is not understood")
+
+
+def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
+    """Take the marks from behind ports, protocols and brackets."""
+    kept: list[Token] = []
+    touching = loose = False
+    for token in tokens:
+        mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
+        owner = kept[-1] if kept else None
+        if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
+            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text in STARS:
+                raise Refused("a mark apart from a protocol")
+            if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
+                raise Refused("two kinds of marks")
+            kept[-1] = replace(owner, stars=owner.stars + (token.text if token.text in STARS else ""), marked=True)
+            touching, loose = True, loose or bool(token.gap)
+            continue
+        if touching and token.kind in (NUMBER, WORD) and (loose or not token.gap) and not _separates(token):
+            raise Refused("a mark before a number")
+        if mark and token.text != "*":
+            raise Refused("a mark before anything")
+        touching = loose = False
+        kept.append(token)
+    for token in kept:
+        if len(token.stars) > 3 or (
+            token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1
+        ):
+            raise Refused("a part left open")
+    return kept
+
+
+def _bare(tokens: list[Token]) -> list[Token]:
+    """Leave out 'only', and 'both' and 'either' in front of a number or a word; each parts what is around it."""
+    kept: list[Token] = []
+    apart = False
+    for token, behind in zip(tokens, [*tokens[1:], None], strict=True):
+        listing = token.word("both", "either") and behind and behind.gap and behind.kind in (NUMBER, WORD)
+        if token.word("only") or listing:
+            apart = True
+            continue
+        kept.append(replace(token, gap=max(token.gap, 1), edge=True) if apart else token)
+        apart = False
+    if not kept:
+        raise Refused("nothing but words")
+    return kept
+
+
+def _separates(token: Token) -> bool:
+    return token.gap > 0 and token.word("and", "or", "plus", "and/or", "to", "through", "thru")
+
+
+def _any(star: Token, owner: Token) -> bool:
+    """Tell whether a star is not a mark but any port, as in 'UDP *'."""
+    return star.text == "*" and owner.kind == WORD and star.gap > 0 and not owner.marked and owner.text in ANY_BEHIND
