@@ -221,7 +221,7 @@ class Applier:
             self.journal.open(changed, token)
             self._be_first()
             wrote = True
-            write_all(changed, mode=0o640)
+            self._write(changed)
             self.tool.load(changed)
             if revert_after:
                 write(self.revert.rollback, json.dumps({**applied, "seen": self.tool.seen()}))
@@ -236,6 +236,10 @@ class Applier:
         self.revert.stop(but=token)
         return token
 
+    def _write(self, files):
+        """Write the tool's files; the mode of one that depends on its text changes with it, as a kill may come next."""
+        write_all(files, mode=0o640, modes=self.tool.modes(files) if hasattr(self.tool, "modes") else None)
+
     def _waiting(self):
         """Return the files of a change that waits, the one that decides last."""
         return self.revert.rollback, self.revert.candidate
@@ -243,7 +247,7 @@ class Applier:
     def _undo(self, before, former):
         """Leave things as they were before a change that failed; C{former}: the files of an older one that waits."""
         if before:
-            write_all(before, mode=0o640)
+            self._write(before)
             self.tool.load(before)
         if former[-1]:
             for path, text in zip(self._waiting(), former):  # noqa: B905 # Python 3.8 knows no strict

@@ -52,20 +52,20 @@ def write(path, text):
     write_all({path: text}, own=True)
 
 
-def write_all(files, mode=0o600, own=False):
+def write_all(files, mode=0o600, own=False, modes=None):
     """Write several files as C{write} does, C{{path: text}}; a text of None removes the file.
 
     All are on the disk before the first takes its name, so that a full disk changes none of them. C{mode} is that of
-    new files, whatever the umask; a file that is there keeps its owner and mode unless it is our C{own}, and a link
-    stays one.
+    new files, whatever the umask; a file that is there keeps its owner and mode unless it is our C{own} or its mode
+    is among C{modes}, C{{path: mode}}, and a link stays one.
     """
     staged = []
     try:
-        for path, text in files.items():
-            path = os.path.realpath(path)
+        for given, text in files.items():
+            path = os.path.realpath(given)
             if text is not None:
                 staged.append((path, temporary_of(path)))
-                _stage(path, text, mode, own)
+                _stage(path, text, mode, own, (modes or {}).get(given))
         for path, temporary in staged:
             os.replace(temporary, path)
     except OSError as error:
@@ -105,8 +105,8 @@ def _attributes(path):
     return answer[0]
 
 
-def _stage(path, text, mode, own):
-    """Write what shall become C{path} beside it, with that file's owner and mode."""
+def _stage(path, text, mode, own, changed):
+    """Write what shall become C{path} beside it, with that file's owner and mode, or a C{changed} mode."""
     make_folder(os.path.dirname(path))
     temporary = temporary_of(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -118,7 +118,7 @@ def _stage(path, text, mode, own):
                 raise OSError(errno.EINVAL, "not a regular file")
             if not own:
                 os.fchown(stream.fileno(), former.st_uid, former.st_gid)
-                os.fchmod(stream.fileno(), former.st_mode & 0o7777)
+                os.fchmod(stream.fileno(), former.st_mode & 0o7777 if changed is None else changed)
         stream.write(encode(text))
         stream.flush()
         os.fsync(stream.fileno())

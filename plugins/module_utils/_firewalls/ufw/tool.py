@@ -119,6 +119,10 @@ class Ufw:
         """True where ufw is enabled and its chains are in the kernel; raises ToolError where a part of them is."""
         return self._config("ENABLED") == "yes" and self.live.there(self._versions())
 
+    def modes(self, files):
+        """Return C{{path: mode}} of the files whose mode depends on their text."""
+        return {path: self._mode[0 if sets.marked(files[path]) else 1] for path in (sets.HOOK,) if files.get(path)}
+
     def load(self, files):
         """Load what is in the files now."""
         if os.path.exists(sets.HOOK) and self._mode:

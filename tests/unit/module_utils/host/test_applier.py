@@ -107,6 +107,21 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in found if re.search("unconfirmed|egress-allowlist|rollback|revert-", path.name))
 
 
+def test_a_mode_that_depends_on_a_text_changes_with_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed before it loads has left no file with the new text and the old mode."""
+    path = folder / "etc" / "rules"
+    path.chmod(0o640)
+
+    def killed(self: Tool, files: dict[str, str | None]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tool, "load", killed)
+    monkeypatch.setattr(Tool, "modes", lambda self, files: {str(path): 0o750}, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        applier(folder).present(NEW, 600)
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == ("new\n", 0o750)
+
+
 def kill_all(argument: str) -> None:
     """Kill every process with this text in its command line, as the end of the machine does."""
     for process in Path("/proc").glob("[0-9]*"):

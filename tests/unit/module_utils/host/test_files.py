@@ -37,6 +37,18 @@ def test_a_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
     assert real.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_mode_that_changes_with_the_text(tmp_path: Path) -> None:
+    """There is no moment at which a file has the new text and the old mode."""
+    path, link = tmp_path / "script", tmp_path / "link"
+    path.write_text("old", "utf-8")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_all({str(link): "new"}, modes={str(link): 0o750})
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777, link.is_symlink()) == ("new", 0o750, True)
+    write_all({str(path): "newer"}, modes={"/other": 0o600})
+    assert path.stat().st_mode & 0o777 == 0o750
+
+
 @pytest.mark.parametrize("umask", [0, 0o022, 0o077, 0o777])
 def test_modes_do_not_follow_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
