@@ -1,0 +1,93 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remarks in round brackets and marks of footnotes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+from tests.support.repository import REPOSITORY
+
+from .names import host
+from .refusal import Refused
+
+PAGE = REPOSITORY / "docs/cells-destinations.md"
+REQUIREMENTS = {
+    "optional": "optional",
+    "recommended": "recommended",
+    "required": "required",
+    "mandatory": "required",
+}
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ"
+LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+SIGNS = "†‡§¶"
+INNER = rf"(?:[1-9a-f]|\*{{1,3}}|[{SIGNS}])"  # what stands in brackets as a mark
+_NEW = "York Jersey Zealand Delhi Mexico Orleans Hampshire Brunswick Castle".split()
+_REGIONS = "us eu ap ca sa af me il mx cn us-gov asia europe northamerica southamerica australia africa".split()
+_COMPASS = "north south east west central northeast northwest southeast southwest".split()
+
+
+@cache
+def words(title: str) -> frozenset[str]:
+    """Return a list of words of the page, by the line above it."""
+    block = PAGE.read_text(encoding="utf-8").partition(f"\n{title}:\n\n")[2].partition("\n\n")[0]
+    assert block.startswith("    ")
+    return frozenset(block.split())
+
+
+def check(text: str, behind: str, requirement: str | None) -> None:
+    """Raise Refused unless C{text} is a remark that changes nothing; C{behind}: the kind of item that it stands behind."""
+    text = text.strip(" ")
+    if requirement and REQUIREMENTS.get(text.lower()) == requirement:
+        return
+    if behind == "any":
+        raise Refused("a remark limits any address")
+    if _is_host(text):
+        if behind == "name":
+            raise Refused("which is meant")
+        return
+    if len(text) > 60 or _forbidden(text) or not _are_words(text):
+        raise Refused("no remark")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool("*" not in text and host(text))
+    except Refused:
+        return False
+
+
+def _are_words(text: str) -> bool:
+    found = re.split(r" ?[,/] ?| ", text)
+    if len(found) > 6:
+        return False
+    for place, word in enumerate(found):
+        before, after = found[:place], "".join(found[place + 1 : place + 2])
+        if word.lower() == "new" and after.title() in _NEW and after[0].isupper():
+            continue
+        if not (_is_word(word) or (before and after and word in ("am", "de", "la"))):
+            return False
+    return True
+
+
+def _is_word(word: str) -> bool:
+    if any(map(_forbidden, [word, *re.split(r"[-.'’]", word), word.rstrip("0123456789")])):
+        return False
+    if word.lower() in words("Words of places and roles") or _is_code(word):
+        return True
+    letters = re.sub(r"[-.'’]", "", word)
+    return word[:1].isupper() and letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
+
+
+def _is_code(text: str) -> bool:
+    region = rf"(?:{'|'.join(_REGIONS)})-(?:{'|'.join(_COMPASS)})(?:-?[1-9][0-9]?[a-z]?)?"
+    return bool(re.fullmatch(rf"{region}|[A-Z]{{2,4}}[0-9]{{1,2}}|[a-z]{{2}}[0-9]", text))
+
+
+def _forbidden(word: str) -> bool:
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign)).lower()
+    beginnings = words("Beginnings of words that no remark holds")
+    return plain in words("Words that no remark holds") or plain.startswith(tuple(beginnings))
