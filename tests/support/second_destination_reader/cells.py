@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from . import addresses, names, remarks
 from .addresses import ADDRESS, IPV4, LENGTH
-from .lines import DASHES, TAGS, WRAPPERS, prepare
+from .lines import DASHES, SEPARATORS, STAR, WRAPPERS, prepare
 from .refusal import Refused
 
 _HOSTS = r"hosts?|address(?:es)?|destinations?"
@@ -21,8 +21,8 @@ _ANY = re.compile(
 )
 _ANYWHERE = {"4": "0.0.0.0/0", "6": "::/0"}
 _WORD_BETWEEN = r"(?:(?i:and/or|and|or|&)[ \n]+)?"
-_BETWEEN = re.compile(rf"(?:[ \n]*(?P<sign>[,;，；、|])[ \n]*|[ \n]+)(?P<word>{_WORD_BETWEEN})")
-_END = re.compile(r"[ \n]*[,;，；、|]?\Z")
+_BETWEEN = re.compile(rf"(?:[ \n]*(?P<sign>[{SEPARATORS}])[ \n]*|[ \n]+)(?P<word>{_WORD_BETWEEN})")
+_END = re.compile(rf"[ \n]*[{SEPARATORS}]?\Z")
 _TO = r"[ \n]+(?i:to|through|thru)[ \n]+"
 _RANGE = re.compile(
     rf"(?P<first>{ADDRESS})(?: ?[{DASHES}] ?|{_TO})(?P<last>{ADDRESS})"
@@ -30,12 +30,12 @@ _RANGE = re.compile(
 )
 _MASKED = re.compile(rf"(?P<address>{IPV4})(?:(?P<slash> ?/ ?)| (?P<bracket>\()?)(?P<mask>{IPV4})(?(bracket)\))")
 _LENGTH = re.compile(rf"(?P<address>{ADDRESS})(?P<space> )?/ ?(?P<length>{LENGTH})")
-_STOPS = rf" \n,;，；、|()\[\]<>`{remarks.SIGNS}{remarks.RAISED}"
+_STOPS = rf" \n{SEPARATORS}()\[\]<>`{remarks.SIGNS}{remarks.RAISED}"
 _WORD = re.compile(rf"[^{_STOPS}]+")
-_STARS = re.compile(r"\*{1,3}(?!\*)")
+_STARS = re.compile(rf"[*{STAR}]{{1,3}}(?![*{STAR}])")
 _MARK = re.compile(
     rf"[ \n]*(?:(?P<raised>[{remarks.SIGNS}{remarks.RAISED}]+)"
-    rf"|\( ?(?P<round>{remarks.INNER}) ?\)|\[(?P<square>{remarks.INNER}|\^[1-9])\]"
+    rf"|\( ?(?P<round>{remarks.INNER}) ?\)|\[ ?(?P<square>{remarks.INNER}|\^[1-9]) ?\]"
     rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]+) ?</(?i:sup)>"
     r"|\((?P<remark>[^()\[\]<>\n]+)\))"
 )
@@ -50,7 +50,7 @@ class Item(NamedTuple):
     place: addresses.Address | None = None
 
 
-def read(cell: str, requirement: str | None = None) -> list[str]:
+def read(cell: str, requirement: str = "required") -> list[str]:
     """Return the prefixes and names of a cell in printed order; raise Refused where it has not exactly one reading."""
     return _Reading(prepare(cell), requirement).whole()
 
@@ -58,7 +58,7 @@ def read(cell: str, requirement: str | None = None) -> list[str]:
 class _Reading:
     """One pass over a cell."""
 
-    def __init__(self, text: str, requirement: str | None) -> None:
+    def __init__(self, text: str, requirement: str) -> None:
         self.text = text
         self.place = 0
         self.requirement = requirement
@@ -105,7 +105,7 @@ class _Reading:
         """Return any address where the cell is a word for it, with marks or without."""
         flat = re.sub(r"[ \n]+", " ", self.text)
         for length in range(min(len(flat), 40), 0, -1):
-            word = _ANY.fullmatch(_bare(flat[:length]))
+            word = _ANY.fullmatch(_bare(flat[:length]).replace(STAR, "*"))
             if word:
                 rest = _Reading(flat, self.requirement)
                 rest.place = length
@@ -134,7 +134,12 @@ class _Reading:
 
     def _numbers(self) -> Item | None:
         star = self.text.startswith("*", self.place)
-        for pattern, meaning in ((_RANGE, _range), (_MASKED, _masked), (_LENGTH, _prefix), (re.compile(ADDRESS), _alone)):
+        for pattern, meaning in (
+            (_RANGE, _range),
+            (_MASKED, _masked),
+            (_LENGTH, _prefix),
+            (re.compile(ADDRESS), _alone),
+        ):
             found = pattern.match(self.text, self.place + star)
             item = found and self._ends(found.end()) and meaning(found)
             if not (found and item):
@@ -152,13 +157,14 @@ class _Reading:
         found = _WORD.match(self.text, self.place)
         if not found:
             raise Refused("no item")
-        if found[0].endswith("*"):
+        if found[0].endswith(("*", STAR)):
             raise Refused("a star at the end")
         self.place = found.end()
-        url = names.URL.fullmatch(found[0])
+        word = found[0].replace(STAR, "*")
+        url = names.URL.fullmatch(word)
         if url and re.fullmatch(ADDRESS, url[1]):
             return Item([addresses.host(addresses.admitted(addresses.address(url[1])))], "url")
-        return Item([names.host(found[0])], "name", found[0])
+        return Item([names.host(word)], "name", word)
 
     def _ends(self, place: int) -> bool:
         """Tell whether a whole item can end here."""
@@ -197,7 +203,9 @@ def _masked(found: re.Match[str]) -> Item | None:
     length = addresses.mask_length(found["mask"], slash=bool(found["slash"]))
     if length is None:
         return None
-    return Item([addresses.prefix(addresses.address(found["address"]), length)], "prefix" if found["slash"] else "apart")
+    return Item(
+        [addresses.prefix(addresses.address(found["address"]), length)], "prefix" if found["slash"] else "apart"
+    )
 
 
 def _prefix(found: re.Match[str]) -> Item:

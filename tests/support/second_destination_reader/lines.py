@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
 from .addresses import ADDRESS
 from .refusal import Refused
 
+STAR = "\ue02a"  # a star behind a backslash, which is no emphasis
 BREAKS = re.compile(r"< ?/? ?(?:br|p|li|ul|ol|div) *?/? ?>", re.IGNORECASE)
 BULLETS = "-–—•·*◦▪●○■‣"
+SEPARATORS = ",;，；、|"
 DASHES = "-‐‑‒–—―−﹘﹣－"
 WRAPPERS = ["***", "**", "___", "__", "_", "`"]  # around items and whole lines
 EDGE = r" ,;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
-_TAGGED = re.compile(rf"(?<![^{EDGE}])<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>(?=[{EDGE}]|\Z)", re.IGNORECASE)
+_TAGGED = re.compile(
+    rf"(?<![^{EDGE}])<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>(?=[{EDGE}]|\Z)", re.IGNORECASE
+)
 _EMPHASISED = [
     re.compile(rf"(?<![^{EDGE}])(?<!{edge}){edge} ?({ADDRESS}) ?{edge}(?!{edge})(?=[{EDGE}]|\Z)")
     for edge in map(re.escape, [*WRAPPERS, "*"])
@@ -26,12 +31,12 @@ _EMPHASISED = [
 
 
 def prepare(cell: str) -> str:
-    """Return the cell with plain spaces, line breaks as such, and no bullets."""
+    """Return the cell with plain spaces, line breaks as such, and no bullets; C{STAR} for a star behind a backslash."""
     if re.search(r"\{[{%#]", cell):
         raise Refused("a template")
     cell = cell.replace("\r\n", "\n")
     text = "".join(_plain(sign) for sign in cell)
-    text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: STAR if found[1] == "*" else found[1], text)
     text = BREAKS.sub("\n", text)
     lines = [" ".join(line.split(" ")).strip(" ") for line in text.split("\n")]
     lines = [re.sub(" +", " ", line) for line in lines if line]
@@ -65,8 +70,11 @@ def _without_tags(line: str) -> str:
 def _without_bullets(lines: list[str]) -> list[str]:
     bullet = lines[0][0]
     if len(lines) > 1 and bullet in BULLETS and all(line[:2] == bullet + " " for line in lines):
-        return [line[2:].strip() for line in lines]
-    for above, below in zip(lines, lines[1:], strict=False):
+        lines = [line[2:].strip() for line in lines]
+        if any(line[:1] in SEPARATORS for line in lines):
+            raise Refused("nothing behind a bullet")
+        return lines
+    for above, below in itertools.pairwise(lines):
         if above[-1] in DASHES or below[0] in DASHES:
             raise Refused("a bullet or a range")
     return lines

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
@@ -15,10 +16,24 @@ from .refusal import Refused
 URL = re.compile(r"(?i:https?|wss?)://([^/]+)/?")
 FILES = {"json", "html", "htm", "xml", "txt", "csv", "pdf", "php", "doc"}
 COMMON = {"com", "net", "org", "edu", "gov"}  # and all endings of two letters
-PLACEHOLDERS = "ACCOUNT CLUSTER COMPANY COUNTRY CUSTOMER DOMAIN INSTANCE NAME REGION SITE TENANT XX YOUR".split()
+PLACEHOLDERS = [
+    "ACCOUNT",
+    "CLUSTER",
+    "COMPANY",
+    "COUNTRY",
+    "CUSTOMER",
+    "DOMAIN",
+    "INSTANCE",
+    "NAME",
+    "REGION",
+    "SITE",
+    "TENANT",
+    "XX",
+    "YOUR",
+]
 # Second-level suffixes that the drawn names can have; all other names end in a suffix of one label.
 SUFFIXES = {"co.uk", "org.uk", "com.au", "co.jp"}
-LIKE_LATIN = set("асеорхуіѕјһԁԛԝӏ")
+LIKE_LATIN = set("асеорхуіѕјһԁԛԝӏпмктнвгь")
 TOGETHER = [
     {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"},
     {"LATIN", "CJK", "HANGUL"},
@@ -34,6 +49,12 @@ def host(text: str) -> str:
 
 def name(text: str) -> str:
     """Return a name or pattern in small letters, with a placeholder in capitals only beside a star."""
+    read = _parsed(text)
+    _check_hyphens(read)
+    return read
+
+
+def _parsed(text: str) -> str:
     text = text.removesuffix(".")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):
@@ -43,7 +64,6 @@ def name(text: str) -> str:
     if len(labels) < 2 or len(read) > 253:
         raise Refused("no name")
     _check_ending(read.rpartition(".")[2])
-    _check_hyphens(read)
     return read
 
 
@@ -61,7 +81,7 @@ def _placeholders(text: str) -> set[str]:
 
 def _asks(word: str) -> bool:
     capitals = re.fullmatch(r"[A-Z0-9]+", word) and any(part in word for part in PLACEHOLDERS)
-    return bool(capitals or re.fullmatch(r"[a-z0-9]*[XN]", word))
+    return bool(capitals or re.fullmatch(r"[a-z0-9]*(?:X+|N+)", word))
 
 
 def _label(label: str, kept: set[str]) -> str:
@@ -119,13 +139,12 @@ def registrable(read: str) -> str | None:
 def _check_hyphens(read: str) -> None:
     """Refuse a hyphen between two names of one registrable domain."""
     for hyphen in re.finditer("-", read):
-        left, right = read[: hyphen.start()], read[hyphen.end() :]
         try:
-            if registrable(name(left)) == registrable(name(right)):
-                raise Refused("two names or a range")
-        except Refused as error:
-            if str(error) == "two names or a range":
-                raise
+            left, right = _parsed(read[: hyphen.start()]), _parsed(read[hyphen.end() :])
+        except Refused:
+            continue
+        if registrable(left) == registrable(right):
+            raise Refused("two names or a range")
 
 
 def broken(above: str, below: str) -> bool:
@@ -136,7 +155,11 @@ def broken(above: str, below: str) -> bool:
 
 def counted(printed: list[str]) -> bool:
     """Tell whether the numbers that names begin with may count them: they rise, and the rests differ."""
-    found = [one for one in (re.fullmatch(r"([0-9]{1,2})[.-](.+\..+)", text.lower().removesuffix(".")) for text in printed) if one]
+    found = [
+        one
+        for one in (re.fullmatch(r"([0-9]{1,2})[.-](.+\..+)", text.lower().removesuffix(".")) for text in printed)
+        if one
+    ]
     numbers = [int(one[1]) for one in found]
-    rising = all(low < high for low, high in zip(numbers, numbers[1:], strict=False))
+    rising = all(low < high for low, high in itertools.pairwise(numbers))
     return len(found) > 1 and rising and len({one[2] for one in found}) > 1

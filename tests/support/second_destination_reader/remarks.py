@@ -11,6 +11,7 @@ from functools import cache
 
 from tests.support.repository import REPOSITORY
 
+from .lines import STAR
 from .names import host
 from .refusal import Refused
 
@@ -24,10 +25,28 @@ REQUIREMENTS = {
 RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ"
 LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 SIGNS = "†‡§¶"
-INNER = rf"(?:[1-9a-f]|\*{{1,3}}|[{SIGNS}])"  # what stands in brackets as a mark
-_NEW = "York Jersey Zealand Delhi Mexico Orleans Hampshire Brunswick Castle".split()
-_REGIONS = "us eu ap ca sa af me il mx cn us-gov asia europe northamerica southamerica australia africa".split()
-_COMPASS = "north south east west central northeast northwest southeast southwest".split()
+INNER = rf"(?:[1-9a-f]|[*{STAR}]{{1,3}}|[{SIGNS}])"  # what stands in brackets as a mark
+_NEW = ["York", "Jersey", "Zealand", "Delhi", "Mexico", "Orleans", "Hampshire", "Brunswick", "Castle"]
+_REGIONS = [
+    "us",
+    "eu",
+    "ap",
+    "ca",
+    "sa",
+    "af",
+    "me",
+    "il",
+    "mx",
+    "cn",
+    "us-gov",
+    "asia",
+    "europe",
+    "northamerica",
+    "southamerica",
+    "australia",
+    "africa",
+]
+_COMPASS = ["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"]
 
 
 @cache
@@ -38,10 +57,10 @@ def words(title: str) -> frozenset[str]:
     return frozenset(block.split())
 
 
-def check(text: str, behind: str, requirement: str | None) -> None:
-    """Raise Refused unless C{text} is a remark that changes nothing; C{behind}: the kind of item that it stands behind."""
+def check(text: str, behind: str, requirement: str) -> None:
+    """Raise Refused unless C{text} is a remark that changes nothing; C{behind}: the kind of item before it."""
     text = text.strip(" ")
-    if requirement and REQUIREMENTS.get(text.lower()) == requirement:
+    if REQUIREMENTS.get(text.lower()) == requirement:
         return
     if behind == "any":
         raise Refused("a remark limits any address")
