@@ -128,9 +128,9 @@ def _as_printed(message: str, words: list[str], cell: str) -> str:
     """Return the message with a range quoted as the cell prints it, not as C{_words} writes it."""
     for word in words:
         if word.count("–") == 1 and quoted(word) in message:
-            dash = rf"\s*[{DASHES}]\s*"
+            dash = rf"\s*(?:[{DASHES}]|to|through|thru)\s*"
             pattern = dash.join(map(re.escape, word.split("–"))).removeprefix(r"\s*")
-            if printed := re.search(pattern, cell):
+            if printed := re.search(pattern, cell, re.IGNORECASE):
                 return message.replace(quoted(word), quoted(printed.group().strip()), 1)
     return message
 

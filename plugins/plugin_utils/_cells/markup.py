@@ -34,6 +34,7 @@ _TAG_NAMES = (
 )
 _TAGS = frozenset(_TAG_NAMES.split())
 _RAISED_DIGITS = str.maketrans("0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _LINK = re.compile(r"\[[^\[\]]*\]\(")
 _PLACEHOLDER = re.compile(
     r"\$?\{[^{}]*\}|%[A-Za-z_][A-Za-z0-9_-]*%|\[(?=[^\[\]:]*[A-Za-z])[^\[\]:^]{2,}\]"
@@ -58,6 +59,8 @@ def without_markup(text: str, where: str) -> str:
         raise ValueError(f"{where} is struck out (~~), and may be withdrawn: write what is meant without the marks")
     if "<" in text:
         text = _without_tags(text, where)
+    if entity := _ENTITY.search(text):
+        raise ValueError(f"{where} holds {quoted(entity.group())}: write the character that it stands for")
     if _LINK.search(text):
         raise ValueError(f"{where} holds a link: write the name or the address alone")
     if placeholder := _PLACEHOLDER.search(text):
@@ -96,7 +99,7 @@ def _without_tags(text: str, where: str) -> str:
         if _BREAK.fullmatch(content):
             return "\n"
         name = re.split(r"[\s/]", content.lower(), maxsplit=1)[0]
-        if name not in _TAGS:
+        if name not in _TAGS and not name.startswith("!"):
             raise ValueError(unfilled(where, match.group()))
         if name in _STRUCK:
             raise ValueError(f"{where} is struck out, and may be withdrawn: write what is meant without the marks")

@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .anywhere import ALONE
 from .neighbours import OCTET, QUAD, check_hyphens
-from .scripts import ascii_label, check_encoded
+from .scripts import ascii_label, check_characters, check_encoded
 
 _OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
 # Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
@@ -33,9 +33,17 @@ _PLACEHOLDER = re.compile(
 )
 _PARTS = re.compile(r"[*-]")
 _GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
+_GLUED_LETTER = re.compile(rf"{QUAD}[^.0-9]", re.ASCII)
+_GLUED_REASON = "is not a name: it begins with an address: write the address and the name by themselves"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _NAMES = "accepted are names like live.example.com and *.example.com"
 _LONGEST = 253
+_RANGE = "is not a name; a range is written with two whole addresses, like 192.0.2.1 - 192.0.2.9"
+_LIST = "is not a name; it stands between two items, and one is missing"
+_JOINING = {
+    **dict.fromkeys(("to", "through", "thru", "from", "between", "until", "till"), _RANGE),
+    **dict.fromkeys(("and", "or", "and/or", "&"), _LIST),
+}
 
 Read = Callable[[str], object]
 
@@ -72,6 +80,8 @@ def _checked(text: str, read: Read) -> str:
             "is a word for any address, and stands beside others: write 0.0.0.0/0 and ::/0 in its place if that is "
             "meant, else leave it out"
         )
+    if text.lower() in _JOINING:
+        raise ValueError(_JOINING[text.lower()])
     name = text.lower() if text.isascii() else _in_ascii(text)
     _check_octets(name, read)
     if "/" in name:
@@ -102,6 +112,9 @@ def _in_ascii(text: str) -> str:
     """Return a name with letters beyond ASCII in its xn-- form."""
     if len(text) > _LONGEST:
         raise ValueError(f"is not a name: it has {len(text)} characters, more than {_LONGEST}")
+    check_characters(text)
+    if _GLUED_LETTER.match(text):
+        raise ValueError(_GLUED_REASON)
     labels = text.split(".")
     for label in labels:
         if "*" in label and not label.isascii():
@@ -126,7 +139,7 @@ def _check_stars(name: str, labels: list[str], read: Read) -> None:
     """Refuse stars that may be marks or emphasis, two in a row, and those in the last label."""
     if "*" in labels[-1]:
         whole = name.rstrip("*")
-        marked = "*" not in labels[-1].rstrip("*")
+        marked = "*" not in (labels[-1].rstrip("*") or "*")
         if ways := [f"'{way}'" for way in readable([whole.lstrip("*"), whole] if marked else [], read)]:
             raise ValueError(
                 "can be read in two ways: '*' behind a name can be a wildcard, a mark of a footnote, or emphasis: "
@@ -141,7 +154,7 @@ def _check_stars(name: str, labels: list[str], read: Read) -> None:
 def _check_octets(name: str, read: Read) -> None:
     """Refuse what looks like an address with an octet left open or mistyped: C{192.0.2.x}, C{192.0.2.1O}."""
     if _GLUED.match(name):
-        raise ValueError("is not a name: it begins with an address: write the address and the name by themselves")
+        raise ValueError(_GLUED_REASON)
     host, slash, suffix = name.partition("/")
     labels = host.removeprefix("*.").split(".")
     parts = [part for label in labels for part in label.split("-")]

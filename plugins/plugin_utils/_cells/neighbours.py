@@ -37,14 +37,16 @@ _MASK = re.compile(
 )
 # The shortest masks could be hosts too.
 _SHORT_MASK = re.compile(r"(?:128|192|224)\.0\.0\.0|(?:1|3|7|15|31|63|127)\.255\.255\.255", re.ASCII)
-_NAME = re.compile(r"(?:[a-z]+://)?(?:\*\.)?(?:[a-z0-9-]+\.)+(?P<last>[a-z0-9-]*)", re.ASCII | re.IGNORECASE)
-_REST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?", re.ASCII | re.IGNORECASE)
+# Labels of any script; C{*} in them makes a pattern.
+_LABEL = "[^\\s./:,;–]+"
+_NAME = re.compile(rf"(?:[a-z]+://)?(?:{_LABEL}\.)+(?P<last>(?:{_LABEL})?)", re.ASCII | re.IGNORECASE)
+_REST = re.compile(rf"(?!\*){_LABEL}(?:\.{_LABEL})*\.?")
 # Last labels that are no words and begin few: nobody takes them for the first half of a broken label, as C{sip.tel
 # nyx.com} has it. Those of countries have two letters.
 _ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
 _LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
-_NUMBERED = re.compile(r"([0-9]{1,2})[.-]([a-z][a-z0-9-]*\..+)", re.ASCII | re.IGNORECASE)
+_NUMBERED = re.compile(r"([0-9]{1,2})[.-]((?:[^\W\d_]|\*)[^\s./:]*\..+)")
 _GENERIC = frozenset(("com", "net", "org"))
 
 Read = Callable[[str], object]
@@ -129,8 +131,10 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
         if not name or _is_number(word):
             continue
         end = name.group("last").lower()
-        continued = _REST.fullmatch(following) and not _is_number(following)
-        if end and (not continued or end in complete or end.isdigit() or re.fullmatch(r"[a-z]{2}|xn--.*", end)):
+        continued = _REST.fullmatch(following) and not ADDRESSES.fullmatch(following)
+        if end and (
+            not continued or end in complete or end.isdigit() or re.fullmatch(r"[a-z]{2}|xn--.*", end, re.ASCII)
+        ):
             continue
         dot = "" if not end or end.isalpha() else "."
         whole = word.rstrip(".")

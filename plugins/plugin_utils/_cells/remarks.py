@@ -33,11 +33,13 @@ END = "\x01"
 
 _RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0"
 _SIGNS = "\u2020\u2021\u00a7\u00b6"
+_STARS = r"\*{1,3}(?![^\s,;|(\[])"
 _MARK = rf"[1-9a-f]|\^[1-9]|\*{{1,3}}|[{_SIGNS}]"
 _BEHIND = re.compile(
     rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
-    r"|(?<=[0-9A-Fa-f])(?P<star>\*{1,3})(?![^\s,;|(\[])"
+    rf"|(?<=[0-9A-Fa-f)\]])(?P<star>{_STARS})"
 )
+_NEXT = re.compile(rf"[{_SIGNS}{_RAISED}]|{_STARS}")
 _IN_ROUND = re.compile(_MARK)
 _MASK = re.compile(r" ?(?:0|24[0-9]|25[0-9])(?:\.[0-9]{1,3}){3} ?", re.ASCII)
 _LENGTH = re.compile(r"(?:/ ?)?([0-9]{1,3})", re.ASCII)
@@ -71,7 +73,7 @@ def take_off(text: str, where: str, read: Read, requirement: str | None = None) 
         before = text[done : match.start()].rstrip(" \n")
         item = _LAST.split(before[-200:])[-1]
         content = match["round"]
-        if match["star"] and not _is_marked(item):
+        if match["star"] and not (pieces and match.start() == done) and not _is_marked(item):
             continue
         if content is not None and _MASK.fullmatch(content) and ADDRESSES.fullmatch(item):
             continue
@@ -100,7 +102,7 @@ def _check_place(text: str, match: re.Match[str], before: str, behind: bool, whe
             f"{where} has {what}, which stands in brackets or is a mark, and not behind an item: write it without them"
         )
     following = text[match.end() : match.end() + 1]
-    if following and following not in " \n,;|([" and not re.match(f"[{_SIGNS}{_RAISED}`]", following):
+    if following not in " \n,;|([" and not _NEXT.match(text, match.end()):
         raise ValueError(f"{where} has {what} inside an item: write the item without it, and it as the row's label")
 
 
@@ -182,7 +184,9 @@ def _is_safe_word(word: str) -> bool:
     parts = [folded(part) for part in _IN_WORDS.split(word)]
     if any(part in DANGEROUS or part.startswith(DANGEROUS_BEGINNINGS) for part in parts):
         return False
-    return word[:1].isupper() and all(map(_is_latin, _IN_WORDS.sub("", word)))
+    letters = _IN_WORDS.sub("", word)
+    whole = len(letters) > 1 or word.endswith(".")  # one capital alone is a mark or short for something
+    return whole and word[0].isupper() and all(map(_is_latin, letters))
 
 
 def _is_latin(letter: str) -> bool:

@@ -37,9 +37,7 @@ def ascii_label(label: str, *, top: bool = False) -> str:
 
     Raises ValueError with a reason that follows the quoted name.
     """
-    for character in label:
-        if not character.isascii():
-            _check_character(character)
+    check_characters(label)
     small = unicodedata.normalize("NFC", label.lower())
     _check_scripts(label, small, top)
     if idna is None:
@@ -63,23 +61,24 @@ def check_encoded(label: str, *, top: bool = False) -> None:
         raise ValueError(f"{wrong} ({_reason(exc)})") from None
     if again != label or decoded.isascii() or decoded != unicodedata.normalize("NFC", decoded.lower()):
         raise ValueError(wrong)
-    for character in decoded:
-        if not character.isascii():
-            _check_character(character)
+    check_characters(decoded)
     _check_scripts(label, decoded, top)
 
 
-def _check_character(character: str) -> None:
-    """Refuse what is no letter, and letters and digits that stand for another one."""
-    code = f"'{character}' (U+{ord(character):04X})"
-    category = unicodedata.category(character)
-    if category not in _LETTERS:
-        raise ValueError(
-            f"is not a destination: {code} is no letter of a name: remove it; what a mark refers to belongs in a note"
-        )
-    plain = unicodedata.normalize("NFKC", character)
-    if category == "Nd" or plain != character or len(character.lower()) > 1:
-        raise ValueError(f"is not a name: {code} stands for another letter or digit: write that")
+def check_characters(text: str) -> None:
+    """Refuse what is no letter beyond ASCII, and letters and digits that stand for another one."""
+    for character in text:
+        if character.isascii():
+            continue
+        code = f"'{character}' (U+{ord(character):04X})"
+        category = unicodedata.category(character)
+        if category not in _LETTERS:
+            raise ValueError(
+                f"is not a destination: {code} is no letter of a name: remove it; what a mark refers to belongs in a "
+                "note"
+            )
+        if category == "Nd" or unicodedata.normalize("NFKC", character) != character or len(character.lower()) > 1:
+            raise ValueError(f"is not a name: {code} stands for another letter or digit: write that")
 
 
 def _check_scripts(label: str, decoded: str, top: bool) -> None:

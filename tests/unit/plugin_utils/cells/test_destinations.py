@@ -119,7 +119,10 @@ REJECTED = [
     ("{{ address }}", "'{{ address }}' holds a template that was not filled in"),
     ("{% if x %}192.0.2.1{% endif %}", "holds a template"),
     ("[2001:db8::1]", "stands in brackets or quotes"),
-    ("(192.0.2.0/25, 192.0.2.128/25)", "stands in brackets or is a mark, and not behind an item: write it without them"),
+    (
+        "(192.0.2.0/25, 192.0.2.128/25)",
+        "stands in brackets or is a mark, and not behind an item",
+    ),
     ('"192.0.2.0/25",\n"192.0.2.128/25"', "stands in brackets or quotes"),
     (
         "https://live.kudoway.com:8443",
