@@ -70,7 +70,7 @@ MARKS = [
 def _fits(mark: str, item: Printed) -> bool:
     """Tell whether a mark of stars or a number can stand behind the item."""
     if "*" in mark and "(" not in mark:
-        return item.kind in ("address", "prefix", "range")
+        return item.kind == "prefix" or (item.kind in ("address", "range") and ":" not in item.text)
     return item.kind not in ("address", "any") or not any(sign in mark for sign in "0123456789¹²")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -35,9 +36,9 @@ _WORD = re.compile(rf"[^{_STOPS}]+")
 _STARS = re.compile(rf"[*{STAR}]{{1,3}}(?![*{STAR}])")
 _MARK = re.compile(
     rf"[ \n]*(?:(?P<raised>[{remarks.SIGNS}{remarks.RAISED}]+)"
-    rf"|\( ?(?P<round>{remarks.INNER}) ?\)|\[ ?(?P<square>{remarks.INNER}|\^[1-9]) ?\]"
+    rf"|\([ \n]*(?P<round>{remarks.INNER})[ \n]*\)|\[ ?(?P<square>{remarks.INNER}|\^[1-9]) ?\]"
     rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]+) ?</(?i:sup)>"
-    r"|\((?P<remark>[^()\[\]<>\n]+)\))"
+    r"|\([ \n]*(?P<remark>[^()\[\]<>\n]+)[ \n]*\))"
 )
 
 
@@ -69,7 +70,7 @@ class _Reading:
         if anywhere:
             return anywhere
         items: list[Item] = []
-        result: dict[str, None] = {}
+        runs: list[list[Item]] = [[]]  # with nothing but space between them
         while True:
             item = self._item()
             if item.kind == "apart" and items and items[-1].kind == "address":
@@ -77,29 +78,20 @@ class _Reading:
             start = self.place
             self._behind(item)
             items.append(item)
-            result |= dict.fromkeys(item.results)
+            runs[-1].append(item)
             if _END.match(self.text, self.place):
                 break
             between = _BETWEEN.match(self.text, self.place)
             if not between:
                 raise Refused("something behind an item")
             self.place = between.end()
-            if start == between.start() and not (between["sign"] or between["word"]):
-                self._check_space(item)
-        if names.counted([item.printed for item in items if item.kind == "name" and "*" not in item.printed]):
+            if start != between.start() or between["sign"] or between["word"]:
+                runs.append([])
+        for run in runs:
+            _check_spaces(run)
+        if names.counted([item.printed for item in items if item.kind == "name"]):
             raise Refused("numbers that may count names")
-        return list(result)
-
-    def _check_space(self, above: Item) -> None:
-        """Refuse a space that may be inside a name."""
-        if above.printed.endswith("."):
-            raise Refused("one name that was broken, or two")
-        here = self.place
-        below = self._item()
-        self.place = here
-        plain = above.kind == below.kind == "name" and "/" not in below.printed and "*" not in below.printed
-        if plain and names.broken(above.results[0], below.results[0]):
-            raise Refused("one name that was broken, or two")
+        return list(dict.fromkeys(result for item in items for result in item.results))
 
     def _anywhere(self) -> list[str]:
         """Return any address where the cell is a word for it, with marks or without."""
@@ -150,6 +142,8 @@ class _Reading:
                 raise Refused("a star before an address")
             if stars:
                 self.place = stars.end()
+            if stars and not star and ":" in found[0] and item.kind in ("address", "range"):
+                raise Refused("a mark, or a group left open")
             return item._replace(place=None) if stars and not star else item
         return None
 
@@ -183,6 +177,19 @@ class _Reading:
                 remarks.check(found["remark"], item.kind, self.requirement)
             self.place = found.end()
             place = None
+            stars = _STARS.match(self.text, self.place)
+            self.place = stars.end() if stars else self.place
+
+
+def _check_spaces(run: list[Item]) -> None:
+    """Refuse a space that may be inside a name."""
+    endings = {item.results[0].rpartition(".")[2] for item in run if item.kind == "name"}
+    for above, below in itertools.pairwise(run):
+        if above.printed.endswith("."):
+            raise Refused("one name that was broken, or two")
+        continued = below.kind == "name" and not below.printed.startswith("*") and "/" not in below.printed
+        if above.kind == "name" and continued and len(endings) > 1 and names.uncommon(above.results[0]):
+            raise Refused("one name that was broken, or two")
 
 
 def _bare(text: str) -> str:

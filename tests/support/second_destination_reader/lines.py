@@ -18,15 +18,17 @@ BULLETS = "-–—•·*◦▪●○■‣"
 SEPARATORS = ",;，；、|"
 DASHES = "-‐‑‒–—―−﹘﹣－"
 WRAPPERS = ["***", "**", "___", "__", "_", "`"]  # around items and whole lines
-EDGE = r" ,;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
+EDGE = r" \n,;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
-_TAGGED = re.compile(
-    rf"(?<![^{EDGE}])<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>(?=[{EDGE}]|\Z)", re.IGNORECASE
-)
+_PAIRS = [
+    re.compile(rf"(?<![^{EDGE}])<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>(?=[{EDGE}]|\Z)", re.IGNORECASE),
+    re.compile(rf"(?<![^{EDGE}])(?<!`)`(?P<inner>[^`\n]+)`(?!`)(?=[{EDGE}]|\Z)"),
+]
+_MARK = r"[†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ]+|\([^()\n]+\)|\[[^\[\]\n]+\]"
 _EMPHASISED = [
-    re.compile(rf"(?<![^{EDGE}])(?<!{edge}){edge} ?({ADDRESS}) ?{edge}(?!{edge})(?=[{EDGE}]|\Z)")
-    for edge in map(re.escape, [*WRAPPERS, "*"])
+    re.compile(rf"(?<![^{EDGE}])(?<!{edge}){edge} ?(?P<inner>{inner}) ?{edge}(?!{edge})(?=[{EDGE}]|\Z)")
+    for edge, inner in [*((re.escape(edge), f"{ADDRESS}|{_MARK}") for edge in WRAPPERS), (r"\*", ADDRESS)]
 ]
 
 
@@ -37,12 +39,12 @@ def prepare(cell: str) -> str:
     cell = cell.replace("\r\n", "\n")
     text = "".join(_plain(sign) for sign in cell)
     text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: STAR if found[1] == "*" else found[1], text)
-    text = BREAKS.sub("\n", text)
+    text = BREAKS.sub("\n", _without_pairs(text))
     lines = [" ".join(line.split(" ")).strip(" ") for line in text.split("\n")]
     lines = [re.sub(" +", " ", line) for line in lines if line]
     if not lines:
         raise Refused("empty")
-    return "\n".join(_unwrapped(line) for line in _without_bullets([_without_tags(line) for line in lines]))
+    return "\n".join(_unwrapped(line) for line in _without_bullets([_without_emphasis(line) for line in lines]))
 
 
 def _plain(sign: str) -> str:
@@ -56,14 +58,20 @@ def _plain(sign: str) -> str:
     return sign
 
 
-def _without_tags(line: str) -> str:
-    """Return the line without pairs of tags that stand around an item, and emphasis around an address in a range."""
+def _without_pairs(text: str) -> str:
+    """Return the text without pairs of tags, and without backticks, that stand around whole items."""
     before = None
-    while before != line:
-        before = line
-        line = _TAGGED.sub(lambda found: found["inner"].strip(" "), line)
+    while before != text:
+        before = text
+        for pattern in _PAIRS:
+            text = pattern.sub(lambda found: found["inner"].strip(" \n"), text)
+    return text
+
+
+def _without_emphasis(line: str) -> str:
+    """Return the line without emphasis around addresses and marks."""
     for pattern in _EMPHASISED:
-        line = pattern.sub(r"\1", line)
+        line = pattern.sub(lambda found: found["inner"], line)
     return line
 
 

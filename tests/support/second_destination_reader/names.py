@@ -15,7 +15,7 @@ from .refusal import Refused
 
 URL = re.compile(r"(?i:https?|wss?)://([^/]+)/?")
 FILES = {"json", "html", "htm", "xml", "txt", "csv", "pdf", "php", "doc"}
-COMMON = {"com", "net", "org", "edu", "gov"}  # and all endings of two letters
+COMMON = {"com", "edu", "gov", "localdomain", "net", "org"}  # and all endings of two letters
 PLACEHOLDERS = [
     "ACCOUNT",
     "CLUSTER",
@@ -64,6 +64,8 @@ def _parsed(text: str) -> str:
     if len(labels) < 2 or len(read) > 253:
         raise Refused("no name")
     _check_ending(read.rpartition(".")[2])
+    if not labels[-1].isascii() and re.search(r"\d", labels[-1]):
+        raise Refused("no last label")
     return read
 
 
@@ -88,8 +90,7 @@ def _label(label: str, kept: set[str]) -> str:
     if not label or "**" in label:
         raise Refused("no label")
     if label.isascii():
-        words = [word if word in kept else word.lower() for word in re.split(r"([-*])", label)]
-        read = "".join(words)
+        read = label if kept & set(re.split(r"[-*]", label)) else label.lower()
         if not re.fullmatch(r"[a-zA-Z0-9*](?:[a-zA-Z0-9*-]*[a-zA-Z0-9*])?", read) or len(read) > 63:
             raise Refused("no label")
         if read.startswith("xn--"):
@@ -147,10 +148,10 @@ def _check_hyphens(read: str) -> None:
             raise Refused("two names or a range")
 
 
-def broken(above: str, below: str) -> bool:
-    """Tell whether two names with only space between them may be one that was broken."""
-    first, second = above.rpartition(".")[2], below.rpartition(".")[2]
-    return not (first == second or first in COMMON or len(first) == 2 or first.startswith("xn--"))
+def uncommon(read: str) -> bool:
+    """Tell whether a name ends in what may be the beginning of a label."""
+    ending = read.rpartition(".")[2]
+    return not (ending in COMMON or len(ending) == 2 or ending.startswith("xn--"))
 
 
 def counted(printed: list[str]) -> bool:

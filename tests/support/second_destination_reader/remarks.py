@@ -80,7 +80,7 @@ def _is_host(text: str) -> bool:
 
 
 def _are_words(text: str) -> bool:
-    found = re.split(r" ?[,/] ?| ", text)
+    found = re.split(r" ?/ ?|[,;，；、|] ?| ", text)
     if len(found) > 6:
         return False
     for place, word in enumerate(found):
@@ -98,7 +98,9 @@ def _is_word(word: str) -> bool:
     if word.lower() in words("Words of places and roles") or _is_code(word):
         return True
     letters = re.sub(r"[-.'’]", "", word)
-    return word[:1].isupper() and letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
+    long = len(letters) > 1 or word[1:2] == "."
+    latin = letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
+    return long and latin and word[0].isupper()
 
 
 def _is_code(text: str) -> bool:
