@@ -21,6 +21,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .admitted import Admitted
+from .markup import unfilled
 from .names import read_name
 from .neighbours import QUAD
 
@@ -34,6 +35,7 @@ _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.I
 _ADDRESS_LETTERS = re.compile(r"[0-9a-f:.%/-]+", re.ASCII | re.IGNORECASE)
 _QUAD = re.compile(QUAD, re.ASCII)
 _LENGTH = re.compile(rf"[0-9]+|{QUAD}", re.ASCII)
+_PLACEHOLDER = re.compile(r"(?:\A|[.-])(:[A-Za-z][A-Za-z0-9_-]*)")
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, IPv4 addresses in IPv6 clothes
 _EUI64 = re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
 _URLS = "accepted are URLs of a host alone, like https://live.example.com/"
@@ -105,6 +107,8 @@ def _parse_host(word: str) -> Destination:
         here = [f"'{way}' here and {port[:20]}" for way in readable([name], parse_destination)]
         way = here[0] if here else "a name or an address here, and ports"
         raise ValueError(f"has a port: write {way} in the ports cell")
+    if placeholder := _PLACEHOLDER.search(word):
+        raise ValueError(unfilled("", placeholder.group(1)).lstrip())
     if colon:
         raise ValueError("is not a destination: what stands before a colon is a label; move it out of the cell")
     return parse_name(word)

@@ -36,7 +36,6 @@ _LETTER = re.compile(r"[A-Za-z]")
 # One item, for sure; and what has neither markup nor marks: most cells, and the long ones.
 _ONE = re.compile(r"[0-9A-Za-z.:/-]+", re.ASCII)
 _PLAIN = re.compile(r"[0-9A-Za-z.:/,; \n-]*", re.ASCII)
-_SEPARATORS = str.maketrans("\u3001\uff0c\uff1b|;\uff08\uff09", ",,,,,()")
 _ADDRESS = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
 _TO = re.compile(
     rf"(?<![^\s,{END}])(?:from\s)?({_ADDRESS})\s(?:to|through|thru)\s({_ADDRESS})(?![^\s,{END}])",
@@ -73,14 +72,10 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
     remarks: list[str] = []
     text = _SPACES.sub(" ", text)
     plain = _PLAIN.fullmatch(text)
-    if not plain:
-        text = _SPACES.sub(" ", without_markup(text, where))
+    text = text.replace(";", ",") if plain else _SPACES.sub(" ", without_markup(text, where))
     if "\n" in text:
         text = unbulleted(text, where, read)
-    if plain:
-        text = text.replace(";", ",")
-    else:
-        text = text.translate(_SEPARATORS)
+    if not plain:
         text, remarks = take_off(text, where, read, requirement)
     if found := any_address(text.replace(END, " ").strip(" \n").removesuffix(",")):
         return Items(found, remarks)

@@ -18,12 +18,13 @@ from .neighbours import ADDRESSES
 # Stands for a star that is printed with a backslash, and so is no emphasis. No cell holds this character.
 _STAR = "\x02"
 
+_SEPARATORS = str.maketrans("\u3001\uff0c\uff1b|;\uff08\uff09", ",,,,,()")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _TAG = re.compile(r"<(/?)([^<>]*)>")
 _BREAK = re.compile(r"(?:br|p|div|li|ul|ol) ?/?", re.IGNORECASE)
 _RAISED = re.compile(r"<sup> ?([^<> ]{1,3}) ?</sup>", re.IGNORECASE)
 _SET_OFF = re.compile(
-    r"(?<![^\s,;|>])<(b|strong|i|em|code|tt)>([^<>]*)</\1>(?![^\s,;|<*\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])",
+    r"(?<![^\s,>])<(b|strong|i|em|code|tt)>([^<>]*)</\1>(?![^\s,<*\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])",
     re.IGNORECASE,
 )
 _STRUCK = frozenset(("s", "del", "strike"))
@@ -38,42 +39,49 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]
 _LINK = re.compile(r"\[[^\[\]]*\]\(")
 _PLACEHOLDER = re.compile(
     r"\$?\{[^{}]*\}|%[A-Za-z_][A-Za-z0-9_-]*%|\[(?=[^\[\]:]*[A-Za-z])[^\[\]:^]{2,}\]"
-    r"|(?<![^\s,;|./-]):[A-Za-z_][A-Za-z0-9_-]*"
+    r"|(?<![^\s,./-]):[A-Za-z_][A-Za-z0-9_-]*"
 )
 _GLUED = re.compile(r"(?<=[A-Za-z0-9*.\x02-])`[^`\n]*`|`[^`\n]*`(?=[A-Za-z0-9*.\x02-])")
-_TICKED = re.compile(r"(?<![^\s,;|])`([^`\n]+)`(?![^\s,;|*\x02\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])")
-_WHOLE_LINE = re.compile(r"(\*{2,3}|_{1,3})((?:(?!\1).)+)\1")
-_AROUND = re.compile(r"(\*{2,3}|_{1,3})(.+)\1")
+_TICKED = re.compile(r"(?<![^\s,])`([^`\n]+)`(?![^\s,*\x02\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])")
+_EMPHASIS = re.compile(
+    r"(?<![^\s,])(\*{2,3}|_{1,3})(\S(?:(?!\1)[^\n])*?\S)\1(?![^\s,(\[\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3])"
+)
 _STARRED = re.compile(rf"\*({ADDRESSES.pattern})\*", re.ASCII | re.IGNORECASE)
-_WORD = re.compile(r"[^\s,;|]+")
+_WORD = re.compile(r"[^\s,]+")
 
 
 def without_markup(text: str, where: str) -> str:
-    """Return a cell without its markup.
+    """Return a cell without its markup, and with commas for all separators but spaces and line breaks.
 
     Raises ValueError, beginning with C{where}, for placeholders and for markup that may change what is meant.
     """
+    if entity := _ENTITY.search(text):
+        raise ValueError(f"{where} holds {quoted(entity.group())}: write the character that it stands for")
+    text = text.translate(_SEPARATORS)
     if "\\" in text:
         text = _ESCAPED.sub(lambda match: _STAR if match[1] == "*" else match[1], text)
     if "~~" in text:
         raise ValueError(f"{where} is struck out (~~), and may be withdrawn: write what is meant without the marks")
     if "<" in text:
         text = _without_tags(text, where)
-    if entity := _ENTITY.search(text):
-        raise ValueError(f"{where} holds {quoted(entity.group())}: write the character that it stands for")
     if _LINK.search(text):
         raise ValueError(f"{where} holds a link: write the name or the address alone")
     if placeholder := _PLACEHOLDER.search(text):
         raise ValueError(unfilled(where, placeholder.group()))
+    text = _without_emphasis(text)
     if "`" in text:
         if placeholder := _GLUED.search(_TICKED.sub(r" \1 ", text)):
             raise ValueError(unfilled(where, placeholder.group()))
-        text = _TICKED.sub(r"\1", text)
-    if "**" in text or "_" in text:
-        text = "\n".join(_WHOLE_LINE.sub(r"\2", line) if _is_whole(line) else line for line in text.split("\n"))
-    if "*" in text or "_" in text:
-        text = _WORD.sub(lambda match: _unwrapped(match.group()), text)
+        text = _without_emphasis(_TICKED.sub(r"\1", text))
     return text.replace(_STAR, "*")
+
+
+def _without_emphasis(text: str) -> str:
+    """Return a cell without the emphasis around its items and its lines."""
+    if "**" in text or "_" in text:
+        for _depth in range(2):
+            text = _EMPHASIS.sub(r"\2", text)
+    return _WORD.sub(lambda match: _unstarred(match.group()), text) if "*" in text else text
 
 
 def unfilled(where: str, placeholder: str) -> str:
@@ -82,10 +90,6 @@ def unfilled(where: str, placeholder: str) -> str:
         f"{where} holds the placeholder {quoted(placeholder)}: an option of the vendor file can fill it, else write "
         "the names that are meant"
     )
-
-
-def _is_whole(line: str) -> bool:
-    return bool(_WHOLE_LINE.fullmatch(line.strip(" ")))
 
 
 def _without_tags(text: str, where: str) -> str:
@@ -113,9 +117,7 @@ def _raised(content: str) -> str:
     return content.translate(_RAISED_DIGITS) if content.isascii() and content.isdigit() else f"[{content}]"
 
 
-def _unwrapped(word: str) -> str:
-    """Return an item without the emphasis around it."""
-    if (around := _AROUND.fullmatch(word)) and around[2].strip("*_"):
-        return around[2]
+def _unstarred(word: str) -> str:
+    """Return an address without a star on both sides, which is emphasis or a mark."""
     starred = _STARRED.fullmatch(word)
     return starred[1] if starred else word

@@ -70,7 +70,8 @@ def read_name(text: str, read: Read) -> str:
             "else the names or the addresses that are meant"
         )
     kept = [any(map(_PLACEHOLDER.fullmatch, _PARTS.split(label))) for label in printed]
-    return ".".join(label if keep else label.lower() for label, keep in zip(printed, kept, strict=True))
+    labels = zip(printed, name.split("."), kept, strict=True)
+    return ".".join(label if keep else small for label, small, keep in labels)
 
 
 def _checked(text: str, read: Read) -> str:

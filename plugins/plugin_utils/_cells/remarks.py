@@ -33,7 +33,7 @@ END = "\x01"
 
 _RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0"
 _SIGNS = "\u2020\u2021\u00a7\u00b6"
-_STARS = r"\*{1,3}(?![^\s,;|(\[])"
+_STARS = r"\*{1,3}(?![^\s,(\[])"
 _MARK = rf"[1-9a-f]|\^[1-9]|\*{{1,3}}|[{_SIGNS}]"
 _BEHIND = re.compile(
     rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
@@ -50,7 +50,7 @@ _BETWEEN_WORDS = re.compile(r", ?| ?/ ?| ")
 _IN_WORDS = re.compile(r"[-.'\u2019]")
 _LETTERS = {"\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u0111": "d", "\u0127": "h", "\u0131": "i", "\u0142": "l",
             "\u0153": "oe", "\u00df": "ss", "\u00fe": "th"}  # fmt: skip
-_LAST = re.compile(r"[\s,;|\x01]")
+_LAST = re.compile(r"[\s,\x01]")
 _SPACED = re.compile(r"[\s,*]")
 _MOST_WORDS, _MOST_CHARACTERS = 6, 60
 _LONGEST_NAME = 253
@@ -97,12 +97,12 @@ def _is_marked(item: str) -> bool:
 def _check_place(text: str, match: re.Match[str], before: str, behind: bool, where: str) -> None:
     """Refuse a mark or a remark that does not stand behind an item, or that something is attached to."""
     what = quoted(match.group())
-    if (not before and not behind) or (before and before[-1] in f",;|/(&{DASHES}"):
+    if (not before and not behind) or (before and before[-1] in f",/(&{DASHES}"):
         raise ValueError(
             f"{where} has {what}, which stands in brackets or is a mark, and not behind an item: write it without them"
         )
     following = text[match.end() : match.end() + 1]
-    if following not in " \n,;|([" and not _NEXT.match(text, match.end()):
+    if following not in " \n,([" and not _NEXT.match(text, match.end()):
         raise ValueError(f"{where} has {what} inside an item: write the item without it, and it as the row's label")
 
 

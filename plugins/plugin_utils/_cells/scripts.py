@@ -61,7 +61,10 @@ def check_encoded(label: str, *, top: bool = False) -> None:
         raise ValueError(f"{wrong} ({_reason(exc)})") from None
     if again != label or decoded.isascii() or decoded != unicodedata.normalize("NFC", decoded.lower()):
         raise ValueError(wrong)
-    check_characters(decoded)
+    try:
+        check_characters(decoded)
+    except ValueError:
+        raise ValueError(wrong) from None
     _check_scripts(label, decoded, top)
 
 
