@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from . import addresses, names, remarks
 from .addresses import ADDRESS, IPV4, LENGTH
-from .lines import DASHES, SEPARATORS, STAR, WRAPPERS, prepare
+from .lines import DASHES, SEPARATORS, STAR, prepare
 from .refusal import Refused
 
 _HOSTS = r"hosts?|address(?:es)?|destinations?"
@@ -97,7 +97,7 @@ class _Reading:
         """Return any address where the cell is a word for it, with marks or without."""
         flat = re.sub(r"[ \n]+", " ", self.text)
         for length in range(min(len(flat), 40), 0, -1):
-            word = _ANY.fullmatch(_bare(flat[:length]).replace(STAR, "*"))
+            word = _ANY.fullmatch(flat[:length].replace(STAR, "*"))
             if word:
                 rest = _Reading(flat, self.requirement)
                 rest.place = length
@@ -107,44 +107,27 @@ class _Reading:
         return []
 
     def _item(self) -> Item:
-        return self._wrapped() or self._numbers() or self._name()
-
-    def _wrapped(self) -> Item | None:
-        rest = self.text[self.place :]
-        for sign in WRAPPERS:
-            end = rest.find(sign, len(sign))
-            inner = rest[len(sign) : end].strip(" ")
-            if rest.startswith(sign) and end > 0 and inner:
-                within = _Reading(inner, self.requirement)
-                item = within._item()
-                within._behind(item)
-                if within.place < len(inner):
-                    raise Refused("more than an item in emphasis")
-                self.place += end + len(sign)
-                return item
-        return None
+        return self._numbers() or self._name()
 
     def _numbers(self) -> Item | None:
-        star = self.text.startswith("*", self.place)
         for pattern, meaning in (
             (_RANGE, _range),
             (_MASKED, _masked),
             (_LENGTH, _prefix),
             (re.compile(ADDRESS), _alone),
         ):
-            found = pattern.match(self.text, self.place + star)
+            found = pattern.match(self.text, self.place)
             item = found and self._ends(found.end()) and meaning(found)
             if not (found and item):
                 continue
             self.place = found.end()
             stars = _STARS.match(self.text, self.place)
-            if star and not (stars and len(stars[0]) == 1):
-                raise Refused("a star before an address")
-            if stars:
-                self.place = stars.end()
-            if stars and not star and ":" in found[0] and item.kind in ("address", "range"):
+            if not stars:
+                return item
+            if ":" in found[0] and item.kind in ("address", "range"):
                 raise Refused("a mark, or a group left open")
-            return item._replace(place=None) if stars and not star else item
+            self.place = stars.end()
+            return item._replace(place=None)
         return None
 
     def _name(self) -> Item:
@@ -190,15 +173,6 @@ def _check_spaces(run: list[Item]) -> None:
         continued = below.kind == "name" and not below.printed.startswith("*") and "/" not in below.printed
         if above.kind == "name" and continued and len(endings) > 1 and names.uncommon(above.results[0]):
             raise Refused("one name that was broken, or two")
-
-
-def _bare(text: str) -> str:
-    """Return C{text} without emphasis and backticks around it."""
-    for sign in WRAPPERS:
-        inner = text[len(sign) : -len(sign)].strip(" ")
-        if inner.strip("*") and text.startswith(sign) and text.endswith(sign):
-            return _bare(inner)
-    return text[1:-1] if text == "`*`" else text
 
 
 def _range(found: re.Match[str]) -> Item:

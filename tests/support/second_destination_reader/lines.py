@@ -9,7 +9,7 @@ import itertools
 import re
 import unicodedata
 
-from .addresses import ADDRESS
+from .addresses import ADDRESS, LENGTH
 from .refusal import Refused
 
 STAR = "\ue02a"  # a star behind a backslash, which is no emphasis
@@ -17,18 +17,21 @@ BREAKS = re.compile(r"< ?/? ?(?:br|p|li|ul|ol|div) *?/? ?>", re.IGNORECASE)
 BULLETS = "-–—•·*◦▪●○■‣"
 SEPARATORS = ",;，；、|"
 DASHES = "-‐‑‒–—―−﹘﹣－"
-WRAPPERS = ["***", "**", "___", "__", "_", "`"]  # around items and whole lines
+WHOLE = rf"{ADDRESS}(?:/{LENGTH})?(?: ?[{DASHES}] ?{ADDRESS})?"  # what may stand between single stars
 EDGE = r" \n,;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
+_BEGINS, _ENDS = rf"(?<![^{EDGE}])(?<![(\[])", rf"(?=[{EDGE}]|\Z)"
 _PAIRS = [
-    re.compile(rf"(?<![^{EDGE}])<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>(?=[{EDGE}]|\Z)", re.IGNORECASE),
-    re.compile(rf"(?<![^{EDGE}])(?<!`)`(?P<inner>[^`\n]+)`(?!`)(?=[{EDGE}]|\Z)"),
-]
-_MARK = r"[†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ]+|\([^()\n]+\)|\[[^\[\]\n]+\]"
-_EMPHASISED = [
-    re.compile(rf"(?<![^{EDGE}])(?<!{edge}){edge} ?(?P<inner>{inner}) ?{edge}(?!{edge})(?=[{EDGE}]|\Z)")
-    for edge, inner in [*((re.escape(edge), f"{ADDRESS}|{_MARK}") for edge in WRAPPERS), (r"\*", ADDRESS)]
+    re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
+    re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
+    *(
+        re.compile(
+            rf"{_BEGINS}(?<!{sign[:2]}){sign}(?P<inner>(?![ {SEPARATORS}])[^\n]+?(?<! )){sign}(?!{sign[:2]}){_ENDS}"
+        )
+        for sign in (r"\*\*\*", r"\*\*", "___", "__", "_")
+    ),
+    re.compile(rf"{_BEGINS}(?<!\*)\*(?P<inner>{WHOLE})\*(?!\*){_ENDS}"),
 ]
 
 
@@ -44,7 +47,7 @@ def prepare(cell: str) -> str:
     lines = [re.sub(" +", " ", line) for line in lines if line]
     if not lines:
         raise Refused("empty")
-    return "\n".join(_unwrapped(line) for line in _without_bullets([_without_emphasis(line) for line in lines]))
+    return "\n".join(_without_bullets(lines))
 
 
 def _plain(sign: str) -> str:
@@ -59,20 +62,24 @@ def _plain(sign: str) -> str:
 
 
 def _without_pairs(text: str) -> str:
-    """Return the text without pairs of tags, and without backticks, that stand around whole items."""
+    """Return the text without tags, backticks and emphasis that stand around whole items."""
     before = None
     while before != text:
         before = text
         for pattern in _PAIRS:
-            text = pattern.sub(lambda found: found["inner"].strip(" \n"), text)
+            text = pattern.sub(_inner, text)
     return text
 
 
-def _without_emphasis(line: str) -> str:
-    """Return the line without emphasis around addresses and marks."""
-    for pattern in _EMPHASISED:
-        line = pattern.sub(lambda found: found["inner"], line)
-    return line
+def _inner(found: re.Match[str]) -> str:
+    """Return what stands inside a pair, unless it crosses other emphasis."""
+    inner = found["inner"].strip(" \n")
+    before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if before and before in "*_`":
+        crossing = before != behind
+    else:
+        crossing = behind in ("_", "`") or (behind == "*" and not (inner[0].isalnum() and inner[-1].isalnum()))
+    return found[0] if crossing or inner.count("`") % 2 else inner
 
 
 def _without_bullets(lines: list[str]) -> list[str]:
@@ -86,11 +93,3 @@ def _without_bullets(lines: list[str]) -> list[str]:
         if above[-1] in DASHES or below[0] in DASHES:
             raise Refused("a bullet or a range")
     return lines
-
-
-def _unwrapped(line: str) -> str:
-    for sign in WRAPPERS:
-        inner = line[len(sign) : -len(sign)].strip(" ")
-        if line.startswith(sign) and line.endswith(sign) and inner and sign[0] not in inner:
-            return _unwrapped(inner)
-    return line
