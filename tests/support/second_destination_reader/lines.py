@@ -26,9 +26,7 @@ _PAIRS = [
     re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
     re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
     *(
-        re.compile(
-            rf"{_BEGINS}(?<!{sign[:2]}){sign}(?P<inner>(?![ {SEPARATORS}])[^\n]+?(?<! )){sign}(?!{sign[:2]}){_ENDS}"
-        )
+        re.compile(rf"{_BEGINS}(?<!{sign[:2]}){sign}(?P<inner>(?! )[^\n]+?(?<! )){sign}(?!{sign[:2]}){_ENDS}")
         for sign in (r"\*\*\*", r"\*\*", "___", "__", "_")
     ),
     re.compile(rf"{_BEGINS}(?<!\*)\*(?P<inner>{WHOLE})\*(?!\*){_ENDS}"),
@@ -86,8 +84,9 @@ def _without_bullets(lines: list[str]) -> list[str]:
     bullet = lines[0][0]
     if len(lines) > 1 and bullet in BULLETS and all(line[:2] == bullet + " " for line in lines):
         lines = [line[2:].strip() for line in lines]
-        if any(line[:1] in SEPARATORS for line in lines):
+        if not all(line and line[0] not in SEPARATORS for line in lines):
             raise Refused("nothing behind a bullet")
+        lines[:-1] = [line if line[-1] in SEPARATORS else line + ";" for line in lines[:-1]]
         return lines
     for above, below in itertools.pairwise(lines):
         if above[-1] in DASHES or below[0] in DASHES:
