@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Domains of clouds, hosters and networks for content below which anybody can have a name, and which the Public Suffix
-List does not hold. C{*} stands for one label, a region or the like.
+List does not hold. C{*} stands for letters of one label, C{REGION} for a region of Amazon's, C{eu-west-1}.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ CLOUD_DOMAINS = {
     "aws.dev": "Amazon",
     "awsapprunner.com": "Amazon",
     "awsglobalaccelerator.com": "Amazon",
-    "elb.*.amazonaws.com": "Amazon's load balancers",
-    "elb.*.amazonaws.com.cn": "Amazon's load balancers in China",
-    "dkr.ecr.*.amazonaws.com": "Amazon's registries of containers",
-    "dkr.ecr.*.amazonaws.com.cn": "Amazon's registries of containers in China",
-    "execute-api.*.amazonaws.com": "Amazon's gateways",
-    "execute-api.*.amazonaws.com.cn": "Amazon's gateways in China",
-    "lambda-url.*.on.aws": "Amazon's functions",
+    "elb.REGION.amazonaws.com": "Amazon's load balancers",
+    "elb.REGION.amazonaws.com.cn": "Amazon's load balancers in China",
+    "dkr.ecr.REGION.amazonaws.com": "Amazon's registries of containers",
+    "dkr.ecr.REGION.amazonaws.com.cn": "Amazon's registries of containers in China",
+    "execute-api.REGION.amazonaws.com": "Amazon's gateways",
+    "execute-api.REGION.amazonaws.com.cn": "Amazon's gateways in China",
+    "lambda-url.REGION.on.aws": "Amazon's functions",
     "on.aws": "Amazon",
-    "s3.*.amazonaws.com": "Amazon's storage",
-    "s3.*.amazonaws.com.cn": "Amazon's storage in China",
-    "s3.dualstack.*.amazonaws.com": "Amazon's storage",
-    "s3-website.*.amazonaws.com": "Amazon's web sites",
+    "s3.REGION.amazonaws.com": "Amazon's storage",
+    "s3.REGION.amazonaws.com.cn": "Amazon's storage in China",
+    "s3.dualstack.REGION.amazonaws.com": "Amazon's storage",
+    "s3-website.REGION.amazonaws.com": "Amazon's web sites",
     "cloudfront.cn": "Amazon in China",
     "vpce.amazonaws.com": "Amazon's private endpoints",
     # Microsoft
@@ -142,7 +142,7 @@ CLOUD_DOMAINS = {
     "alikunlun.com": "Alibaba",
     "alikunlun.net": "Alibaba",
     "aliyuncs.com": "Alibaba",
-    "*.aliyuncs.com": "Alibaba",
+    "oss-*.aliyuncs.com": "Alibaba's storage",
     "kunlunaq.com": "Alibaba",
     "kunlunca.com": "Alibaba",
     "kunluncan.com": "Alibaba",
@@ -181,7 +181,7 @@ CLOUD_DOMAINS = {
     "qnssl.com": "Qiniu",
     "cdntip.com": "Tencent",
     "myqcloud.com": "Tencent",
-    "*.myqcloud.com": "Tencent's storage",
+    "cos.*.myqcloud.com": "Tencent's storage",
     "qcloud.com": "Tencent",
     "qcloudcdn.com": "Tencent",
     "tcdn.qq.com": "Tencent",

@@ -10,6 +10,7 @@ label, C{!} an exception from it. A label that the list does not know ends a nam
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from .cloud_domains import CLOUD_DOMAINS
 
 _DATA = Path(__file__).with_name("public_suffixes.txt")
 _PRIVATE = "[private]"
+_REGION = "[a-z]{2,3}(?:-[a-z]+)+-[0-9]+"
 
 
 class _Rules(NamedTuple):
@@ -87,42 +89,49 @@ def opens_to_anybody(pattern: str) -> str:
     fixed = labels[open_labels[-1] + 1 :] if open_labels else labels
     tail = ".".join(fixed)
     verb = f"opens any name below '{tail}'," if open_labels else "is"
-    if cloud := _cloud_of(fixed):
+    if cloud := _cloud_of(tail):
         return f"{verb} a domain of {cloud} in which others can have names"
     if not tail or public_suffix(tail) == tail:
         return f"{verb} a public suffix, below which anybody can have a name"
     inner = _rules().above.get(tail)
-    if inner or (inner := _cloud_below(fixed)):
+    if inner or (inner := _cloud_below(tail)):
         return f"{verb} a domain in which others can have names, below '{inner}'"
     return ""
 
 
-def _cloud_of(labels: list[str]) -> str:
-    """Return whose domain these labels are; '' for nobody's."""
-    if name := CLOUD_DOMAINS.get(".".join(labels)):
-        return name
-    for position in range(len(labels) - 1):
-        if name := CLOUD_DOMAINS.get(".".join([*labels[:position], "*", *labels[position + 1 :]])):
-            return name
-    return ""
+def _cloud_of(domain: str) -> str:
+    """Return whose domain this is; '' for nobody's."""
+    named = CLOUD_DOMAINS.get(domain)
+    return named or next(
+        (CLOUD_DOMAINS[rule] for rule, [whole, *_above] in _open_clouds() if whole.fullmatch(domain)), ""
+    )
+
+
+def _cloud_below(domain: str) -> str:
+    """Return a domain of a cloud that lies below this one, which has two labels or more; '' for none."""
+    if "." not in domain:
+        return ""
+    named = next((rule for rule in CLOUD_DOMAINS if rule.endswith(f".{domain}")), "")
+    for rule, [_whole, *above] in _open_clouds():
+        if named:
+            break
+        named = rule if any(pattern.fullmatch(domain) for pattern in above) else ""
+    return named
 
 
 @lru_cache(maxsize=1)
-def _above_clouds() -> dict[str, str]:
-    """Return each name of two labels or more above a domain of the table -> that domain."""
-    above: dict[str, str] = {}
-    for domain in CLOUD_DOMAINS:
-        name = domain
-        while "." in (name := name.partition(".")[2]):
-            above.setdefault(name, domain)
-    return above
+def _open_clouds() -> list[tuple[str, list[re.Pattern[str]]]]:
+    """Return the domains of the table that hold C{*} or C{REGION}, each with the pattern of what it stands for, and of
+    what is above it and holds them too."""
+    found = []
+    for rule in CLOUD_DOMAINS:
+        labels = rule.split(".")
+        last = max((number for number, label in enumerate(labels) if "*" in label or label == "REGION"), default=-1)
+        if last >= 0:
+            found.append((rule, [_pattern(labels[number:]) for number in range(last + 1)]))
+    return found
 
 
-def _cloud_below(labels: list[str]) -> str:
-    """Return a domain of the table that lies below a name; '' for none."""
-    above = _above_clouds()
-    for position in range(-1, len(labels) - 1):
-        masked = labels if position < 0 else [*labels[:position], "*", *labels[position + 1 :]]
-        if domain := above.get(".".join(masked)):
-            return domain
-    return ""
+def _pattern(labels: list[str]) -> re.Pattern[str]:
+    texts = [_REGION if label == "REGION" else re.escape(label).replace(r"\*", "[a-z0-9-]+") for label in labels]
+    return re.compile(r"\.".join(texts), re.ASCII)
