@@ -27,7 +27,7 @@ environment() {
     "$3" -m venv "$venv" &&
         # Each release of ansible-core brings a range of resolvelib of its own.
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "ansible-core==$1.*" antsibull-docs \
-            hypothesis netaddr pytest PyYAML scapy \
+            hypothesis idna netaddr pytest PyYAML scapy \
             --constraint <(grep -vE '^(ansible-core|resolvelib)==' requirements/constraints.txt) &&
         touch "$stamp"
 }

@@ -12,16 +12,22 @@ version_added: "0.1.0"
 description:
   - Turns what a vendor prints in a destination column into prefixes, always with their length, and names in
     lower case.
-  - Accepts prefixes, addresses, ranges C(a - b) with any dash and any spacing, names, names with a leading
-    C(*.), and URLs of a host alone (C(https://live.example.com/)), IPv4 and IPv6, separated by commas,
-    semicolons, spaces or newlines.
+  - Accepts prefixes, addresses, ranges C(a - b) with any dash and any spacing, C(a to b), names, names with C(*)
+    anywhere but in the last label, and URLs of a host alone (C(https://live.example.com/)), IPv4 and IPv6, separated
+    by commas, semicolons, pipes, spaces, line breaks, C(<br>), C(and), C(or) or C(&). One separator at the end is left
+    out.
+  - Words for any address (C(any), C(all hosts), C(*), C(any IPv4)) are 0.0.0.0/0 and ::/0, or the one that is meant.
   - An address and a netmask or wildcard mask (C(80.81.128.0 255.255.240.0)), also with a slash, are one prefix. Lines
-    that all begin with the same bullet are a list.
+    that all begin with the same bullet are a list. Emphasis and backticks around an item are left out.
+  - Marks of footnotes (C(192.0.2.1 [1])) and remarks in brackets that name a host, a place or a role
+    (C(192.0.2.1 (sip.example.com\))) change nothing, and are left out. Other remarks are errors.
   - A range that is not one prefix becomes the shortest list of prefixes that covers exactly its addresses.
+  - Letters beyond ASCII become their C(xn--) form, with Python's C(idna) package on the controller. Letters of two
+    scripts in a label, and labels that only look Latin, are errors.
   - Nothing is corrected. Host bits, octets such as 256 or 010, prefix lengths such as 33, an inverted range, a
-    range of two families, an empty cell, a separator without an item, brackets, control characters, zones, IPv4
-    addresses written as IPv6, a URL with port, path, query or user, and a name that no host can bear are errors
-    that say what to write.
+    range of two families, an empty cell, a separator without an item, control characters, zones, IPv4
+    addresses written as IPv6, a URL with port, path, query or user, placeholders, and a name that no host can bear are
+    errors that say what to write.
   - What has two readings is an error that says how to write each. These are a name that a space or a line break may
     have broken (C(media.eu-west-2. example.com)), a dash at a line break, a netmask or a length behind several
     addresses, C(192.0.2.x), C(turn.REGION.example.com), and two names with a hyphen between them.
@@ -53,6 +59,8 @@ EXAMPLES = r"""
       - "'3.97.31.75 15.223.60.24' | egress.allowlist.expand_ranges == ['3.97.31.75/32', '15.223.60.24/32']"
       - "'2407:30C0::/32; *.Example.com' | egress.allowlist.expand_ranges == ['2407:30c0::/32', '*.example.com']"
       - "'https://live.kudoway.com' | egress.allowlist.expand_ranges == ['live.kudoway.com']"
+      - "'192.0.2.1 (sip.example.com), 192.0.2.9¹' | egress.allowlist.expand_ranges == ['192.0.2.1/32', '192.0.2.9/32']"
+      - "'rtc*.connect.example.com' | egress.allowlist.expand_ranges == ['rtc*.connect.example.com']"
 
 - name: Several cells joined into as few prefixes as possible
   ansible.builtin.assert:

@@ -15,6 +15,7 @@ from ansible_collections.egress.allowlist.plugins.filter.expand_rows import expa
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.additions import allow_rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Openings, consent_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.reasons import reason_lines, reasons_of_diff
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.summary import summarise_allowlist
 
 ANY4, ANY6 = "is any IPv4 address", "is any IPv6 address"
@@ -580,3 +581,49 @@ def test_openings_are_kept_without_consent_too() -> None:
             "because": SAID["special_because"],
         }
     ]
+
+
+# Names below which anybody can have one
+
+
+@pytest.mark.parametrize(
+    ("cell", "what"),
+    [
+        ("*.amazonaws.com", "opens any name below 'amazonaws.com', a domain of Amazon in which others can have names"),
+        ("amazonaws.com", "is a domain of Amazon in which others can have names"),
+        ("*.co.uk", "opens any name below 'co.uk', a public suffix, below which anybody can have a name"),
+        (
+            "*.Com",
+            "gives *.com, which opens any name below 'com', a public suffix, below which anybody can have a name",
+        ),
+        (
+            "a.example.com, rtc*.eu-west-1.amazonaws.com",
+            "gives rtc*.eu-west-1.amazonaws.com, which opens any name below 'eu-west-1.amazonaws.com', a domain",
+        ),
+    ],
+)
+def test_a_name_of_anybody_needs_the_rows_reason(cell: str, what: str) -> None:
+    message = refused({"acme": vendor(cell)})
+    assert f"acme: media: row 1: destination '{cell}' {what}" in message
+    assert message.endswith(": if it must be so, say why in the row's wide_because")
+    with pytest.raises(AnsibleFilterError, match=re.escape(what)):
+        expand_rows_filter([{**ROW, "destination": cell}], widest_prefix={"ipv4": 0, "ipv6": 0})
+    with pytest.raises(AnsibleFilterError, match=re.escape(what)):
+        expand_rows_filter([{**ROW, "destination": cell, "wide_because": " ", "own": True}])
+
+
+def test_its_reason_is_among_the_reasons() -> None:
+    cells = {"*.amazonaws.com, a.example.com": "*.amazonaws.com", "17.0.0.0/8 *.co.uk": "*.co.uk, 17.0.0.0/8"}
+    found = compiled({"acme": vendor(*cells, **WHY)})
+    assert [reason["opened"] for reason in found["reasons"]] == list(cells.values())
+    assert {reason["because"] for reason in found["reasons"]} == set(WHY.values())
+    told = "\n".join(reason_lines(found["reasons"]))
+    assert "acme: media: row 1: *.amazonaws.com is open because: it is all theirs" in told
+    assert "acme: media: row 2: *.co.uk, 17.0.0.0/8 are open because: it is all theirs" in told
+    [line] = reasons_of_diff("+ tcp/443 to *.amazonaws.com  acme: media\n", found["reasons"][:1])
+    assert line == "acme: media: row 1: *.amazonaws.com is open because: it is all theirs"
+
+
+def test_a_name_of_one_customer_needs_none() -> None:
+    cells = ("*.example.com", "bucket.s3.amazonaws.com", "*.connect.eu-west-1.amazonaws.com", "*.example.co.uk")
+    assert compiled({"acme": vendor(*cells)})["reasons"] == []

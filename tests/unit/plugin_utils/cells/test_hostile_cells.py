@@ -10,6 +10,7 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.destinations import read_destinations
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ip_protocols import range_of, read_list
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.ports import expand_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.protocols import expand_protocols
@@ -66,3 +67,96 @@ def test_many_ports_take_memory_by_their_number(unit: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+UNITS = [
+    *(
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "`",
+        "_",
+        "*",
+        "~",
+        "&",
+        "|",
+        ",",
+        "、",
+        "-",
+        "–",
+        ".",
+        "/",
+        ":",
+        "%",
+        "\\*",
+        "\\",
+    ),
+    *(
+        "( ",
+        " (",
+        "\n(",
+        "()",
+        "(1)",
+        "[1]",
+        "¹",
+        "†",
+        "1.1.1.1¹,",
+        "1.1.1.1* ",
+        "1.1.1.1 (a.bc) ",
+        "a.com (Frankfurt) ",
+    ),
+    *(
+        "(Frankfurt, ",
+        "*.",
+        "*a",
+        "a*.",
+        "a-",
+        "-a.com-",
+        "1.",
+        "xn--a.",
+        "ü.com ",
+        "é",
+        "REGION-*.",
+        "_a_ ",
+        "**a.com** ",
+    ),
+    *(" and", " and ", " to ", "from 1.1.1.1 to 1.1.1.2,", "between 1.1.1.1 and ", "1.1.1.1 to ", "any ", "* ", "<br>"),
+    *(
+        "<b>",
+        "</b>",
+        "<b>a.com</b>",
+        "<p>1.1.1.1</p>",
+        "<sup>1</sup>",
+        "`a.com` ",
+        "\n- ",
+        "• a.com\n",
+        "1.a.com\n",
+        "a.com\n",
+    ),
+    *("1.1.1.1 255.0.0.0 ", "10.0.0.0 /8,", "::", "https://a.com "),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_cell_of_65_kb_takes_no_time(unit: str) -> None:
+    """A second at most, of a processor that has nothing else to do; what grows with the square takes minutes."""
+    start = time.process_time()
+    for head, tail in (("", ""), ("192.0.2.1 ", ")"), ("a.example.com", "b.example.com")):
+        with suppress(ValueError):
+            read_destinations((head + unit * 65_000)[:65_000] + tail)
+    assert time.process_time() - start < _SECONDS
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_its_error_is_short(unit: str) -> None:
+    try:
+        _found, remarks = read_destinations((unit * 65_000)[:65_000])
+    except ValueError as exc:
+        assert len(str(exc)) < 1_500  # noqa: PT017
+    else:
+        assert sum(map(len, remarks)) < 200
