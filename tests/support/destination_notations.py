@@ -21,11 +21,12 @@ FOREIGN = {"bücher": "xn--bcher-kva", "straße": "xn--strae-oqa", "пример
 
 
 class Printed(NamedTuple):
-    """A cell or an item of one; C{kind}: address, prefix, range, apart, name, pattern or any."""
+    """A cell or an item of one; C{kind}: address, prefix, range, apart, name, pattern, url or any."""
 
     text: str
     results: list[str]
     kind: str
+    label: str = ""  # what the rules keep of marks and remarks
 
 
 def either(*choices: str) -> st.SearchStrategy[str]:

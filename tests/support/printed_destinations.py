@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cells of destinations as pages print them: items with marks, remarks and markup, in lists; and slips of one sign.
 
-Printed.text is read to Printed.results, in this order.
+Printed.text is read to Printed.results, in this order, and Printed.label is what the rules keep beside them.
 """
 
 from __future__ import annotations
@@ -78,13 +78,15 @@ def _fits(mark: str, item: Printed) -> bool:
 def decorated(draw: st.DrawFn, item: Printed) -> Printed:
     """Return an item with a mark, a remark or emphasis, or as it is."""
     choice = draw(either("plain", "plain", "mark", "remark", "markup"))
-    text = item.text
+    text, label = item.text, ""
     if choice == "mark":
         mark = draw(st.sampled_from(MARKS))
-        text += mark if _fits(mark, item) else " ‡"
+        mark = mark if _fits(mark, item) else " ‡"
+        text, label = text + mark, "²" if mark.startswith("<") else mark.strip()
     elif choice == "remark" and item.kind != "any":
         hosts = ["sip.example.com"] if item.kind not in ("name", "pattern", "url") else []
-        text += draw(either("", " ")) + f"({draw(st.sampled_from([*SITES, *PLACES, *hosts]))})"
+        label = draw(st.sampled_from([*SITES, *PLACES, *hosts]))
+        text += draw(either(f"({label})", f" ({label})"))
     elif choice == "markup" and "\n" not in text and not set("`*<") & set(text):
         edges: list[Callable[[str], str]] = [
             lambda it: f"`{it}`",
@@ -99,7 +101,7 @@ def decorated(draw: st.DrawFn, item: Printed) -> Printed:
                 lambda it: f"<i>__{it}__</i>",
             ]
         text = draw(st.sampled_from(edges))(text)
-    return item._replace(text=text)
+    return item._replace(text=text, label=label)
 
 
 def items() -> st.SearchStrategy[Printed]:
@@ -160,7 +162,9 @@ def cells(draw: st.DrawFn) -> Printed:
         }[shape]
     for item in found:
         results |= dict.fromkeys(item.results)
-    return Printed(text, list(results), found[0].kind)
+    return Printed(
+        text, list(results), found[0].kind, ", ".join(dict.fromkeys(item.label for item in found if item.label))
+    )
 
 
 def slip(text: str, chance: random.Random) -> str:

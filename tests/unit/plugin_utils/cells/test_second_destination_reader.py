@@ -38,6 +38,12 @@ def _first(cell: str) -> list[str] | None:
         return None
 
 
+def _label(cell: str) -> str:
+    """Return the label that all rules of the cell have."""
+    (label,) = {rule.get("label", "") for rule in expand_rows([{**ROW, "destination": cell}])}
+    return label
+
+
 def _second(cell: str, requirement: str = "required") -> list[str] | None:
     """Return the destinations that the second reader reads, None where it refuses the cell."""
     try:
@@ -51,6 +57,7 @@ def _second(cell: str, requirement: str = "required") -> list[str] | None:
 def test_a_destination_in_any_notation_is_read_back(item: Printed) -> None:
     assert _first(item.text) == item.results
     assert _second(item.text) == item.results
+    assert _label(item.text) == item.label
 
 
 @given(cells())
@@ -58,6 +65,7 @@ def test_a_destination_in_any_notation_is_read_back(item: Printed) -> None:
 def test_a_list_in_any_notation_is_read_back(cell: Printed) -> None:
     assert _first(cell.text) == cell.results
     assert _second(cell.text) == cell.results
+    assert _label(cell.text) == cell.label
 
 
 @pytest.mark.hypothesis
