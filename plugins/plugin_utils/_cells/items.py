@@ -21,13 +21,14 @@ from .neighbours import (
     check_shared,
     join_masks,
 )
-from .remarks import END, take_off
+from .remarks import END, is_mark, take_off
 from .text import LONG_DASHES, clean, unbulleted
 
 ACCEPTED = (
     "accepted are prefixes, addresses, ranges 'a - b', names and '*.' names, "
     "separated by comma, semicolon, space or newline"
 )
+_STARRED_LINE = re.compile(r"\*[^\W_]")
 # A dash that is not inside a word; ranges are then written with an en dash, whatever was printed. Runs of spaces are
 # one space before it is looked for: to look for it at each space of a run would take long.
 _SPACES = re.compile(r" {2,}")
@@ -76,12 +77,31 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
     if "\n" in text:
         text = unbulleted(text, where, read)
     if not plain:
+        _check_starred_lines(text, where, read)
         text, remarks = take_off(text, where, read, requirement)
     if found := any_address(text.replace(END, " ").strip(" \n").removesuffix(",")):
+        if not all(map(is_mark, remarks)):
+            raise ValueError(
+                f"{where} has a remark behind a word for any address, which may limit it: write the addresses that are "
+                "meant, or the cell without it, and the remark as the row's label"
+            )
         return Items(found, remarks)
     if "-" in text or not text.isascii():
         text = _DASH.sub("–", text)
     return Items(_words(_joined(text, where, read), where, read), remarks)
+
+
+def _check_starred_lines(text: str, where: str, read: Read) -> None:
+    """Refuse stars that all lines begin with, and that a name follows: they are bullets or wildcards."""
+    lines = [line.strip(" ,") for line in text.split("\n") if line.strip(" ,")] if "\n" in text else []
+    if len(lines) < 2 or not all(map(_STARRED_LINE.match, lines)):
+        return
+    ways = [", ".join(line[1:] for line in lines), ", ".join(lines)]
+    offered = [f"'{way}'" for way in readable((way for way in ways if len(way) <= 60), read)]
+    raise ValueError(
+        f"{where} can be read in two ways: the stars that its lines begin with can be bullets or wildcards: write "
+        f"{' or '.join(offered) or 'it on one line, with commas'}"
+    )
 
 
 def _joined(text: str, where: str, read: Read) -> str:

@@ -43,7 +43,7 @@ _NAME = re.compile(rf"(?:[a-z]+://)?(?:{_LABEL}\.)+(?P<last>(?:{_LABEL})?)", re.
 _REST = re.compile(rf"(?!\*){_LABEL}(?:\.{_LABEL})*\.?")
 # Last labels that are no words and begin few: nobody takes them for the first half of a broken label, as C{sip.tel
 # nyx.com} has it. Those of countries have two letters.
-_ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
+ENDINGS = {"com", "edu", "gov", "localdomain", "net", "org"}
 _LENGTH_ALONE = re.compile(r"[0-9]{1,2}", re.ASCII)
 # A name behind a number that may count it.
 _NUMBERED = re.compile(r"([0-9]{1,2})[.-]((?:[^\W\d_]|\*)[^\s./:]*\..+)")
@@ -122,7 +122,7 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
     """
     names = [name for word in words if (name := _NAME.fullmatch(word.rstrip("."))) and not _is_number(word)]
     lasts = {name.group("last").lower() for name in names}
-    complete = _ENDINGS | (lasts if len(lasts) == 1 else set())
+    complete = ENDINGS | (lasts if len(lasts) == 1 else set())
     for word, following in pairwise(words):
         if following.startswith(".") and word[-1].isalnum() and word[0] != ".":
             ways = [f"'{way}', or " for way in readable([f"{word}{following}"], read)]

@@ -13,15 +13,17 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import is_known_ending
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
-from .neighbours import ADDRESSES
+from .neighbours import ADDRESSES, ENDINGS
 from .remark_words import (
     BEHIND_NEW,
     BETWEEN,
     DANGEROUS,
     DANGEROUS_BEGINNINGS,
     HARMLESS,
+    HOSTS,
     REGION,
     REQUIREMENTS,
     SITE,
@@ -32,6 +34,7 @@ from .text import DASHES
 END = "\x01"
 
 _RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0"
+_RAISED_SIGN = re.compile(f"[{_RAISED}]")
 _SIGNS = "\u2020\u2021\u00a7\u00b6"
 _STARS = r"\*{1,3}(?![^\s,(\[])"
 _MARK = rf"[1-9a-f]|\^[1-9]|\*{{1,3}}|[{_SIGNS}]"
@@ -54,6 +57,7 @@ _LAST = re.compile(r"[\s,\x01]")
 _SPACED = re.compile(r"[\s,*]")
 _MOST_WORDS, _MOST_CHARACTERS = 6, 60
 _LONGEST_NAME = 253
+_PRIVATE_ENDINGS = frozenset(("local", "lan", "internal", "corp", "home", "intranet", "intra"))
 # Characters of the remarks of a row.
 MOST_LABEL = 200
 
@@ -155,10 +159,20 @@ def _refused(text: str, match: re.Match[str], where: str, read: Read, what: str,
 
 
 def _is_destination(remark: str, read: Read) -> bool:
-    """Whether a remark is itself a name or an address: one word with a dot or colons in it."""
+    """Whether a remark is itself a name or an address: one word with a dot or colons in it.
+
+    C{Not.Live} is a name too, and is taken for words.
+    """
     if len(remark) > _LONGEST_NAME or not ("." in remark.rstrip(".") or remark.count(":") > 1):
         return False
-    return not _SPACED.search(remark) and bool(readable([remark], read))
+    if _SPACED.search(remark) or not readable([remark], read):
+        return False
+    labels = remark.lower().rstrip(".").split(".")
+    if ":" in remark or ADDRESSES.fullmatch(remark) or labels[-1] in ENDINGS or len(labels[-1]) == 2:
+        return True
+    known = is_known_ending(labels[-1]) or labels[-1] in _PRIVATE_ENDINGS
+    words = {part for label in labels[:-1] for part in _IN_WORDS.split(label)}
+    return known and not words & (DANGEROUS - HOSTS)
 
 
 def is_safe(remark: str) -> bool:
@@ -198,6 +212,11 @@ def folded(word: str) -> str:
     """Return a word in small letters, without accents."""
     plain = unicodedata.normalize("NFKD", "".join(_LETTERS.get(letter, letter) for letter in word.lower()))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def is_mark(remark: str) -> bool:
+    """Whether what C{take_off} returns is a mark, and no remark of words."""
+    return remark[0] in f"([*{_SIGNS}" or bool(_RAISED_SIGN.match(remark))
 
 
 def labelled(label: str | None, remarks: list[str]) -> str:

@@ -29,6 +29,8 @@ _ALIKE = frozenset(
     "αγεηικνορστυχω"  # Greek
     "օսոցհյզքւղ"  # Armenian
 )
+# Latin letters that are drawn like others of them.
+_DRAWN_ALIKE = "ɑɡɩɪɴʀʙʜʟʏ"
 _SCRIPTS_ALIKE = ("CHEROKEE", "LISU")
 
 
@@ -80,7 +82,10 @@ def check_characters(text: str) -> None:
                 f"is not a destination: {code} is no letter of a name: remove it; what a mark refers to belongs in a "
                 "note"
             )
-        if category == "Nd" or unicodedata.normalize("NFKC", character) != character or len(character.lower()) > 1:
+        if unicodedata.combining(character) == 1:
+            raise ValueError(f"is not a name: {code} strikes out what it stands on: write what is meant without it")
+        plain = unicodedata.normalize("NFKC", character) == character and len(character.lower()) == 1
+        if category == "Nd" or not plain or character in _DRAWN_ALIKE:
             raise ValueError(f"is not a name: {code} stands for another letter or digit: write that")
 
 

@@ -70,6 +70,12 @@ def public_suffix(name: str, *, registries: bool = False) -> str:
     return labels[-1]
 
 
+def is_known_ending(label: str) -> bool:
+    """Whether a last label, in its ASCII form, is a top-level domain that the list knows."""
+    rules = _rules().registries
+    return label in rules or f"*.{label}" in rules
+
+
 def registrable(name: str) -> str:
     """Return the domain that somebody registered to have a name: C{example.co.uk}; '' for a suffix of a registry."""
     suffix = public_suffix(name, registries=True)

@@ -16,6 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.remark_wor
     DANGEROUS,
     DANGEROUS_BEGINNINGS,
     HARMLESS,
+    HOSTS,
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 
@@ -99,10 +100,12 @@ def listed(page: str) -> list[list[str]]:
 
 
 def test_its_lists_are_those_of_the_code() -> None:
-    harmless, dangerous, beginnings = listed(PAGE)
+    harmless, dangerous, beginnings, hosts = listed(PAGE)
     assert harmless == sorted(HARMLESS)
     assert dangerous == sorted(DANGEROUS)
     assert beginnings == sorted(DANGEROUS_BEGINNINGS)
+    assert hosts == sorted(HOSTS)
+    assert HOSTS < DANGEROUS
     [new] = re.findall(r"^`New` is a part of a name before (.*)\.$", PAGE, re.MULTILINE)
     assert {word.lower() for word in spans(new)} == BEHIND_NEW
 

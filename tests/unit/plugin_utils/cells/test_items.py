@@ -221,7 +221,20 @@ def test_any_address_of_a_family() -> None:
             "any (optional)",
             "any (only EU)",
         ),
-        *("internal", "intranet", "world", "any port", "any tcp", "аny", "апу", "A L L"),
+        *(
+            "internal",
+            "intranet",
+            "world",
+            "any port",
+            "any tcp",
+            "аny",
+            "апу",
+            "A L L",
+            "all hosts (Frankfurt)",
+            "any (primary)",
+            "Internet (US East) (1)",
+            "any (sip.example.com)",
+        ),
     ],
 )
 def test_more_than_the_word_is_not_any_address(cell: str) -> None:

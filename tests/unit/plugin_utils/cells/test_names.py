@@ -49,6 +49,12 @@ REFUSED = [
     ("-*.example.com", "the label '-*' is not letters, digits and inner hyphens", []),
     ("*-.example.com", "the label '*-' is not letters, digits and inner hyphens", []),
     ("*..example.com", "a label between the dots is empty", []),
+    (
+        "*a.example.com\n*b.example.com",
+        "bullets or wildcards",
+        ["a.example.com, b.example.com", "*a.example.com, *b.example.com"],
+    ),
+    ("*a.example.com,<br>*b.example.com", "bullets or wildcards", ["a.example.com, b.example.com"]),
     ("%.example.com", "'%' stands for nothing here", ["*.example.com"]),
     ("?.example.com", "the label '?' is not letters", []),
     (".example.com", "is not a name: write", ["example.com", "*.example.com"]),
@@ -86,6 +92,12 @@ def test_a_pattern_is_kept_as_printed(pattern: str) -> None:
     assert expand_ranges([pattern, "192.0.2.1"], collapse=True) == ["192.0.2.1/32", pattern]
     if pattern == pattern.lower():
         assert expand_ranges(pattern.upper()) == [pattern]
+
+
+def test_stars_of_some_lines_are_no_bullets() -> None:
+    assert expand_ranges("*.example.com\n*cdn.example.net") == ["*.example.com", "*cdn.example.net"]
+    assert expand_ranges("*cdn.example.net, *img.example.net") == ["*cdn.example.net", "*img.example.net"]
+    assert expand_ranges("* *.example.com\n* cdn.example.net") == ["*.example.com", "cdn.example.net"]
 
 
 def test_only_a_placeholder_keeps_its_capitals() -> None:
@@ -150,6 +162,8 @@ NO_SCRIPTS = [
     ("192.0.2.х", "looks like an address"),
     ("192.0.2.1bücher.example", "it begins with an address"),
     ("a。example.com", "(U+3002) is no letter of a name"),
+    ("ɡoo.example", "(U+0261) stands for another letter"),
+    ("e\u0336xample.com", "(U+0336) strikes out what it stands on"),
     ("💩.example", "is no letter of a name"),
     ("xn--ls8h.example", "does not decode"),
     ("xn--a.example", "does not decode"),

@@ -90,6 +90,7 @@ def test_what_may_be_no_mark_is_refused(cell: str) -> None:
         *(
             "sip.example.com",
             "SIP-1.Example.com",
+            *("sip.example.live", "sbc1.example.corp", "test.example.de", "turn-1.example.net", "pbx.site.local"),
             "eu-central-1",
             "us-east-1a",
             "us-gov-west-1",
