@@ -29,7 +29,9 @@ _RANGE = re.compile(
     rf"(?P<first>{ADDRESS})(?: ?[{DASHES}] ?|{_TO})(?P<last>{ADDRESS})"
     rf"|(?i:from)[ \n]+(?P<from>{ADDRESS}){_TO}(?P<to>{ADDRESS})"
 )
-_MASKED = re.compile(rf"(?P<address>{IPV4})(?:(?P<slash> ?/ ?)| (?P<bracket>\()?)(?P<mask>{IPV4})(?(bracket)\))")
+_MASKED = re.compile(
+    rf"(?P<address>{IPV4})(?:(?P<slash> ?/ ?)| (?P<bracket>\()?|(?P<line>\n))(?P<mask>{IPV4})(?(bracket)\))"
+)
 _LENGTH = re.compile(rf"(?P<address>{ADDRESS})(?P<space> )?/ ?(?P<length>{LENGTH})")
 _STOPS = rf" \n{SEPARATORS}()\[\]<>`{remarks.SIGNS}{remarks.RAISED}"
 _WORD = re.compile(rf"[^{_STOPS}]+")
@@ -184,6 +186,8 @@ def _masked(found: re.Match[str]) -> Item | None:
     length = addresses.mask_length(found["mask"], slash=bool(found["slash"]))
     if length is None:
         return None
+    if found["line"]:
+        raise Refused("a mask on a line of its own")
     return Item(
         [addresses.prefix(addresses.address(found["address"]), length)], "prefix" if found["slash"] else "apart"
     )

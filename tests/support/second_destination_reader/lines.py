@@ -21,7 +21,7 @@ WHOLE = rf"{ADDRESS}(?:/{LENGTH})?(?: ?[{DASHES}] ?{ADDRESS})?"  # what may stan
 EDGE = r" \n,;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
-_BEGINS, _ENDS = rf"(?<![^{EDGE}])(?<![(\[])", rf"(?=[{EDGE}]|\Z)"
+_BEGINS, _ENDS = rf"(?<![^ \n{SEPARATORS}>`*_])", rf"(?=[{EDGE}]|\Z)"
 _PAIRS = [
     re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
     re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
@@ -40,6 +40,8 @@ def prepare(cell: str) -> str:
     cell = cell.replace("\r\n", "\n")
     text = "".join(_plain(sign) for sign in cell)
     text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: STAR if found[1] == "*" else found[1], text)
+    if "](" in text:
+        raise Refused("a link")
     text = BREAKS.sub("\n", _without_pairs(text))
     lines = [" ".join(line.split(" ")).strip(" ") for line in text.split("\n")]
     lines = [re.sub(" +", " ", line) for line in lines if line]
@@ -77,17 +79,22 @@ def _inner(found: re.Match[str]) -> str:
         crossing = before != behind
     else:
         crossing = behind in ("_", "`") or (behind == "*" and not (inner[0].isalnum() and inner[-1].isalnum()))
-    return found[0] if crossing or inner.count("`") % 2 else inner
+    return (
+        found[0] if crossing or inner.count("`") % 2 or (found[0][0] in "*_" and not re.search(r"\w", inner)) else inner
+    )
 
 
 def _without_bullets(lines: list[str]) -> list[str]:
     bullet = lines[0][0]
     if len(lines) > 1 and bullet in BULLETS and all(line[:2] == bullet + " " for line in lines):
         lines = [line[2:].strip() for line in lines]
+        lines = lines[:-1] if lines[-1] in SEPARATORS else lines
         if not all(line and line[0] not in SEPARATORS for line in lines):
             raise Refused("nothing behind a bullet")
         lines[:-1] = [line if line[-1] in SEPARATORS else line + ";" for line in lines[:-1]]
         return lines
+    if len(lines) > 1 and all(re.match(r"\*[A-Za-z0-9]", line) for line in lines):
+        raise Refused("bullets or wildcards")
     for above, below in itertools.pairwise(lines):
         if above[-1] in DASHES or below[0] in DASHES:
             raise Refused("a bullet or a range")

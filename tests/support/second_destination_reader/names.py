@@ -11,6 +11,7 @@ import unicodedata
 
 import idna
 
+from .addresses import IPV4
 from .refusal import Refused
 
 URL = re.compile(r"(?i:https?|wss?)://([^/]+)/?")
@@ -56,6 +57,8 @@ def name(text: str) -> str:
 
 def _parsed(text: str) -> str:
     text = text.removesuffix(".")
+    if re.match(IPV4, text):
+        raise Refused("begins with an address")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):
         raise Refused("something is to be put in")
@@ -113,6 +116,8 @@ def _check_encoded(label: str) -> None:
 def _encoded(label: str) -> str:
     if unicodedata.normalize("NFKC", label) != label or re.search(r"[^\W0-9_]", label) is None:
         raise Refused("letters in another form")
+    if re.search("[ɑɡ\u0335-\u0338]", label):
+        raise Refused("drawn like another letter")
     if any(sign.isdigit() and sign not in "0123456789" for sign in label):
         raise Refused("digits of another script")
     _check_scripts([sign for sign in label if sign not in "0123456789-"])

@@ -12,10 +12,12 @@ from functools import cache
 from tests.support.repository import REPOSITORY
 
 from .lines import STAR
-from .names import host
+from .names import host, uncommon
 from .refusal import Refused
 
 PAGE = REPOSITORY / "docs/cells-destinations.md"
+SUFFIXES = REPOSITORY / "plugins/plugin_utils/_model/public_suffixes.txt"
+_PRIVATE = {"local", "lan", "internal", "corp", "home", "intranet", "intra", "localdomain"}
 REQUIREMENTS = {
     "optional": "optional",
     "recommended": "recommended",
@@ -73,10 +75,22 @@ def check(text: str, behind: str, requirement: str) -> None:
 
 
 def _is_host(text: str) -> bool:
+    """Tell whether C{text} is a host name of the net or of a private network, and not words with a point."""
     try:
-        return bool("*" not in text and host(text))
+        *labels, ending = host(text).split(".")
     except Refused:
         return False
+    if "*" in text or not (len(ending) == 2 or ending in _endings() | _PRIVATE):
+        return False
+    dangerous = words("Words that no remark holds") - words("Words of these that hosts are called by")
+    return not uncommon(ending) or not dangerous & {part for label in labels for part in label.split("-")}
+
+
+@cache
+def _endings() -> frozenset[str]:
+    """Return the top-level domains of the Public Suffix List."""
+    lines = SUFFIXES.read_text(encoding="utf-8").splitlines()
+    return frozenset(next(line for line in lines if line.startswith(". ")).split()[1:])
 
 
 def _are_words(text: str) -> bool:
