@@ -66,6 +66,19 @@ MARKS = [
     "<sup>2</sup>",
 ]
 
+# What sequences are made of: items, parts of items, marks and remarks, markup, and what stands between.
+TOKENS = [
+    *["192.0.2.1", "192.0.2.9", "192.0.2.0", "10.0.0.0", "192.0.2.0/24", "/24", "255.255.255.0", "0.0.0.255"],
+    *["224.0.0.0", "24", "8", "2001:db8::", "2001:db8::1", "2001:db8::/48", "a.example.com", "b.example.com"],
+    *["*.example.com", "m*.REGION.example.com", "a.exam", "ple.com", "1.a.example.com", "2.b.example.com"],
+    *["https://a.example.com", "https://a.example.com/", "a.example.com.", "any", "all", "hosts", "IPv4", "addresses"],
+    *["*", "**", "***", "_", "__", "`", "<b>", "</b>", "<br>", "<p>", "</p>", "<sup>2</sup>", "†", "¹", "⁸", "(1)"],
+    *["(8)", "[1]", "[^1]", "(Frankfurt)", "(sip.example.com)", "(192.0.2.9)", "(255.255.255.0)", "(primary)"],
+    *["(optional)", "(required)", "(US East)", "(FRA1)", "(only)", "(New York)", "-", "–", " - ", " – ", "to", " to "],
+    *[" through ", "from ", "between ", " and ", " or ", "&", " & ", ",", ", ", " , ", ";", "; ", "|", " | ", "、"],
+    *["\n", "\n- ", "\n• ", "\n* ", "- ", "• ", "* ", " ", "  ", "\t", "\\", "\\*", "(", ")", "[", "]", ".", ":", "/"],
+]
+
 
 def _fits(mark: str, item: Printed) -> bool:
     """Tell whether a mark of stars or a number can stand behind the item."""
@@ -165,6 +178,11 @@ def cells(draw: st.DrawFn) -> Printed:
     return Printed(
         text, list(results), found[0].kind, ", ".join(dict.fromkeys(item.label for item in found if item.label))
     )
+
+
+def sequences() -> st.SearchStrategy[str]:
+    """Return up to eight tokens in a row, most of which nobody prints."""
+    return st.lists(st.sampled_from(TOKENS) | st.sampled_from([" ", "\n", ", "]), min_size=1, max_size=8).map("".join)
 
 
 def slip(text: str, chance: random.Random) -> str:

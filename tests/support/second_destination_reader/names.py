@@ -57,7 +57,7 @@ def name(text: str) -> str:
 
 def _parsed(text: str) -> str:
     text = text.removesuffix(".")
-    if re.match(IPV4, text):
+    if re.match(rf"{IPV4}(?![0-9.])", text):
         raise Refused("begins with an address")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):
