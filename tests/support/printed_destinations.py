@@ -66,6 +66,24 @@ MARKS = [
     "<sup>2</sup>",
 ]
 
+JOINTS = [
+    ", ",
+    ",",
+    "; ",
+    ";",
+    "\n",
+    " | ",
+    "、",
+    "，",
+    "；",
+    ", and ",
+    " and ",
+    " or ",
+    " & ",
+    " and/or ",
+    "<br>",
+    "<BR />",
+]
 # What sequences are made of: items, parts of items, marks and remarks, markup, and what stands between.
 TOKENS = [
     *["192.0.2.1", "192.0.2.9", "192.0.2.0", "10.0.0.0", "192.0.2.0/24", "/24", "255.255.255.0", "0.0.0.255"],
@@ -132,52 +150,42 @@ def cells(draw: st.DrawFn) -> Printed:
     """Return a whole cell: any address, or a list of up to four items."""
     if draw(st.integers(0, 11)) == 0:
         return draw(anywhere().flatmap(decorated))
-    found = draw(st.lists(items(), min_size=1, max_size=4))
-    for above, below in itertools.pairwise(found):
-        if above.kind == "address" and below.kind == "apart":  # whose length it is, is not clear
-            found = [item for item in found if item.kind != "apart"]
-            break
-    text, results = "", {}
-    shape = draw(either("list", "list", "list", "bullets", "lines", "paragraphs"))
-    if shape == "list":
-        joints = [
-            ", ",
-            ",",
-            "; ",
-            ";",
-            "\n",
-            " | ",
-            "、",
-            "，",
-            "；",
-            ", and ",
-            " and ",
-            " or ",
-            " & ",
-            " and/or ",
-            "<br>",
-            "<BR />",
-        ]
-        text = found[0].text
-        for above, item in itertools.pairwise(found):
-            joint = draw(st.sampled_from([*joints, draw(spaces())]))
-            unclear = _ends_in_point(above) and (not joint.strip() or joint in ("<br>", "<BR />"))
-            text += (", " if unclear else joint) + item.text
-        text += draw(either("", "", "", ",", ";", "\n", "<br>"))
-    else:
+    found = _clear(draw(st.lists(items(), min_size=1, max_size=4)))
+    shape = draw(either("list", "list", "list", "lines"))
+    if shape == "lines":
         found = [item for item in found if not _ends_in_point(item)] or found[:1]
-        lines = [item.text.replace("\n", " ") for item in found]
-        bullet = draw(either(*"-•–·*")) if len(found) > 1 else ""
-        text = {
-            "bullets": "\n".join(f"{bullet} {line}".strip() for line in lines),
-            "lines": "\n".join(lines),
-            "paragraphs": "".join(f"<p>{line}</p>" for line in lines),
-        }[shape]
-    for item in found:
-        results |= dict.fromkeys(item.results)
-    return Printed(
-        text, list(results), found[0].kind, ", ".join(dict.fromkeys(item.label for item in found if item.label))
-    )
+    results = dict.fromkeys(result for item in found for result in item.results)
+    labels = dict.fromkeys(item.label for item in found if item.label)
+    text = draw(_on_one_line(found) if shape == "list" else _on_lines(found))
+    return Printed(text, list(results), found[0].kind, ", ".join(labels))
+
+
+def _clear(found: list[Printed]) -> list[Printed]:
+    """Return items without those that have more than one reading where they stand in a list."""
+    if any(above.kind == "address" and below.kind == "apart" for above, below in itertools.pairwise(found)):
+        found = [item for item in found if item.kind != "apart"]  # it was not clear whose length it is
+    if all(re.match(r"\*\w", item.text) for item in found):
+        return found[:1]  # bullets or wildcards
+    return found
+
+
+@st.composite
+def _on_one_line(draw: st.DrawFn, found: list[Printed]) -> str:
+    text = found[0].text
+    for above, item in itertools.pairwise(found):
+        joint = draw(st.sampled_from([*JOINTS, draw(spaces())]))
+        unclear = _ends_in_point(above) and (not joint.strip() or joint in ("<br>", "<BR />"))
+        text += (", " if unclear else joint) + item.text
+    return text + draw(either("", "", "", ",", ";", "\n", "<br>"))
+
+
+@st.composite
+def _on_lines(draw: st.DrawFn, found: list[Printed]) -> str:
+    lines = [item.text.replace("\n", " ") for item in found]
+    bullet = draw(either("", *"-•–·*")) if len(lines) > 1 else ""
+    if draw(st.integers(0, 2)):
+        return "\n".join(f"{bullet} {line}".strip() for line in lines)
+    return "".join(f"<p>{line}</p>" for line in lines)
 
 
 def sequences() -> st.SearchStrategy[str]:

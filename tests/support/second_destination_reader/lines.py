@@ -14,7 +14,7 @@ from .refusal import Refused
 
 STAR = "\ue02a"  # a star behind a backslash, which is no emphasis
 BREAK = "\ue00a"  # a line break by a tag, which no pair of tags holds
-BREAKS = re.compile(r"< ?/? ?(?:br|p|li|ul|ol|div) *?/? ?>", re.IGNORECASE)
+BREAKS = re.compile(r"<(?: |/ ?)?(?:br|p|li|ul|ol|div) *?/? ?>", re.IGNORECASE)
 BULLETS = "-–—•·*◦▪●○■‣"
 SEPARATORS = ",;，；、|"
 DASHES = "-‐‑‒–—―−﹘﹣－"
