@@ -115,7 +115,7 @@ def _joined(text: str, where: str, read: Read) -> str:
             f"{where} can be read in two ways: what is between two addresses can be with them or without: write "
             f"{' or '.join(f'{way!r}' for way in ways) or 'the addresses that are meant'}"
         )
-    return _AND.sub(",", _TO.sub(r"\1–\2", text))
+    return _AND.sub(",", _TO.sub(r"\1–\2", text.rstrip(" \n")))
 
 
 def _words(text: str, where: str, read: Read) -> list[str]:

@@ -114,11 +114,11 @@ def _check_number(mark: str, item: str, where: str, read: Read) -> None:
     """Refuse a number that can be the length of the address before it: C{10.0.0.0 (8)}."""
     number = _NUMBER.search(mark.translate(_DIGITS))
     if number and "/" not in item and ADDRESSES.fullmatch(item):
-        prefix = readable([f"{item}/{number.group()}"], read)
-        if prefix:
+        prefix = f"{item}/{number.group()}"
+        if readable([prefix], read):
+            ways = " or ".join(f"'{way}'" for way in readable([item, prefix], read))
             raise ValueError(
-                f"{where} can be read in two ways: {quoted(mark)} can be a mark or the length of a prefix: "
-                f"write '{item}' or '{prefix[0]}'"
+                f"{where} can be read in two ways: {quoted(mark)} can be a mark or the length of a prefix: write {ways}"
             )
 
 

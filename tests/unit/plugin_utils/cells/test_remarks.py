@@ -219,6 +219,7 @@ def test_a_remark_that_may_change_what_is_meant_is_refused(remark: str) -> None:
         ("192.0.2.0 (/24)", ["192.0.2.0/24", "192.0.2.0"]),
         ("192.0.2.0 (24)", ["192.0.2.0/24", "192.0.2.0"]),
         ("10.0.0.0 (8)", ["10.0.0.0", "10.0.0.0/8"]),
+        ("0.0.0.0 (1)", ["0.0.0.0/1"]),
         ("192.0.2.1 (198.51.100.7)", ["192.0.2.1", "198.51.100.7", "192.0.2.1, 198.51.100.7"]),
         ("a.example.com (b.example.com)", ["a.example.com", "b.example.com", "a.example.com, b.example.com"]),
         ("a.example.com (192.0.2.1)", ["a.example.com", "192.0.2.1", "a.example.com, 192.0.2.1"]),
