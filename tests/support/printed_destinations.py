@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.destination_notations import Printed, anywhere, either, names, prefixes, ranges, spaces
 
-SIGNS = [
+SIGNS: list[str] = [
     *"0123456789",
     *"abcfxnXN",
     *".:/*-–,; |\\&%_<>()[]{}`'\"†¹#@~+=?!$^",

@@ -163,7 +163,7 @@ def counted(printed: list[str]) -> bool:
     """Tell whether the numbers that names begin with may count them: they rise, and the rests differ."""
     found = [
         one
-        for one in (re.fullmatch(r"([0-9]{1,2})[.-](.+\..+)", text.lower().removesuffix(".")) for text in printed)
+        for one in (re.fullmatch(r"([0-9]{1,2})[.-]([^0-9].*\..+)", text.lower().removesuffix(".")) for text in printed)
         if one
     ]
     numbers = [int(one[1]) for one in found]
