@@ -32,7 +32,7 @@ _PLACEHOLDER = re.compile(
     re.ASCII,
 )
 _PARTS = re.compile(r"[*-]")
-_GLUED = re.compile(rf"{QUAD}[a-z][a-z0-9-]*\.", re.ASCII)
+_GLUED = re.compile(rf"{QUAD}[a-z*][a-z0-9*-]*\.", re.ASCII)
 _GLUED_LETTER = re.compile(rf"{QUAD}[^.0-9]", re.ASCII)
 _GLUED_REASON = "is not a name: it begins with an address: write the address and the name by themselves"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)

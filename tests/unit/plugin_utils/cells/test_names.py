@@ -62,6 +62,8 @@ REFUSED = [
     ("turn.REGION.example.com", "can be read in two ways", ["turn.region.example.com"]),
     ("192.0.2.*", "looks like an address", ["192.0.2.0/24"]),
     ("192.*.2.1", "is not an IPv4 address", []),
+    ("192.0.2.1rtc*.example.com", "it begins with an address", []),
+    ("192.0.2.1*.example.com", "it begins with an address", []),
     ("10.*", "looks like an address", []),
     ("turn-*.eu-west-2. example.com", "can be read in two ways", ["turn-*.eu-west-2.example.com"]),
     ("rtc*.media.exam ple.com", "can be read in two ways", ["rtc*.media.example.com", "rtc*.media.exam, ple.com"]),
