@@ -51,13 +51,14 @@ STANDING: list[tuple[str, list[str] | None]] = [
     ("192.0.2.0 –192.0.2.3*", ["192.0.2.0/30"]),
     ("**<b>a.example.com</b>**", ["a.example.com"]),
     ("a.example.com,\n and b.example.com", ["a.example.com", "b.example.com"]),
+    ("192.0.2.0 to \n192.0.2.3", ["192.0.2.0/30"]),
     ("any† IPv4", None),
     ("a.*.a.u-west-1.example.co.uk", ["a.*.a.u-west-1.example.co.uk"]),
 ]
 KNOWN = re.compile(
     r"://\S*/|\s/|/\s|\s\(?(?:255|0)\.|[†‡§¶⁰-⁹¹²³\])>]\s*\\?\*|\*[†‡§¶⁰-⁹¹²³(\[<]|\*[\d.:a-fA-F]+ ?[-–]|\s[-‐-―−]\S"
     r"|\n |[A-Z]\d*(?![\w.*-])|xn--|\.[^\x00-\x7f]|[^\x00-\x7f]\d|\d[^\x00-\x7f]|[*_]`[*_]|</\w+><|\n\S ?[,;|、；，]"
-    r"|\.\w-\w|\*\*<|\b(?i:any|all)\s*[†‡§¶¹²(\[<]"
+    r"|\.\w-\w|\*\*<| \n|\(\w+\.|\b(?i:any|all)\s*[†‡§¶¹²(\[<]"
 )
 
 
