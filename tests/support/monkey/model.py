@@ -28,6 +28,7 @@ class Model:
         default_factory=set
     )  # what may have run before a change that waits, where no boot brings it
     files: set[str] = field(default_factory=set)  # what else a killed module may have left in files, to be loaded later
+    mixed: bool = False  # others had firewalld load the files that a killed module has left, some old and some new
     left: bool = False  # a killed module may have left files behind, for the next run to remove: a boot does not
     broken: bool = False  # somebody changed ours since
     by_family: bool = False  # a killed module may have loaded one IP version only, as ufw's are loaded one by one
@@ -41,11 +42,17 @@ class Model:
     def certain(self, name: str) -> None:
         """A list was applied and confirmed, or removed."""
         self.live, self.boot, self.before, self.files = {name}, {name}, set(), set()
-        self.left = self.broken = self.by_family = False
+        self.left = self.broken = self.by_family = self.mixed = False
 
     def booted(self) -> None:
         """What a boot brings runs."""
-        self.live, self.before, self.files, self.by_family = set(self.boot), set(), set(), False
+        self.live, self.before, self.files = set(self.boot), set(), set()
+        self.by_family = self.mixed = False
+
+    def loaded(self, backend: str) -> None:
+        """Others load what is in the files, those of a killed module too. firewalld's are many: some old, some new."""
+        self.live |= self.files
+        self.mixed = self.mixed or (backend == "firewalld" and bool(self.files))
 
     def armed(self) -> None:
         """What runs now may come back, if it is not confirmed; a boot leaves the file of the change behind."""
@@ -66,7 +73,7 @@ class Model:
         live = self._live(probes, arrived, seen)
         if live:
             self.live = live
-        else:
+        elif not self.mixed:
             wrong.append(self._not_whole(probes, arrived, seen))
         if not seen.waits and not self.files:
             boot = {name for name in self.boot if name not in self.known or self.known[name].boot == seen.boot}

@@ -128,7 +128,8 @@ def _ended(sequence: Sequence, done: Result, name: str) -> None:
             model.by_family = sequence.backend == "ufw"
     elif answer.get("armed"):
         model.armed()
-        model.live, model.files, model.by_family, model.broken = {name}, set(), False, False
+        model.live, model.files = {name}, set()
+        model.by_family = model.broken = model.mixed = False
         sequence.armed, sequence.token = True, (answer["token"], name)
     else:
         sequence.settled(name)
@@ -178,7 +179,8 @@ def restart(sequence: Sequence) -> str:
     script, model = sequence.random.choice(sequence.others.restarts), sequence.model
     sequence.script(script)
     # Files are loaded that a killed module has left; nftables.service flushes, and what a boot brings is loaded again.
-    model.live |= model.files | (model.boot if sequence.backend == "nftables" else set())
+    model.loaded(sequence.backend)
+    model.live |= model.boot if sequence.backend == "nftables" else set()
     return f"restart: {script.removeprefix(RESET + '; ')}"
 
 
@@ -191,7 +193,7 @@ def edit(sequence: Sequence) -> str:
     sequence.script(script)
     model = sequence.model
     if "reload" in script or script.startswith("ufw"):
-        model.live |= model.files
+        model.loaded(sequence.backend)
     return f"edit: {script}"
 
 

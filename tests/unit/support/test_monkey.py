@@ -269,6 +269,19 @@ def test_one_version_of_ip_may_be_ahead_after_a_kill() -> None:
     assert model().judge(PROBES, arrived, Ours("mixed", "old file"))
 
 
+@pytest.mark.parametrize("backend", NATIVE)
+@pytest.mark.parametrize("files", [set(), {"A", "B"}])
+def test_files_of_a_killed_module_that_others_load(backend: str, files: set[str]) -> None:
+    """Only firewalld's may be old and new ones, until something whole is loaded again."""
+    made = model(live={"A"}, boot={"A", "B"}, files=files)
+    made.loaded(backend)
+    neither = [True, False, True, False], Ours("neither", "old file")
+    assert made.mixed is (backend == "firewalld" and bool(files))
+    assert bool(made.judge(PROBES, *neither)) is not made.mixed
+    made.booted()
+    assert made.judge(PROBES, *neither)
+
+
 def test_after_a_boot_only_what_was_in_the_files_is_possible() -> None:
     made = model(live={"B"}, boot={"A"}, by_family=True, files={"B"})
     made.booted()
