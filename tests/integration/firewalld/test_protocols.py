@@ -49,7 +49,7 @@ def test_packets(linked: tuple[Host, Namespace]) -> None:
         {"protocol": "SCTP", "ports": "5060-5061", "destination": "203.0.113.200"},
     ]
     applied = host.apply(native(*WANTED, policy="deny", stopped="drop", allow=allow))
-    assert "+ icmp/timestamp-request to 203.0.113.64/26  acme: calls" in applied["differences"]
+    assert "+ icmp/timestamp-request to 203.0.113.0/25  acme: calls" in applied["differences"]
     assert "+ esp to 2001:db8::/64  acme: calls" in applied["differences"]
     assert any("allow: none -> ospf to 203.0.113.200/32, icmp/echo-" in line for line in applied["differences"])
     assert not host.apply(native(*WANTED, policy="deny", stopped="drop", allow=allow))["changed"]
