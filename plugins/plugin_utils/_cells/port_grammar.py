@@ -64,5 +64,5 @@ RELATIONS = {
     **dict.fromkeys(("≥", "at least", "greater than or equal to"), ">="),
     **dict.fromkeys(("≤", "up to", "at most"), "<="),
 }
-SIGNS = (">", "<", ">=", "<=")
+COMPARISONS = (">", "<", ">=", "<=")
 DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}

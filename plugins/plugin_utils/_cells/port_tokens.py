@@ -9,19 +9,18 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .marks import IN_PARENTHESES
-from .marks import SIGNS as SIGNS_OF_NOTES
+from .marks import IN_PARENTHESES, SIGNS
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
 from .port_errors import ACCEPTED, check_parentheses, check_part, doubtful_plus, unknown
 from .port_grammar import (
     BETWEEN,
     BRACKETED,
+    COMPARISONS,
     DOWNWARD,
     INSIDE_WORDS,
     MARK_ENDS,
     PORTS_AHEAD,
     RELATIONS,
-    SIGNS,
     TOKEN,
     UP_ENDS,
     WHOLE_PHRASE,
@@ -99,7 +98,7 @@ class _Lexer:
     def _add(self, atom: Atom, start: int) -> None:
         """Enter an atom with what stood before it."""
         before = self.last
-        touching = self.relation in SIGNS or (before is not None and touches(before, atom))
+        touching = self.relation in COMPARISONS or (before is not None and touches(before, atom))
         if before and not (self.gap or self.apart or self.tight or touching):
             raise self.fail(start)
         if self.relation and atom.kind != NUMBER:
@@ -149,7 +148,8 @@ class _Lexer:
         dashed = colon and self.text[self.position : self.position + 1] in DASHES
         if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or dashed:
             raise self.fail(start)
-        self.behind_any = ANY in (atom.kind for atom in self.found.atoms[-2:]) and not self.gap.strip(" ")
+        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and self.text[:start].rstrip()[-1:] != ")"
+        self.behind_any = any_port and not self.gap.strip(" ")
         self.apart = self.tight = True
         self.port = self.text[start:] if not colon else self.port
 
@@ -203,7 +203,7 @@ class _Lexer:
             self._add(Atom(ANY, text), start)
             return
         between = self.gap and not MARK_ENDS.match(self.text, self.position)
-        apart = before is not None and before.kind == PROTOCOL and self.gap and text[0] in SIGNS_OF_NOTES
+        apart = before is not None and before.kind == PROTOCOL and self.gap and text[0] in SIGNS
         if not beside or not before or self.relation or between or self.tight or apart:
             raise self.fail(start)
         if self.text[self.position : self.position + 1] in ("<", ">", "≤", "≥"):

@@ -29,7 +29,6 @@ _WIDE = str.maketrans(
     dict(zip("\uff0c\uff1b\uff1a\uff08\uff09\uff5e\u301c", ",;:()~~", strict=True)) | {"\u3001": ", "}
 )
 _CODE = re.compile(r"`([^`\n]*)`")
-_CODE_TOUCHES = re.compile(r"[^\W_]`[^`\n]*`|`[^`\n]*`[^\W_`]|`[^`\n]*``")
 # A separator at the end of a line, or at its beginning, joins it with the next.
 _ENDS_OPEN = re.compile(r"(?:[,;/&|]|(?<= )\+|(?<![a-z])(?:and|or|plus))\Z", re.IGNORECASE)
 _BEGINS_OPEN = re.compile(r"[,;/&|+]|(?:and|or|plus)(?![a-z])", re.IGNORECASE)
@@ -63,7 +62,7 @@ def plain(text: str, where: str) -> str:
     text = text.translate(_WIDE)
     if "`" in text:
         text = text.strip()
-        if _CODE_TOUCHES.search(text):
+        if any(_is_touched(text, code) for code in _CODE.finditer(text)):
             raise ValueError(
                 f"{where} can be read in two ways: what touches a backtick (`) may be a part of what stands in it: "
                 "write the cell without backticks"
@@ -73,6 +72,12 @@ def plain(text: str, where: str) -> str:
         if "`" in text:
             raise ValueError(f"{where} has a backtick (`) without its other half: write the cell without it")
     return text
+
+
+def _is_touched(text: str, code: re.Match[str]) -> bool:
+    """Whether a letter, a digit or another backtick stands directly beside what stands in backticks."""
+    around = text[max(code.start() - 1, 0) : code.start()] + text[code.end() : code.end() + 1]
+    return any(sign.isalnum() or sign == "`" for sign in around)
 
 
 def is_bulleted(text: str) -> bool:

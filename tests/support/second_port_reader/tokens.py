@@ -31,7 +31,7 @@ SPECIAL = re.compile(
     | (?P<port> port(?:s|\(s\))? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +nos?\.|\ *\#)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 
 
