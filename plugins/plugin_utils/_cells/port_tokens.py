@@ -106,7 +106,8 @@ class _Lexer:
         if not before and self.gap.strip(" \n"):
             first = self.text[self.gap_from :].strip()
             raise ValueError(f"{self.where}: a port is missing before {quoted(first)}: {ACCEPTED}")
-        atom.gap, atom.tight, atom.relation = self.gap, self.tight, self.relation
+        atom.gap, atom.relation = self.gap, self.relation
+        atom.tight = self.tight and not (self.port and self.behind_any)
         atom.apart = self.apart or bool(self.relation)
         if (
             before
@@ -137,9 +138,7 @@ class _Lexer:
         marked = text == "+" and before and before.kind == NUMBER and not self.gap and self.text[start - 1] not in " )"
         if marked and not self.text[start + 1 : start + 2].isalnum():
             raise self.fail(start)
-        if not text.isspace() and (text in ",;|" or text.isalpha()):
-            self._end_of_port()
-        if "\n" in text:
+        if "\n" in text or (not text.isspace() and (text in ",;|" or text.isalpha())):
             self._end_of_port()
         self.gap += text
 

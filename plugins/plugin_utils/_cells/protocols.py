@@ -28,7 +28,7 @@ _JOINTS = {LISTED: ",", _OVER: ">"}
 _OVER_BREAKS = re.compile(r"\n(?=(?:over|via)[ \n])|(?<=[ \n]over)\n|(?<=[ \n]via)\n", re.IGNORECASE)
 _REMARK = re.compile(r"[ \n]?\(((?:http\(s\)|[^()])*)\)", re.IGNORECASE)
 _NOISE = re.compile(r"\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE)
-_PAIR = re.compile(r"\A(?:both|either) (?=[a-z])", re.IGNORECASE)
+_PAIR = re.compile(r"\A(?:both|either) (?=[a-z])(?!both|either)", re.IGNORECASE)
 _BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
 _ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")

@@ -125,6 +125,8 @@ READ = [
 
 # Protocol cell, cell of ports.
 REFUSED = [
+    ("", "any port HTTP"),
+    ("Both Both (TCP/UDP)", "7000"),
     ("", "TLS 8:5060 or TCP (8801) / UDP/TCP port 79-3479"),
     ("", "> 4987 8、4500"),
     ("", "TCP (up to 21)"),
