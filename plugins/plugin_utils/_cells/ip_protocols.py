@@ -34,7 +34,7 @@ _TRANSPORTS = ("tcp", "udp")  # whose names are read with those of what travels 
 _SPELLINGS = sorted({*NUMBERS, *ALIASES, "icmp v6", "icmp v4"}, key=len, reverse=True)
 _NAME = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _SPELLINGS))})(?![a-z0-9])(?: protocol\b)?", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"(?:ip(?= ?(?:[/#: 0-9]*[0-9]|proto))(?: ?[/#:])? ?)?"
+    r"(?:ip(?![46](?![0-9]))(?= ?(?:[/#: 0-9]*[0-9]|proto))(?: ?[/#:])? ?)?"
     r"(?:proto(?:col)?\.?(?: ?(?:number|num\.?|no\.?))?(?: ?[:#=])? ?)?"
     r"#?(?P<number>[0-9]+)(?![a-z0-9.])",
     re.IGNORECASE,

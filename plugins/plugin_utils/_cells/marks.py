@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import re
 
+from .text import DASHES
+
 SIGNS = "*\u2020\u2021\u00a7\u00b6"  # asterisk, dagger, double dagger, section, paragraph
 SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
 LETTERS = "a-hA-H"  # those that are no word of their own: U and T may be protocols, I and O directions
 
 # A mark without its gap, but for those in parentheses.
-MARK = re.compile(rf"[{SIGNS}]{{1,3}}(?![{SIGNS}])|[{SUPERSCRIPTS}]+|\[(?:[1-9][0-9]?|[{LETTERS}])\]")
+_SIGN = rf"[{SIGNS}]{{1,3}}(?![{SIGNS}])"
+_OTHER = rf"[{SUPERSCRIPTS}]+|\[(?:[1-9][0-9]?|[{LETTERS}])\]"
+MARK = re.compile(f"{_SIGN}|{_OTHER}")
 IN_PARENTHESES = re.compile(rf"[1-9]|[{LETTERS}]")
 _BEHIND = re.compile(
-    rf"(?<=[A-Za-z0-9)+])[ ]?(?P<mark>{MARK.pattern}|\([{LETTERS}]\))(?=[ \n,;/&|+):(]|$|{MARK.pattern})"
+    rf"(?:(?<=[A-Za-z0-9)])|(?<=[0-9]\+))(?<![ \n]or)(?<!and)(?<!plus)(?<!over)(?<!via)"
+    rf"(?:(?P<sign>{_SIGN})|(?P<mark>{_OTHER})"
+    rf"|[ ]*(?P<loose>{_OTHER}|\([{LETTERS}]\))(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ ])[A-Za-z0-9]))"
+    rf"(?=[{DASHES} \n,;/&|+):(]|$|{_SIGN}|{_OTHER})(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*$)"
 )
 LONGEST = 200  # characters of all remarks of a row
 
@@ -25,7 +32,7 @@ def without_marks(text: str) -> tuple[str, list[str]]:
     found: list[str] = []
 
     def take(match: re.Match[str]) -> str:
-        found.append(match["mark"])
+        found.append(match["sign"] or match["mark"] or match["loose"])
         return ""
 
     return _BEHIND.sub(take, text), found

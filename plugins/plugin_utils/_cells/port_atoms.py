@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
+_PAIRS = re.compile(r"\s*[/&+]\s*|[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -53,3 +55,17 @@ class Tokens:
     remarks: list[Remark] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
+
+
+def is_pair(atoms: list[Atom]) -> bool:
+    """Whether atoms begin with a list whose last item stands behind C{and} or its like: what C{both} stands before."""
+    if not atoms or atoms[0].kind not in (NUMBER, PROTOCOL):
+        return False
+    if atoms[0].kind == PROTOCOL and (len(atoms[0].protocols) > 1 or atoms[0].listed or not atoms[0].pure):
+        return len(atoms[0].protocols) > 1 or atoms[0].listed
+    for atom in atoms[1:]:
+        if atom.kind == PROTOCOL or "\n" in atom.gap:
+            return False
+        if _PAIRS.fullmatch(atom.gap):
+            return True
+    return False

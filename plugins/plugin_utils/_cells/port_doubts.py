@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
 
 from .port_numbers import Item, Numbers
-from .port_readings import BREAK, COLUMN, SHORT, SPACE
+from .port_readings import BREAK, COLUMN, LINE, SHORT, SPACE
 
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
@@ -37,11 +37,14 @@ def _completed(items: list[Item], gaps: list[str]) -> list[list[Item]]:
     full: list[Item] = []
     short = 0
     for index, item in enumerate(items):
-        before = full[-1].high if full and full[-1].protocols == item.protocols else 0
+        same = bool(full) and full[-1].protocols == item.protocols and not _is_open(full[-1])
+        before = full[-1].high if same else 0
         farthest = min(before + _FARTHEST, 65535)
-        if gaps[index] == SHORT and before < (port := complete(before, item.low)) <= farthest:
+        if gaps[index] == SHORT and before < (port := complete(before, item.printed[0])) <= farthest:
             short += 1
-            full.append(item._replace(low=port, high=max(port, complete(port, item.high) or item.high)))
+            low = port + max(item.low - item.printed[0], 0)
+            high = item.high if _is_open(item) else max(low, complete(port, item.high) or item.high)
+            full.append(item._replace(low=low, high=high))
         else:
             full.append(item)
     if not short:
@@ -50,6 +53,11 @@ def _completed(items: list[Item], gaps: list[str]) -> list[list[Item]]:
         return [full]
     ranged = [full[0]._replace(high=full[1].high)]
     return [ranged] if full[1].high == full[0].low + 1 else [full, ranged]
+
+
+def _is_open(item: Item) -> bool:
+    """Whether ports begin or end nowhere, like those of C{> 1024}."""
+    return not item.ranged and item.low < item.high
 
 
 def _unbroken(items: list[Item], gaps: list[str]) -> list[list[Item]]:
@@ -65,10 +73,10 @@ def _unbroken(items: list[Item], gaps: list[str]) -> list[list[Item]]:
 
 def _breaks(gaps: list[str], before: Item, behind: Item) -> bool:
     """Whether the second of three gaps may be inside a port: none between numbers on lines of their own is."""
-    behind_range = before.low < before.high
-    if gaps[1] == BREAK and not behind_range and behind.low == behind.high and gaps[0] == gaps[2] == BREAK:
+    ports = not (before.ranged or behind.ranged or _is_open(before) or _is_open(behind))
+    if gaps[1] == BREAK and ports and {gaps[0], *gaps[2:]} <= {BREAK, LINE}:
         return False
-    return (gaps[1] in (SPACE, BREAK) or (gaps[1] == COLUMN and behind_range)) and bool(_glued(before, behind))
+    return (gaps[1] in (SPACE, BREAK) or (gaps[1] == COLUMN and before.ranged)) and bool(_glued(before, behind))
 
 
 def _without(items: list[Item], gaps: set[int]) -> list[Item]:
@@ -85,32 +93,46 @@ def _glued(before: Item, behind: Item) -> Item | None:
 
     Behind a range it is the second part. None if these two cannot be one.
     """
-    if before.low < before.high and behind.low < behind.high:
+    if before.ranged and behind.ranged:
         return None
-    whole = int(f"{before.high}{behind.low}")
-    short = behind.low < 100 or (before.low == before.high < 100)
-    fits = whole <= (behind.high if behind.low < behind.high else 65535)
-    low = before.low if before.low < before.high else whole
-    return before._replace(low=low, high=max(whole, behind.high)) if short and fits else None
+    whole = int(f"{before.printed[1]}{behind.printed[0]}")
+    short = behind.printed[0] < 100 or (not before.ranged and before.printed[1] < 100)
+    if not short or whole > (behind.high if behind.ranged else 65535):
+        return None
+    if _is_open(before):  # "> 1 24"
+        ends = (before.low - before.printed[0] + whole, 65535) if before.high == 65535 else (1, whole)
+    else:
+        ends = (before.low if before.ranged else whole, behind.high if behind.ranged or _is_open(behind) else whole)
+    return before._replace(low=ends[0], high=ends[1], printed=(ends[0], ends[1]), ranged=before.ranged or behind.ranged)
 
 
 def numbered(items: list[Item]) -> list[list[Item]]:
     """Return two readings of ranges that overlap, of which one begins below 1024: C{1 - 80, 3 - 443} may be numbered
     ports. [] where there are none.
     """
-    for protocols in dict.fromkeys(item.protocols for item in items):
-        same = [item for item in items if item.protocols == protocols]
+    for protocol in dict.fromkeys(protocol for item in items for protocol in item.protocols or (None,)):
+        same = [item for item in items if protocol in (item.protocols or (None,))]
         farthest = 0
         for item in sorted({(item.low, item.high) for item in same if item.low < item.high}):
             low, high = item
             if low <= farthest:
-                ports = [item._replace(low=item.high) for item in items]
-                merged = [
-                    Item(low, high, 0, 0, kind)
-                    for kind in dict.fromkeys(item.protocols for item in items)
-                    for low, high in collapse((each.low, each.high) for each in items if each.protocols == kind)
-                ]
-                return [ports, merged]
+                return [[item._replace(low=item.high) for item in items], _merged(items)]
             if low < _WELL_KNOWN:
                 farthest = max(farthest, high)
     return []
+
+
+def _merged(items: list[Item]) -> list[Item]:
+    """Return the ranges of each protocol without overlaps; those of several together where all have the same ones."""
+    kinds = list(dict.fromkeys(item.protocols for item in items))
+    if len(kinds) > 1:
+        kinds = [(protocol,) for protocol in dict.fromkeys(protocol for kind in kinds for protocol in kind or ())]
+    return [
+        Item(low, high, 0, 0, kind)
+        for kind in kinds
+        for low, high in collapse(
+            (item.low, item.high)
+            for item in items
+            if item.protocols == kind or set(kind or ()) & {*(item.protocols or ())}
+        )
+    ]

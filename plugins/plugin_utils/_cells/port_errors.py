@@ -41,6 +41,15 @@ def check_parentheses(where: str, text: str) -> None:
     raise ValueError(f"{where}: {quoted(f'({text})')} stands where it has no single meaning: write the cell without it")
 
 
+def check_part(port: str, mark: str, where: str) -> None:
+    """Raise ValueError for marks that may stand for digits: C{50**}."""
+    if len(mark) > 1 and mark[0] == "*" and len(port) < 3:
+        raise ValueError(
+            f"{where}: {quoted(port + mark)} may be a port with a part left open, or marks of a footnote: write the "
+            "port alone, or the ports that are meant"
+        )
+
+
 def without_ports(name: str) -> str:
     """Say that a protocol has no ports."""
     return f"{name} has no ports: name it in the protocol cell, and write a row of its own for it"

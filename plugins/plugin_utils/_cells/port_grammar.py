@@ -23,34 +23,36 @@ _JOIN = (
     r"|[ ]{1,3}(?:(?:and/or|and|or|plus|over|via)[ ]{1,3})?)"
 )
 _PHRASE = rf"{_WORD}(?:{_JOIN}{_WORD})*"
-_ABOVE, _BELOW = "above|over|greater[ ]than|higher[ ]than|more[ ]than", "below|under|less[ ]than|lower[ ]than"
+_ABOVE, _BELOW = "above|over|(?:greater|higher|more)[ ]{1,3}than", "below|under|(?:less|lower)[ ]{1,3}than"
 _UP, _DOWN = "above|upwards?|up|higher|greater|more|beyond", "below|lower|under|less|down(?:wards?)?"
 _NO_MORE = r"(?![a-z]|[ ]+(?:to|than|[0-9]))"
 _OVER = r"over(?=[ ]*(?:$|[\n,;|)]))"  # with a word behind it, it says what is carried
 TOKEN = re.compile(
     rf"""(?P<number>[0-9]+)
     | (?P<mark>{MARK.pattern})
-    | \((?P<inside>(?:http\(s\)|[^()])*)\)
+    | \((?P<inside>(?:http\(s\)|[^()\n])*)\)
     | (?P<close>\))
     | [ ]*(?P<upward>(?<=[ ])(?:(?:and|or)[ ]+(?:(?:{_UP}|{_DOWN}){_NO_MORE}|{_OVER})|(?:up|upwards?){_NO_MORE}))
     | (?P<relation>>=|≥|<=|≤|>|<
-        |(?:{_ABOVE}|{_BELOW}|greater[ ]than[ ]or[ ]equal[ ]to|at[ ]least|up[ ]to|at[ ]most|from)(?![a-z])
-        (?:[ ]+ports?(?![a-z]))?)[ ]*(?=[0-9])
+        |(?:{_ABOVE}|{_BELOW}|greater[ ]than[ ]or[ ]equal[ ]to|at[ ]{{1,3}}(?:least|most)|up[ ]{{1,3}}to|from)(?=[ ])
+        (?:[ ]+ports?(?=[ ]))?)[ ]*(?=[0-9])
     | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
     | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?
-        (?P<colon>[ ]*:[ ]*)?)
-    | (?P<noise>only(?![a-z])|(?:both|either)[ ]+(?=[0-9a-z]))
+        (?P<colon>[ ]*:[ ]*+(?!:))?)
+    | (?P<pair>(?<![0-9a-z])(?:both|either)[ ]+(?=[0-9]|(?:{_VOCABULARY})(?![a-z])))
     | (?P<any>(?:any|all)(?![a-z]))
     | (?P<phrase>{_PHRASE})""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-WHOLE_PHRASE = re.compile(_PHRASE.replace(r"\ ", "[ ]"), re.IGNORECASE)
-BRACKETED = re.compile(rf"[ ]?\((?P<inside>{_PHRASE})\)", re.IGNORECASE)
+WHOLE_PHRASE = re.compile(_PHRASE.replace(r"\ ", "[ ]"), re.IGNORECASE | re.ASCII)
+BRACKETED = re.compile(rf"[ ]?\((?P<inside>{_PHRASE})\)", re.IGNORECASE | re.ASCII)
 BETWEEN = re.compile(
-    r"(?<![a-z])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
+    r"(?<![a-z0-9])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
 )
-UP_ENDS = re.compile(r"[ ]*(?:$|[,;|)]|(?<=[ ])(?:and|or|plus)[ ])")
-MARK_ENDS = re.compile(r"[ ]*(?:$|[\n,;/|()\[]|(?:and|or|plus)[ ]|" + MARK.pattern + ")", re.IGNORECASE)
+UP_ENDS = re.compile(r"[ ]*(?:$|[,;|&)]|(?<=[ ])(?:and/or|and|or|plus)[ ])")
+MARK_ENDS = re.compile(
+    rf"[ ]*(?:$|[{DASHES}\n,;:/|&+~()\[]|(?:and/or|and|or|plus|to|through|thru)[ ]|{MARK.pattern})", re.IGNORECASE
+)
 # What joins a protocol to the port before it.
 BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
@@ -62,4 +64,5 @@ RELATIONS = {
     **dict.fromkeys(("≥", "at least", "greater than or equal to"), ">="),
     **dict.fromkeys(("≤", "up to", "at most"), "<="),
 }
+COMPARISONS = (">", "<", ">=", "<=")
 DOWNWARD = {"below", "lower", "under", "less", "down", "downward", "downwards"}

@@ -15,10 +15,14 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 from .port_atoms import ANY, NAME, NUMBER, PROTOCOL, Atom, Tokens
 from .port_errors import ACCEPTED
 from .port_numbers import Item
+from .port_readings import groups
 from .text import DASHES
 
-_CONTINUES = re.compile(r"\s*[,;/&|+]\s*|\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
-_SEPARATES = re.compile(r"\s*[,;/&|+]\s*(?:(?:and|or|plus)\s+)?|\s+(?:and/or|and|or|plus)\s+|\s+", re.IGNORECASE)
+_SEPARATES = re.compile(r"\s*(?:[,;]\s+(?:and|or|plus)\s+|[,;/&|+]\s*)|\s+(?:and/or|and|or|plus)\s+|\s+", re.IGNORECASE)
+_TWO_DASHED = "the dash between two protocols has no single reading"
+_DOUBTFUL_DASH = (
+    f"{_TWO_DASHED}: write the range and its protocol once, or a comma between two ports, each with its own"
+)
 # How tight a gap binds: brackets, a colon or a slash; a dash; a space; a wide gap; what separates.
 _TIGHT, _DASH, _SPACE, _WIDE, _APART = 4, 3, 2, 1, 0
 
@@ -65,42 +69,44 @@ def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     """Make one range of C{10000/UDP - 20000/UDP} and C{UDP 10000 - UDP 20000}."""
     atoms = tokens.atoms
     gone: set[int] = set()
-    for index, atom in enumerate(atoms):
-        if atom.kind != PROTOCOL or not 0 < index < len(atoms) - 1:
+    whole = [index for index in range(len(atoms)) if not _is_tail(atoms, index)]
+    for places in zip(whole, whole[1:], whole[2:], whole[3:], strict=False):
+        four = [atoms[index] for index in places]
+        kinds = [atom.kind for atom in four]
+        strengths = [_strength(atom) for atom in four[1:]]
+        if strengths[1] != _DASH or _APART in strengths:
             continue
-        before, behind = atoms[index - 1], atoms[index + 1]
-        dashed = _strength(atom) == _DASH, _strength(behind) == _DASH
-        if before.kind != NUMBER or behind.kind != NUMBER or dashed == (False, False):
-            continue
-        if dashed[1] and _strength(atom) > _APART and not dashed[0]:
-            other = next((each for each in atoms[index + 1 :] if each.kind == PROTOCOL), None)
-        elif dashed[0] and _strength(behind) > _APART and not dashed[1]:
-            other = next((each for each in reversed(atoms[:index]) if each.kind == PROTOCOL), None)
-        elif dashed != (True, True) and _APART in (_strength(atom), _strength(behind)):
-            continue
+        if kinds == [NUMBER, PROTOCOL, NUMBER, PROTOCOL]:
+            first, one, last, other = four
+        elif kinds == [PROTOCOL, NUMBER, PROTOCOL, NUMBER]:
+            one, first, other, last = four
         else:
-            other = None
-        if not other or other.protocols != atom.protocols:
-            raise ValueError(
-                f"{where}: {_doubtful_dash(before, behind, [atom, other] if dashed[1] else [other, atom], row)}"
-            )
-        behind.gap, behind.apart, behind.tight = "-", True, False
-        gone.add(index)
+            continue
+        if one.protocols != other.protocols:
+            raise ValueError(f"{where}: {_doubtful_dash(first, last, one, other, row)}")
+        last.gap, last.apart, last.tight = "-", True, False
+        gone.add(places[1] if first is four[0] else places[2])
     if gone:
         _drop(tokens, gone)
 
 
-def _doubtful_dash(before: Atom, behind: Atom, protocols: list[Atom | None], row: tuple[str, ...]) -> str:
-    """Say how a dash between two ports, each with its protocol, may be meant."""
-    reason = "the dash between two protocols has no single reading"
-    known = [atom.protocols for atom in protocols if atom]
-    named = {protocol for each in known for protocol in each}
+def _is_tail(atoms: list[Atom], index: int) -> bool:
+    """Whether an atom is the last three digits of the thousands that the one before it begins."""
+    before, atom = atoms[index - 1], atoms[index]
+    numbers = index > 0 and before.kind == atom.kind == NUMBER and not atom.apart
+    return numbers and atom.gap in (",", ".", " ") and groups(before.text, atom.text)
+
+
+def _doubtful_dash(before: Atom, behind: Atom, one: Atom, other: Atom, row: tuple[str, ...]) -> str:
+    """Say how a dash between two ports with different protocols may be meant."""
+    named = {*one.protocols, *other.protocols}
     rising = 0 < int(before.text[:6]) < int(behind.text[:6]) <= 65535
-    if len(known) < 2 or not rising or not named <= {"tcp", "udp"} or (row and named != set(row)):
-        return f"{reason}: write the range and its protocol once, or a comma between two ports, each with its protocol"
-    one, other, both = ("/".join(sorted(each)).upper() for each in (*known, named))
-    ports = f"{one} {before.text}; {other} {behind.text}"
-    return f"{reason}: write '{ports}' or '{both} {before.text}-{behind.text}'"
+    if not rising or not named <= {"tcp", "udp"} or (row and named != set(row)):
+        return _DOUBTFUL_DASH
+    both = "/".join(sorted(named)).upper()
+    names = ["/".join(sorted(each.protocols)).upper() for each in (one, other)]
+    ports = f"{names[0]} {before.text}; {names[1]} {behind.text}"
+    return f"{_TWO_DASHED}: write '{ports}' or '{both} {before.text}-{behind.text}'"
 
 
 def _drop(tokens: Tokens, gone: set[int]) -> None:
@@ -115,7 +121,10 @@ def _drop(tokens: Tokens, gone: set[int]) -> None:
 def _bond(atom: Atom, tokens: Tokens, index: int, where: str) -> None:
     """Raise ValueError where the gap beside a protocol is nothing that binds or separates."""
     gap = atom.gap
-    if gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap):
+    before = tokens.atoms[index - 1] if index else None
+    heading = before is not None and before.kind == PROTOCOL and gap.lstrip(" ").startswith(":")
+    broken = ":" in gap and "\n" in gap and not heading
+    if broken or (gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap)):
         raise ValueError(
             f"{where}: {quoted(''.join(tokens.plain[index:]).strip())} is not understood there: {ACCEPTED}"
         )
@@ -129,16 +138,16 @@ def _strength(atom: Atom) -> int:
         return _TIGHT
     if "\n" in gap:
         return _APART
-    if atom.tight or not gap or gap == "/":
-        return _TIGHT if not inner or inner == "/" else _APART
     if inner and inner in DASHES:
         return _DASH
+    if atom.tight or not gap or gap == "/":
+        return _TIGHT if not inner or inner == "/" else _APART
     if not inner:
         return _SPACE if len(gap) == 1 else _WIDE
     return _WIDE if inner == "/" else _APART
 
 
-def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str, *, bulleted: bool) -> list[Item]:
+def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str) -> list[Item]:
     """Return the items with the protocols that the cell gives them, None where it gives none.
 
     C{row}: the protocols that the row's own cell names. C{()} of an item: it stands in a list that ends with a
@@ -146,7 +155,7 @@ def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str
     """
     own: dict[int, tuple[str, ...]] = {}
     heading: Atom | None = None
-    lines = _lines(tokens, items, bulleted=bulleted)
+    lines = _lines(tokens, items)
     for number, line in enumerate(lines):
         protocols = [entry for entry in line if entry.item < 0]
         if not protocols:
@@ -163,8 +172,8 @@ def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str
     return [item if item.protocols else item._replace(protocols=own.get(index)) for index, item in enumerate(items)]
 
 
-def _lines(tokens: Tokens, items: list[Item], *, bulleted: bool) -> list[list[_Entry]]:
-    """Return the protocols and ports of a cell, line by line; a line that ends in a separator goes on in the next."""
+def _lines(tokens: Tokens, items: list[Item]) -> list[list[_Entry]]:
+    """Return the protocols and ports of a cell, line by line."""
     entries = [
         (item.first, _Entry(tokens.atoms[item.first], index, tokens.atoms[item.last].closed))
         for index, item in enumerate(items)
@@ -173,7 +182,7 @@ def _lines(tokens: Tokens, items: list[Item], *, bulleted: bool) -> list[list[_E
     lines: list[list[_Entry]] = [[]]
     for _index, entry in sorted(entries, key=lambda each: each[0]):
         gap = entry.atom.gap
-        if "\n" in gap and lines[-1] and (bulleted or not _CONTINUES.fullmatch(gap)):
+        if "\n" in gap and lines[-1]:
             lines.append([])
         lines[-1].append(entry)
     return lines
@@ -194,6 +203,8 @@ def _in_line(items: list[Item], row: tuple[str, ...], line: list[_Entry], where:
         side = line[index + 1] if front or index == 0 else line[index] if behind or index == len(line) - 1 else None
         _check_names(items, row, line[index].atom, side.atom if side else None, where)
     if not beside or not apart or not (front or behind):
+        if any(_DASH in (before[at], after[at]) and before[at] and after[at] for at in places):
+            raise ValueError(f"{where}: {_DOUBTFUL_DASH}")
         return {}
     found: dict[int, tuple[str, ...]] = {}
     if behind:

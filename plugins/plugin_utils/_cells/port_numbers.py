@@ -13,34 +13,40 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .port_atoms import ANY, NAME, NUMBER, Atom, Tokens
 from .port_errors import ACCEPTED
-from .port_readings import BREAK, COLUMN, COMMA, EITHER, LIST, POINT, RANGE, SHORT, SPACE, Reading, groups
+from .port_readings import BREAK, COLUMN, COMMA, EITHER, LINE, LIST, POINT, RANGE, SHORT, SPACE, Reading, groups
 from .text import DASHES
 
 _RANGE = re.compile(rf"[ ]*[{DASHES}~][ ]*|:|[ ]+(?:to|through|thru)[ ]+", re.IGNORECASE)
 _LIST = re.compile(
-    r"\s*[,;/&|+]\s*(?:(?:and|or|plus)\s+)?|\s+(?:and/or|and|or|plus)\s+|\s+",
+    r"\s*(?:[,;]\s+(?:and|or|plus)\s+|[,;/&|+]\s*)|\s+(?:and/or|and|or|plus)\s+|\s+",
     re.IGNORECASE,
 )
-_SHORTHAND = re.compile(r"\s*[/&+]\s*(?:(?:and|or|plus)\s+)?|\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
+_SHORTHAND = re.compile(r"\s*[/&+]\s*|\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
 _ALONE = {",": COMMA, ".": POINT, " ": SPACE}
 
 
 class Item(NamedTuple):
-    """A port or an inclusive range, its first and last atom by index, and the protocols that the cell gives it."""
+    """A port or an inclusive range, its first and last atom by index, and the protocols that the cell gives it.
+
+    C{printed}: the numbers that it begins and ends with, before C{>} and the like. C{ranged}: it is printed as a range.
+    """
 
     low: int
     high: int
     first: int
     last: int
     protocols: tuple[str, ...] | None = None
+    printed: tuple[int, int] = (0, 0)
+    ranged: bool = False
 
 
 class Numbers(NamedTuple):
-    """The digit groups of a cell, what joins each to the next, and the index of each one's atom."""
+    """The digit groups of a cell, what joins each to the next, the index of each one's atom, and of each that was 0."""
 
     texts: list[str]
     joints: list[str]
     atoms: list[int]
+    zeros: set[int]
 
 
 def numbers_of(tokens: Tokens, where: str) -> tuple[Numbers, list[str]]:
@@ -48,7 +54,7 @@ def numbers_of(tokens: Tokens, where: str) -> tuple[Numbers, list[str]]:
     atoms = [index for index, atom in enumerate(tokens.atoms) if atom.kind == NUMBER]
     texts = [tokens.atoms[index].text for index in atoms]
     joints = [_joint(tokens, one, other, where) for one, other in pairwise(atoms)]
-    notes = []
+    notes, zeros = [], set()
     for index, joint in enumerate(joints):
         if (
             joint == RANGE
@@ -57,10 +63,11 @@ def numbers_of(tokens: Tokens, where: str) -> tuple[Numbers, list[str]]:
             and _ends(texts, joints, index + 1)
         ):
             texts[index] = "1"
+            zeros.add(index)
             if texts[index + 1] == "65":
                 joints[index + 1] = POINT  # 0-65 is no range
             notes.append("0-65535 is 1-65535: there is no port 0")
-    return Numbers(texts, joints, atoms), notes
+    return Numbers(texts, joints, atoms, zeros), notes
 
 
 def _ends(texts: list[str], joints: list[str], index: int) -> bool:
@@ -74,7 +81,8 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
     before, atom = tokens.atoms[one], tokens.atoms[other]
     if other > one + 1:
         gaps = [tokens.atoms[index].gap for index in range(one + 1, other + 1)]
-        return SHORT if any(_SHORTHAND.fullmatch(gap) for gap in gaps) else LIST
+        short = any(gap != "/" and _SHORTHAND.fullmatch(gap) for gap in gaps)
+        return SHORT if short and not any("\n" in gap for gap in gaps) else LIST
     gap = atom.gap
     match = _RANGE.match(gap) or _LIST.match(gap)
     if gap.lstrip(" ").startswith(":") and gap != ":":
@@ -92,12 +100,14 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
         )
     else:
         joint = RANGE if match.re is _RANGE else _ALONE.get(gap, _kind(gap))
-    if (joint in (RANGE, SPACE) and atom.relation) or (joint == RANGE and before.relation not in ("", "from")):
+    if joint == RANGE and (atom.relation or before.relation not in ("", "from") or before.closed):
         raise ValueError(
             f"{where}: {quoted(_rest(tokens, other).strip())} is not understood there: write the range in full: "
             f"{ACCEPTED}"
         )
-    return LIST if atom.apart and joint not in (RANGE, SHORT) else joint
+    if atom.apart and joint not in (RANGE, SHORT):
+        return LINE if joint == BREAK else LIST
+    return joint
 
 
 def _rest(tokens: Tokens, index: int) -> str:
@@ -116,8 +126,11 @@ def items_of(tokens: Tokens, numbers: Numbers, reading: Reading, where: str) -> 
     ends = [*(start for _low, _high, start in reading[1:]), len(numbers.texts)][: len(reading)]
     for (low, high, start), after in zip(reading, ends, strict=True):
         first, last = numbers.atoms[start], numbers.atoms[after - 1]
-        low, high = _related(low, high, [tokens.atoms[index] for index in numbers.atoms[start:after]], where)
-        found.append(Item(low, high, first, last))
+        printed = (0 if start in numbers.zeros else low, high)
+        ranged = RANGE in numbers.joints[start : after - 1]
+        atoms = [tokens.atoms[index] for index in numbers.atoms[start:after]]
+        low, high = _related(low, high, atoms, ranged, where)
+        found.append(Item(low, high, first, last, printed=printed, ranged=ranged))
     for index, atom in enumerate(tokens.atoms):
         if atom.kind == ANY:
             found.append(Item(1, 65535, index, index))
@@ -126,12 +139,12 @@ def items_of(tokens: Tokens, numbers: Numbers, reading: Reading, where: str) -> 
     return sorted(found, key=lambda item: item.first)
 
 
-def _related(low: int, high: int, atoms: list[Atom], where: str) -> tuple[int, int]:
+def _related(low: int, high: int, atoms: list[Atom], ranged: bool, where: str) -> tuple[int, int]:
     """Return the range that C{> 1024}, C{1024+} and the like stand for; a range without these as it is."""
     relations = {atom.relation for atom in atoms} - {""}
-    if not relations or (relations == {"from"} and low < high):
+    if not relations or (relations == {"from"} and ranged):
         return low, high
-    if low < high or len(relations) > 1 or relations == {"from"}:
+    if ranged or len(relations) > 1 or relations == {"from"}:
         raise ValueError(
             f"{where}: where these ports begin or end has no single reading: write the range in full: {ACCEPTED}"
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .port_advice import INSTEAD
-from .port_atoms import NUMBER, PROTOCOL, Remark, Tokens
+from .port_atoms import PROTOCOL, Remark, Tokens
 from .port_numbers import Item
 from .protocols import check_agreement
 from .words import IMPLIED, OWN_PORTS, USUAL_PORTS, words_of
@@ -20,10 +20,14 @@ LETTERS = {"U": "udp", "T": "tcp"}  # a protocol, or the mark of a footnote
 
 
 class Purpose(NamedTuple):
-    """A purpose in a cell, as printed, with the protocols that the cell gives its port; None where it gives none."""
+    """A purpose in a cell, as printed, with the protocols that the cell gives its port; None where it gives none.
+
+    C{of_port}: it stands at a port, not at a protocol.
+    """
 
     text: str
     protocols: tuple[str, ...] | None
+    of_port: bool
 
 
 def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) -> Purpose:
@@ -33,7 +37,7 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
     item = next((item for item in items if item.first <= at <= item.last), None)
     protocols = atom.protocols if atom.kind == PROTOCOL else item.protocols if item else None
     for word in words_of(text):
-        if (own := OWN_PORTS.get(word)) and atom.kind == NUMBER and item and (item.low, item.high) != (own, own):
+        if (own := OWN_PORTS.get(word)) and atom.kind != PROTOCOL and item and (item.low, item.high) != (own, own):
             raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
     usual = {port for word in words_of(text) for port in USUAL_PORTS.get(word, ())}
     if remark.beside and usual and item and not (item.low == item.high and item.low in usual):
@@ -43,19 +47,17 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
         )
     if protocols and text.upper() not in LETTERS:
         check_agreement(where, text, list(protocols))
-    return Purpose(text, protocols)
+    return Purpose(text, protocols, atom.kind != PROTOCOL)
 
 
 def check_purposes(purposes: list[Purpose], row: tuple[str, ...], where: str) -> None:
-    """Raise ValueError where purposes of one cell need different protocols and its ports have several."""
-    needed = {
-        IMPLIED[word]
-        for purpose in purposes
-        for word in words_of(purpose.text)
-        if word in IMPLIED and not purpose.protocols
-    }
-    if len(needed) > 1 and len(row) > 1:
-        raise ValueError(f"{where}: {UNCLEAR}: {INSTEAD}")
+    """Raise ValueError where purposes of one cell need different protocols and their ports have several."""
+    together: set[str] = set()
+    for purpose in purposes:
+        needed = {IMPLIED[word] for word in words_of(purpose.text) if word in IMPLIED}
+        together |= needed if purpose.of_port and len(purpose.protocols or row) > 1 else set()
+        if len(needed) > 1 or len(together) > 1:
+            raise ValueError(f"{where}: {UNCLEAR}: {INSTEAD}")
 
 
 def check_fit(cell: str | int | None, purposes: list[Purpose], protocols: list[str], *, printed: bool) -> None:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-# What may join two numbers: the last ones are a comma, a point and a space alone, a line break, and other gaps.
-RANGE, LIST, SHORT, COMMA, POINT, SPACE, BREAK, COLUMN = "-", ",", "/", "?", ".", " ", "\n", "  "
+# What may join two numbers: the last ones are a comma, a point and a space alone, a line break, a line break with a
+# word behind it, and other gaps.
+RANGE, LIST, SHORT, COMMA, POINT, SPACE, BREAK, LINE, COLUMN = "-", ",", "/", "?", ".", " ", "\n", "\n,", "  "
 EITHER = (COMMA, SPACE)  # one of these alone between digits may group thousands, or separate
 _MOST = 3  # readings
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .marks import IN_PARENTHESES
-from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens
-from .port_errors import ACCEPTED, check_parentheses, doubtful_plus, unknown, without_ports
+from .marks import IN_PARENTHESES, SIGNS
+from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
+from .port_errors import ACCEPTED, check_parentheses, check_part, doubtful_plus, unknown
 from .port_grammar import (
     BETWEEN,
-    BINDS,
     BRACKETED,
+    COMPARISONS,
     DOWNWARD,
     INSIDE_WORDS,
     MARK_ENDS,
@@ -26,8 +25,9 @@ from .port_grammar import (
     UP_ENDS,
     WHOLE_PHRASE,
 )
-from .protocols import LISTED, protocols_of
-from .words import NAMED_PORTS, PLAIN, PURPOSES, REMARKS, VERSION, words_of
+from .port_phrases import has_port, is_said_again, phrase_alone, phrase_atom, touches, transports_of
+from .text import DASHES
+from .words import PLAIN, PURPOSES, REMARKS, words_of
 
 
 class _Lexer:
@@ -38,6 +38,8 @@ class _Lexer:
         self.found = Tokens()
         self.position = 0
         self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
+        self.behind_any = False  # the word port stands behind any
+        self.pairs: list[int] = []  # the indices of the atoms behind both and either
         self.gap_from = 0
         self.bracket = -1  # the end of brackets around ports
         self.labels: list[tuple[str, bool]] = []  # purposes of the atom that follows, and whether only a gap joins them
@@ -58,6 +60,9 @@ class _Lexer:
             raise self.fail(self.gap_from)
         self._end_of_port()
         self._check_end()
+        for index in self.pairs:
+            if not is_pair(self.found.atoms[index:]):
+                raise ValueError(f"{self.where}: 'both' and 'either' are read before a list of two: {ACCEPTED}")
         return self.found
 
     def _take(self, kind: str, token: re.Match[str], start: int) -> None:
@@ -77,9 +82,9 @@ class _Lexer:
         elif kind == "separator":
             self._separate(text, start)
         elif kind == "port":
-            self.apart = self.tight = True
-            self.port = self.text[start:] if not token["colon"] else self.port
-        elif kind == "noise":
+            self._port(token["colon"], start)
+        elif kind == "pair":
+            self.pairs.append(len(self.found.atoms))
             self.apart = True
         elif kind == "any":
             self._add(Atom(ANY, text), start)
@@ -93,17 +98,26 @@ class _Lexer:
     def _add(self, atom: Atom, start: int) -> None:
         """Enter an atom with what stood before it."""
         before = self.last
-        if before and not (self.gap or self.apart or self.tight or _touches(before, atom)):
+        touching = self.relation in COMPARISONS or (before is not None and touches(before, atom))
+        if before and not (self.gap or self.apart or self.tight or touching):
             raise self.fail(start)
         if self.relation and atom.kind != NUMBER:
             raise self.fail(self.gap_from)
         if not before and self.gap.strip(" \n"):
             first = self.text[self.gap_from :].strip()
             raise ValueError(f"{self.where}: a port is missing before {quoted(first)}: {ACCEPTED}")
-        atom.gap, atom.apart, atom.tight, atom.relation = self.gap, self.apart, self.tight, self.relation
-        if before and before.kind == ANY and self.relation in (">", "<", ">=", "<=") and not self.gap.strip(" "):
+        atom.gap, atom.relation = self.gap, self.relation
+        atom.tight = self.tight and not (self.port and self.behind_any)
+        atom.apart = self.apart or bool(self.relation)
+        if (
+            before
+            and before.kind == ANY
+            and before.text != "*"
+            and self.relation in (">", "<", ">=", "<=")
+            and not self.gap.strip(" ")
+        ):
             self.found.atoms.pop()  # "any above 1024"
-            atom.gap, atom.apart, atom.tight = before.gap, before.apart, before.tight
+            atom.gap, atom.tight = before.gap, before.tight
         self.found.plain.append(self.gap + atom.text)
         self.found.atoms.append(atom)
         at = len(self.found.atoms) - 1
@@ -120,16 +134,27 @@ class _Lexer:
                 self.apart = True
                 return
             if not rest[:1].isalnum():
-                raise ValueError(f"{self.where}: {doubtful_plus(before, _phrase_alone(rest), self.found.atoms)}")
-        if not text.isspace() and (text in ",;|" or text.isalpha()):
-            self._end_of_port()
-        if "\n" in text:
+                raise ValueError(f"{self.where}: {doubtful_plus(before, phrase_alone(rest), self.found.atoms)}")
+        marked = text == "+" and before and before.kind == NUMBER and not self.gap and self.text[start - 1] not in " )"
+        if marked and not self.text[start + 1 : start + 2].isalnum():
+            raise self.fail(start)
+        if "\n" in text or (not text.isspace() and (text in ",;|" or text.isalpha())):
             self._end_of_port()
         self.gap += text
 
+    def _port(self, colon: str | None, start: int) -> None:
+        """Keep the word C{ports}, which touches no number before it."""
+        dashed = colon and self.text[self.position : self.position + 1] in DASHES
+        if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or dashed:
+            raise self.fail(start)
+        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and self.text[:start].rstrip()[-1:] != ")"
+        self.behind_any = any_port and not self.gap.strip(" ")
+        self.apart = self.tight = True
+        self.port = self.text[start:] if not colon else self.port
+
     def _end_of_port(self) -> None:
         """Check that the word C{ports} stands before ports, or behind C{all}."""
-        if self.port and ANY not in (atom.kind for atom in self.found.atoms[-2:]):
+        if self.port and not self.behind_any:
             raise ValueError(f"{self.where}: {unknown(self.port)}")
         if self.port:
             self.tight = False
@@ -157,7 +182,14 @@ class _Lexer:
 
     def _upward(self, text: str, start: int) -> None:
         before = self.last
-        if not before or before.kind != NUMBER or before.relation not in ("", "from") or self.gap.strip(" "):
+        bracketed = self.text[:start].rstrip().endswith(")")
+        if (
+            not before
+            or before.kind != NUMBER
+            or before.relation not in ("", "from")
+            or self.gap.strip(" ")
+            or bracketed
+        ):
             raise self.fail(start)
         down = re.split(r"[ ]+", text.strip().lower())[-1] in DOWNWARD
         before.relation = "<=" if down else ">="
@@ -170,13 +202,13 @@ class _Lexer:
             self._add(Atom(ANY, text), start)
             return
         between = self.gap and not MARK_ENDS.match(self.text, self.position)
-        if not beside or not before or self.relation or between:
+        apart = before is not None and before.kind == PROTOCOL and self.gap and text[0] in SIGNS
+        if not beside or not before or self.relation or between or self.tight or apart:
             raise self.fail(start)
-        if len(text) > 1 and text[0] == "*" and before.kind == NUMBER and len(before.text) < 3:
-            raise ValueError(
-                f"{self.where}: {quoted(before.text + text)} may be a port with a part left open, or marks of a "
-                "footnote: write the port alone, or the ports that are meant"
-            )
+        if self.text[self.position : self.position + 1] in ("<", ">", "≤", "≥"):
+            raise self.fail()
+        if before.kind == NUMBER and self.text[:start].rstrip()[-1:].isdigit():
+            check_part(before.text, text, self.where)
         self._behind(text)
 
     def _behind(self, label: str) -> None:
@@ -204,13 +236,19 @@ class _Lexer:
         if not before or self.gap.strip(" ") or self.bracket >= 0 or self.relation:
             raise self.fail(start)
         words = words_of(text)
-        outside = before.kind == PROTOCOL and not self._has_port()
+        outside = before.kind == PROTOCOL and not has_port(self.found.atoms)
         if IN_PARENTHESES.fullmatch(text) and not (outside and text.isdigit()):
             self._behind(f"({text})")
-        elif text.upper() in ("U", "T") or (text and REMARKS.issuperset(words)):
+        elif (
+            text.upper() in ("U", "T")
+            or (text and REMARKS.issuperset(words))
+            or is_said_again(before, text, self.where)
+        ):
+            if before.kind == PROTOCOL and before.listed and text.upper() not in ("U", "T"):
+                transports_of(f"{before.text} ({text})", self.where)
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(f"({text})")
-        elif text[:1].isdigit() and outside:
+        elif (text[:1].isdigit() or text.lower().startswith("from ")) and outside:
             if len(text) == 1 or (text == "17" and "udp" in before.protocols):
                 raise ValueError(
                     f"{self.where}: {quoted(f'({text})')} may be a port, a footnote or the number of a protocol: write "
@@ -227,12 +265,6 @@ class _Lexer:
         else:
             check_parentheses(self.where, text)
 
-    def _has_port(self) -> bool:
-        """Whether the last atom, a protocol, is bound to a port before it."""
-        atoms = self.found.atoms
-        bound = len(atoms) > 1 and atoms[-2].kind in (NUMBER, ANY)
-        return bound and bool(BINDS.fullmatch(atoms[-1].gap))
-
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
         words = {word.lower() for word in INSIDE_WORDS.findall(text)}
         more = BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
@@ -241,25 +273,7 @@ class _Lexer:
         elif not inside and PURPOSES.issuperset(words_of(text)):
             self._purpose(text, start)
             return
-        protocols = self._protocols(text)
-        bare = [protocol for protocol in protocols if not has_ports(protocol)]
-        if bare:
-            raise ValueError(f"{self.where}: {without_ports(bare[0])}")
-        listed = bool(LISTED.search(re.sub(VERSION, "", text, flags=re.IGNORECASE)))
-        names = {port for word in words for port in NAMED_PORTS.get(word, ())}
-        kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
-        atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
-        atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
-        self._add(atom, start)
-
-    def _protocols(self, text: str) -> tuple[str, ...]:
-        try:
-            return tuple(protocols_of(text, self.where))
-        except ValueError:
-            raise ValueError(
-                f"{self.where}: {quoted(text)} has no single reading as a protocol: write TCP or UDP, as it is on the "
-                "wire, in front of the ports"
-            ) from None
+        self._add(phrase_atom(text, words, self.where), start)
 
     def _purpose(self, text: str, start: int) -> None:
         """Keep a purpose with a colon before its ports, or beside them."""
@@ -282,17 +296,4 @@ class _Lexer:
 
 def tokens_of(text: str, where: str) -> Tokens:
     """Return what a cell of ports holds; raises ValueError, beginning with C{where}, for what is not understood."""
-    return _Lexer(BETWEEN.sub(r"\1 to ", text), where).read()
-
-
-def _phrase_alone(text: str) -> str:
-    """Return a text that names TCP or UDP and nothing else, '' for any other."""
-    words = set(words_of(text))
-    return text.strip() if words and words <= PLAIN.keys() else ""
-
-
-def _touches(before: Atom, atom: Atom) -> bool:
-    """Whether two atoms may stand without a gap: C{443tcp}, of three digits or more."""
-    if {before.kind, atom.kind} != {NUMBER, PROTOCOL}:
-        return False
-    return len(before.text if before.kind == NUMBER else atom.text) > 2
+    return _Lexer(BETWEEN.sub(r"from \1 to ", text), where).read()

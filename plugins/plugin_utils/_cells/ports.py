@@ -27,9 +27,10 @@ from .port_numbers import Item, items_of, numbers_of
 from .port_purposes import LETTERS, UNCLEAR, Purpose, check_purposes, doubtful_letter, purpose_of
 from .port_readings import readings_of
 from .port_tokens import tokens_of
-from .text import check_numbering, clean, is_bulleted, plain, unbulleted
+from .text import check_numbering, clean, is_bulleted, joined, plain, unbulleted
 
-_LABEL = re.compile(r"ports?(?:\(s\))?(?:\s+(?:ranges?|numbers?|nos?\.))?\s*:\s*", re.IGNORECASE)
+_LABEL = re.compile(r"ports?(?:\(s\))?(?:[ ]+(?:ranges?|numbers?|nos?\.))?[ ]*:\s*", re.IGNORECASE)
+_ONLY = re.compile(r"\Aonly[ ]+(?=\S)|(?<=[^\s,;])[ ]+only\Z", re.IGNORECASE)
 _SIMPLE = re.compile(r"[1-9][0-9]{0,3}(?:-[1-9][0-9]{0,4})?", re.ASCII)
 _LONGEST = 8_000  # characters of a cell; the time that readings take grows faster than its length
 _MOST_OFFERED = 60  # ports; more are not written out in an error
@@ -87,25 +88,26 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
         if int(low) <= int(high or low) <= 65535:
             return PortCell([Item(int(low), int(high or low), 0, 0)], [], [])
     text = plain(clean(text, f"{where}: the cell"), f"{where}: the cell").strip()
+    text = _ONLY.sub("", text, count=1)
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
-    bulleted = is_bulleted(text)
-    tokens = tokens_of(unbulleted(text, f"{where}: this", _reader(row)), where)
-    check_numbering(where, "".join(tokens.plain))
+    lines = unbulleted(text, f"{where}: this", _reader(row))
+    tokens = tokens_of(lines if is_bulleted(text) else joined(lines), where)
+    check_numbering(where, "".join(f"{atom.gap}{'' if atom.kind == PROTOCOL else atom.text}" for atom in tokens.atoms))
     resolve(tokens, row, where)
-    items, notes = _read(tokens, where, row, bulleted=bulleted)
+    items, notes = _read(tokens, where, row)
     purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]
     check_purposes(purposes, row, where)
     return PortCell(items, purposes, capped([*notes, *tokens.labels]))
 
 
-def _read(tokens: Tokens, where: str, row: tuple[str, ...], *, bulleted: bool) -> tuple[list[Item], list[str]]:
+def _read(tokens: Tokens, where: str, row: tuple[str, ...]) -> tuple[list[Item], list[str]]:
     """Return the ports of a cell with one reading, and notes; raises ValueError with the readings of any other."""
     numbers, notes = numbers_of(tokens, where)
     readings = readings_of(numbers.texts, numbers.joints) if numbers.texts else [()]
     if not readings:
         raise ValueError(f"{where}: {fault(numbers.texts, numbers.joints)}")
     listed = [items_of(tokens, numbers, reading, where) for reading in readings]
-    ways = [_settled(tokens, items, where, row, bulleted=bulleted) for items in listed]
+    ways = [_settled(tokens, items, where, row) for items in listed]
     items = ways[0]
     if len(readings) == 1:
         _check_together(tokens, items, where, row)
@@ -149,7 +151,7 @@ def _checked(cell: str | int | None, where: str) -> str:
     return text
 
 
-def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...], *, bulleted: bool) -> list[Item]:
+def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]) -> list[Item]:
     """Return the items of a reading with their protocols, all of them or none.
 
     Ports without one have that of the others where it is the row's too; of a row without one, only those in a list that
@@ -160,7 +162,7 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return items
     if not items:
         raise without_port(next(atom for atom in tokens.atoms if atom.kind == PROTOCOL), where)
-    found = assigned(tokens, items, row, where, bulleted=bulleted)
+    found = assigned(tokens, items, row, where)
     if all(item.protocols for item in found):
         return found
     usual = row or _DEFAULT

@@ -13,22 +13,22 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .ip_protocols import IP_PROTOCOLS, read_list
 from .marks import without_marks
-from .text import DASHES, clean, plain
+from .text import DASHES, clean, joined, plain, unbulleted
 from .words import IMPLIED, MEDIA, PLAIN, PURPOSES, REMARKS, TRANSPORTS, USUAL, WORD, words_of
 
 # Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
 # share a long gap between them.
 _GAP = re.compile(r"[ \n]+")
 LISTED = re.compile(
-    r"[ \n]?(?:[,;&+|][ \n]?(?:(?:and|or|plus)[ \n])?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE
+    r"[ \n]?(?:[,;][ \n](?:and|or|plus)[ \n]|[,;&+|][ \n]?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE
 )
 _OVER = re.compile(r"[ \n]?(?<=[ \n])(?:over|via)[ \n]", re.IGNORECASE)
 _JOIN = re.compile(rf"[ \n]?[{DASHES}/][ \n]?|[ \n]")
-_JOINTS = {LISTED: ",", _OVER: ">", _JOIN: "/"}
+_JOINTS = {LISTED: ",", _OVER: ">"}
+_OVER_BREAKS = re.compile(r"\n(?=(?:over|via)[ \n])|(?<=[ \n]over)\n|(?<=[ \n]via)\n", re.IGNORECASE)
 _REMARK = re.compile(r"[ \n]?\(((?:http\(s\)|[^()])*)\)", re.IGNORECASE)
-_NOISE = re.compile(
-    r"\A(?:both|either)[ \n](?=[a-z])|\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE
-)
+_NOISE = re.compile(r"\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE)
+_PAIR = re.compile(r"\A(?:both|either) (?=[a-z])(?!both|either)", re.IGNORECASE)
 _BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
 _ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")
@@ -42,11 +42,12 @@ _ACCEPTED = (
 
 
 class _Element(NamedTuple):
-    """A word of a cell: how it joins the word before (C{,} as a list, C{>} over it, C{/} otherwise), what it is."""
+    """A word of a cell: how it joins the word before (C{,} as a list, C{>} over it, else as printed), what it is."""
 
     joint: str
     word: str
     transports: frozenset[str]
+    bracketed: bool = False
 
 
 def expand_protocols(cell: str | int | None) -> list[str]:
@@ -72,7 +73,8 @@ def read_protocols(cell: str | int | None) -> tuple[list[str], list[str]]:
     text = plain(clean(cell, f"{where}: the cell"), f"{where}: the cell").strip()
     if not text:
         return ["tcp"], []
-    text, marks = without_marks(text)
+    text, marks = without_marks(unbulleted(text, f"{where}: this", lambda way: protocols_of(way, where)))
+    text = ", ".join(_OVER_BREAKS.sub(" ", joined(text)).split("\n"))
     return protocols_of(text.strip().removesuffix(":"), where), marks
 
 
@@ -89,6 +91,12 @@ def protocols_of(text: str, where: str) -> list[str]:
             raise ValueError(f"{where}: {quoted(text)} names other protocols than two: write 'TCP/UDP', or one of them")
         return ["tcp", "udp"]
     text = _NOISE.sub("", _NOISE.sub("", text))
+    if pair := _PAIR.match(text):
+        if len(named := protocols_of(text[pair.end() :], where)) > 1:
+            return named
+        raise ValueError(
+            f"{where}: {quoted(pair.group().strip())} is read before two protocols: write 'TCP/UDP', or one"
+        )
     found, rest = read_list(text, where) if text.lower() not in TRANSPORTS else ([], [])
     if found:
         both_kinds = {*found, *(transport for part in rest for transport in _transports(part, where))}
@@ -125,10 +133,11 @@ def _elements(text: str, where: str) -> list[_Element]:
         position = match.end()
         while remark := _REMARK.match(text, position):
             _bracketed(elements, remark.group(1), where)
+            elements[-1] = elements[-1]._replace(bracketed=True)
             position = remark.end()
         gap = LISTED.match(text, position) or _OVER.match(text, position) or _JOIN.match(text, position)
         if gap:
-            joint, position = _JOINTS[gap.re], gap.end()
+            joint, position = _JOINTS.get(gap.re) or gap.group().strip() or " ", gap.end()
         if gap and position == len(text):
             raise ValueError(f"{where}: a protocol is missing at the end: {_ACCEPTED}")
         if not gap and position < len(text):
@@ -142,9 +151,10 @@ def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
     words = words_of(remark)
     named = [word for word in words if word in TRANSPORTS]
     if not last.transports and named:
+        _check_before(elements, remark, where)
         elements[-1] = last._replace(transports=frozenset(protocols_of(remark, where)))
     elif last.transports and last.word.lower() not in PLAIN and any(word in PLAIN for word in words):
-        if frozenset(protocols_of(remark, where)) != last.transports:
+        if not _item_of(elements) <= frozenset(protocols_of(remark, where)) <= last.transports:
             raise ValueError(
                 f"{where}: {last.word} travels over {_upper(last.transports)}, and {quoted(f'({remark})')} says "
                 "another: write the one that is meant"
@@ -153,6 +163,28 @@ def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
         check_remark(where, remark)
         if last.transports:
             check_agreement(where, remark, sorted(last.transports))
+
+
+def _check_before(elements: list[_Element], remark: str, where: str) -> None:
+    """Raise ValueError for transports in parentheses behind an item that names others of its own: C{TCP/TURN (UDP)}."""
+    item = _item_of(elements)
+    if item and item != {*protocols_of(remark, where)}:
+        raise ValueError(
+            f"{where}: {quoted(f'({remark})')} may be for {elements[-1].word} alone: write a comma between the "
+            "protocols, or TCP or UDP, as it is on the wire"
+        )
+
+
+def _item_of(elements: list[_Element]) -> set[str]:
+    """Return the transports of the last item of a list so far, from behind what has parentheses of its own."""
+    found: set[str] = set()
+    for element in reversed(elements):
+        if element.bracketed and element is not elements[-1]:
+            break
+        found |= element.transports
+        if element.joint == ",":
+            break
+    return found
 
 
 def _stacked(elements: list[_Element], plainly: set[str], where: str) -> set[str]:
@@ -188,9 +220,10 @@ def _stacked(elements: list[_Element], plainly: set[str], where: str) -> set[str
 def _differing(elements: list[_Element]) -> tuple[str, str]:
     """Return the first two words that differ in their transports."""
     known = [element for element in elements if element.transports]
-    for one, other in pairwise(known):
-        if one.transports != other.transports:
-            return one.word, other.word
+    for pair in pairwise(known):
+        if pair[0].transports != pair[1].transports:
+            one, other = (each.word if each.word.lower() in TRANSPORTS else _upper(each.transports) for each in pair)
+            return one, other
     return "TCP", "UDP"
 
 
@@ -198,10 +231,10 @@ def _check_over(above: list[_Element], below: list[_Element], where: str) -> Non
     """Raise ValueError unless what stands before C{over} can travel over what stands behind it."""
     carriers = {transport for element in below for transport in element.transports}
     carried = [element for element in above if element.transports]
-    simple = all(element.joint in ",/" for element in above) and all(element.joint in ">/" for element in below)
+    simple = all(element.joint == "/" for element in below[1:]) and not any(element.bracketed for element in above)
     fits = all(element.transports <= carriers and element.word.lower() not in PLAIN for element in carried)
     fits = fits and all(IMPLIED.get(element.word.lower(), "") in ("", *carriers) for element in above)
-    if not above or not simple or not fits or not all(element.transports for element in below):
+    if not simple or not fits or not all(element.transports for element in below):
         words = " and ".join(dict.fromkeys(element.word for element in (*carried[:1], *below[:1])))
         ways = " or ".join(f"'{way}'" for way in dict.fromkeys(_upper(element.transports) for element in below) if way)
         raise ValueError(

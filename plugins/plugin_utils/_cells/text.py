@@ -21,14 +21,17 @@ _UNPLAIN = re.compile(r"[^\n -~]")
 _MARKS = rf"{DASHES}*\u00b7\u2022\u2023\u2043\u2219\u25a0-\u25ff"
 _MARK = re.compile(rf"[{_MARKS}]")
 # A line of ports that begins with what may be its number.
-_HEAD = re.compile(r"(\d{1,5})[^\d,;]+\d")
-_SMALL_HEAD = re.compile(r"([1-9]\d?)(?: *[,;/&] *| +(?:and +)?)[1-9]")
+_HEAD = re.compile(r"(\d{1,5})(?![ .,]\d{3}(?!\d))[^\d,;]+\d")
+_SMALL_HEAD = re.compile(r"([1-9]\d?)(?![, ]\d{3}(?!\d))(?: *[,;/&] *| +(?:and +)?)[1-9]")
 _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 # Wide forms of punctuation, as pages in Chinese and Japanese print them; the ideographic comma always separates.
 _WIDE = str.maketrans(
     dict(zip("\uff0c\uff1b\uff1a\uff08\uff09\uff5e\u301c", ",;:()~~", strict=True)) | {"\u3001": ", "}
 )
 _CODE = re.compile(r"`([^`\n]*)`")
+# A separator at the end of a line, or at its beginning, joins it with the next.
+_ENDS_OPEN = re.compile(r"(?:[,;/&|]|(?<= )\+|(?<![a-z])(?:and|or|plus))\Z", re.IGNORECASE)
+_BEGINS_OPEN = re.compile(r"[,;/&|+]|(?:and|or|plus)(?![a-z])", re.IGNORECASE)
 
 
 def clean(cell: str, where: str) -> str:
@@ -53,16 +56,28 @@ def clean(cell: str, where: str) -> str:
 def plain(text: str, where: str) -> str:
     """Return a cell of ports or protocols with ordinary punctuation and without the backticks around its items.
 
-    What stood in backticks joins with nothing outside. Raises ValueError for a backtick without its other half.
+    What stood in backticks joins with nothing outside. Raises ValueError for a backtick without its other half, and for
+    a letter or digit outside that touches one.
     """
     text = text.translate(_WIDE)
     if "`" in text:
         text = text.strip()
+        if any(_is_touched(text, code) for code in _CODE.finditer(text)):
+            raise ValueError(
+                f"{where} can be read in two ways: what touches a backtick (`) may be a part of what stands in it: "
+                "write the cell without backticks"
+            )
         whole = _CODE.fullmatch(text)
         text = whole[1] if whole else _CODE.sub(r" \1 ", text)
         if "`" in text:
             raise ValueError(f"{where} has a backtick (`) without its other half: write the cell without it")
     return text
+
+
+def _is_touched(text: str, code: re.Match[str]) -> bool:
+    """Whether a letter, a digit or another backtick stands directly beside what stands in backticks."""
+    around = text[max(code.start() - 1, 0) : code.start()] + text[code.end() : code.end() + 1]
+    return any(sign.isalnum() or sign == "`" for sign in around)
 
 
 def is_bulleted(text: str) -> bool:
@@ -94,7 +109,20 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
                 f"{where} can be read in two ways: the dash at the line break can be a bullet or join the lines: "
                 f"write {' or '.join(ways) or 'it on one line'}"
             )
-    return (",\n" if bulleted else "\n").join(lines)
+    if not bulleted:
+        return "\n".join(lines)
+    return "".join(f"{line}\n" if line.endswith(":") else f"{line},\n" for line in lines[:-1]) + lines[-1]
+
+
+def joined(text: str) -> str:
+    """Return a text without empty lines, and without the line breaks beside a separator."""
+    lines: list[str] = []
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        if lines and (_ENDS_OPEN.search(lines[-1]) or _BEGINS_OPEN.match(line)):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def check_numbering(where: str, text: str) -> None:

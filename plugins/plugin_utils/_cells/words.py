@@ -58,7 +58,7 @@ EPHEMERAL = frozenset({"ephemeral", "dynamic", "high", "highports", "highport", 
 REQUIREMENTS = {"required": "required", "mandatory": "required", "recommended": "recommended", "optional": "optional"}
 
 VERSION = (
-    r"(?:[ ]?v?1\.[0-3](?![0-9.])|[ ]?v[1-3](?:\.[0-3])?(?![0-9.]))"
+    r"(?:[ ]?v?1\.[0-3](?![0-9.])|[ ]?v?[23]\.0(?![0-9.])|[ ]?v[1-3](?![0-9.]))"
     r"(?:(?:[ ]?[/,&+][ ]?|[ ](?:and|or)[ ])v?1\.[0-3](?![0-9.]))*"
     r"(?:\+(?=[^0-9a-z]|$)|[ ](?:and|or)[ ](?:above|greater|higher|later|newer|up)(?![a-z]))?"
 )
@@ -67,13 +67,18 @@ WORD = re.compile(
     rf"(?P<word>http\(s\)|http/(?:1\.[01]|2(?:\.0)?|3)(?![0-9.])|(?:tcp|udp)/ip(?![a-z0-9])"
     rf"|(?:m?tls|dtls|ssl)(?=v[1-3])|[a-z]+)"
     rf"(?P<version>(?<=tls){VERSION}|(?<=ssl){VERSION})?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
-_REMARK_GAP = re.compile(rf"[{DASHES}\s/,&+]+")
+# One separator between two words; of two, what is left is no word.
+_REMARK_GAP = re.compile(rf" ?[{DASHES}/,&+] ?| (?:and/or|and|or|over) | ")
 _REMARK_VERSION = re.compile(rf"(?<=tls){VERSION}|(?<=ssl){VERSION}", re.IGNORECASE)
 
 
 def words_of(remark: str) -> list[str]:
-    """Return the words of a remark in parentheses, in small letters and without versions; C{[""]} for none."""
-    text = _REMARK_VERSION.sub("", remark.strip().lower())
-    return [word for word in _REMARK_GAP.split(text) if word not in ("and", "or", "over")]
+    """Return the words of a remark in parentheses, in small letters and without versions; C{[""]} for none.
+
+    What joins none of them, like the second of two separators, is a word that stands in no list.
+    """
+    text = " ".join(remark.split())
+    text = _REMARK_VERSION.sub("", text.lower() if text.isascii() else text)
+    return _REMARK_GAP.split(text)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.support.second_port_reader.protocols import PURPOSES, Protocols, purposes, read_run
+from tests.support.second_port_reader.protocols import PURPOSES, Protocols, is_list, purposes, read_run
 from tests.support.second_port_reader.shapes import Ports, Protocol
 from tests.support.second_port_reader.tokens import NUMBER, WORD, Refused, Token
 
@@ -33,12 +33,14 @@ def annotate(ports: Ports, content: list[Token]) -> Protocol | None:
         ports.letters += [LETTERS[text]] if text in LETTERS else []
         return None
     words = {token.text for token in content if token.kind == WORD}
+    if any(token.sign(";|") for token in content):
+        raise Refused("a list in brackets")
     if any(token.marked for token in content):
         raise Refused("a mark in brackets")
     if words & TRANSPORTS:
         if any(token.kind == NUMBER for token in content):
             raise Refused("a number with a protocol in brackets")
-        return Protocol(read_run(content), inside=True)
+        return Protocol(read_run(content), inside=True, listed=any(map(is_list, content)))
     ports.purposes.append(
         [*words] if words in ({"dns"}, {"ntp"}) and len(content) == 1 else purposes(content, PURPOSES)
     )

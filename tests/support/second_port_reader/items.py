@@ -21,25 +21,27 @@ COMPARISONS = {  # -> up, and without the number itself
 }  # fmt: skip
 
 
-def read_ports(cursor: Cursor, *, gapped: bool) -> Ports | None:
-    """Return the ports at the cursor, None where there are none; C{gapped}: only a space parts them from others."""
+def read_ports(cursor: Cursor) -> Ports | None:
+    """Return the ports at the cursor, None where there are none."""
     if found := _comparison(cursor):
         return found
     if cursor.sees("any", "all", "*"):
         return _any(cursor)
     if cursor.sees("between") and cursor.number(1) and cursor.sees("and", ahead=2) and cursor.number(3):
         first, last = cursor.number(1), cursor.number(3)
-        if not all(cursor.peek(ahead).gap for ahead in (1, 2, 3)):
+        tokens = [cursor.peek(ahead) for ahead in range(4)]
+        if not all(token.gap for token in tokens[1:]) or any(token.marked for token in tokens[:3]):
             raise Refused("words that touch")
         cursor.at += 4
+        _check_closed(cursor)
         return _range(first, last)
     started = cursor.sees("from")
-    if started and gapped:
-        raise Refused("from in the middle")
     cursor.at += started
     first = cursor.number()
     if not first:
         return None
+    if started and (not cursor.peek().gap or cursor.behind.marked):
+        raise Refused("words that touch")
     return _from(cursor, first, started=started)
 
 
@@ -50,11 +52,10 @@ def _from(cursor: Cursor, first: str, *, started: bool) -> Ports:
         cursor.at += 3
         if link.kind == WORD and not (link.gap and behind.gap):
             raise Refused("words that touch")
-        if cursor.sees("+") and not cursor.peek().gap and (cursor.peek(1).gap or _separates(cursor.peek(1))):
-            raise Refused("from a range up")
+        _check_closed(cursor)
         return _range(first, behind.text)
     cursor.at += 1
-    if cursor.sees("up") and cursor.sees("to", ahead=1) and cursor.number(2):
+    if cursor.sees("up") and cursor.peek().gap and cursor.sees("to", ahead=1) and cursor.number(2):
         cursor.at += 3
         return _range(first, cursor.behind.text)
     if marked := _marked_range(cursor, first):
@@ -65,12 +66,17 @@ def _from(cursor: Cursor, first: str, *, started: bool) -> Ports:
     return ended or Ports(int(first), int(first), "port")
 
 
+def _check_closed(cursor: Cursor) -> None:
+    if cursor.sees("+") and not cursor.peek().gap and (cursor.peek(1).gap or _separates(cursor.peek(1))):
+        raise Refused("from a range up")
+
+
 def _any(cursor: Cursor) -> Ports:
     star = cursor.sees("*")
     cursor.at += 1
     behind = cursor.peek()
     touches = behind is not END and behind.kind != SIGN and not behind.gap
-    if star and (touches or cursor.sees(*"<>≤≥")):
+    if star and (touches or cursor.behind.stars or cursor.sees(*"<>≤≥")):
         raise Refused("a star that touches")
     if cursor.sees("port") and behind.gap:
         cursor.at += 1
@@ -108,11 +114,13 @@ def _comparison(cursor: Cursor) -> Ports | None:
     else:
         return None
     number = cursor.number(size)
-    if not number:
+    if any(cursor.peek(ahead).marked for ahead in range(size)):
+        raise Refused("a mark behind a word")
+    if not number or (cursor.behind.kind == NUMBER and not cursor.peek().gap):
         raise Refused("no port behind a comparison")
-    cursor.at += size
-    cursor.check_touch()
-    cursor.at += 1
+    if cursor.peek(size - 1).kind == WORD and not cursor.peek(size).gap:
+        raise Refused("words that touch")
+    cursor.at += size + 1
     return _open(int(number), up=up, strict=strict)
 
 

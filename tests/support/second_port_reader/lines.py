@@ -24,7 +24,7 @@ from tests.support.second_port_reader.shapes import (
     Protocol,
     Purpose,
 )
-from tests.support.second_port_reader.tokens import SIGN, WORD, Refused, Token
+from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token
 
 
 class LineReader:
@@ -33,6 +33,7 @@ class LineReader:
     def __init__(self, tokens: list[Token]) -> None:
         self._cursor = Cursor(tokens)
         self._labelled = False  # 'port' stands behind the last protocol
+        self._pairs: list[int] = []  # the places of elements behind 'both' and 'either'
         self.elements: list[Element] = []
         self.gaps: list[Gap] = []
 
@@ -44,15 +45,48 @@ class LineReader:
             self._brackets()
             if not cursor.ended:
                 self.gaps.append(self._gap())
+        if not all(map(self._paired, self._pairs)):
+            raise Refused("'both' before one")
         return self
+
+    def _paired(self, place: int) -> bool:
+        """Tell whether a list begins at an element whose last item stands behind 'and' or its like."""
+        first = self.elements[place]
+        if isinstance(first, Protocol) and (first.listed or len(first.protocols) > 1):
+            return True
+        if not isinstance(first, Ports) and not (isinstance(first, Protocol) and first.names):
+            return False
+        for gap, element in zip(self.gaps[place:], self.elements[place + 1 :], strict=False):
+            if not isinstance(element, Ports):
+                return False
+            if gap.text in ("/", "&", "+", "and", "or", "plus", "and/or", ", and"):
+                return True
+        return False
+
+    def _skip_pair(self) -> None:
+        """Skip 'both' and 'either' in front of a number or a word."""
+        cursor = self._cursor
+        if not cursor.sees("both", "either"):
+            return
+        touched = not cursor.peek().gap and cursor.behind is not END and cursor.behind.kind != SIGN
+        behind = cursor.peek(1)
+        if (
+            touched
+            or cursor.peek().marked
+            or not behind.gap
+            or not (behind.kind == NUMBER or behind.text in VOCABULARY)
+        ):
+            raise Refused("'both' before something else")
+        self._pairs.append(len(self.elements))
+        cursor.at += 1
 
     def _skip_port(self) -> None:
         """Skip 'port', with or without a colon."""
         cursor = self._cursor
         if not cursor.sees("port"):
             return
-        if cursor.peek().marked:
-            raise Refused("a mark behind a word")
+        if cursor.peek().marked or (cursor.behind.kind == NUMBER and not cursor.peek().gap):
+            raise Refused("a mark behind a word, or a number that touches it")
         cursor.at += 1
         if cursor.sees(":"):
             cursor.at += 1
@@ -61,11 +95,11 @@ class LineReader:
 
     def _element(self) -> None:
         cursor = self._cursor
+        self._skip_pair()
         self._skip_port()
-        gapped = bool(self.gaps) and self.gaps[-1] == Gap(SPACE, "") and isinstance(self.elements[-1], Ports)
         if cursor.peek().kind == WORD and cursor.peek().text in VOCABULARY:
             self.elements.append(read_words(cursor))
-        elif found := read_ports(cursor, gapped=gapped):
+        elif found := read_ports(cursor):
             cursor.check_touch()
             self.elements.append(found)
         else:
@@ -92,8 +126,6 @@ class LineReader:
         if is_list(token):
             return self._separator()
         if token.sign("/:-"):
-            if labelled and token.sign("-"):
-                raise Refused("a dash behind a word")
             cursor.at += 1
             if behind is END and not token.sign(":"):
                 raise Refused("nothing behind a separator")
@@ -112,9 +144,10 @@ class LineReader:
             if cursor.ended:
                 return Gap(APART, "")
             if cursor.sees("and", "or", "plus"):
-                if not cursor.peek().gap:
+                if not (cursor.peek().gap or token.sign("、")) or not cursor.peek(1).gap:
                     raise Refused("words that touch")
                 cursor.at += 1
+                return Gap(APART, ", and")
         if cursor.ended:
             raise Refused("nothing behind a separator")
         return Gap(APART, token.text)
@@ -140,10 +173,12 @@ class LineReader:
                 self.elements.append(protocol)
                 self.gaps.append(Gap(TIGHT, "("))
         elif isinstance(owner, Purpose):
+            if mark(content):
+                raise Refused("a port, or a mark")
             self._ports_inside(content)
         elif text := mark(content):
             check_protocol_mark(text, owner.protocols, alone=not owner.inside and not self._follows_ports())
-        elif owner.inside:
+        elif owner.inside or not any(token.kind == NUMBER for token in content):
             check_fit(purposes(content, PURPOSES), owner.protocols)
         elif self._follows_ports() or ([token.text for token in content], owner.protocols) == (["17"], {"udp"}):
             raise Refused("the number of a protocol, or a port more")
@@ -155,13 +190,15 @@ class LineReader:
         return len(self.elements) > 1 and isinstance(self.elements[-2], Ports) and self.gaps[-1].tightness < APART
 
     def _ports_inside(self, content: list[Token]) -> None:
-        comparing = ("port", "any", "all", "from", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
+        comparing = ("port", "any", "all", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
         if content[0].kind == SIGN or content[0].word(*comparing):
             raise Refused("words in brackets behind a protocol")
         if is_list(content[-1]) and not content[-1].sign("+"):
             raise Refused("nothing behind a separator")
         inner = LineReader(content).read()
         check_shorthand(inner.elements, inner.gaps, {})
+        if any(gap.text in (":", "-") or gap == Gap(TIGHT, "") for gap in inner.gaps):
+            raise Refused("a label, or a range")
         for element in inner.elements:
             if not isinstance(element, Ports):
                 raise Refused("brackets behind a protocol hold ports")

@@ -10,13 +10,14 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 from tests.support.second_port_reader.protocols import VOCABULARY
-from tests.support.second_port_reader.tokens import NUMBER, WORD, Line, Refused, Token
+from tests.support.second_port_reader.tokens import NUMBER, Line, Refused, Token
 
 Reading = list[Line]
 
 
 def settled(lines: list[Line]) -> Reading:
     """Return the lines with thousands put together, by the three rules of the page; raise Refused for two readings."""
+    _uncounted(lines)
     lines = _points(lines)
     joints = [(at, place) for at, line in enumerate(lines) for place in _joints(line.tokens)]
     if len(joints) > 10:
@@ -37,7 +38,6 @@ def settled(lines: list[Line]) -> Reading:
     if not valid(found):
         raise Refused("no valid ports")
     _whole_numbers(found)
-    _uncounted(found)
     return found
 
 
@@ -115,7 +115,7 @@ def _without_marks(tokens: list[Token]) -> list[Token]:
     while place < len(tokens):
         three = tokens[place : place + 3]
         around = len(three) == 3 and three[0].sign("(") and three[2].sign(")")
-        if around and three[1].kind == NUMBER and len(three[1].text) == 1 and kept:
+        if around and three[1].kind == NUMBER and len(three[1].text) == 1 and three[1].text != "0" and kept:
             place += 3
             continue
         kept.append(tokens[place])
@@ -126,6 +126,9 @@ def _without_marks(tokens: list[Token]) -> list[Token]:
 def _ranges(tokens: list[Token]) -> Iterator[tuple[str, str]]:
     for first, link, last in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if first.kind == last.kind == NUMBER and is_link(link, last):
+            yield first.text, last.text
+    for first, up, to, last in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
+        if first.kind == last.kind == NUMBER and up.word("up") and to.word("to"):
             yield first.text, last.text
     for word, first, link, last in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
         if word.word("between") and link.word("and") and first.kind == last.kind == NUMBER:
@@ -154,7 +157,8 @@ def _whole_numbers(lines: Reading) -> None:
     """Raise Refused where a gap or a line break may stand inside a number."""
     for line in lines:
         for place, (first, last) in enumerate(pairwise(line.tokens)):
-            if last.gap == 1 and not last.edge:
+            before = line.tokens[: place + 1]
+            if not last.edge and (last.gap == 1 or (last.gap == 2 and _is_behind_range(before))):
                 _apart(line.tokens[: place + 1], first, last, line.tokens[place + 2 :])
     for above, below in pairwise(lines):
         alone = all(_alone(line.tokens) for line in (above, below))
@@ -164,30 +168,61 @@ def _whole_numbers(lines: Reading) -> None:
 
 def _alone(tokens: list[Token]) -> bool:
     """Tell whether one number stands there, perhaps with a protocol."""
+    bare = [*_without_marks(tokens), Token("end", "", 1)]
     others = [
-        token for token in _without_marks(tokens) if token.kind != WORD or token.text not in VOCABULARY | {"port"}
+        token
+        for token, behind in pairwise(bare)
+        if not (token.text in VOCABULARY | {"port"} or (token.sign("+&") and behind.text in VOCABULARY))
     ]
     return len([token for token in others if token.kind == NUMBER or not token.sign("/:-(),;、")]) == 1
+
+
+def _is_behind_range(before: list[Token]) -> bool:
+    linked = len(before) > 2 and before[-3].kind == NUMBER and is_link(before[-2], before[-1])
+    return linked or (len(before) > 3 and before[-4].word("between"))
 
 
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
     begins_range = len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1])
+    behind_range = _is_behind_range(before)
+    if begins_range and behind_range:
+        return  # together they would be a range with three ends
     if begins_range and int(first.text + last.text) > int(after[1].text):
         return  # together they would begin an inverted range
-    behind_range = len(before) > 2 and before[-3].kind == NUMBER and is_link(before[-2], before[-1])
     short = (last,) if behind_range else (first, last)
     if any(len(token.text) < 3 for token in short):
         raise Refused("a number may be broken")
 
 
-def _uncounted(lines: Reading) -> None:
-    """Raise Refused where the numbers at the beginnings of lines may count them."""
-    if len(lines) < 2 or any(line.tokens[0].kind != NUMBER for line in lines):
-        return
-    first = [int(line.tokens[0].text) for line in lines]
-    others = all(any(token.kind == NUMBER for token in _without_marks(line.tokens)[1:]) for line in lines)
-    rising = all(low < high for low, high in pairwise(first))
-    if others and rising and first[-1] < 100:
-        raise Refused("its lines seem to be numbered")
+def _uncounted(lines: list[Line]) -> None:
+    """Raise Refused where the numbers at the beginnings of lines, or of what semicolons part, may count them."""
+    bare = [[token for token in _without_marks(line.tokens) if not token.word("port")] for line in lines]
+    counts = [int(line[0].text) if _leads(line, any_gap=True) else 0 for line in bare]
+    if len(bare) > 1 and counts[0] and all(high == low + 1 for low, high in pairwise(counts)):
+        raise Refused("its lines are numbered")
+    parts: list[list[Token]] = [[]]
+    for token in [token for line in bare for token in line]:
+        parts.append([]) if token.sign(";") else parts[-1].append(token)
+    for group in (bare, parts):
+        heads = [int(tokens[0].text) for tokens in group if _leads(tokens, any_gap=False)]
+        if len(heads) > 1 and all(low < high for low, high in pairwise(heads)):
+            raise Refused("its lines seem to be numbered")
+
+
+def _leads(tokens: list[Token], *, any_gap: bool) -> bool:
+    """Tell whether a number that is not the head of thousands begins these tokens, and another stands behind it.
+
+    C{any_gap}: with no comma or semicolon between; else with one, a slash, an ampersand, 'and' or a gap and nothing
+    else, and the first has one or two digits.
+    """
+    if not tokens or tokens[0].kind != NUMBER or len(tokens[0].text) > 5 or 0 in _joints(tokens):
+        return False
+    if any_gap:
+        behind = next((token for token in tokens[1:] if token.kind == NUMBER or token.sign(",;、")), None)
+        return behind is not None and behind.kind == NUMBER
+    link = tokens[1:2] if tokens[1:] and (tokens[1].sign(",;、/&") or tokens[1].word("and")) else []
+    follows = tokens[1 + len(link) :][:1]
+    small = len(tokens[0].text) < 3 and tokens[0].text[0] != "0"
+    return small and bool(follows) and follows[0].kind == NUMBER and follows[0].text[0] != "0"

@@ -38,18 +38,40 @@ def read_run(tokens: list[Token]) -> Protocols:
     """Return the transports of a run, none where it holds purposes alone; raise Refused for anything else."""
     items: list[list[Token]] = [[]]
     depth = 0
+    before = None
     for token in tokens:
         depth += token.sign("(") - token.sign(")")
+        if token.marked and token.word("and", "or", "plus", "and/or", "over", "via"):
+            raise Refused("a mark behind a word that joins")
+        if before and before.text[-1] == ")" and token.kind == WORD and not token.gap:
+            raise Refused("something touches a bracket")
         if not depth and is_list(token):
-            if not items[-1] and not (token.word("and", "or") and len(items) > 1):
+            second = token.word("and", "or", "plus") and before and before.sign(",;、")
+            if not items[-1] and not (second and (token.gap or before.sign("、"))):
                 raise Refused("two separators")
             items += [[]] if items[-1] else []
         else:
             items[-1].append(token)
+        before = token
+    plain = _plain_words(tokens)
     found = [_item(item) for item in items]
+    if any(len(one) > 1 and not (one == plain == {"tcp", "udp"}) for one in found if not one & OTHERS):
+        raise Refused("a list, or one over the other")
     if len(found) > 1 and not all(found):
         raise Refused("an item of a list without a transport")
     return frozenset().union(*found)
+
+
+def _plain_words(tokens: list[Token]) -> Protocols:
+    """Return those of 'tcp' and 'udp' that stand outside brackets, both where brackets hold both."""
+    found: set[str] = set()
+    inside: set[str] = set()
+    depth = 0
+    for token in tokens:
+        depth += token.sign("(") - token.sign(")")
+        if token.text in ("tcp", "udp"):
+            (inside if depth else found).add(token.text)
+    return frozenset(found | (inside if len(inside) > 1 else set()))
 
 
 def _item(tokens: list[Token]) -> Protocols:
@@ -57,12 +79,12 @@ def _item(tokens: list[Token]) -> Protocols:
     closing = next((place for place, token in enumerate(tokens[:-1]) if token.sign(")")), None)
     if closing:
         behind = tokens[closing + 1 :]
+        if behind[0].kind == WORD and not behind[0].gap:
+            raise Refused("something touches a bracket")
         behind = behind[1:] if behind[0].sign("/-") else behind
-        found = _item(tokens[: closing + 1]) | _item(behind)
-        words = {token.text for token in tokens if token.kind == WORD}
-        if len(found) > 1 and not {"tcp", "udp"} <= words:
-            raise Refused("a list, or one over the other")
-        return found
+        if any(token.word("over", "via") for token in behind):
+            raise Refused("brackets before 'over'")
+        return _item(tokens[: closing + 1]) | _item(behind)
     opening = next((place for place, token in enumerate(tokens) if token.sign("(")), len(tokens))
     words, inside = tokens[:opening], tokens[opening:]
     if not words:
@@ -85,9 +107,13 @@ def _item(tokens: list[Token]) -> Protocols:
     inner = {token.text for token in content if token.kind == WORD}
     if inner & {"tcp", "udp", "quic", "mtls", "http/2", "http/3"}:
         same = read_run(content) == found
-        if not same or {"tcp", "udp"} & inner & {token.text for token in words}:
+        if not same or {"tcp", "udp"} & inner & {words[-1].text}:
             raise Refused("brackets hold another protocol")
         return found
+    if words[-1].text in AIMLESS and set(filter(None, map(transport, inner))) - found:
+        raise Refused("brackets for the last word, or for all")
+    if words[-1].text in AIMLESS and len(found) > 1 and any(map(transport, inner)):
+        raise Refused("brackets for the last word, or for all")
     check_fit(purposes(content), found)
     return found
 
@@ -112,19 +138,15 @@ def _words(tokens: list[Token]) -> list[str]:
 
 
 def _together(words: list[str]) -> Protocols:
-    found = frozenset(filter(None, map(transport, words)))
-    if len(found) > 1 and not (found == {"tcp", "udp"} and {"tcp", "udp"} <= set(words)):
-        raise Refused("a list, or one over the other")
-    return found
+    return frozenset(filter(None, map(transport, words)))
 
 
 def _over(words: list[Token], places: list[int]) -> Protocols:
     if len(places) > 1:
         raise Refused("over and over")
     upper, lower = words[: places[0]], words[places[0] + 1 :]
-    for part in (upper, lower):
-        if any(token.sign("-") for token in part) or len(_words(part)) != 1 + sum(token.sign("/") for token in part):
-            raise Refused("beside 'over' stand words with '/'")
+    if any(token.sign("-") for token in lower) or len(_words(lower)) != 1 + sum(token.sign("/") for token in lower):
+        raise Refused("behind 'over' stand words with '/'")
     found = _together(_words(lower))
     above = set(_words(upper))
     if not all(transport(word) for word in _words(lower)) or above & {"tcp", "udp"}:
@@ -142,7 +164,7 @@ def purposes(tokens: list[Token], known: set[str] = PURPOSES | {"dns", "ntp"}) -
         if token.kind == WORD and token.text in known and (link or token.gap):
             words.append(token.text)
             link = False
-        elif (token.sign("/,&+-") or token.word("and", "or", "over")) and not link:
+        elif (token.sign("/,&+-、") or token.word("and", "or", "over")) and not link:
             link = True
         else:
             raise Refused("not a purpose")

@@ -62,6 +62,10 @@ def _lend(found: list[Bound], lines: list[LineReader], row: Protocols | None) ->
             raise Refused("ports that have no protocol")
         bound.protocols = bound.protocols or lender
         _check_brackets(bound, unnamed=row is None and not named)
+    several = [bound for bound in found if len(bound.protocols or ()) > 1]
+    words = [word for bound in several for purposes in bound.ports.purposes for word in purposes]
+    if len({NEEDS[word] for word in words if word in NEEDS}) > 1:
+        raise Refused("two purposes that need different protocols")
     if row is not None and named and frozenset().union(*named) != row:
         raise Refused("another protocol than the row's")
 

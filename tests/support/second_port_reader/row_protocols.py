@@ -10,6 +10,7 @@ from dataclasses import replace
 from tests.support.second_port_reader.protocols import Protocols, is_list, read_run
 from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token, lines_of
 
+OVER = ("over", "via")
 NUMBERS = {"6": "tcp", "17": "udp", "33": "dccp", "132": "sctp"}
 
 
@@ -25,24 +26,45 @@ def read_row_protocols(cell: str) -> Protocols | None:
     for line in lines:
         if line.tokens[0].kind == WORD:
             line.tokens[0] = replace(line.tokens[0], gap=1)
+        if tokens[-1].sign(",") and len(tokens) > 1 and (line.tokens[0].word(*OVER) or tokens[-2].word(*OVER)):
+            tokens.pop()
         own = line.tokens[1:] if len(line.tokens) > 1 and len(tokens) > 1 and is_list(line.tokens[0]) else line.tokens
         own = own[:-1] if len(own) > 1 and line is not lines[-1] and is_list(own[-1]) else own
         tokens += [*own, Token(SIGN, ",", 0)]
     tokens = _bare(tokens[1:-1])
     if [token.text for token in tokens] == ["both"]:
         return frozenset({"tcp", "udp"})
-    if tokens[0].word("both", "either") and len(tokens) > 1:
-        tokens = tokens[2:] if tokens[1].sign(",") and len(tokens) > 2 else tokens[1:]
+    paired = tokens[0].word("both", "either") and len(tokens) > 1
+    if paired:
+        if tokens[1].sign(","):
+            raise Refused("'both' and more")
+        tokens = tokens[1:]
         tokens = tokens[1:-1] if len(tokens) > 2 and tokens[0].sign("(") and tokens[-1].sign(")") else tokens
     if len(tokens) == 1 and tokens[0].kind == NUMBER and tokens[0].text in NUMBERS:
         return frozenset({NUMBERS[tokens[0].text]})
     numbered = len(tokens) == 4 and tokens[0].kind == WORD and NUMBERS.get(tokens[2].text) == tokens[0].text
     if numbered and tokens[1].sign("(") and tokens[3].sign(")"):
         return frozenset({tokens[0].text})
-    found = read_run(tokens)
+    found = read_run(_worded(tokens))
+    if paired and len(found) < 2:
+        raise Refused("'both' before one protocol")
     if not found:
         raise Refused("a purpose alone")
     return found
+
+
+def _worded(tokens: list[Token]) -> list[Token]:
+    """Return the items that are a number as their names, and what stands there without marks like '(a)'."""
+    kept: list[Token] = []
+    for place, token in enumerate(tokens):
+        before, behind = kept[-1:], tokens[place + 1 : place + 2]
+        begins, ends = not before or is_list(before[0]), not behind or is_list(behind[0])
+        known = token.kind == NUMBER and token.text in NUMBERS and begins and ends
+        kept.append(replace(token, kind=WORD, text=NUMBERS[token.text]) if known else token)
+        three = [each.text for each in kept[-3:]]
+        if len(kept) > 3 and three[0] == "(" and three[1] in tuple("abcdefgh") and three[2] == ")":
+            del kept[-3:]
+    return kept
 
 
 def _bare(tokens: list[Token]) -> list[Token]:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from tests.support.second_port_reader.protocols import AIMLESS, VOCABULARY, is_list, purposes, read_run
-from tests.support.second_port_reader.shapes import Cursor, Protocol, Purpose
-from tests.support.second_port_reader.tokens import NUMBER, WORD, Token
+from tests.support.second_port_reader.shapes import END, Cursor, Protocol, Purpose
+from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token
 
 NAMES = ("http", "https", "http(s)")
 
@@ -29,6 +31,9 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
             break
         cursor.at += links + 1
     cursor.check_touch()
+    behind = cursor.peek()
+    if cursor.behind.sign(")") and behind is not END and behind.kind != SIGN and not behind.gap:
+        raise Refused("something touches a bracket")
     tokens = cursor.tokens[begin : cursor.at]
     words = {token.text for token in tokens if token.kind == WORD}
     if words & (VOCABULARY - AIMLESS):
@@ -39,7 +44,7 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
 def _joins(cursor: Cursor, ahead: int) -> bool:
     token = cursor.peek(ahead)
     if ahead:
-        return cursor.sees(",") and token.word("and", "or")
+        return cursor.sees(",") and token.word("and", "or") and token.gap > 0
     return token.sign("/-,&+、") or token.word("over", "via", "and", "or", "plus")
 
 
@@ -58,5 +63,6 @@ def _protocol(tokens: list[Token]) -> Protocol:
         found = Protocol(frozenset({"tcp"}), tuple(words))
     else:
         found = Protocol(read_run(tokens))
-    found.listed = any(is_list(token) for token in tokens)
+    depths = accumulate(token.sign("(") - token.sign(")") for token in tokens)
+    found.listed = any(is_list(token) and not depth for token, depth in zip(tokens, depths, strict=True))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from tests.support.second_port_reader.lines import LineReader
-from tests.support.second_port_reader.shapes import APART, DASH, Element, Gap, Ports, Protocol, Purpose
+from tests.support.second_port_reader.shapes import APART, DASH, TIGHT, Element, Gap, Ports, Protocol, Purpose
 from tests.support.second_port_reader.tokens import Refused
 
 NAMES = {"http": (80,), "https": (443,), "http(s)": (80, 443)}
@@ -55,7 +55,7 @@ def purposes_behind(line: LineReader) -> None:
             behind = elements[place + 1 :]
             _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports) and element.inside, behind)))
             del elements[place], gaps[place]
-        elif gap and gap.tightness not in (APART, DASH) and isinstance(following, Ports):
+        elif gap and gap.tightness not in (APART, DASH) and gap != Gap(TIGHT, "") and isinstance(following, Ports):
             _check_usual(purpose.words, following)
             _give(purpose.words, [following])
             del elements[place], gaps[place]
@@ -83,6 +83,8 @@ def join_ranges(line: LineReader) -> None:
         if APART in (gaps[0].tightness, gaps[2].tightness):
             continue
         first, last = (element for element in four if isinstance(element, Ports))
+        if (last if kinds == "npnp" else first).kind != "port":
+            continue
         upper, lower = (element for element in four if isinstance(element, Protocol))
         if upper.protocols != lower.protocols or first.kind != "port" or last.kind != "port":
             raise Refused("a dash between different protocols")

@@ -23,21 +23,23 @@ VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
 SPECIAL = re.compile(
     rf"""
     (?P<secured> (?P<base>tls|ssl|dtls) \ * {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
-        (?: \ +or\ +higher | \ +and\ +above | \+ (?=\s*(?:$|[,;:/)]|over\b|via\b|and\b|or\b)) )? ) (?![a-z0-9])
+        (?: \ +or\ +higher | \ +and\ +above | \+ (?![0-9a-z]) )? ) (?![a-z0-9])
     | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z]) )
-    | (?P<port> port(?:s|\(s\))? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +no\.|\ *\#)? (?![a-z]) )
+    | (?P<port> port(?:s|\(s\))? (?:\ +(?:ranges?|numbers?)(?![a-z])|\ +nos?\.|\ *\#)? (?![a-z]) )
     | (?P<andor> and/or (?![a-z]) )
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 
 
-SEPARATING = tuple(",;:/&+|、(-~.<>≤≥")
+SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port")
 PROTOCOLS = ("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
-              "websocket", "quic", "dtls", "srtp", "rtp", "media")  # fmt: skip
+              "websocket", "websockets", "quic", "dtls", "srtp", "srtcp", "rtp", "rtcp", "media", "sip", "stun",
+             "turn", "ws", "mtls", "http(s)", "ice", "webrtc", "secure", "xmpp", "dns", "ntp",
+             "allocated", "sctp", "dccp")  # fmt: skip
 ANY_BEHIND = (*PROTOCOLS, "and", "or", "plus", "and/or", "port")
 
 
@@ -91,7 +93,9 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
     lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
-    return [Line(_bare(line.tokens), bullets) for line in lines] if ports else lines
+    if ports and lines and not bullets:
+        _leave_only_out(lines[0].tokens, lines[-1].tokens)
+    return lines
 
 
 def _plain(cell: str) -> str:
@@ -112,9 +116,19 @@ def _plain(cell: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    if text.count("`") % 2:
+    """Return a line with a space and an edge for each backtick; raise Refused for one alone, or that is touched."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
         raise Refused("a backtick alone")
-    return text.replace("`", EDGE)
+    for place, outside in enumerate(parts[::2]):
+        first, last = place == 0, place == len(parts) // 2
+        if (
+            not (outside or first or last)
+            or (not first and outside[:1].isalnum())
+            or (not last and outside[-1:].isalnum())
+        ):
+            raise Refused("something touches a backtick")
+    return f" {EDGE} ".join(parts).strip(f" {EDGE}") if len(parts) > 1 else text
 
 
 def _joined(texts: list[str]) -> list[str]:
@@ -175,41 +189,35 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
                 raise Refused("a mark apart from a protocol")
             if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
                 raise Refused("two kinds of marks")
-            kept[-1] = replace(owner, stars=owner.stars + (token.text if token.text in STARS else ""), marked=True)
+            stars = owner.stars + " " * bool(token.gap) + (token.text if token.text in STARS else "")
+            kept[-1] = replace(owner, stars=stars, marked=True)
             touching, loose = True, loose or bool(token.gap)
             continue
-        if touching and token.kind in (NUMBER, WORD) and (loose or not token.gap) and not _separates(token):
+        begins = token.kind in (NUMBER, WORD) or token.sign("<>≤≥")
+        if touching and begins and (loose or not token.gap) and not _separates(token):
             raise Refused("a mark before a number")
         if mark and token.text != "*":
             raise Refused("a mark before anything")
         touching = loose = False
         kept.append(token)
     for token in kept:
-        if len(token.stars) > 3 or (
-            token.kind == NUMBER and len(token.text) < 3 and token.stars[:1] == "*" and len(token.stars) > 1
-        ):
+        runs = token.stars.split()
+        open_ended = any(len(run) > 1 and run[0] == "*" for run in runs)
+        if any(len(run) > 3 for run in runs) or (token.kind == NUMBER and len(token.text) < 3 and open_ended):
             raise Refused("a part left open")
     return kept
 
 
-def _bare(tokens: list[Token]) -> list[Token]:
-    """Leave out 'only', and 'both' and 'either' in front of a number or a word; each parts what is around it."""
-    kept: list[Token] = []
-    apart = False
-    for token, behind in zip(tokens, [*tokens[1:], None], strict=True):
-        listing = token.word("both", "either") and behind and behind.gap and behind.kind in (NUMBER, WORD)
-        if token.word("only") or listing:
-            apart = True
-            continue
-        kept.append(replace(token, gap=max(token.gap, 1), edge=True) if apart else token)
-        apart = False
-    if not kept:
-        raise Refused("nothing but words")
-    return kept
+def _leave_only_out(first: list[Token], last: list[Token]) -> None:
+    """Take the word 'only' from the beginning of a cell, or from its end."""
+    if len(first) > 1 and first[0].word("only") and first[1].gap and not first[0].marked:
+        del first[0]
+    elif len(last) > 1 and last[-1].word("only") and last[-1].gap and not (last[-1].marked or last[-2].sign(",;、")):
+        del last[-1]
 
 
 def _separates(token: Token) -> bool:
-    return token.gap > 0 and token.word("and", "or", "plus", "and/or", "to", "through", "thru")
+    return token.gap > 0 and token.word("and", "or", "plus", "and/or", "to", "through", "thru", "only")
 
 
 def _any(star: Token, owner: Token) -> bool:

@@ -472,7 +472,7 @@ REFUSED_PORTS = [
     ("10000-20000, 1-443, 300-15000", "two ways", "write '20000, 443, 15000' or '1-20000'"),
     ("1, 80\n2, 443", "two ways", "its lines seem to be numbered"),
     ("1;80\n2;443", "two ways", "its lines seem to be numbered"),
-    ("1,80\n3,443", "two ways", "its lines seem to be numbered"),
+    ("1,80\n3,443", "more than one way", "write '1, 80, 3, 443' or '1, 80, 3443'"),
     ("10, 80\n20, 443\n30, 5060", "two ways", "its lines seem to be numbered"),
     ("1, 80\n443\n2, 8080", "two ways", "its lines seem to be numbered"),
     ("1\t80\n3\t443", "two ways", "its lines seem to be numbered"),

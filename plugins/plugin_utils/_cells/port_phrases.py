@@ -1,0 +1,70 @@
+# Copyright: Contributors to the egress.allowlist collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of words in a cell of ports that name a protocol."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
+from .port_atoms import ANY, NUMBER, PROTOCOL, Atom
+from .port_errors import without_ports
+from .port_grammar import BINDS, WHOLE_PHRASE
+from .protocols import LISTED, protocols_of
+from .words import NAMED_PORTS, PLAIN, TRANSPORTS, VERSION, words_of
+
+
+def phrase_atom(text: str, words: set[str], where: str) -> Atom:
+    """Return a protocol of a cell; C{words}: those of its text, in small letters. Raises ValueError for no protocol."""
+    protocols = transports_of(text, where)
+    bare = [protocol for protocol in protocols if not has_ports(protocol)]
+    if bare:
+        raise ValueError(f"{where}: {without_ports(bare[0])}")
+    listed = bool(LISTED.search(re.sub(VERSION, "", text, flags=re.IGNORECASE)))
+    names = {port for word in words for port in NAMED_PORTS.get(word, ())}
+    kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
+    atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
+    atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
+    return atom
+
+
+def transports_of(text: str, where: str) -> tuple[str, ...]:
+    """Return the protocols of words; raises ValueError, beginning with C{where}, for words without one reading."""
+    try:
+        return tuple(protocols_of(text, where))
+    except ValueError:
+        raise ValueError(
+            f"{where}: {quoted(text)} has no single reading as a protocol: write TCP or UDP, as it is on the "
+            "wire, in front of the ports"
+        ) from None
+
+
+def is_said_again(before: Atom, text: str, where: str) -> bool:
+    """Whether words in brackets name the transport that the protocol before them has: C{UDP (QUIC)}."""
+    words = words_of(text)
+    named = TRANSPORTS.keys() >= set(words) and words_of(before.text)[-1] not in words
+    if before.kind != PROTOCOL or not named or not WHOLE_PHRASE.fullmatch(text):
+        return False
+    return transports_of(text, where) == before.protocols
+
+
+def has_port(atoms: list[Atom]) -> bool:
+    """Whether the last atom, a protocol, is bound to a port before it."""
+    bound = len(atoms) > 1 and atoms[-2].kind in (NUMBER, ANY)
+    return bound and bool(BINDS.fullmatch(atoms[-1].gap))
+
+
+def phrase_alone(text: str) -> str:
+    """Return a text that names TCP or UDP and nothing else, '' for any other."""
+    words = set(words_of(text))
+    return text.strip() if words and words <= PLAIN.keys() else ""
+
+
+def touches(before: Atom, atom: Atom) -> bool:
+    """Whether two atoms may stand without a gap: C{443tcp}, of three digits or more."""
+    if {before.kind, atom.kind} != {NUMBER, PROTOCOL}:
+        return False
+    return len(before.text if before.kind == NUMBER else atom.text) > 2
