@@ -9,11 +9,16 @@ from random import Random
 
 from tests.support.printed_cells import BOTH, DASHES, NOTATIONS, ROW_WORDS, TCP, UDP, WORDS, Row, Service, thousands
 
-PORTS = [80, 443, 5060, 5061, 3478, 3479, 8443, 10000, 20000, 49152, 65535, 53, 123, 22, 21, 8, 1024, 8801, 8810, 1023,
-         5349, 61, 79, 1, 65000, 50000, 5004, 6000, 8080, 444, 1720, 500, 4500]  # fmt: skip
+PORTS = [
+    *(80, 443, 5060, 5061, 3478, 3479, 8443, 10000, 20000, 49152, 65535, 53, 123, 22, 21, 8, 1024, 8801, 8810, 1023),
+    *(5349, 61, 79, 1, 65000, 50000, 5004, 6000, 8080, 444, 1720, 500, 4500),
+]
 ODD = ["0", "0443", "65536", "443.5", "44O", "4x3", "99999", "100000", "0-65535", "10.000", "8,443", "22 443", "34 78"]
-SEPARATORS = [", "] * 8 + [",", "; ", ";", "/", " / ", " & ", "&", " + ", "+", " | ", "、", " and ", " or ", " plus ",
-              " and/or ", " ", "  ", "\t", "\n", ", and ", ",\n"]  # fmt: skip
+SEPARATORS = [
+    *([", "] * 8),
+    *(",", "; ", ";", "/", " / ", " & ", "&", " + ", "+", " | ", "、", " and ", " or ", " plus "),
+    *(" and/or ", " ", "  ", "\t", "\n", ", and ", ",\n"),
+]
 BETWEEN = [", "] * 5 + ["; ", ";", " ", "\n", "\n", " and ", " & ", " + ", " / ", "/", " | ", "  ", " or "]
 IN_FRONT = [" "] * 4 + [
     ": ",
@@ -65,7 +70,7 @@ def draw_row(random: Random) -> Row:
     elif kind == "names":
         cell = _named(random)
     else:
-        blocks = [_block(random, kind) for _ in range(random.choice([1, 1, 2, 2, 3]))]
+        blocks = [_block(random, kind) for _time in range(random.choice([1, 1, 2, 2, 3]))]
         cell = blocks[0]
         separator = random.choice(BETWEEN)
         for block in blocks[1:]:
@@ -78,7 +83,7 @@ def draw_row(random: Random) -> Row:
 
 def _printed(random: Random) -> Row:
     while True:
-        low, high = sorted(random.choice(PORTS) for _ in range(2))
+        low, high = sorted(random.choice(PORTS) for _time in range(2))
         service = Service(random.choice([TCP, UDP, BOTH]), low, random.choice([low, high]))
         if row := random.choice(list(NOTATIONS.values()))(service):
             return row
@@ -86,7 +91,7 @@ def _printed(random: Random) -> Row:
 
 def draw_protocols(random: Random) -> Row:
     """Return a protocol cell of one or several printed forms, and a cell of one port."""
-    forms = [random.choice(ROW_WORDS[random.choice([TCP, UDP, BOTH])]) for _ in range(random.choice([1, 1, 1, 2]))]
+    forms = [random.choice(ROW_WORDS[random.choice([TCP, UDP, BOTH])]) for _time in range(random.choice([1, 1, 1, 2]))]
     if random.random() < 0.15:
         forms.append(random.choice(["SIP", "RTP", "any", "IP", "not UDP", "ESP", "50", "(1)", "optional", "over TCP"]))
     return random.choice([", ", "/", " and ", " over ", " ", "\n", " - ", " or "]).join(forms), "7000"
@@ -121,13 +126,13 @@ def _item(random: Random) -> str:
     if kind == "port":
         item = _number(random)
     elif kind == "range":
-        ends = sorted(random.choice(PORTS) for _ in range(2))
+        ends = sorted(random.choice(PORTS) for _time in range(2))
         low, high = ends if random.random() < 0.95 else reversed(ends)
         sign = random.choice([",", ".", " "]) if random.random() < 0.1 else ""
         item = thousands(low, sign) + random.choice(DASHES) + thousands(high, sign)
         item = ("from " if random.random() < 0.05 else "") + item
     elif kind == "between":
-        low, high = sorted(random.choice(PORTS) for _ in range(2))
+        low, high = sorted(random.choice(PORTS) for _time in range(2))
         item = f"between {low} and {high}"
     elif kind == "any":
         item = random.choice(["any", "all", "*", "any port", "all ports", "any above 1024", "0-65535"])
@@ -144,7 +149,7 @@ def _item(random: Random) -> str:
 
 
 def _list(random: Random, longest: int) -> str:
-    items = [_item(random) for _ in range(random.choice([1, 1, 2, 2, 3, longest]))]
+    items = [_item(random) for _time in range(random.choice([1, 1, 2, 2, 3, longest]))]
     separator = random.choice(SEPARATORS)
     text = items[0]
     for item in items[1:]:

@@ -163,7 +163,7 @@ def test_drawn_cells_and_their_mutations_are_read_alike() -> None:
     def compare(random: Random, kind: int) -> None:
         protocol, ports = draw_row(random) if kind else draw_protocols(random)
         rows = [(protocol, ports)]
-        for _ in range(MUTATIONS):
+        for _time in range(MUTATIONS):
             rows.append((protocol, mutated(random, ports)) if kind else (mutated(random, protocol), ports))
         for row in rows:
             ours, theirs = answers(row)
