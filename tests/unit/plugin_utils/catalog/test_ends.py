@@ -104,6 +104,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"destination_options": {"<tenant>": "tennant"}}, {}, "media: row 1: destination_options: unknown option 'tennan"),
     ({"destination_options": {"<x>": "sbc"}}, {}, "media: row 1: destination_options: unknown option 'sbc': known are"),
     ({"destination_options": {"<br>": "tenant"}}, {}, "media: row 1: destination_options: '<br>' is a tag of HTML"),
+    ({"destination_options": {"`a.b`": "tenant"}}, {}, "media: row 1: destination_options: the placeholder '`a.b`' has"),
+    ({"destination": "`a.b`.example.com"}, {}, "media: row 1: destination '`a.b`.example.com': the placeholder '`a.b`' h"),
     ({"destination_options": {"a.b": "tenant"}}, {}, "media: row 1: destination_options: 'a.b' is no placeholder"),
     ({}, {"mapped": {"REGION": "regions"}}, "media: destination_options: the placeholder 'REGION' is in no destinatio"),
     ({}, {"destination_options": {"REGION": "regions"}}, "acme: destination_options: the placeholder 'REGION' is in n"),
