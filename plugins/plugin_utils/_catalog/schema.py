@@ -183,7 +183,9 @@ def _check_option(vendor: str, name: Any, spec: Any) -> None:
         choose(vendor, {name: {**spec, "required": False}}, {})
     if is_free(spec) and "example" in spec:
         try:
-            choose(vendor, {name: spec}, {name: spec["example"]})
+            choices = choose(vendor, {name: spec}, {name: spec["example"]})
+            choices.needed.add(name)
+            choices.check()
         except ValueError as exc:
             raise ValueError(f"{place}: example: {exc}") from None
 

@@ -36,7 +36,7 @@ WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 _REQUIREMENTS = ("required", "recommended", "optional")
 _BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
-_ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
+_ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers", "traffic", "chosen"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
 _COLUMNS = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
 
