@@ -33,8 +33,8 @@ def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) 
     if not read_as:
         raise ValueError(f"{place}: read_as is empty: write which cell is read as what, or leave it out")
     for cell, reading in read_as.items():
-        if cell not in cells or not entry.get(cell, "").strip():
-            raise ValueError(f"{place}: read_as: {cell} is not printed here: only what is printed can be read")
+        if cell not in cells or (cell == "destination" and not entry.get(cell, "").strip()):
+            raise ValueError(f"{place}: read_as: {cell} is not printed here: only ports and protocol may be missing")
         if not reading.strip():
             raise ValueError(f"{place}: read_as: {cell} is empty: write what the printed cell is read as")
         if f"{cell}_option" in entry:

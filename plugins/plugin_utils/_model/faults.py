@@ -35,7 +35,7 @@ class Faults(list[str]):
 
     @contextmanager
     def noted(self, where: str = "") -> Iterator[None]:
-        """Keep the ValueError of what is done inside, C{where} before its message, and go on behind it.
+        """Keep the ValueError of what is done inside, C{where} before each of its messages, and go on behind it.
 
         After 200 of them it raises ValueError with all: a table of 65,536 broken rows is refused within a second.
         """
@@ -44,7 +44,7 @@ class Faults(list[str]):
         except _TooManyError:
             raise
         except ValueError as exc:
-            self.append(f"{where}{exc}")
+            self += [text for fault in faults_of(exc) if (text := f"{where}{fault}") not in self]
             if len(self) >= _ENOUGH:
                 raise _TooManyError(self) from None
 

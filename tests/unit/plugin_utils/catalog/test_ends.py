@@ -61,6 +61,9 @@ def row(**cells: Any) -> dict[str, Any]:
         ([row(destination="<customer>.example.com", read_as={"destination": "*.example.com"})], {}),
         ([row(destination="<customer>.exam ple.com", read_as={"destination": "<tenant>.example.com"},
               destination_options={"<tenant>": "tenant"})], {}),
+        ([row(protocol="", read_as={"protocol": "UDP"})], {}),
+        ([{"destination": "192.0.2.1", "read_as": {"ports": "443"}}], {}),
+        ([{"destination": "192.0.2.1"}], {"traffic": [{"read_as": {"ports": "443"}}]}),
         ([{"destination": "192.0.2.1"}], {"traffic": [{"ports": "5060/61", "read_as": {"ports": "5060-5061"}}]}),
     ],
 )  # fmt: skip
@@ -94,7 +97,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"read_as": {"port": "1"}}, {}, "media: row 1: read_as: unknown key 'port': known are protocol, destination, por"),
     ({"read_as": {"ports": 1}}, {}, "media: row 1: read_as: ports '1' must be a str, not a int: write it in quotes"),
     ({"read_as": {"ports": " "}}, {}, "media: row 1: read_as: ports is empty"),
-    ({"protocol": "", "read_as": {"protocol": "UDP"}}, {}, "media: row 1: read_as: protocol is not printed here: only"),
+    ({"destination": " ", "read_as": {"destination": "a.com"}}, {}, "media: row 1: read_as: destination is not printed"),
     ({"ports_option": "port", "read_as": {"ports": "1"}}, {}, "media: row 1: read_as: the option of ports_option take"),
     ({"destination_option": "sbc", "read_as": {"destination": "192.0.2.1"}}, {}, "media: row 1: read_as: the option o"),
     ({"destination_option": "sbc", **FILLS}, {}, "media: row 1: the addresses of destination_option take the place of"),
