@@ -264,10 +264,13 @@ def _check_references(place: str, entry: dict[str, Any], known: Known) -> None:
         choices = known.values[option]
         if not choices:
             raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
+        words = [str(choice).lower() for choice in (False, True)] if True in choices else known.options[option]["choices"]
+        if isinstance(values, (str, bool)) and values in choices:
+            word = str(values).lower() if isinstance(values, bool) else values
+            raise ValueError(f"{place}: when: {option} is a list of values: write {option}: [{word}]")
         if (
             not isinstance(values, list)
             or not values
             or not all(isinstance(value, (str, bool)) and value in choices for value in values)
         ):
-            accepted = listed(known.options[option].get("choices", ["True", "False"]))
-            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {accepted}")
+            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {listed(words)}")
