@@ -49,8 +49,8 @@ RETURN = r"""
 _value:
   description:
     - C(selection), the choices that were made, with sources and their ages.
-    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open, its C(notes) what vendor files
-      remark on services.
+    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open, its C(notes) what vendor
+      files remark on services.
   type: dict
 """
 

@@ -64,8 +64,8 @@ def _with_dot(text: str) -> str:
     parts = [f"{before}{word}{behind}" for word in words.split(".")]
     ways = f", like {quoted('.'.join(parts))}" if all(_KEY.fullmatch(part) for part in parts) else ""
     return (
-        f"the placeholder {quoted(text)} has a dot, and what fills a placeholder is one label of a name: leave the cell "
-        f"as it is printed, and give the name in read_as with a placeholder for each label{ways}"
+        f"the placeholder {quoted(text)} has a dot, and what fills a placeholder is one label of a name: leave the "
+        f"cell as it is printed, and give the name in read_as with a placeholder for each label{ways}"
     )
 
 

@@ -171,6 +171,6 @@ def _left_out(choices: Choices, wanted: list[str]) -> Iterator[dict[str, str]]:
             for service in services:
                 yield {
                     "service": service,
-                    "note": f"{option} opens nothing here: catalog_requirements takes what is {' or '.join(wanted)}, and "
-                    f"the rows of {option} are none of that",
+                    "note": f"{option} opens nothing here: catalog_requirements takes what is {' or '.join(wanted)}, "
+                    f"and the rows of {option} are none of that",
                 }

@@ -88,8 +88,8 @@ def _check_missing(row: Mapping[str, Any], cell: str, readers: Readers, *, refus
     either = [_refuses(readers.together, {**row, "protocol": name}) for name in ("TCP", "UDP")]
     if cell == "protocol" and not refused and any(either):
         raise ValueError(
-            f"read_as: protocol is not printed in this row, and ports {_printed(row['ports'])} say it: leave read_as of "
-            "it out"
+            f"read_as: protocol is not printed in this row, and ports {_printed(row['ports'])} say it: leave read_as "
+            "of it out"
         )
 
 

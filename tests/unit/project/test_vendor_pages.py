@@ -78,6 +78,7 @@ NATIVE = (
     f"{ports('udp', 1080, 3000, 8000, 8130, 8443, 9120, 9121, 9700, 25000)}"
 )
 WEST = {"regions": "us-west-2", "instance": "blue", "bucket": "blue-files", "domains": "my_connect_aws"}
+HOSTS = {"turn": "hosts", "cloudfront": "hosts"}
 RELAYS = "tcp/443 udp/443 udp/49152-65535"
 ANYWHERE = 2**32
 CASES: list[tuple[str, list[str], dict[str, Any], dict[str, set[Counted]]]] = [
@@ -124,7 +125,7 @@ CASES: list[tuple[str, list[str], dict[str, Any], dict[str, set[Counted]]]] = [
     }),
     # Only who has onboarded to it is asked about Global Resiliency.
     ("amazon_connect", ALL, WEST, {"domains": {Counted("tcp/443", names=7), Counted("udp/3478", names=1)}}),
-    ("amazon_connect", ALL, {**WEST, "turn": "hosts", "cloudfront": "hosts", "without_saml": True, "scheduling": True}, {
+    ("amazon_connect", ALL, {**WEST, **HOSTS, "without_saml": True, "scheduling": True}, {
         "domains": {Counted("tcp/443", names=6)},
         "cloudfront": {Counted("tcp/443", names=2)},
         "no_saml": {Counted("tcp/443", names=1)},
@@ -135,7 +136,7 @@ CASES: list[tuple[str, list[str], dict[str, Any], dict[str, set[Counted]]]] = [
         "domains": {Counted("tcp/443", names=9), Counted("udp/3478", names=1)},
     }),
     # Twelve regions; the names of my.connect.aws and CloudFront are the same in all of them.
-    ("amazon_connect", ALL, {**WEST, "regions": "all", "turn": "hosts", "cloudfront": "hosts", "without_saml": True}, {
+    ("amazon_connect", ALL, {**WEST, **HOSTS, "regions": "all", "without_saml": True}, {
         "domains": {Counted("tcp/443", names=5 * 12 + 1)},
         "cloudfront": {Counted("tcp/443", names=15)},
         "no_saml": {Counted("tcp/443", names=11)},

@@ -89,7 +89,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("service", "said", "messages"), CASES)
 def test_what_a_row_needs_is_asked_for(service: dict[str, Any], said: dict[str, Any], messages: list[str]) -> None:
-    with pytest.raises(ValueError, match="^acme: ") as caught:
+    with pytest.raises(ValueError, match=r"^acme: ") as caught:
         selected(vendor(service), **said)
     assert str(caught.value).splitlines() == messages
 
@@ -119,18 +119,18 @@ def test_what_no_row_that_is_taken_needs_is_asked_of_nobody(
 def test_what_is_wrong_with_several_options_and_vendors_is_told_at_once() -> None:
     made = vendor({"rows": [TURN]})
     wrong = [{"name": "acme", "resiliency": "maybe", "tenant": "a.b", "tennant": "x"}, {"name": "other"}]
-    with pytest.raises(ValueError, match="^acme: ") as caught:
+    with pytest.raises(ValueError, match=r"^acme: ") as caught:
         select_rows({"acme": made, "other": made}, wrong, today=TODAY)
     assert [line[:34] for line in str(caught.value).splitlines()] == [
-        "acme: unknown option 'tennant': kn", "acme: resiliency: 'maybe' is neith", "acme: tenant: 'a.b' is not one lab",
-        "other: regions must be chosen: any",
+        "acme: unknown option 'tennant': kn", "acme: resiliency: 'maybe' is neith",
+        "acme: tenant: 'a.b' is not one lab", "other: regions must be chosen: any",
     ]  # fmt: skip
 
 
 def test_a_timer_of_services_that_are_there_needs_its_condition() -> None:
     timer = {"protocol": "udp", "seconds": 60, "printed": "x", "when": {"regions": ["east"]}}
     made = vendor({"rows": [PLAIN]}, timers=[timer])
-    with pytest.raises(ValueError, match="^acme: regions must be chosen"):
+    with pytest.raises(ValueError, match=r"^acme: regions must be chosen"):
         selected(made)
     assert len(selected(made, regions="east")["timers"]) == 1
     assert selected(vendor({"rows": [{**PLAIN, **ON}]}, timers=[timer]))["timers"] == []
@@ -156,7 +156,7 @@ def test_conditions_that_leave_no_value_make_no_row() -> None:
     regions = {"type": "list", "choices": ["east", "middle", "west"], "required": True}
     service = {
         "traffic": [{"ports": "443", "when": {"regions": ["east", "west"]}}],
-        "rows": [{**{"destination": TURN["destination"]}, "when": {"regions": ["middle", "west"]},
+        "rows": [{"destination": TURN["destination"], "when": {"regions": ["middle", "west"]},
                   "destination_options": {"REGION": "regions"}}],
     }  # fmt: skip
     made = vendor(service, options={**OPTIONS, "regions": regions})

@@ -50,7 +50,11 @@ BAD = [
         {"regions": ["north"]},
         "example: media: when: regions '['north']' must be a list of east",
     ),
-    ("services.0.when", {"regions": "east"}, "example: media: when: regions is a list of values: write regions: [east]"),
+    (
+        "services.0.when",
+        {"regions": "east"},
+        "example: media: when: regions is a list of values: write regions: [east]",
+    ),
     ("services.0.when", {"regions": "north"}, "example: media: when: regions 'north' must be a list of east, west"),
     ("services.0.when", {"extra": True}, "example: media: when: extra is a list of values: write extra: [true]"),
     ("services.0.when", {"extra": ["yes"]}, "example: media: when: extra '['yes']' must be a list of false, true"),

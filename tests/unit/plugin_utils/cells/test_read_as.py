@@ -78,14 +78,15 @@ def services(rules: list[dict[str, Any]]) -> list[str]:
             {"protocol": "", "ports": "5060/61"},
             {"protocol": "UDP", "ports": "5060"},
             ["udp/5060 192.0.2.1/32"],
-            "protocol, which the row does not print, read as 'UDP'; ports '5060/61' read as '5060' by the author of the "
-            "file",
+            "protocol, which the row does not print, read as 'UDP'; ports '5060/61' read as '5060' by the author of "
+            "the file",
         ),
         (
             {"protocol": "SIP", "ports": ""},
             {"protocol": "UDP", "ports": "5060"},
             ["udp/5060 192.0.2.1/32"],
-            "protocol 'SIP' read as 'UDP'; ports, which the row does not print, read as '5060' by the author of the file",
+            "protocol 'SIP' read as 'UDP'; ports, which the row does not print, read as '5060' by the author of the "
+            "file",
         ),
         # Each is read by itself, and together they are not: the author says which of the two it is.
         (
@@ -134,8 +135,8 @@ def test_a_row_without_readings_says_nothing_of_any() -> None:
         ({"ports": "3478 (DTLS)"}, {"ports": "1-9", "protocol": "UDP"}, "protocol and ports have one reading each"),
         ({"destination": ""}, {"destination": "192.0.2.1"}, "destination is not printed in this row: only ports and"),
         ({"protocol": "ESP", "ports": ""}, {"ports": "443"}, "ports are not printed in this row, and protocol 'ESP'"),
-        ({"protocol": "", "ports": "53 (UDP)"}, {"protocol": "UDP"}, "protocol is not printed in this row, and ports '"),
-        ({"protocol": "", "ports": "53 (UDP)"}, {"protocol": "TCP"}, "protocol is not printed in this row, and ports '"),
+        ({"protocol": "", "ports": "53 (UDP)"}, {"protocol": "UDP"}, "protocol is not printed in this row, and ports"),
+        ({"protocol": "", "ports": "53 (UDP)"}, {"protocol": "TCP"}, "protocol is not printed in this row, and ports"),
         ({"protocol": "", "ports": "443"}, {"ports": "80"}, "ports '443' has one reading: leave read_as of it out"),
         ({"protocol": "UDP", "ports": ""}, {"ports": "443", "protocol": "TCP"}, "protocol 'UDP' has one reading"),
         ({"ports": ""}, {"ports": "5060/61"}, "ports '5060/61': this can be read in more than one way"),
@@ -182,7 +183,7 @@ WAY_OUT = "; a cell of a vendor file may stay as it is printed, with its reading
 
 
 def errors(*rows: dict[str, Any], vendors: bool = True) -> list[str]:
-    with pytest.raises(ValueError, match="^acme: ") as caught:
+    with pytest.raises(ValueError, match=r"^acme: ") as caught:
         expand_rows([*rows], openings=Openings(consent_of(False, [])) if vendors else None)
     return str(caught.value).splitlines()
 
