@@ -144,11 +144,14 @@ def _check_option(vendor: str, name: Any, spec: Any) -> None:
     if spec.get("required", False) == ("default" in spec):
         raise ValueError(f"{place}: write either 'required: true' or a default")
     if "default" in spec:
-        choose(vendor, {name: {**spec, "required": False}}, {})
+        try:
+            choose(vendor, {name: {**spec, "required": False}}, {})
+        except ValueError as exc:
+            raise ValueError(f"{place}: default: {str(exc).removeprefix(f'{vendor}: ')}") from None
     if is_free(spec) and "example" in spec:
         try:
             choices = choose(vendor, {name: spec}, {name: spec["example"]})
             choices.needed.add(name)
             choices.check()
         except ValueError as exc:
-            raise ValueError(f"{place}: example: {exc}") from None
+            raise ValueError(f"{place}: example: {str(exc).removeprefix(f'{vendor}: ')}") from None

@@ -18,7 +18,7 @@ DESTINATION = ("destination",)
 _CELLS = (*SERVICE, *DESTINATION)
 _AUTHOR = "by the author of the file"
 # What may always be done with a printed cell of a vendor file, behind the reason why it is not read.
-WAY_OUT = "; a cell of a vendor file may stay as it is printed, with its reading beside it in read_as"
+WAY_OUT = "; or leave the cell as printed, with its reading in read_as"
 
 
 class Readers(NamedTuple):

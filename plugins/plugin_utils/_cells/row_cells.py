@@ -75,8 +75,9 @@ class CellReader:
 
     def _has_way_out(self, row: Mapping[str, Any], cells: tuple[str, ...]) -> bool:
         """Tell whether the author of a file may say how a cell is read: not where he did, nor what a user chose."""
-        there = {*row.get("chosen", ()), *row.get("read_as", ())}
-        return self._vendors and there.isdisjoint(cells)
+        if not self._vendors:
+            return False
+        return {*row.get("chosen", ()), *row.get("read_as", ())}.isdisjoint(cells)
 
     def _refuses_services(self, row: Mapping[str, Any]) -> bool:
         try:

@@ -151,6 +151,12 @@ def test_a_list_may_have_nothing_as_its_default() -> None:
     assert "static: none (default)" in "\n".join(summarise_allowlist(compiled["allowlist"], compiled["selection"]))
 
 
+@pytest.mark.parametrize("default", [["north"], "north", [7]])
+def test_a_default_that_is_no_choice_is_told_of_its_option(default: Any) -> None:
+    with pytest.raises(ValueError, match=r"^acme: option static: default: static: unknown value '(north|7)'"):
+        vendor(options={**OPTIONS, "static": {**REGIONS, "default": default}})
+
+
 def test_conditions_that_leave_no_value_make_no_row() -> None:
     """One line is of the east and the row of the west and the middle: with east and middle chosen, none is in both."""
     regions = {"type": "list", "choices": ["east", "middle", "west"], "required": True}

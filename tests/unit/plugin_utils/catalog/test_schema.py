@@ -72,7 +72,7 @@ BAD = [
     ("options.regions.choices", None, "example: option regions: choices belong to the types list and str"),
     ("options.extra.default", None, "example: option extra: write either 'required: true' or a default"),
     ("options.regions.default", ["east"], "example: option regions: write either 'required: true' or a default"),
-    ("options.extra.default", "maybe", "example: extra: 'maybe' is neither yes nor no"),
+    ("options.extra.default", "maybe", "example: option extra: default: extra: 'maybe' is neither yes nor no"),
     *(
         ("options.extra.default", yes, "example: media: inbound_option extra: its default opens inbound")
         for yes in (True, "true", "yes", "on", "1", 1, 1.0, " Y ", "t")

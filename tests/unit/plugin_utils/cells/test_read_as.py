@@ -179,7 +179,7 @@ def test_a_reading_is_no_way_around_what_may_be_opened(reading: str, reason: str
         expand_rows([inbound], openings=Openings(consent_of(True, [])))
 
 
-WAY_OUT = "; a cell of a vendor file may stay as it is printed, with its reading beside it in read_as"
+WAY_OUT = "; or leave the cell as printed, with its reading in read_as"
 
 
 def errors(*rows: dict[str, Any], vendors: bool = True) -> list[str]:
