@@ -118,7 +118,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"options": {**OPTIONS, "sbc": {"type": "addresses"}}}, "acme: option sbc: write either 'required: true' or "),
     ({}, {"options": {**OPTIONS, "sbc": {"type": "addresses", "choices": ["a"], "required": True}}}, "acme: option sb"),
     ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "choices": [], "required": True}}}, "acme: option tenant: "),
-    ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "default": "a.b"}}}, "acme: option tenant: default: tenant: '"),
+    ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "default": "a.b"}}}, "acme: option tenant: default: "),
     ({}, {"options": {**OPTIONS, "tenant": {**OPTIONS["tenant"], "example": "a.b"}}}, "acme: option tenant: example: "),
     ({}, {"options": {**OPTIONS, "sbc": {**OPTIONS["sbc"], "example": "x"}}}, "acme: option sbc: example: sbc: "),
 ]  # fmt: skip
