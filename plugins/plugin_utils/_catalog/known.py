@@ -1,33 +1,30 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sources and the options of a vendor file, checked: what all its other entries refer to."""
+"""The options of a vendor file, checked: what other entries refer to, and what stands in for wrong ones."""
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-from .keys import NAME, NAMES, OPTION, SOURCE, Definition, Known, check_keys, numbered, one_of, unique
+from .keys import NAME, NAMES, OPTION, Definition, Known, check_keys, one_of
 from .limits import LONGEST_CHOICE
 from .options import choose, is_free
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 _TYPES = ("list", "str", "bool", "ports", "addresses")
 
 
-def known_of(vendor: str, definition: Definition, faults: Faults) -> Known:
-    """Return what the entries of a vendor may refer to; what is wrong with its sources and options goes into C{faults}.
+def known_of(vendor: str, definition: Definition, sources: dict[str, None], faults: Faults) -> Known:
+    """Return what the entries of a vendor may refer to; what is wrong with its options goes into C{faults}.
 
-    In the place of an option that is not sound stands another of its type, so that what refers to it is not told too.
+    C{sources}: their ids. In the place of an option that is not sound stands another of its type, so that what refers to
+    it is not told too.
     """
-    sources = _check_sources(vendor, definition["sources"], faults)
     known = Known(sources, {}, {}, {kind: [] for kind in _TYPES}, Hints(), set())
     for name, spec in definition.get("options", {}).items():
         sound = False
@@ -59,9 +56,11 @@ def _another(spec: Any) -> dict[str, Any]:
     return {"type": "list" if kind == "list" else "str", "choices": sound or ["any"], "required": True}
 
 
-def stand_in(definition: Definition, known: Known) -> Definition:
-    """Return a definition with sound sources and options in place of the others, without conditions on those."""
-    sources = {source["id"]: source for source in definition["sources"] if not _fault_of("", source)}
+def stand_in(definition: Definition, known: Known, sources: Mapping[str, Any]) -> Definition:
+    """Return a definition with sound sources and options in place of the others, without conditions on those.
+
+    C{sources}: the sound ones by their ids.
+    """
     services = [_without(service, known.unsound, ("traffic", "rows")) for service in definition["services"]]
     return {
         **definition,
@@ -82,48 +81,6 @@ def _without(entry: Any, unsound: Collection[str], inside: tuple[str, ...] = ())
         if isinstance(entry.get(key), list):
             changed[key] = [_without(each, unsound) for each in entry[key]]
     return changed
-
-
-def first_day(date: str) -> datetime.date:
-    """Return the day that a source's age counts from: of C{YYYY-MM}, the first of the month.
-
-    Raises ValueError for anything else than C{YYYY-MM} and C{YYYY-MM-DD}.
-    """
-    try:
-        if not _DATE.match(date):
-            raise ValueError
-        return datetime.date.fromisoformat(date if len(date) == 10 else f"{date}-01")
-    except ValueError:
-        raise ValueError(
-            f"date '{briefly(date)}' is not a date: write it as 2022-11-05 or 2022-11, in quotes"
-        ) from None
-
-
-def _check_sources(vendor: str, sources: list[Any], faults: Faults) -> dict[str, None]:
-    """Return the ids of sources, also of unsound ones; what is wrong goes into C{faults}."""
-    for number, source in enumerate(sources, 1):
-        place = numbered(vendor, "source", number, source, "id")
-        faults += filter(None, [_fault_of(place, source)])
-    named = [source.get("id") for source in sources if isinstance(source, dict)]
-    names = [name for name in named if isinstance(name, str)]
-    with faults.noted():
-        if not sources:
-            raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
-        return unique(vendor, "source", names)
-    return dict.fromkeys(names)
-
-
-def _fault_of(place: str, source: Any) -> str:
-    """Return what is wrong with a source, '' for nothing."""
-    try:
-        check_keys(place, source, SOURCE)
-    except ValueError as exc:
-        return str(exc)
-    try:
-        first_day(source["date"])
-    except ValueError as exc:
-        return f"{place}: {exc}"
-    return ""
 
 
 def _check_option(vendor: str, name: Any, spec: Any) -> None:

@@ -8,6 +8,8 @@ A vendor file is data from outside, so nothing in it is taken on trust. docs/cat
 
 from __future__ import annotations
 
+import datetime
+import re
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
@@ -23,6 +25,7 @@ from .keys import (
     REQUIREMENTS,
     ROW,
     SERVICE,
+    SOURCE,
     TIMER,
     TRAFFIC,
     VENDOR,
@@ -34,11 +37,12 @@ from .keys import (
     one_of,
     unique,
 )
-from .known import first_day as first_day
 from .known import known_of, stand_in
 from .limits import ENTRIES
 from .options import choose
 from .reserved import is_reserved
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 
 
 def check_definition(vendor: str, definition: Any) -> None:
@@ -52,7 +56,7 @@ def check_definition(vendor: str, definition: Any) -> None:
     check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
     check_keys(vendor, definition, VENDOR)
     faults = Faults()
-    known = known_of(vendor, definition, faults)
+    known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], faults), faults)
     fillings = Fillings(definition, known)
     with faults.noted():
         fillings.check_mapping(vendor, definition)
@@ -87,8 +91,8 @@ def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list
     """
     check_strings(vendor, definition)
     check_keys(vendor, definition, VENDOR)
-    known = known_of(vendor, definition, Faults())
-    definition = stand_in(definition, known)
+    known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], Faults()), Faults())
+    definition = stand_in(definition, known, _sound_sources(definition["sources"]))
     fillings = Fillings(definition, known)
     fillings.check_mapping(vendor, definition)
     services: list[dict[str, Any]] = []
@@ -108,6 +112,54 @@ def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list
         services.append({**service, "rows": [service["rows"][number - 1] for number in found]})
     fillings.check_size(vendor)
     return {**definition, "services": services}, numbers
+
+
+def first_day(date: str) -> datetime.date:
+    """Return the day that a source's age counts from: of C{YYYY-MM}, the first of the month.
+
+    Raises ValueError for anything else than C{YYYY-MM} and C{YYYY-MM-DD}.
+    """
+    try:
+        if not _DATE.match(date):
+            raise ValueError
+        return datetime.date.fromisoformat(date if len(date) == 10 else f"{date}-01")
+    except ValueError:
+        raise ValueError(
+            f"date '{briefly(date)}' is not a date: write it as 2022-11-05 or 2022-11, in quotes"
+        ) from None
+
+
+def _check_sources(vendor: str, sources: list[Any], faults: Faults) -> dict[str, None]:
+    """Return the ids of sources, also of unsound ones; what is wrong goes into C{faults}."""
+    for number, source in enumerate(sources, 1):
+        place = numbered(vendor, "source", number, source, "id")
+        with faults.noted():
+            _check_source(place, source)
+    named = [source.get("id") for source in sources if isinstance(source, dict)]
+    names = [name for name in named if isinstance(name, str)]
+    with faults.noted():
+        if not sources:
+            raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
+        return unique(vendor, "source", names)
+    return dict.fromkeys(names)
+
+
+def _check_source(place: str, source: Any) -> None:
+    check_keys(place, source, SOURCE)
+    try:
+        first_day(source["date"])
+    except ValueError as exc:
+        raise ValueError(f"{place}: {exc}") from None
+
+
+def _sound_sources(sources: list[Any]) -> dict[str, Any]:
+    """Return the sources that are sound, by their ids."""
+    found = {}
+    for source in sources:
+        with Faults().noted():
+            _check_source("", source)
+            found[source["id"]] = source
+    return found
 
 
 def _check_timer(place: str, timer: Any, known: Known, services: dict[str, None]) -> None:

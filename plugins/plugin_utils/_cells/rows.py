@@ -115,11 +115,12 @@ def _read_row(
             for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
                 for destination in filter(is_address, destinations or ()):
                     check_version(protocol, destination)
-    faults.stop()
-    common.update({"read_as": found.read_as} if found.read_as else {})
     pairs = [(*service, destination) for service in services or () for destination in destinations or ()]
     if openings:
-        openings.count(len(pairs))
+        with faults.noted(here):
+            openings.count(len(pairs))
+    faults.stop()
+    common.update({"read_as": found.read_as} if found.read_as else {})
     return pairs
 
 

@@ -59,6 +59,7 @@ def test_all_errors_are_printed_before_the_play_stops(tmp_path: Path) -> None:
     errors, lines = [result["msg"] for result in results if "msg" in result and isinstance(result["msg"], list)]
     assert errors == [
         "vendors/bad.yml: bad: page: title is missing",
+        "vendors/bad.yml: bad: timer 1: unknown service 'media': there are none",
         "missing.yml: it cannot be read: No such file or directory",
     ]
     assert lines[0] == "Example (good), vendors/good.yml"
