@@ -22,8 +22,8 @@ _TYPES = ("list", "str", "bool", "ports", "addresses")
 def known_of(vendor: str, definition: Definition, sources: dict[str, None], faults: Faults) -> Known:
     """Return what the entries of a vendor may refer to; what is wrong with its options goes into C{faults}.
 
-    C{sources}: their ids. In the place of an option that is not sound stands another of its type, so that what refers to
-    it is not told too.
+    C{sources}: their ids. In the place of an option that is not sound stands another of its type, so that what refers
+    to it is not told too.
     """
     known = Known(sources, {}, {}, {kind: [] for kind in _TYPES}, Hints(), set())
     for name, spec in definition.get("options", {}).items():
