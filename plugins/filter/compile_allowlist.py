@@ -49,7 +49,8 @@ RETURN = r"""
 _value:
   description:
     - C(selection), the choices that were made, with sources and their ages.
-    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open.
+    - C(allowlist), what backends get. Its C(reasons) say why what is wide or special is open, its C(notes) what vendor
+      files remark on services.
   type: dict
 """
 
@@ -79,6 +80,9 @@ def compile_allowlist(
         openings = Openings(consent_of(boolean(any_address), plain(special_addresses)))
         rules = expand_rows(selection.pop("rows"), widest_prefix=plain(widest_prefix), openings=openings)
         about = {key: selection[key] for key in ("timers", "sources", "not_rules")}
+        about["notes"] = [
+            {"vendor": vendor["name"], **note} for vendor in selection["vendors"] for note in vendor["notes"]
+        ]
         return {"selection": selection, "allowlist": merge_vendors(rules, **about, reasons=openings.reasons())}
     except (TypeError, ValueError) as exc:
         raise AnsibleFilterError(str(exc)) from exc

@@ -68,7 +68,8 @@ _value:
     - C(provenance) holds the rules themselves; those that differ only in the destination share an entry. Entries are
       sorted by vendor, service, row, and then by all that they hold.
     - C(timers), C(sources) and C(not_rules) are handed through, sorted.
-    - C(reasons) is why what is wide or special is open, where P(egress.allowlist.compile_allowlist#filter) made it.
+    - C(reasons) is why what is wide or special is open, and C(notes) is what vendor files remark on services, where
+      P(egress.allowlist.compile_allowlist#filter) made it.
     - C(digest) is the SHA-256 of C(groups), C(inbound), C(provenance) and C(timers) as JSON, keys sorted, no spaces.
   type: dict
 """

@@ -38,15 +38,17 @@ def merge_vendors(
     sources: Iterable[Mapping[str, Any]] = (),
     not_rules: Iterable[Mapping[str, Any]] = (),
     reasons: Iterable[Mapping[str, Any]] = (),
+    notes: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the allowlist of C{rules}; the same to the byte in whatever order they come.
 
     rules: dicts as expand_rows gives them, or lists of such dicts (one for each vendor). Needed keys:
     vendor, service, protocol, ports, destination; row, requirement, source, date, direction, label, read_as, own_ip and
     source_port are kept in the provenance when they are there.
-    timers, sources, not_rules, reasons (of what is wide or special): carried along, sorted, equal ones once.
+    timers, sources, not_rules, reasons (of what is wide or special), notes (on services): carried along, sorted, equal
+    ones once.
 
-    Returns groups, inbound, provenance, timers, sources, not_rules, reasons and digest: the SHA-256 of
+    Returns groups, inbound, provenance, timers, sources, not_rules, reasons, notes and digest: the SHA-256 of
     C{json.dumps({groups, inbound, provenance, timers}, sort_keys=True, separators=(",", ":"))}.
     Raises ValueError that names vendor, service and row of the rule that cannot be read.
     """
@@ -81,6 +83,7 @@ def merge_vendors(
         "sources": _ordered(sources),
         "not_rules": _ordered(not_rules),
         "reasons": _ordered(reasons),
+        "notes": _ordered(notes),
         "digest": digest.hexdigest(),
     }
 

@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .keys import DIRECTIONS, READ_AS, Definition, Known, check_keys, one_of
 from .limits import ENTRIES, FILLED
+from .options import is_free
 from .placeholders import check_placeholder, is_label, placeholders
 from .rows import mapped_of
 
@@ -33,8 +34,8 @@ def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) 
     if not read_as:
         raise ValueError(f"{place}: read_as is empty: write which cell is read as what, or leave it out")
     for cell, reading in read_as.items():
-        if cell not in cells or not entry.get(cell, "").strip():
-            raise ValueError(f"{place}: read_as: {cell} is not printed here: only what is printed can be read")
+        if cell not in cells or (cell == "destination" and not entry.get(cell, "").strip()):
+            raise ValueError(f"{place}: read_as: {cell} is not printed here: only ports and protocol may be missing")
         if not reading.strip():
             raise ValueError(f"{place}: read_as: {cell} is empty: write what the printed cell is read as")
         if f"{cell}_option" in entry:
@@ -128,6 +129,8 @@ class Fillings:
         self._met_of_service.update(found)
         lists = [option for option in {mapped[text] for text in found} if option in self.known.kinds["list"]]
         for option in lists:
+            if option in self.known.unsound:
+                continue
             self._check_conditions(place, option, service, row)
         copies = prod(len(self.known.options[option]["choices"]) for option in lists)
         self.cells += copies
@@ -154,7 +157,7 @@ class Fillings:
         """Raise ValueError for what the vendor maps and no row has, for idle options, and for too many cells."""
         _check_met(vendor, self.definition.get("destination_options", {}), self._met)
         for option, spec in self.known.options.items():
-            if spec["type"] == "str" and "choices" not in spec and option not in self.options:
+            if is_free(spec) and spec["type"] == "str" and option not in self.options | self.known.unsound:
                 raise ValueError(
                     f"{vendor}: option {option}: it has no choices, and no placeholder that it fills: name it in a "
                     "destination_options, or give it choices"

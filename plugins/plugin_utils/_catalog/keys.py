@@ -76,6 +76,12 @@ class Known(NamedTuple):
     values: dict[str, frozenset[str | bool]]  # option -> those that a condition may name
     kinds: dict[str, list[str]]  # type -> the options of it
     hints: Hints  # how often an error says what may be meant
+    unsound: set[str]  # options in whose place others stand, whose values say nothing
+
+    def in_doubt(self, row: dict[str, Any]) -> bool:
+        """Tell whether a cell of a row is the value of an option of which not even the type is sound."""
+        options = [row.get(key) for key in ("ports_option", "source_ip_option", "destination_option")]
+        return any(option in self.unsound and self.options[option]["type"] == "str" for option in options if option)
 
 
 def check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import parse_prefix
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
@@ -25,34 +26,46 @@ _FALSE = frozenset({"n", "no", "off", "0", "false", "f", "0.0"})
 
 @dataclass(frozen=True)
 class Choices:
-    """The options of one vendor: C{values} of all of them, and where they come from."""
+    """The options of one vendor: C{values} of those that have one, and where they come from."""
 
     values: dict[str, Value]
     all: list[str]  # options for which `all` was said
     defaults: list[str]  # options of which nothing was said
+    missing: dict[str, str] = field(default_factory=dict)  # what must be chosen and nobody did, with what to say of it
+    # Found out while rows are selected: the missing options that one needs, the options of rows that are taken, and
+    # those of rows that only their requirement leaves out, each with the services of these rows.
+    needed: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    left_out: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise ValueError, a line for each, where an option that is needed is missing."""
+        Faults(text for option, text in self.missing.items() if option in self.needed).stop()
 
 
 def choose(vendor: str, specs: dict[str, dict[str, Any]], said: dict[str, Any]) -> Choices:
     """Return the options of C{vendor} as the user said them, completed by the vendor's defaults.
 
     C{specs} is the C{options} part of the vendor's definition; C{said} is the user's entry without its
-    C{name}. An option that is said as null or as nothing counts as not said.
-    Raises ValueError that names the choices for an unknown option or value and a missing mandatory one.
+    C{name}. An option that is said as null or as nothing counts as not said. That a mandatory one is missing is an
+    error only where something that is chosen needs it: C{Choices.missing} keeps it till then.
+    Raises ValueError that names the choices for an unknown option or value, a line for each.
     """
-    for option in said:
-        if option not in specs:
-            raise ValueError(f"{vendor}: {unknown('option', option, specs)}")
+    faults = Faults(f"{vendor}: {unknown('option', option, specs)}" for option in said if option not in specs)
     chosen = Choices({}, [], [])
     for option, spec in specs.items():
         value = said.get(option)
         if value in (None, ""):
             if spec.get("required"):
-                raise ValueError(f"{vendor}: {_missing(option, spec)}")
+                chosen.missing[option] = f"{vendor}: {_missing(option, spec)}"
+                continue
             value = spec["default"]
             chosen.defaults.append(option)
         elif spec["type"] == "list" and _is_all(value):
             chosen.all.append(option)
-        chosen.values[option] = _READ[spec["type"]](f"{vendor}: {option}", value, spec)
+        with faults.noted():
+            chosen.values[option] = _READ[spec["type"]](f"{vendor}: {option}", value, spec)
+    faults.stop()
     return chosen
 
 
@@ -62,6 +75,8 @@ def _missing(option: str, spec: dict[str, Any]) -> str:
         return f"{option} must be chosen: any of {listed(spec['choices'])}, or all"
     if "choices" in spec:
         return f"{option} must be chosen: one of {listed(spec['choices'])}"
+    if spec["type"] == "bool":
+        return f"{option} must be given: {spec.get('description', 'it has no default')}: true or false"
     example = f", such as {', '.join(map(str, words_of(spec['example'])))}" if "example" in spec else ""
     return f"{option} must be given: {spec.get('description', 'it has no default')}{example}"
 
@@ -107,7 +122,7 @@ def _read_list(place: str, value: Any, spec: dict[str, Any]) -> list[str]:
     for word in words:
         if word not in choices and word != "all":
             raise ValueError(f"{place}: {unknown('value', word, [*choices, 'all'])}")
-    if not words:
+    if not words and spec.get("default") != []:
         raise ValueError(f"{place} is an empty list: write any of {listed(choices)}, or all")
     return [choice for choice in choices if choice in words or "all" in words]
 

@@ -23,6 +23,7 @@ _MARKED = r"<[^<>]+>|\$?\{[^{}]+\}"
 # In backticks a word is a placeholder inside a name; a whole name in backticks is only quoted.
 _TICKED = r"(?<=[\w.*-])`\w(?:[^`]*\w)?`|`\w(?:[^`]*\w)?`(?=[\w.-])"
 _KEY = re.compile(rf"{_MARKED}|\[[^\[\]]+\]|`[^`]+`|%{_WORD}%|{_WORD}")
+_WRAPPED = re.compile(r"(\$?\W)([^<>{}\[\]`%]+)(\W)")  # the marks around a placeholder, and its words
 _TAGS = (
     "a|abbr|b|big|blockquote|br|center|cite|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|kbd|li|mark|nobr|ol|p|pre|q"
     "|s|samp|small|span|strike|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|wbr"
@@ -52,6 +53,20 @@ def check_placeholder(place: str, text: object) -> None:
         )
     if _TAG.fullmatch(text):
         raise ValueError(f"{place}: {quoted(text)} is a tag of HTML, not a placeholder")
+    if "." in text:
+        raise ValueError(f"{place}: {_with_dot(text)}")
+
+
+def _with_dot(text: str) -> str:
+    """Say what is wrong with a placeholder that stands for several labels of a name, and what to write for each."""
+    match = _WRAPPED.fullmatch(text)
+    before, words, behind = match.groups() if match else ("", "", "")
+    parts = [f"{before}{word}{behind}" for word in words.split(".")]
+    ways = f", like {quoted('.'.join(parts))}" if all(_KEY.fullmatch(part) for part in parts) else ""
+    return (
+        f"the placeholder {quoted(text)} has a dot, and what fills a placeholder is one label of a name: leave the "
+        f"cell as it is printed, and give the name in read_as with a placeholder for each label{ways}"
+    )
 
 
 def placeholders(cell: str, mapped: Mapped) -> list[str]:
@@ -69,6 +84,8 @@ def placeholders(cell: str, mapped: Mapped) -> list[str]:
             found[text] = None
             return _MARK
         if not _TAG.fullmatch(text):
+            if "." in text:
+                raise ValueError(f"destination {quoted(cell)}: {_with_dot(text)}")
             raise ValueError(
                 f"destination {quoted(cell)} has the placeholder {quoted(text)}: say in destination_options which "
                 f"option fills it, like {{{quoted(text)}: tenant}}"

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints, listed
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
 from .ends import ENDS, Fillings, check_direction, check_read_as
@@ -22,7 +22,6 @@ from .keys import (
     NAME,
     NAMES,
     NOT_RULE,
-    OPTION,
     REQUIREMENTS,
     ROW,
     SERVICE,
@@ -38,12 +37,12 @@ from .keys import (
     one_of,
     unique,
 )
-from .limits import ENTRIES, LONGEST_CHOICE
-from .options import choose, is_free
+from .known import known_of, stand_in
+from .limits import ENTRIES
+from .options import choose
 from .reserved import is_reserved
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
-_TYPES = ("list", "str", "bool", "ports", "addresses")
 
 
 def check_definition(vendor: str, definition: Any) -> None:
@@ -57,9 +56,10 @@ def check_definition(vendor: str, definition: Any) -> None:
     check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
     check_keys(vendor, definition, VENDOR)
     faults = Faults()
-    known = _known(vendor, definition)
+    known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], faults), faults)
     fillings = Fillings(definition, known)
-    fillings.check_mapping(vendor, definition)
+    with faults.noted():
+        fillings.check_mapping(vendor, definition)
     services = definition["services"]
     for number, service in enumerate(services, 1):
         with faults.noted():
@@ -85,12 +85,15 @@ def check_definition(vendor: str, definition: Any) -> None:
 def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list[int]]]:
     """Return a definition that C{check_definition} refuses without the services and rows that are not sound.
 
-    Also the numbers that its rows have in the whole definition, by service. Raises ValueError where nothing of it is
-    sound, or too much.
+    Also the numbers that its rows have in the whole definition, by service. Options that are not sound have others of
+    their type in their place, and conditions on them are left out. Raises ValueError where nothing of it is sound, or
+    too much.
     """
     check_strings(vendor, definition)
     check_keys(vendor, definition, VENDOR)
-    fillings = Fillings(definition, _known(vendor, definition))
+    known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], Faults()), Faults())
+    definition = stand_in(definition, known, _sound_sources(definition["sources"]))
+    fillings = Fillings(definition, known)
     fillings.check_mapping(vendor, definition)
     services: list[dict[str, Any]] = []
     numbers: dict[str, list[int]] = {}
@@ -105,28 +108,10 @@ def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list
             faults.clear()
             with faults.noted():
                 _check_row(vendor, row, service, fillings)
-            found += [] if faults else [number]
+            found += [] if faults or known.in_doubt(row) else [number]
         services.append({**service, "rows": [service["rows"][number - 1] for number in found]})
     fillings.check_size(vendor)
     return {**definition, "services": services}, numbers
-
-
-def _known(vendor: str, definition: Definition) -> Known:
-    """Return the sources and the options of a vendor, checked."""
-    faults = Faults()
-    options = definition.get("options", {})
-    kinds: dict[str, list[str]] = {kind: [] for kind in _TYPES}
-    sources = _check_sources(vendor, definition["sources"], faults)
-    for name, spec in options.items():
-        with faults.noted():
-            _check_option(vendor, name, spec)
-            kinds[spec["type"]].append(name)
-    faults.stop()
-    values = {
-        name: frozenset((True, False) if spec["type"] == "bool" else spec.get("choices", ()))
-        for name, spec in options.items()
-    }
-    return Known(sources, options, values, kinds, Hints())
 
 
 def first_day(date: str) -> datetime.date:
@@ -145,47 +130,36 @@ def first_day(date: str) -> datetime.date:
 
 
 def _check_sources(vendor: str, sources: list[Any], faults: Faults) -> dict[str, None]:
-    """Return the ids of sources; what is wrong goes into C{faults}."""
+    """Return the ids of sources, also of unsound ones; what is wrong goes into C{faults}."""
     for number, source in enumerate(sources, 1):
         place = numbered(vendor, "source", number, source, "id")
         with faults.noted():
-            check_keys(place, source, SOURCE)
-            try:
-                first_day(source["date"])
-            except ValueError as exc:
-                raise ValueError(f"{place}: {exc}") from None
+            _check_source(place, source)
+    named = [source.get("id") for source in sources if isinstance(source, dict)]
+    names = [name for name in named if isinstance(name, str)]
     with faults.noted():
         if not sources:
             raise ValueError(f"{vendor}: sources is empty: say which document the rows come from, and its date")
-        if not faults:
-            return unique(vendor, "source", [source["id"] for source in sources])
-    return {}
+        return unique(vendor, "source", names)
+    return dict.fromkeys(names)
 
 
-def _check_option(vendor: str, name: Any, spec: Any) -> None:
-    place = f"{vendor}: option {briefly(name)}"
-    if not isinstance(name, str) or not NAME.match(name) or name == "name":
-        raise ValueError(f"{place}: {NAMES}, and not 'name'")
-    check_keys(place, spec, OPTION)
-    one_of(place, "type", spec["type"], _TYPES)
-    choices = spec.get("choices", [])
-    if bool(choices) != (spec["type"] in ("list", "str")) and not ("choices" not in spec and spec["type"] == "str"):
-        raise ValueError(f"{place}: choices belong to the types list and str, and these need them")
-    if not all(isinstance(choice, str) and choice != "all" for choice in choices):
-        raise ValueError(f"{place}: choices must be strings, and 'all' is not one that you can define")
-    if any(len(choice) > LONGEST_CHOICE for choice in choices):
-        raise ValueError(f"{place}: a choice has more than {LONGEST_CHOICE} characters")
-    if spec["type"] == "addresses" and "default" in spec:
-        raise ValueError(f"{place}: addresses of a user's own have no default: write 'required: true'")
-    if spec.get("required", False) == ("default" in spec):
-        raise ValueError(f"{place}: write either 'required: true' or a default")
-    if "default" in spec:
-        choose(vendor, {name: {**spec, "required": False}}, {})
-    if is_free(spec) and "example" in spec:
-        try:
-            choose(vendor, {name: spec}, {name: spec["example"]})
-        except ValueError as exc:
-            raise ValueError(f"{place}: example: {exc}") from None
+def _check_source(place: str, source: Any) -> None:
+    check_keys(place, source, SOURCE)
+    try:
+        first_day(source["date"])
+    except ValueError as exc:
+        raise ValueError(f"{place}: {exc}") from None
+
+
+def _sound_sources(sources: list[Any]) -> dict[str, Any]:
+    """Return the sources that are sound, by their ids."""
+    found = {}
+    for source in sources:
+        with Faults().noted():
+            _check_source("", source)
+            found[source["id"]] = source
+    return found
 
 
 def _check_timer(place: str, timer: Any, known: Known, services: dict[str, None]) -> None:
@@ -259,13 +233,18 @@ def _check_references(place: str, entry: dict[str, Any], known: Known) -> None:
             one_of(place, key, entry[key], known.sources, known.hints)
     for option, values in entry.get("when", {}).items():
         one_of(f"{place}: when", "option", option, known.options, known.hints)
+        if option in known.unsound:
+            continue
         choices = known.values[option]
         if not choices:
             raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
+        words = known.options[option].get("choices", ["false", "true"])
+        if isinstance(values, (str, bool)) and values in choices:
+            word = str(values).lower() if isinstance(values, bool) else values
+            raise ValueError(f"{place}: when: {option} is a list of values: write {option}: [{word}]")
         if (
             not isinstance(values, list)
             or not values
             or not all(isinstance(value, (str, bool)) and value in choices for value in values)
         ):
-            accepted = listed(known.options[option].get("choices", ["True", "False"]))
-            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {accepted}")
+            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {listed(words)}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
 from .keys import REQUIREMENTS, Definition
@@ -72,10 +73,14 @@ def select_rows(
         raise ValueError(f"stale '{stale}': write warn or fail")
     selection: dict[str, Any] = {"rows": [], "timers": [], "sources": [], "not_rules": [], "vendors": []}
     selection["all_by_default"] = all_by_default
+    faults = Faults()
     for vendor, said in _entries(catalog, vendors):
         definition = catalog[vendor]
-        choices = choose(vendor, definition.get("options", {}), said)
-        _select_vendor(selection, vendor, definition, choices, wanted)
+        with faults.noted():
+            choices = choose(vendor, definition.get("options", {}), said)
+            _select_vendor(selection, vendor, definition, choices, wanted)
+            choices.check()
+    faults.stop()
     own = frozenset(words_of(own_vendors))
     for row in selection["rows"]:
         row.update({"own": True} if row["vendor"] in own else {})
@@ -122,7 +127,7 @@ def _select_vendor(
     rows: list[dict[str, Any]] = []
     notes: list[dict[str, str]] = []
     for service in definition["services"]:
-        chosen = [row for row in rows_of(vendor, definition, service, choices) if row["requirement"] in wanted]
+        chosen = list(rows_of(vendor, definition, service, choices, wanted))
         if chosen:
             used.update(row["source"] for row in chosen)
             used.update([service["traffic_source"]] if "traffic_source" in service else [])
@@ -138,6 +143,7 @@ def _select_vendor(
         timed = frozenset(timer.get("services", present))
         services = [name for name in present if name in timed]
         if services and applies(timer, choices):
+            choices.needed.update(timer.get("when", {}).keys() & choices.missing.keys())
             kept = {key: timer[key] for key in ("protocol", "seconds", "printed")}
             selection["timers"].append({"vendor": vendor, "services": services, **kept})
     for entry in definition.get("not_rules", []):
@@ -145,6 +151,7 @@ def _select_vendor(
             named = {"source": sources[entry["source"]]["title"]} if "source" in entry else {}
             kept = {key: entry[key] for key in ("title", "printed", "why")}
             selection["not_rules"].append({"vendor": vendor, **kept, **named})
+    notes.extend(_left_out(choices, wanted))
     selection["vendors"].append(
         {
             "name": vendor,
@@ -155,3 +162,15 @@ def _select_vendor(
             "notes": notes,
         }
     )
+
+
+def _left_out(choices: Choices, wanted: list[str]) -> Iterator[dict[str, str]]:
+    """Yield a note, by service, on each option that was said and of which no row has a requirement that is taken."""
+    for option, services in choices.left_out.items():
+        if option in choices.values and option not in choices.taken and option not in choices.defaults:
+            for service in services:
+                yield {
+                    "service": service,
+                    "note": f"{option} opens nothing here: catalog_requirements takes what is {' or '.join(wanted)}, "
+                    f"and the rows of {option} are none of that",
+                }

@@ -210,7 +210,10 @@ def _check_value(
         "ports": f"a port, a range or a list of ports, such as {spec.get('example', 443)}",
     }[spec["type"]]
     try:
-        chosen = choose("", {option: dict(spec)}, {option: value}).values[option]
+        choices = choose("", {option: dict(spec)}, {option: value})
+        choices.needed.add(option)
+        choices.check()
+        chosen = choices.values[option]
         if spec["type"] == "ports" and isinstance(chosen, str):
             read_ports(chosen)
     except ValueError:

@@ -8,63 +8,94 @@ A reading is no way around anything else: what it holds is read as printed cells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
 
-_CELLS = ("protocol", "ports", "destination")
-_SERVICE = ("protocol", "ports")
+SERVICE = ("protocol", "ports")
+DESTINATION = ("destination",)
+_CELLS = (*SERVICE, *DESTINATION)
 _AUTHOR = "by the author of the file"
+# What may always be done with a printed cell of a vendor file, behind the reason why it is not read.
+WAY_OUT = "; or leave the cell as printed, with its reading in read_as"
 
 
-class Readers:
-    """How the cells of a row are read; each raises ValueError for what it refuses."""
+class Readers(NamedTuple):
+    """How some cells of a row are read; each raises ValueError for what it refuses."""
 
-    def __init__(self, service: Callable[[Mapping[str, Any]], object], **cells: Callable[[Any], object]) -> None:
-        self.service = service  # protocol and ports together, of a row
-        self.cells = cells  # each by itself
+    together: Callable[[Mapping[str, Any]], object]  # all of them, of a row
+    alone: Mapping[str, Callable[[Any], object]]  # each by itself
 
 
-def as_read(row: Mapping[str, Any], readers: Readers) -> tuple[Mapping[str, Any], str]:
-    """Return the row with the author's readings in place of printed cells, and what was read as what; '' for nothing.
+def as_read(row: Mapping[str, Any], cells: Sequence[str], readers: Readers) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the row with the author's readings in place of these printed cells, and what was read as what.
 
     Raises ValueError for a printed cell that has one reading, and for a reading that has not.
     """
-    read_as = row.get("read_as")
-    if read_as is None:
-        return row, ""
-    if not isinstance(read_as, Mapping) or not read_as or not read_as.keys() <= {*_CELLS}:
-        raise ValueError(
-            f"read_as {shown(read_as)} is not understood: write any of {', '.join(_CELLS)} with its reading"
-        )
+    given = row.get("read_as")
+    if given is None:
+        return row, []
+    if not isinstance(given, Mapping) or not given or not given.keys() <= {*_CELLS}:
+        raise ValueError(f"read_as {shown(given)} is not understood: write any of {', '.join(_CELLS)} with its reading")
+    read_as = {cell: given[cell] for cell in cells if cell in given}
+    if not read_as:
+        return row, []
     _check_printed(row, read_as, readers)
-    cells = {**row, **read_as}
+    changed = {**row, **read_as}
     try:
-        if "destination" in read_as:
-            readers.cells["destination"](cells["destination"])
-        if not read_as.keys().isdisjoint(_SERVICE):
-            readers.service(cells)
+        readers.together(changed)
     except ValueError as exc:
         raise ValueError(f"read_as: {exc}") from None
-    told = [f"{cell} {_printed(row[cell])} read as {_printed(read_as[cell])}" for cell in _CELLS if cell in read_as]
-    return cells, f"{'; '.join(told)} {_AUTHOR}"
+    return changed, [
+        f"{cell} {_printed(row[cell])} read as {_printed(reading)}"
+        if _is_printed(row, cell)
+        else f"{cell}, which the row does not print, read as {_printed(reading)}"
+        for cell, reading in read_as.items()
+    ]
+
+
+def told(readings: Sequence[str]) -> str:
+    """Return in one text what was read as what; '' for nothing."""
+    return f"{'; '.join(readings)} {_AUTHOR}" if readings else ""
 
 
 def _check_printed(row: Mapping[str, Any], read_as: Mapping[str, Any], readers: Readers) -> None:
-    """Raise ValueError for a cell that is read as something although it is not printed or has one reading."""
-    service_refused = _refuses(readers.service, row)
-    alone = {cell: _refuses(readers.cells[cell], row.get(cell)) for cell in _SERVICE}
+    """Raise ValueError for a cell that is read as something although it has one reading, or need not be there."""
+    refused = _refuses(readers.together, row)
+    alone = {cell: _refuses(read, row.get(cell)) for cell, read in readers.alone.items()}
     # Each of the two may be read, and both together not: UDP, and ports that speak of TCP.
-    together = service_refused and not any(alone.values())
+    apart = refused and len(alone) > 1 and not any(alone.values())
     for cell in read_as:
-        if not row.get(cell) or (isinstance(row[cell], str) and not row[cell].strip()):
-            raise ValueError(f"read_as: {cell} is not printed in this row: only what is printed can be read")
-        refused = _refuses(readers.cells[cell], row[cell]) and (service_refused or cell == "destination")
-        if not refused and not (together and cell in _SERVICE):
+        if not _is_printed(row, cell):
+            _check_missing(row, cell, readers, refused=refused)
+        elif not (refused and (alone.get(cell, True) or apart)):
             raise ValueError(f"read_as: {cell} {_printed(row[cell])} has one reading: leave read_as of it out")
-    if together and read_as.keys() >= {*_SERVICE}:
+    if apart and all(cell in read_as and _is_printed(row, cell) for cell in SERVICE):
         raise ValueError("read_as: protocol and ports have one reading each, only not together: write one of them")
+
+
+def _check_missing(row: Mapping[str, Any], cell: str, readers: Readers, *, refused: bool) -> None:
+    """Raise ValueError for a reading of a cell that is not printed, where the others say it, or need none."""
+    if cell in DESTINATION:
+        raise ValueError(f"read_as: {cell} is not printed in this row: only ports and protocol may be missing")
+    if cell == "ports" and not refused:
+        raise ValueError(
+            f"read_as: ports are not printed in this row, and protocol {_printed(row.get('protocol'))} has none: leave "
+            "read_as of it out"
+        )
+    # Ports alone are tcp, unless the author says what they are; where they name their protocol, they are no other.
+    either = [_refuses(readers.together, {**row, "protocol": name}) for name in ("TCP", "UDP")]
+    if cell == "protocol" and not refused and any(either):
+        raise ValueError(
+            f"read_as: protocol is not printed in this row, and ports {_printed(row['ports'])} say it: leave read_as "
+            "of it out"
+        )
+
+
+def _is_printed(row: Mapping[str, Any], cell: str) -> bool:
+    text = row.get(cell)
+    return bool(text.strip() if isinstance(text, str) else text)
 
 
 def _refuses(read: Callable[[Any], object], cell: Any) -> bool:

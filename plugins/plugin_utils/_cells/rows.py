@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -22,14 +21,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special im
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
-from .destinations import read_destinations
 from .inbound import Inbound
 from .own_ends import own_end
 from .ports import expand_ports
-from .protocols import expand_protocols
-from .read_as import Readers, as_read
 from .remarks import labelled
-from .services import read_services
+from .row_cells import CellReader
 
 WIDEST_PREFIX = MappingProxyType({"ipv4": 16, "ipv6": 32})
 
@@ -38,7 +34,9 @@ _BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
-_COLUMNS = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
+_WRITTEN = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
+# Also, of rows of vendor files: the line of traffic that they have their services from, and the cells that users chose.
+_COLUMNS = _WRITTEN | {"traffic", "chosen"}
 
 
 def expand_rows(
@@ -63,8 +61,7 @@ def expand_rows(
     if not isinstance(rows, list):
         raise ValueError(f"rows are a list of dictionaries, not {type(rows).__name__}")
     widest = _widest({} if widest_prefix is None else widest_prefix)
-    known: dict[Any, tuple[list[tuple[str, str]], list[str]]] = {}
-    destinations_of = partial(read_destinations, broadcast=broadcast, loopback=openings is not None)
+    reader = CellReader(broadcast=broadcast, vendors=openings is not None)
     rules: list[dict[str, Any]] = []
     inbound = Inbound()
     faults = Faults()
@@ -73,52 +70,58 @@ def expand_rows(
             if not isinstance(row, dict):
                 raise ValueError(f"row {position}: a row is a dictionary of columns, not {row!r}")
             common = _common(row, position)
-            with faults.noted(f"{common['vendor']}: {common['service']}: row {common['row']}: "):
-                _check_columns(row)
-                read = partial(destinations_of, requirement=common["requirement"])
-                cells: Mapping[str, Any] = row
-                read_as = ""
-                if "read_as" in row:
-                    readers = Readers(_service, protocol=expand_protocols, ports=expand_ports, destination=read)
-                    cells, read_as = as_read(row, readers)
-                destinations, remarks = read(cells["destination"])
-                services, marks = _services(cells.get("protocol"), cells.get("ports"), known)
-                if remarks or marks:
-                    common["label"] = labelled(row.get("label"), [*remarks, *marks])
-                wide = _wide(destinations, cells, widest, names=openings is not None)
-                if openings:
-                    openings.add(cells, common["row"], destinations, wide)
-                    inbound.add(cells, destinations)
-                for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
-                    for destination in filter(is_address, destinations):
-                        check_version(protocol, destination)
-                common.update(own_end(row, services, expand_ports), **({"read_as": read_as} if read_as else {}))
-                if openings:
-                    openings.count(len(services) * len(destinations))
-                for protocol, port in services:
-                    for destination in destinations:
-                        rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
-    faults.stop()
+            with faults.noted(f"{common['vendor']}: {common['service']}: "):
+                for protocol, port, destination in _read_row(row, common, reader, widest, openings, inbound):
+                    rules.append({"protocol": protocol, "ports": port, "destination": destination, **common})
     if openings:
-        openings.check()
-        inbound.check()
+        with faults.noted():
+            openings.check()
+        with faults.noted():
+            inbound.check()
+    faults.stop()
     return rules
 
 
-def _service(row: Mapping[str, Any]) -> object:
-    return read_services(row.get("protocol"), row.get("ports"))
+def _read_row(
+    row: dict[str, Any],
+    common: dict[str, Any],
+    reader: CellReader,
+    widest: dict[str, int],
+    openings: Openings | None,
+    inbound: Inbound,
+) -> list[tuple[str, str, str]]:
+    """Return C{(protocol, ports, destination)} of a row, and put what its cells say besides into C{common}.
 
-
-def _services(
-    protocol: Any, ports: Any, known: dict[Any, tuple[list[tuple[str, str]], list[str]]]
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return what C{read_services} returns; C{known}: that of cells before, since a table has few different ones."""
-    key = (type(protocol), protocol, type(ports), ports)
-    if not all(isinstance(cell, (str, int, type(None))) for cell in (protocol, ports)):
-        return read_services(protocol, ports)
-    if key not in known:
-        known[key] = read_services(protocol, ports)
-    return known[key]
+    Raises ValueError with all that is wrong with the row, each with its place in the service.
+    """
+    faults = Faults()
+    here = f"row {common['row']}: "
+    with faults.noted(here):
+        _check_columns(row)
+    faults.stop()
+    found = reader.read(row, common["row"], common["requirement"], faults)
+    destinations, services = found.destinations, found.services
+    if found.remarks:
+        common["label"] = labelled(row.get("label"), found.remarks)
+    if destinations is not None:
+        with faults.noted(here):
+            wide = _wide(destinations, found.cells, widest, vendors=openings is not None)
+            if openings:
+                openings.add(found.cells, common["row"], destinations, wide)
+                inbound.add(found.cells, destinations)
+    if services is not None:
+        with faults.noted(here):
+            common.update(own_end(row, services, expand_ports))
+            for protocol in dict.fromkeys(protocol for protocol, _port in services if protocol not in _BOTH):
+                for destination in filter(is_address, destinations or ()):
+                    check_version(protocol, destination)
+    pairs = [(*service, destination) for service in services or () for destination in destinations or ()]
+    if openings:
+        with faults.noted(here):
+            openings.count(len(pairs))
+    faults.stop()
+    common.update({"read_as": found.read_as} if found.read_as else {})
+    return pairs
 
 
 def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def _check_columns(row: dict[str, Any]) -> None:
     """Raise ValueError for a column that is unknown, missing, or asks for what a rule cannot say."""
     if not _COLUMNS.issuperset(row):
         unknown = row.keys() - _COLUMNS
-        raise ValueError(f"unknown column '{sorted(unknown, key=str)[0]}'; known are {', '.join(sorted(_COLUMNS))}")
+        raise ValueError(f"unknown column '{sorted(unknown, key=str)[0]}'; known are {', '.join(sorted(_WRITTEN))}")
     if row.get("destination") is None:
         raise ValueError("the column 'destination' is missing: it needs a value")
     if row["destination"] in ([], ()):
@@ -182,16 +185,17 @@ def _widest(given: Mapping[str, int]) -> dict[str, int]:
     return widest
 
 
-def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int], *, names: bool) -> list[str]:
+def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int], *, vendors: bool) -> list[str]:
     """Return the destinations that are wider than what needs no reason; raises ValueError where the row gives none.
 
-    C{names}: also those names and patterns below which anybody can have one.
+    C{vendors}: of a vendor file, of which also names and patterns below which anybody can have one need a reason.
     """
     wide = []
     for destination in destinations:
-        what = (
-            _wide_prefix(destination, widest) if "/" in destination else opens_to_anybody(destination) if names else ""
-        )
+        if "/" in destination:
+            what = _wide_prefix(destination, widest, "catalog_widest_prefix" if vendors else "widest_prefix")
+        else:
+            what = opens_to_anybody(destination) if vendors else ""
         if not what:
             continue
         if not (row.get("wide_because") or "").strip():
@@ -202,13 +206,13 @@ def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int
     return wide
 
 
-def _wide_prefix(destination: str, widest: dict[str, int]) -> str:
-    """Return what is wide of a prefix; '' for nothing."""
+def _wide_prefix(destination: str, widest: dict[str, int], bound: str) -> str:
+    """Return what is wide of a prefix; '' for nothing. C{bound}: the name of what sets the limit."""
     address, _slash, length = destination.partition("/")
     if int(length) < (limit := widest["ipv6" if ":" in address else "ipv4"]):
-        return f"is wider than /{limit} (widest_prefix)"
+        return f"is wider than /{limit} ({bound})"
     what = _wide_inside(destination, widest["ipv4"]) if ":" in address else ""
-    return f"{what} (widest_prefix)" if what else ""
+    return f"{what} ({bound})" if what else ""
 
 
 def _wide_inside(destination: str, limit: int) -> str:

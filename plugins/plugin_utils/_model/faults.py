@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 _MOST = 20  # that a message lists
 _ENOUGH = 200  # after which no more are looked for
+# Vendor and service, and the line or row of it: errors of the form of a file are met before those of its cells.
+_PLACE = re.compile(r"(\w+: \w+: )(?:(traffic|row) ([0-9]+): )?", re.ASCII)
 
 
 class FaultsError(ValueError):
@@ -18,11 +21,21 @@ class FaultsError(ValueError):
     def __init__(self, faults: Faults) -> None:
         super().__init__(faults.text())
         more = ["after so many errors no more are looked for"] if len(faults) >= _ENOUGH else []
-        self.faults = [*dict.fromkeys(faults), *more]
+        self.faults = [*_in_order(faults), *more]
 
 
 class _TooManyError(FaultsError):
     """So many errors that no more are looked for; passes through whatever notes errors."""
+
+
+def _in_order(faults: Iterable[str]) -> list[str]:
+    """Return each message once: those of a service together, by line of traffic and row; else in the given order."""
+    services: dict[str, list[tuple[str, int, str]]] = {}
+    for fault in dict.fromkeys(faults):
+        service, kind, number = match.groups() if (match := _PLACE.match(fault)) else (fault, "", "")
+        place = {"traffic": "1", "row": "2"}.get(kind or "", "")
+        services.setdefault(service, []).append((place, int(number or 0), fault))
+    return [fault for found in services.values() for *_place, fault in sorted(found, key=lambda one: one[:2])]
 
 
 def faults_of(error: ValueError) -> list[str]:
@@ -35,7 +48,7 @@ class Faults(list[str]):
 
     @contextmanager
     def noted(self, where: str = "") -> Iterator[None]:
-        """Keep the ValueError of what is done inside, C{where} before its message, and go on behind it.
+        """Keep the ValueError of what is done inside, C{where} before each of its messages, and go on behind it.
 
         After 200 of them it raises ValueError with all: a table of 65,536 broken rows is refused within a second.
         """
@@ -44,7 +57,7 @@ class Faults(list[str]):
         except _TooManyError:
             raise
         except ValueError as exc:
-            self.append(f"{where}{exc}")
+            self += [text for fault in faults_of(exc) if (text := f"{where}{fault}") not in self]
             if len(self) >= _ENOUGH:
                 raise _TooManyError(self) from None
 
@@ -55,7 +68,7 @@ class Faults(list[str]):
 
     def text(self) -> str:
         """Return a line for each, what is met again once, and how many more there are."""
-        told = list(dict.fromkeys(self))
+        told = _in_order(self)
         others = " or more errors" if len(self) >= _ENOUGH else " more errors"
         more = [f"and {len(told) - _MOST}{others}"] if len(told) > _MOST else []
         return "\n".join([*told[:_MOST], *more])

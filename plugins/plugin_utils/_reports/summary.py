@@ -171,6 +171,7 @@ def _choices(chosen: Mapping[str, Any], all_by_default: bool) -> str:
             text = "yes" if value else "no"
         else:
             text = _value(value, _WORDS) if isinstance(value, str) else ", ".join(_value(one, _WORD) for one in value)
+            text = text or "none"
         if option in chosen["all"]:
             text = f"all ({text})" + (", since nothing was said" if all_by_default else "")
         elif option in chosen["defaults"]:

@@ -43,7 +43,7 @@ def test_no_rules_make_an_empty_allowlist():
     assert (
         allowlist.pop("digest") == hashlib.sha256(b'{"groups":[],"inbound":[],"provenance":[],"timers":[]}').hexdigest()
     )
-    assert list(allowlist) == ["groups", "inbound", "provenance", "timers", "sources", "not_rules", "reasons"]
+    assert list(allowlist) == ["groups", "inbound", "provenance", "timers", "sources", "not_rules", "reasons", "notes"]
     assert not any(allowlist.values())
 
 

@@ -61,6 +61,9 @@ def row(**cells: Any) -> dict[str, Any]:
         ([row(destination="<customer>.example.com", read_as={"destination": "*.example.com"})], {}),
         ([row(destination="<customer>.exam ple.com", read_as={"destination": "<tenant>.example.com"},
               destination_options={"<tenant>": "tenant"})], {}),
+        ([row(protocol="", read_as={"protocol": "UDP"})], {}),
+        ([{"destination": "192.0.2.1", "read_as": {"ports": "443"}}], {}),
+        ([{"destination": "192.0.2.1"}], {"traffic": [{"read_as": {"ports": "443"}}]}),
         ([{"destination": "192.0.2.1"}], {"traffic": [{"ports": "5060/61", "read_as": {"ports": "5060-5061"}}]}),
     ],
 )  # fmt: skip
@@ -94,7 +97,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"read_as": {"port": "1"}}, {}, "media: row 1: read_as: unknown key 'port': known are protocol, destination, por"),
     ({"read_as": {"ports": 1}}, {}, "media: row 1: read_as: ports '1' must be a str, not a int: write it in quotes"),
     ({"read_as": {"ports": " "}}, {}, "media: row 1: read_as: ports is empty"),
-    ({"protocol": "", "read_as": {"protocol": "UDP"}}, {}, "media: row 1: read_as: protocol is not printed here: only"),
+    ({"destination": " ", "read_as": {"destination": "a.com"}}, {}, "media: row 1: read_as: destination is not print"),
     ({"ports_option": "port", "read_as": {"ports": "1"}}, {}, "media: row 1: read_as: the option of ports_option take"),
     ({"destination_option": "sbc", "read_as": {"destination": "192.0.2.1"}}, {}, "media: row 1: read_as: the option o"),
     ({"destination_option": "sbc", **FILLS}, {}, "media: row 1: the addresses of destination_option take the place of"),
@@ -104,6 +107,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"destination_options": {"<tenant>": "tennant"}}, {}, "media: row 1: destination_options: unknown option 'tennan"),
     ({"destination_options": {"<x>": "sbc"}}, {}, "media: row 1: destination_options: unknown option 'sbc': known are"),
     ({"destination_options": {"<br>": "tenant"}}, {}, "media: row 1: destination_options: '<br>' is a tag of HTML"),
+    ({"destination_options": {"`a.b`": "tenant"}}, {}, "media: row 1: destination_options: the placeholder '`a.b`' h"),
+    ({"destination": "`a.b`.example.com"}, {}, "media: row 1: destination '`a.b`.example.com': the placeholder '`a"),
     ({"destination_options": {"a.b": "tenant"}}, {}, "media: row 1: destination_options: 'a.b' is no placeholder"),
     ({}, {"mapped": {"REGION": "regions"}}, "media: destination_options: the placeholder 'REGION' is in no destinatio"),
     ({}, {"destination_options": {"REGION": "regions"}}, "acme: destination_options: the placeholder 'REGION' is in n"),
@@ -113,9 +118,9 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"options": {**OPTIONS, "sbc": {"type": "addresses"}}}, "acme: option sbc: write either 'required: true' or "),
     ({}, {"options": {**OPTIONS, "sbc": {"type": "addresses", "choices": ["a"], "required": True}}}, "acme: option sb"),
     ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "choices": [], "required": True}}}, "acme: option tenant: "),
-    ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "default": "a.b"}}}, "acme: tenant: 'a.b' is not one label"),
+    ({}, {"options": {**OPTIONS, "tenant": {"type": "str", "default": "a.b"}}}, "acme: option tenant: default: "),
     ({}, {"options": {**OPTIONS, "tenant": {**OPTIONS["tenant"], "example": "a.b"}}}, "acme: option tenant: example: "),
-    ({}, {"options": {**OPTIONS, "sbc": {**OPTIONS["sbc"], "example": "x"}}}, "acme: option sbc: example: acme: sbc: "),
+    ({}, {"options": {**OPTIONS, "sbc": {**OPTIONS["sbc"], "example": "x"}}}, "acme: option sbc: example: sbc: "),
 ]  # fmt: skip
 
 

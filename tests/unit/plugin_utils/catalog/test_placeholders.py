@@ -137,3 +137,25 @@ def test_a_tag_is_none(text: str) -> None:
 )  # fmt: skip
 def test_labels(value: Any, label: bool) -> None:
     assert is_label(value) is label
+
+
+@pytest.mark.parametrize("text", ["`tenant.region`", "<tenant.region>", "{tenant.region}", "${tenant.region}", "[a.b]"])
+def test_a_placeholder_with_a_dot_is_one_for_each_label(text: str) -> None:
+    """Filled as one it would open another name: the advice is read, and fills a label each."""
+    with pytest.raises(ValueError, match="has a dot, and what fills a placeholder is one label") as caught:
+        check_placeholder("acme", text)
+    advised = re.findall(r", like '(.*)'$", str(caught.value))
+    assert len(advised) == 1
+    parts = advised[0].split(".")
+    for part in parts:
+        check_placeholder("acme", part)
+    mapped = dict(zip(parts, ("tenant", "region"), strict=True))
+    assert filled(f"{advised[0]}.example.com", mapped, {"tenant": "blue", "region": "east"}) == [
+        "blue.east.example.com"
+    ]
+
+
+def test_a_printed_placeholder_with_a_dot_is_told_what_to_write() -> None:
+    for mapped in ({}, {"`region`": "region"}):
+        with pytest.raises(ValueError, match=r"'`tenant\.region`' has a dot.*like '`tenant`\.`region`'$"):
+            placeholders("`tenant.region`.example.com", mapped)

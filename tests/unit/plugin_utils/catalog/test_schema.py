@@ -50,7 +50,14 @@ BAD = [
         {"regions": ["north"]},
         "example: media: when: regions '['north']' must be a list of east",
     ),
-    ("services.0.when", {"regions": "east"}, "example: media: when: regions 'east' must be a list of east, west"),
+    (
+        "services.0.when",
+        {"regions": "east"},
+        "example: media: when: regions is a list of values: write regions: [east]",
+    ),
+    ("services.0.when", {"regions": "north"}, "example: media: when: regions 'north' must be a list of east, west"),
+    ("services.0.when", {"extra": True}, "example: media: when: extra is a list of values: write extra: [true]"),
+    ("services.0.when", {"extra": ["yes"]}, "example: media: when: extra '['yes']' must be a list of false, true"),
     ("services.0.when", {"port": ["443"]}, "example: media: when: port has no choices"),
     ("services.0.requirement", "must", "example: media: unknown requirement 'must'"),
     ("services.0.inbound_option", "port", "example: media: unknown inbound_option 'port': known are extra"),
@@ -65,7 +72,7 @@ BAD = [
     ("options.regions.choices", None, "example: option regions: choices belong to the types list and str"),
     ("options.extra.default", None, "example: option extra: write either 'required: true' or a default"),
     ("options.regions.default", ["east"], "example: option regions: write either 'required: true' or a default"),
-    ("options.extra.default", "maybe", "example: extra: 'maybe' is neither yes nor no"),
+    ("options.extra.default", "maybe", "example: option extra: default: extra: 'maybe' is neither yes nor no"),
     *(
         ("options.extra.default", yes, "example: media: inbound_option extra: its default opens inbound")
         for yes in (True, "true", "yes", "on", "1", 1, 1.0, " Y ", "t")

@@ -498,7 +498,8 @@ def test_ipv4_in_ipv6_is_as_wide_as_it_is(cell: str, prefix: str) -> None:
     narrow = {"ipv6": 16}
     words = refused({"acme": vendor(cell)}, widest_prefix=narrow)
     assert words.startswith(
-        f"acme: media: row 1: destination '{cell}' holds the IPv4 addresses {prefix}, wider than /16 (widest_prefix): "
+        f"acme: media: row 1: destination '{cell}' holds the IPv4 addresses {prefix}, wider than /16 "
+        "(catalog_widest_prefix): "
     )
     found = compiled({"acme": vendor(cell, because="x", **WHY)})
     assert [reason["opened"] for reason in found["reasons"] if reason["row"]] == [f"{cell} (IPv4 {prefix})"]

@@ -41,5 +41,29 @@ def test_what_is_met_again_is_told_once() -> None:
     assert faults_of(caught.value) == ["a", "b"]
 
 
+def test_the_errors_of_a_service_stand_together_in_the_order_of_its_rows() -> None:
+    faults = Faults(
+        [
+            "acme: option x: a", "acme: b: row 10: a", "acme: timer 1: a", "acme: a: row 2: a",
+            "acme: b: row 1: b", "acme: b: traffic 2: a", "acme: b: row 1: a", "acme: b: a", "other: b: row 3: a",
+        ]
+    )  # fmt: skip
+    wanted = [
+        "acme: option x: a", "acme: b: a", "acme: b: traffic 2: a", "acme: b: row 1: b", "acme: b: row 1: a",
+        "acme: b: row 10: a", "acme: timer 1: a", "acme: a: row 2: a", "other: b: row 3: a",
+    ]  # fmt: skip
+    assert faults.text().splitlines() == wanted
+    with pytest.raises(ValueError, match="acme") as caught:
+        faults.stop()
+    assert faults_of(caught.value) == wanted
+
+
+def test_several_errors_inside_are_each_told_with_the_place() -> None:
+    inner, faults = Faults(["row 1: a", "row 2: b"]), Faults()
+    with faults.noted("acme: media: "):
+        inner.stop()
+    assert faults == ["acme: media: row 1: a", "acme: media: row 2: b"]
+
+
 def test_any_other_error_stands_for_itself() -> None:
     assert faults_of(ValueError("x")) == ["x"]

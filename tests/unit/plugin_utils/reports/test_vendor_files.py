@@ -161,13 +161,13 @@ def test_cells_are_read_beside_what_is_not_sound(file: Callable[..., str], tmp_p
     errors = look(file("mixed", made), base=tmp_path).errors
     assert [error.partition("mixed: ")[2][:46] for error in errors] == [
         "media: row 1: unknown key 'port': known are la",
+        "media: row 2: ports '83-80': 83 is larger than",
         "media: row 4: unknown source 'paeg': known are",
+        "media: row 5: ports '9-8': 9 is larger than 8:",
         "lines: traffic 1: unknown key 'port': known ar",
         "Bad: name 'Bad': write small letters, digits a",
         "timer 1: seconds 0 is not larger than 0",
         "not_rules 1: unknown source 'none': known are ",
-        "media: row 2: ports '83-80': 83 is larger than",
-        "media: row 5: ports '9-8': 9 is larger than 8:",
         "more: row 1: destination '192.0.2.300' is not ",
     ]
 
