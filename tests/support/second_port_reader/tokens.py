@@ -36,10 +36,12 @@ SPECIAL = re.compile(
 
 
 SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port")
-PROTOCOLS = ("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss",
-              "websocket", "websockets", "quic", "dtls", "srtp", "srtcp", "rtp", "rtcp", "media", "sip", "stun",
-             "turn", "ws", "mtls", "http(s)", "ice", "webrtc", "secure", "xmpp", "dns", "ntp",
-             "allocated", "sctp", "dccp")  # fmt: skip
+PROTOCOLS = (
+    *("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss"),
+    *("websocket", "websockets", "quic", "dtls", "srtp", "srtcp", "rtp", "rtcp", "media"),
+    *("sip", "stun", "turn", "ws", "mtls", "http(s)", "ice", "webrtc", "secure"),
+    *("xmpp", "dns", "ntp", "allocated", "sctp", "dccp"),
+)
 ANY_BEHIND = (*PROTOCOLS, "and", "or", "plus", "and/or", "port")
 
 
