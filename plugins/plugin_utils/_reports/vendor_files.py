@@ -170,6 +170,7 @@ def _rows(
             lines = iter(service.get("traffic", [{}]))
         if row["row"] != last or not inbound or "inbound" in (printed.get("direction"), service.get("direction")):
             line = next(lines)
+        line = service["traffic"][row["traffic"] - 1] if "traffic" in row else line
         last = row["row"]
         yield row, [service, printed, line], service["inbound_option"] if inbound else ""
 

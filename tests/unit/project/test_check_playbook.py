@@ -56,7 +56,7 @@ def test_sound_files_and_what_they_would_open(tmp_path: Path) -> None:
 
 def test_all_errors_are_printed_before_the_play_stops(tmp_path: Path) -> None:
     write(tmp_path / "vendors", "good", GOOD)
-    write(tmp_path / "vendors", "bad", {**GOOD, "services": []} | {"sources": [{"id": "page"}]})
+    write(tmp_path / "vendors", "bad", {**GOOD, "services": [], "timers": []} | {"sources": [{"id": "page"}]})
     status, results, printed = check(tmp_path, "-e", "check_path=vendors,missing.yml")
     assert status == 2, printed
     errors, lines = [result["msg"] for result in results if "msg" in result and isinstance(result["msg"], list)]
