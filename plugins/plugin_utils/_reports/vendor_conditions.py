@@ -103,13 +103,20 @@ def without_rows(service: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     found = {}
     for option in asked:
         meant = service.get("when", {}).get(option, options[option]["choices"])
-        every: set[Any] = set(options[option]["choices"])
-        rows = [set(row.get("when", {}).get(option, every)) for row in service["rows"]]
-        lines = [set(line.get("when", {}).get(option, every)) for line in service.get("traffic", [{}])]
-        open_to = set().union(*(row & line for row in {*map(frozenset, rows)} for line in {*map(frozenset, lines)}))
+        every = frozenset(options[option]["choices"])
+        rows = _open_to(service["rows"], option, every)
+        lines = _open_to(service.get("traffic", [{}]), option, every)
+        open_to = set().union(*(row & line for row in rows for line in lines))
         if lacking := [choice for choice in options[option]["choices"] if choice in meant and choice not in open_to]:
             found[option] = lacking
     return found
+
+
+def _open_to(entries: Iterable[Mapping[str, Any]], option: str, every: frozenset[Any]) -> set[frozenset[Any]]:
+    """Return the choices of an option that entries are for, each set of them once: most of many rows have the same."""
+    conditions = (entry.get("when", {}) for entry in entries)
+    wanted = {tuple(each[option]) if option in each else None for each in conditions}
+    return {every if choices is None else frozenset(choices) for choices in wanted}
 
 
 def told_of(definition: Definition) -> Iterator[str]:
