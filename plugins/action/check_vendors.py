@@ -13,7 +13,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._ansible import C
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.shipped import folder_names, shipped_files
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.vendor_files import look_at
 
-SPEC = {"path": {"type": "raw", "required": True}, "today": {"type": "str"}}
+SPEC = {
+    "path": {"type": "raw", "required": True},
+    "today": {"type": "str"},
+    "every": {"type": "bool", "default": False},
+}
 
 
 class ActionModule(ControllerTask):
@@ -28,5 +32,5 @@ class ActionModule(ControllerTask):
             raise ValueError("path is empty: name a vendor file, a folder of such files, or several with commas")
         today = datetime.date.fromisoformat(given["today"]) if given["today"] else datetime.date.today()
         base = base_folder(variables["playbook_dir"])
-        look = look_at(names, base, shipped=shipped_files(), today=today)
+        look = look_at(names, base, shipped=shipped_files(), today=today, every=given["every"])
         return {"errors": look.errors, "lines": look.lines}

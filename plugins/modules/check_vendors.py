@@ -30,6 +30,10 @@ options:
         the playbook on the command line which imports them, or the current one.
     type: raw
     required: true
+  every:
+    description: Whether all names and readings of a file are listed, not the first ones.
+    type: bool
+    default: false
   today:
     description: The day that no document is later than, C(YYYY-MM-DD), if not today.
     type: str

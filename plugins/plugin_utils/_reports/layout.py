@@ -20,6 +20,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import joined, range_text, service_of
 
 WIDTH = 100
+_NUMBER = re.compile(r"[0-9]{1,3}(,[0-9]{3})+ ?")
 
 
 @dataclass
@@ -37,7 +38,13 @@ class Reach:
             self.names.add(destination)
 
     def __str__(self) -> str:
-        """Return the counts: addresses and minimal prefixes for IPv4, prefixes for IPv6, names."""
+        return self.told()
+
+    def told(self, *, merged: bool = False) -> str:
+        """Return the counts: addresses and minimal prefixes for IPv4, prefixes for IPv6, names.
+
+        C{merged}: say of how many prefixes of IPv4 these are made, where they lie beside or inside each other.
+        """
         parts = []
         if ipv4 := collapse(self.ranges[4]):
             addresses = sum(last - first + 1 for first, last in ipv4)
@@ -45,6 +52,8 @@ class Reach:
             parts.append(count(addresses, "address", "addresses"))
             if number < addresses:
                 parts[-1] += f" in {count(number, 'prefix', 'prefixes')}"
+                asked = len(set(self.ranges[4]))
+                parts[-1] += f", merged from {asked:,}" if merged and asked > number else ""
         if ipv6 := collapse(self.ranges[6]):
             number = sum(len(prefixes(6, *pair)) for pair in ipv6)
             parts.append(count(number, "IPv6 prefix", "IPv6 prefixes"))
@@ -69,9 +78,13 @@ def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     rows = list(zip(*columns, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    # Columns share the width: nobody gets more than the longest cell, the widest gives first.
+    # Columns share the width: nobody gets more than the longest cell, the widest gives first, and none less than its
+    # longest word as long as others can give.
+    least = [max(len(word.rstrip()) for text in column for word in _words(text)) for column in columns]
     while sum(widths) + 2 * len(widths) > WIDTH:
-        widths[widths.index(max(widths))] -= 1
+        spare = [width if width > word else 0 for width, word in zip(widths, least, strict=True)]
+        spare = spare if any(spare) else widths
+        widths[spare.index(max(spare))] -= 1
     above = ""
     for first, *others in rows:
         texts = ("" if first == above else first, *others)
@@ -85,12 +98,21 @@ def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
 def _lines(text: str, width: int) -> list[str]:
     """Return a cell as lines that fit, broken after a space or comma where it has any."""
     lines = [""]
-    for word in re.split("(?<=[ ,])", text):
-        for piece in wrap(word, width, drop_whitespace=False) or [""]:
+    for word in _words(text):
+        for piece in wrap(word, width, drop_whitespace=False, break_on_hyphens=False) or [""]:
             if len(lines[-1] + piece.rstrip()) > width:
                 lines.append("")
             lines[-1] += piece
-    return lines
+    return [line.rstrip() for line in lines]
+
+
+def _words(text: str) -> list[str]:
+    """Return what a cell is broken into: words with the space behind them, lists after each comma, no number."""
+    return [
+        part
+        for word in re.split("(?<= )", text)
+        for part in ([word] if _NUMBER.fullmatch(word) else re.split("(?<=,)", word))
+    ]
 
 
 def section(title: str, lines: Iterable[str]) -> list[str]:
@@ -100,13 +122,33 @@ def section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def wrapped(text: str, lead: str) -> list[str]:
-    """Return a text as lines, each after C{lead}, those that follow two further in."""
-    return wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * (len(lead) + 2))
+    """Return a text as lines, each after C{lead}, those that follow two further in; none ends at a hyphen."""
+    return wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * (len(lead) + 2), break_on_hyphens=False)
 
 
 def shortened(text: str, width: int) -> str:
     """Return a text on one line of at most C{width} characters, cut with C{...} where it is longer."""
     return text if len(text) <= width else text[: width - 4].rstrip() + " ..."
+
+
+def verbatim(text: str) -> str:
+    """Return a text in quotes as it is printed, backslashes and quotes too; only what ends a line is escaped."""
+    return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) + "'"
+
+
+def row_numbers(rows: Iterable[int]) -> str:
+    """Return C{row 1}, C{rows 1, 2} or C{rows 1-4, 7}."""
+    runs: list[list[int]] = []
+    for row in sorted(rows):
+        if runs and row == runs[-1][1] + 1:
+            runs[-1][1] = row
+        else:
+            runs.append([row, row])
+    texts = [
+        str(first) if first == last else f"{first}, {last}" if last == first + 1 else f"{first}-{last}"
+        for first, last in runs
+    ]
+    return f"row{'s' if len(texts) > 1 or not texts[0].isdigit() else ''} {', '.join(texts)}"
 
 
 def verdict(verdicts: Mapping[str, str], backend: Mapping[str, Any]) -> str:

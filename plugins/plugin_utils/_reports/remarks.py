@@ -5,12 +5,34 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from .layout import row_numbers, verbatim, wrapped
+
 _MOST_LINES = 20
-_MOST = 3  # rows, and addresses, that a line names
+_MOST = 3  # addresses that a line names
+_LONGEST = 3000  # characters of a printed cell
+_AUTHOR = "by the author of the file"
+_READ = " read as "
+_BETWEEN = re.compile("; (?=(?:ports|destination)(?: '|, which ))")  # what is told of two cells of a row
+
+
+@dataclass
+class _Reading:
+    """One reading of a printed cell: the rows of each service that have it, and what is beyond the cell's numbers."""
+
+    rows: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    beyond: dict[str, None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"; BEYOND what the cell prints: {', '.join(self.beyond)}" if self.beyond else ""
+
+
+_Found = defaultdict[str, defaultdict[str, _Reading]]  # cell as printed -> reading
 
 
 def remarks(entry: Mapping[str, Any]) -> list[str]:
@@ -34,13 +56,50 @@ def own_end(entry: Mapping[str, Any]) -> str:
     return f"only {told}" if told else ""
 
 
-def readings(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what the author of a vendor's file read as what, C{media row 3: ports '5060/61' read as ...}, each once."""
-    found: dict[tuple[str, str], set[int]] = defaultdict(set)
+def readings(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return lines on what the author of a vendor's file read as what, by the texts of entries; nothing of these cut.
+
+    A text tells of all cells of a row; here each cell is told once, with the rows of all services that have it.
+    """
+    found: _Found = defaultdict(lambda: defaultdict(_Reading))
     for entry in entries:
-        if "read_as" in entry:
-            found[entry["service"], entry["read_as"]].add(entry.get("row", 0))
-    yield from _first((f"{_rows(service, rows)}: {text}" for (service, text), rows in found.items()), "readings")
+        for part in _BETWEEN.split(entry.get("read_as", "").removesuffix(f" {_AUTHOR}")):
+            # Cells that hold such words themselves are told as they come, only not together.
+            what, _dummy, text = part.partition(_READ) if part.count(_READ) == 1 else (part, "", "")
+            if part:
+                found[what][text].rows[entry["service"]].add(entry.get("row", 0))
+    return _lines(found, _MOST_LINES)
+
+
+def readings_of_rows(rows: Iterable[Mapping[str, Any]], most: int) -> list[str]:
+    """Return the same lines for rows with their cells, of at most C{most} cells.
+
+    C{beyond} of a row: what a reading opens that the numbers of its cell do not span, C{{"ports": "udp/1-65535"}}.
+    """
+    found: _Found = defaultdict(lambda: defaultdict(_Reading))
+    for row in rows:
+        for cell, text in row.get("read_as", {}).items():
+            printed = str(row.get(cell) or "")
+            what = f"{cell} {_whole(printed)}" if printed.strip() else f"{cell}, which the row does not print,"
+            reading = found[what][verbatim(str(text))]
+            reading.rows[row["service"]].add(row["row"])
+            reading.beyond.update(dict.fromkeys(filter(None, [row.get("beyond", {}).get(cell)])))
+    return _lines(found, most)
+
+
+def _lines(found: _Found, most: int) -> list[str]:
+    """Return lines on each cell with its readings."""
+    lines = []
+    for what, told in list(found.items())[:most]:
+        if len(told) == 1:
+            [(text, reading)] = told.items()
+            read = f"{what}{_READ}{text}" if text else what
+            lines += wrapped(f"note on {_services(reading.rows)}: {read} {_AUTHOR}{reading}", "  ")
+            continue
+        lines += wrapped(f"note on {what} read {_AUTHOR}", "  ")
+        for text, reading in told.items():
+            lines += wrapped(f"as {text}: {_services(reading.rows)}{reading}", "      ")
+    return lines + ([f"  note on {len(found) - most:,} more cells that were read so"] if len(found) > most else [])
 
 
 def own_ends(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -49,8 +108,7 @@ def own_ends(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for entry in entries:
         if end := own_end(entry):
             found[end][entry["service"]].add(entry.get("row", 0))
-    told = (f"{end}: {', '.join(_rows(service, rows) for service, rows in found[end].items())}" for end in found)
-    yield from _first(told, "ends of rows")
+    yield from _first((f"{end}: {_services(rows)}" for end, rows in found.items()), "ends of rows")
 
 
 def _first(lines: Iterable[str], what: str) -> Iterator[str]:
@@ -67,8 +125,12 @@ def _listed(addresses: str) -> str:
     return ", ".join(found[:_MOST]) + (f" and {len(found) - _MOST} more" if len(found) > _MOST else "")
 
 
-def _rows(service: str, rows: Iterable[int]) -> str:
-    ordered = sorted(rows)
-    listed = ", ".join(map(str, ordered[:_MOST]))
-    more = f" and {len(ordered) - _MOST} more" if len(ordered) > _MOST else ""
-    return f"{service} row{'s' if len(ordered) > 1 else ''} {listed}{more}"
+def _services(rows: Mapping[str, set[int]]) -> str:
+    """Return the rows of services, C{sip row 1, media rows 2-4}."""
+    return ", ".join(f"{service} {row_numbers(numbers)}" for service, numbers in rows.items())
+
+
+def _whole(cell: str) -> str:
+    """Return a printed cell in quotes, whole unless it would fill screens: what would differ may be anywhere."""
+    more = len(cell) - _LONGEST
+    return verbatim(cell) if more <= 0 else f"{verbatim(cell[:_LONGEST])} and {more:,} characters more"

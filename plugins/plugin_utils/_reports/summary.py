@@ -146,8 +146,9 @@ def _vendor(
     yield from table(_services(entries, numbers))
     for note in chosen.get("notes", []):
         yield from wrapped(f"note on {note['service']}: {note['note']}", "  ")
-    for text in readings(entries):
-        yield from wrapped(f"note on {text}", "  ")
+    for gap in chosen.get("gaps", []):
+        yield from wrapped(f"NO ROW of {gap['service']} for {gap['option']}: {', '.join(gap['choices'])}", "  ")
+    yield from readings(entries)
     stale = {(source["title"], source["date"]): source for source in known if source.get("stale")}
     for document, number in numbers.items():
         old = stale.get(document)

@@ -10,7 +10,7 @@ is the option's example.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.files import load_file, vendor_files
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.keys import Definition
-from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import everything, is_free
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import Choices, everything
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.rows import dated, rows_of
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema import (
     check_definition,
@@ -27,33 +27,17 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.schema i
 )
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Consent, Openings
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults, FaultsError, faults_of
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import special_parts
 
-from .layout import Reach, format_services, section, table, wrapped
+from .layout import wrapped
 from .reasons import reason_lines
-from .remarks import own_ends, readings
+from .remarks import own_ends, readings_of_rows
+from .vendor_conditions import OFF, condition, not_rules, option_lines, told_of
+from .vendor_opened import ALL, OfOneRow, Opened, agreements, names, opened_lines
+from .vendor_readings import beyond
 
-_ALL = {version: [(0, (1 << bits) - 1)] for version, bits in BITS.items()}
 _MOST_ROWS = 10_000  # of a file that is refused anyway
-_NONE: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-
-
-class _OfOneRow(Openings):
-    """What one row opens: what rows open together is another matter."""
-
-    def check(self) -> None:
-        """Accept any sum."""
-
-
-@dataclass
-class _Opened:
-    """What is open to a destination: C{(protocol, ports)}, and the rows of it that have a reason for being wide."""
-
-    services: set[tuple[str, str]] = field(default_factory=set)
-    rows: set[int] = field(default_factory=set)
+_MOST_READ = 200  # cells that their author reads
 
 
 @dataclass
@@ -64,10 +48,13 @@ class Look:
     lines: list[str] = field(default_factory=list)
 
 
-def look_at(names: list[str], base: Path, *, shipped: Mapping[str, Path], today: datetime.date) -> Look:
+def look_at(
+    names: list[str], base: Path, *, shipped: Mapping[str, Path], today: datetime.date, every: bool = False
+) -> Look:
     """Return what files, and the vendor files of folders, would open; relative ones are taken from C{base}.
 
-    C{shipped}: the vendors that the collection has, with their files; C{today}: the day that no document is later than.
+    C{shipped}: the vendors that the collection has, with their files; C{today}: the day that no document is later than;
+    C{every}: name all names and readings, not the first ones.
     """
     look = Look()
     seen: dict[str, str] = {}
@@ -78,7 +65,7 @@ def look_at(names: list[str], base: Path, *, shipped: Mapping[str, Path], today:
             if there:
                 raise ValueError(f"{vendor}: there is a vendor of this name in {there}: give yours another name")
             seen[vendor] = name
-            lines = _lines(vendor, definition, name, today)
+            lines = _lines(vendor, definition, name, today, every=every)
         except RecursionError:
             look.errors.append(f"{name}: it nests its entries deeper than any vendor file")
         except ValueError as exc:
@@ -89,7 +76,7 @@ def look_at(names: list[str], base: Path, *, shipped: Mapping[str, Path], today:
     return look
 
 
-def _lines(vendor: str, definition: Definition, name: str, today: datetime.date) -> list[str]:
+def _lines(vendor: str, definition: Definition, name: str, today: datetime.date, *, every: bool) -> list[str]:
     """Return the lines on a vendor; raises ValueError with all that is wrong with its form and, where that is sound,
     with what its cells hold."""
     try:
@@ -97,7 +84,7 @@ def _lines(vendor: str, definition: Definition, name: str, today: datetime.date)
     except ValueError as exc:
         faults = Faults(faults_of(exc))
     else:
-        return _vendor(vendor, definition, name, today)
+        return _vendor(vendor, definition, name, today, every=every)
     try:
         sound, numbers = sound_part(vendor, definition)
         if sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in sound["services"]) <= _MOST_ROWS:
@@ -139,6 +126,8 @@ def _vendor(
     name: str,
     today: datetime.date,
     numbers: Mapping[str, list[int]] = MappingProxyType({}),
+    *,
+    every: bool = False,
 ) -> list[str]:
     """Return the lines on a sound vendor; raises ValueError with all that is wrong with its rows.
 
@@ -148,101 +137,74 @@ def _vendor(
     for source in definition["sources"]:
         if (first_day(source["date"]) - today).days > 1:
             faults.append(f"{vendor}: {source['id']}: date {source['date']} is later than today, {today}")
-    choices = everything(vendor, definition.get("options", {}))
-    rows = [row for service in definition["services"] for row in rows_of(vendor, definition, service, choices)]
-    dated(definition, rows)
-    for row in rows if numbers else ():
-        row["row"] = numbers[row["service"]][row["row"] - 1]
-    sound, opened = [], []
-    for row in rows:
-        with faults.noted():
-            opened.append((row, expand_rows([row], openings=_OfOneRow(Consent(True, _ALL)))))
-            sound.append(row)
-    openings = Openings(Consent(True, _ALL))
-    with faults.noted():
-        expand_rows(sound, openings=openings)
-    faults.stop()
-    rules = [rule for _row, found in opened for rule in found]
-    title = definition["title"]
-    lines = [f"{title} ({vendor}), {name}" if title != vendor else f"{vendor}, {name}"]
-    lines += table(_table(opened, openings.reasons())) if rules else ["  nothing: it has no rows"]
-    for text in (*_options(definition, choices.values), *_needed(sound), *_kept(rules)):
-        lines += wrapped(text, "  ")
-    return lines + [f"  {line}" for line in section("Wide or special, and why", _reasons(openings))[1:]]
-
-
-def _table(
-    opened: list[tuple[dict[str, Any], list[dict[str, Any]]]], reasons: list[dict[str, Any]]
-) -> Iterator[tuple[str, ...]]:
-    """Yield C{(service, what is open, to how many, requirement, reasons)}, a line for each service and requirement."""
-    because = {(reason["service"], reason["row"]) for reason in reasons}
-    found: dict[tuple[str, str, str, bool], dict[str, _Opened]] = {}
-    for row, rules in opened:
-        for rule in rules:
-            named = "/" not in rule["destination"]
-            key = (rule["service"], rule.get("direction", ""), rule["requirement"], named)
-            one = found.setdefault(key, {}).setdefault(rule["destination"], _Opened())
-            one.services.add((rule["protocol"], rule["ports"]))
-            if not named and (row["service"], row["row"]) in because:
-                one.rows.add(row["row"])
-    yield "service", "opens", "to", "requirement", "with a reason"
-    for (service, direction, requirement, _named), destinations in found.items():
-        lines: dict[tuple[str, tuple[int, ...]], Reach] = {}
-        for destination, one in destinations.items():
-            lines.setdefault((format_services(one.services), tuple(sorted(one.rows))), Reach()).add(destination)
-        for (text, numbers), reach in lines.items():
-            rows = f"row {', '.join(map(str, numbers))}" if numbers else ""
-            yield service, f"{direction} {text}".lstrip(), str(reach), requirement, rows
-
-
-def _options(definition: Definition, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a user must choose, and what was taken here for what he writes."""
     options = definition.get("options", {})
-    required = [option for option, spec in options.items() if spec.get("required")]
-    if required:
-        yield f"a user chooses: {listed(required)}"
-    written = {
-        option: value
-        for option, value in values.items()
-        if is_free(options[option]) or options[option]["type"] == "ports"
-    }
-    if written:
-        told = (
-            f"{option} {', '.join(value) if isinstance(value, list) else value}" for option, value in written.items()
-        )
-        yield f"counted with: {'; '.join(told)}"
+    choices = everything(vendor, options)
+    rows = [row for service in definition["services"] for row in _rows(vendor, definition, service, choices)]
+    dated(definition, [row for row, _parts, _inbound in rows])
+    opened = []
+    for row, parts, inbound in rows:
+        row["row"] = numbers[row["service"]][row["row"] - 1] if numbers else row["row"]
+        with faults.noted():
+            rules = expand_rows([row], openings=OfOneRow(Consent(True, ALL)))
+            opened.append(Opened(row, condition(options, parts, inbound), rules, _read(row, parts[1], rules)))
+    openings = Openings(Consent(True, ALL))
+    with faults.noted():
+        expand_rows([one.row for one in opened], openings=openings)
+    faults.stop()
+    title = definition["title"]
+    head = f"{title} ({vendor}), {name}" if title != vendor else f"{vendor}, {name}"
+    return [head, *_told(definition, choices.values, opened, openings, every=every)]
 
 
-def _needed(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield what a user must agree to where all rows are chosen."""
-    special: dict[str, None] = {}
-    for row in rows:
-        try:
-            expand_rows([row], openings=_OfOneRow(Consent(True, _NONE)))
-        except ValueError:
-            special.update(dict.fromkeys(_special_of(row)))
-    needed = [f"catalog_special_addresses: [{', '.join(special)}]"] if special else []
-    try:
-        expand_rows(rows, openings=Openings(Consent(False, _ALL)))
-    except ValueError:
-        needed.insert(0, "catalog_any_address: true")
-    yield f"a user agrees with: {'; '.join(needed)}" if needed else "a user need not agree to anything else"
+def _rows(
+    vendor: str, definition: Definition, service: Mapping[str, Any], choices: Choices
+) -> Iterator[tuple[dict[str, Any], list[Mapping[str, Any]], str]]:
+    """Yield the rows of a service, each with the parts of the file that it is made of, and what option lets it in."""
+    lines: Iterator[Mapping[str, Any]] = iter(())
+    line: Mapping[str, Any] = {}
+    last = 0
+    for row in rows_of(vendor, definition, service, choices):
+        printed = service["rows"][row["row"] - 1]
+        inbound = row.get("direction") == "inbound"
+        if row["row"] != last:
+            lines = iter(service.get("traffic", [{}]))
+        if row["row"] != last or not inbound or "inbound" in (printed.get("direction"), service.get("direction")):
+            line = next(lines)
+        line = service["traffic"][row["traffic"] - 1] if "traffic" in row else line
+        last = row["row"]
+        yield row, [service, printed, line], service["inbound_option"] if inbound else ""
 
 
-def _special_of(row: dict[str, Any]) -> Iterator[str]:
-    """Yield the prefixes of a row that hold special addresses."""
-    for rule in expand_rows([row], openings=_OfOneRow(Consent(True, _ALL))):
-        if "/" in rule["destination"] and special_parts(*parse_prefix(rule["destination"])):
-            yield rule["destination"]
+def _read(row: Mapping[str, Any], printed: Mapping[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a row with its readings as its author wrote them, and what is beyond their cells; nothing for most."""
+    if "read_as" not in row:
+        return {}
+    written = {cell: printed.get("read_as", {}).get(cell, text) for cell, text in row["read_as"].items()}
+    return {**row, "read_as": written, "beyond": beyond(row, rules)}
 
 
-def _kept(rules: list[dict[str, Any]]) -> Iterator[str]:
-    for text in readings(rules):
-        yield f"note on {text}"
-    for text in own_ends(rules):
-        yield f"{text}: kept, not enforced"
-
-
-def _reasons(openings: Openings) -> Iterator[str]:
-    for text in reason_lines(openings.reasons()):
+def _told(
+    definition: Definition, values: Mapping[str, Any], opened: list[Opened], openings: Openings, *, every: bool
+) -> Iterator[str]:
+    """Yield the lines below the head of a vendor: what it opens, by what, for whom, and what else its page says."""
+    rules = [rule for one in opened for rule in one.rules]
+    yield from opened_lines(opened, openings.reasons()) if rules else ["  nothing: it has no rows"]
+    if any(OFF in one.condition for one in opened):
+        yield f"  {OFF}: not with the defaults of the options"
+    for text in agreements(opened):
         yield from wrapped(text, "  ")
+    yield from told_of(definition)
+    yield from readings_of_rows((one.read for one in opened), len(rules) if every else _MOST_READ)
+    for text in own_ends(rules):
+        yield from wrapped(f"{text}: kept, not enforced", "  ")
+    for title, found in (
+        ("Options", list(option_lines(definition.get("options", {}), values))),
+        ("Names", _wrapped(names(opened, every=every))),
+        ("Asked for by the page, but no rule can be made of it", _wrapped(not_rules(definition))),
+        ("Wide or special, and why", _wrapped(reason_lines(openings.reasons()))),
+    ):
+        yield from [f"  {title}", *found] if found else []
+
+
+def _wrapped(texts: Iterable[str]) -> list[str]:
+    return [line for text in texts for line in wrapped(text, "    ")]

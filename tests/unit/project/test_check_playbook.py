@@ -48,7 +48,10 @@ def test_sound_files_and_what_they_would_open(tmp_path: Path) -> None:
             "Example (example), vendors/example.yml",
             "Example (other), more/other.yml",
         ]
-        assert "           inbound udp/3478  128 addresses in 1 prefix  recommended" in lines
+        assert any(
+            re.match(r" +inbound udp/3478  128 addresses in 1 prefix +recommended +regions: east; extra: true", line)
+            for line in lines
+        )
 
 
 def test_all_errors_are_printed_before_the_play_stops(tmp_path: Path) -> None:
@@ -62,7 +65,8 @@ def test_all_errors_are_printed_before_the_play_stops(tmp_path: Path) -> None:
         "missing.yml: it cannot be read: No such file or directory",
     ]
     assert lines[0] == "Example (good), vendors/good.yml"
-    assert results[-1]["msg"] == f"not sound: {'; '.join(errors)}"
+    assert results[-1]["msg"] == "not sound: 2 errors, named above"
+    assert printed.count("bad: page: title is missing") == 1
 
 
 def test_it_is_said_what_was_meant(tmp_path: Path) -> None:
@@ -73,3 +77,11 @@ def test_it_is_said_what_was_meant(tmp_path: Path) -> None:
         status, results, printed = check(tmp_path, *given)
         assert status == 2, printed
         assert results[-1]["msg"].startswith(meant)
+
+
+def test_all_names_are_listed_with_verbosity(tmp_path: Path) -> None:
+    rows = [{"destination": f"host-{number}.example.com", "ports": "443"} for number in range(25)]
+    write(tmp_path / "vendors", "many", {**GOOD, "services": [{**GOOD["services"][0], "rows": rows}], "timers": []})
+    for given, found in (((), False), (("-v",), True)):
+        status, _results, printed = check(tmp_path, "-e", "check_path=vendors", *given)
+        assert (status, "host-24.example.com" in printed, "listed with -v" in printed) == (0, found, not found)

@@ -129,7 +129,7 @@ def test_reports_say_what_was_read_and_what_is_only_kept() -> None:
     found = compiled(edition="plus", inbound=True)
     backend = {"name": "nftables", "policy": "deny", "names": "report", "timers": True}
     text = " ".join(" ".join(summarise_allowlist(found["allowlist"], found["selection"], backend)).split())
-    assert f"note on media rows 1, 2: {READ}" in text
+    assert f"note on media rows 1, 2, 4: {READ}" in text
     own = "10.1.2.3/32, 203.0.113.10/32"
     for end in (f"only from {own} port 1024-65535: sip row 1", f"only to {own}: sip row 2"):
         assert f"{end}: kept, not enforced: nftables does not tell rows apart by this end" in text

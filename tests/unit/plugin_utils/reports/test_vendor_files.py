@@ -54,34 +54,54 @@ def test_the_example_of_every_key() -> None:
     assert found.errors == []
     assert found.lines == [
         "Acme (acme), tests/support/acme.yml",
-        "  service  opens                  to                                requirement  with a reason",
-        "  portal   tcp/443                3 names                           required",
-        "  media    udp/3478-3479          4 names                           required",
-        "           tcp/443                4 names                           recommended",
-        "           udp/3478-3479          128 addresses in 1 prefix         required",
-        "           tcp/443                128 addresses in 1 prefix         recommended",
-        "           tcp/443 udp/3478-3479  128 addresses in 1 prefix         optional",
-        "  sip      tcp/5061               1 address                         required",
-        "           inbound tcp/5061       1 address                         required",
-        "  back     inbound udp/5060       1 address                         required",
-        "  clients  esp                    1 address                         required",
-        "           udp/5223               16,777,216 addresses in 1 prefix  required     row 2",
-        "           tcp/80                 1 address                         required     row 3",
-        "  a user chooses: regions, tenant, sbc",
-        "  counted with: tenant blue; sbc 203.0.113.10; signaling 5061",
-        "  a user agrees with: catalog_special_addresses: [169.254.10.1/32]",
-        "  note on media rows 1, 2, 3: ports '3478/79' read as '3478-3479' by the author of the file",
-        "  note on media row 4: ports '3478/79' read as '3478-3479'; destination 'media.REGION. example.com'",
-        "    read as 'media.eu-west-2.example.com' and 1 more by the author of the file",
-        "  note on media row 4: destination 'media.REGION. example.com' read as 'media.eu-west-2.example.com'",
-        "    and 1 more by the author of the file",
+        "  service  opens             to                    requirement  only with              with a reason",
+        "  portal   tcp/443           3 names               required",
+        "  media    udp/3478-3479     4 names               required",
+        "           tcp/443           4 names               recommended  edition: plus (off)",
+        "           udp/3478-3479     128 addresses in 1    required     by regions",
+        "                             prefix",
+        "           tcp/443           128 addresses in 1    recommended  by regions; edition:",
+        "                             prefix                             plus (off)",
+        "           udp/3478-3479     128 addresses in 1    optional     by regions",
+        "                             prefix",
+        "           tcp/443           128 addresses in 1    optional     by regions; edition:",
+        "                             prefix                             plus (off)",
+        "  sip      tcp/5061          1 address             required     edition: plus (off)",
+        "           inbound tcp/5061  1 address             required     edition: plus (off);",
+        "                                                                inbound: true (off)",
+        "  back     inbound udp/5060  1 address             required     inbound: true (off)",
+        "  clients  esp               1 address             required",
+        "           udp/5223          16,777,216 addresses  required                            row 2",
+        "                             in 1 prefix",
+        "           tcp/80            1 address             required                            row 3",
+        "  (off): not with the defaults of the options",
+        "  a user agrees with catalog_special_addresses: [169.254.10.1/32], for clients row 3 (required)",
+        "  media by regions: eu-west-2 row 2; us-east-1 row 3",
+        "  note on portal: the page prints one name for all tenants",
+        "  timer: udp 60 s for media with edition: basic or plus; printed: 1 min UDP timer",
+        "  note on media rows 1-4: ports '3478/79' read as '3478-3479' by the author of the file",
+        "  note on media row 4: destination 'media.REGION. example.com' read as 'media.REGION.example.com' by",
+        "    the author of the file",
         "  only from 203.0.113.10/32 port 1024-65535: sip row 1: kept, not enforced",
         "  only to 203.0.113.10/32: sip row 2: kept, not enforced",
+        "  Options",
+        "    regions    must be chosen: eu-west-2, us-east-1",
+        "    edition    basic (default), plus",
+        "    tenant     must be given, a label of a name; counted with blue",
+        "    sbc        must be given, the user's own addresses; counted with 203.0.113.10",
+        "    signaling  5061 (default), ports",
+        "    inbound    true, false (default)",
+        "  Names",
+        "    portal: blue.portal.example.com, basic.portal.example.com (and 1 like it)",
+        "    media: turn.eu-west-2.example.com (and 1 like it), media.eu-west-2.example.com (and 1 like it)",
+        "  Asked for by the page, but no rule can be made of it",
+        "    Proxy (with edition: basic): not a matter of addresses; printed: 'a transparent proxy'",
         "  Wide or special, and why",
-        "    acme: 16,777,476 IPv4 addresses are open because: printed so: the relays are in any network of the",
-        "      carrier's",
+        "    acme: 16,777,476 IPv4 addresses are open because: printed so: the relays are in any network of",
+        "      the carrier's",
         "    acme: clients: row 2: 17.0.0.0/8 is open because: printed so",
-        "    acme: clients: row 3: 169.254.10.1/32 (link-local) is open because: the appliance has this address",
+        "    acme: clients: row 3: 169.254.10.1/32 (link-local) is open because: the appliance has this",
+        "      address",
     ]
 
 
@@ -207,6 +227,7 @@ def test_a_folder_and_a_file_of_it_are_looked_at_once(file: Callable[..., str], 
     ]  # fmt: skip
 
 
+PLACES = (("any_address", None), ("special_addresses", "printed so"))
 ANY = {"destination": "0.0.0.0/0", "ports": "443", "wide_because": "printed so"}
 SPECIAL = {"destination": "127.0.0.1, 192.0.2.1, 10.2.0.0/16", "ports": "443", "special_because": "printed so"}
 
@@ -230,12 +251,18 @@ def test_what_a_user_must_agree_to_is_what_compiling_asks_for(
     made["services"][0].pop("inbound_option")
     found = look(file("acme", made), base=tmp_path)
     assert found.errors == []
-    parts = ["catalog_any_address: true"] if "any_address" in agrees else []
-    if "special_addresses" in agrees:
-        parts.append(f"catalog_special_addresses: [{', '.join(agrees['special_addresses'])}]")
-    wanted = f"a user agrees with: {'; '.join(parts)}" if parts else "a user need not agree to anything else"
+    places = {key: [n for n, row in enumerate(rows, 1) if (row.get("special_because")) == of] for key, of in PLACES}
+    parts = {
+        "any_address": "catalog_any_address: true",
+        "special_addresses": f"catalog_special_addresses: [{', '.join(agrees.get('special_addresses', []))}]",
+    }
+    wanted = [
+        f"a user agrees with {parts[key]}, for media row {places[key][0]} (required; regions: east)" for key in agrees
+    ]
     told = " ".join(" ".join(found.lines).split())
-    assert (wanted in told, told.count("a user "), "any_address" in told) == (True, 2, "any_address" in agrees)
+    assert [text for text in wanted if text not in told] == []
+    assert told.count("a user agrees") == len(wanted)
+    assert ("a user need not agree to anything else" in told) == (not wanted)
 
     def compiled(**given: Any) -> dict[str, Any]:
         return compile_allowlist({"acme": made}, [{"name": "acme", "regions": "all"}], today=str(TODAY), **given)
@@ -249,3 +276,147 @@ def test_what_a_user_must_agree_to_is_what_compiling_asks_for(
     for given in lacking:
         with pytest.raises(Exception, match="acme: "):
             compiled(**given)
+
+
+def told(made: dict[str, Any], file: Callable[..., str], tmp_path: Path, **given: Any) -> list[str]:
+    found = look_at([file("acme", made)], tmp_path, shipped=shipped_files(), today=TODAY, **given)
+    assert found.errors == []
+    return found.lines
+
+
+def plain(*rows: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Return a definition whose one service has these rows, and no conditions unless C{keys} or rows say so."""
+    made = with_rows(*rows, **{"not_rules": [], "timers": [], **keys})
+    del made["services"][0]["inbound_option"], made["services"][0]["when"]
+    return made
+
+
+def test_names_of_anybodys_have_their_rows_as_wide_prefixes_do(file: Callable[..., str], tmp_path: Path) -> None:
+    because = {"ports": "443", "wide_because": "printed so"}
+    rows = [
+        {"destination": "*.github.io", **because},
+        {"destination": "www.example.com", "ports": "443"},
+        {"destination": "*.cloudfront.net", **because},
+        {"destination": "17.0.0.0/8", **because},
+    ]
+    lines = told(plain(*rows, wide_because="x"), file, tmp_path)
+    assert [re.split("  +", line.strip()) for line in lines[1:5]] == [
+        ["service", "opens", "to", "requirement", "with a reason"],
+        ["media", "tcp/443", "2 names", "required", "rows 1, 3"],
+        ["tcp/443", "1 name", "required"],
+        ["tcp/443", "16,777,216 addresses in 1 prefix", "required", "row 4"],
+    ]
+
+
+def test_patterns_that_nothing_can_enforce_are_no_names(file: Callable[..., str], tmp_path: Path) -> None:
+    cells = ("rtc*.example.com", "turn-*.example.com", "*.example.com", "www.example.com")
+    lines = told(plain(*({"destination": cell, "ports": "443"} for cell in cells)), file, tmp_path)
+    assert lines[2] == "  media    tcp/443  2 names, 2 patterns that nothing can enforce  required"
+    assert "    media: rtc*.example.com, turn-*.example.com, *.example.com, www.example.com" in lines
+
+
+def test_prefixes_are_counted_as_printed(file: Callable[..., str], tmp_path: Path) -> None:
+    lines = told(plain({"destination": "192.0.2.0/26, 192.0.2.64/26", "ports": "443"}), file, tmp_path)
+    assert "128 addresses in 1 prefix, merged from 2" in lines[2]
+
+
+def test_names_are_listed_up_to_a_number_or_all(file: Callable[..., str], tmp_path: Path) -> None:
+    rows = [{"destination": f"host-{number}.example.com", "ports": "443"} for number in range(25)]
+    rows.append({"destination": "turn.REGION.example.com", "ports": "443"})
+    made = plain(*rows, destination_options={"REGION": "regions"})
+    made["services"][0]["rows"][0]["when"] = {"regions": ["east"]}
+    few, every = (" ".join(" ".join(told(made, file, tmp_path, every=each)).split()) for each in (False, True))
+    assert "host-19.example.com and 6 more, listed with -v" in few
+    assert "host-20.example.com" not in few
+    assert "host-24.example.com, turn.east.example.com, turn.west.example.com" in every
+    del made["services"][0]["rows"][1:25]
+    assert "host-0.example.com, turn.east.example.com (and 1 like it)" in " ".join(told(made, file, tmp_path))
+
+
+def test_what_a_reviewer_reads_beside_the_table(file: Callable[..., str], tmp_path: Path) -> None:
+    rows = [
+        {"destination": "192.0.2.1", "ports": "443", "when": {"regions": ["east"]}},
+        {"destination": "192.0.2.2", "ports": "443", "when": {"extra": [True]}},
+    ]
+    proxy = {"title": "Proxy", "why": "not a matter of addresses", "when": {"extra": [True]}}
+    given = [{**proxy, "printed": "a proxy"}, {**proxy, "printed": r"\*.proxy"}]
+    made = plain(*rows, not_rules=given)
+    made["services"][0]["note"] = "the page has two"
+    made["services"].append({"name": "old", "title": "Old", "source": "page", "rows": rows[:1]})
+    assert told(made, file, tmp_path) == [
+        "Example (acme), vendors/acme.yml",
+        "  service  opens    to         requirement  only with",
+        "  media    tcp/443  1 address  required     by regions",
+        "           tcp/443  1 address  required     extra: true (off)",
+        "  old      tcp/443  1 address  required     by regions",
+        "  (off): not with the defaults of the options",
+        "  a user need not agree to anything else",
+        "  media by regions: east row 1",
+        "  old by regions: east row 1",
+        "  NO ROW of old for regions: west",
+        "  note on media: the page has two",
+        "  Options",
+        "    extra    true, false (default)",
+        "    port     must be given, ports; counted with 7400",
+        "    regions  must be chosen: east, west",
+        "  Asked for by the page, but no rule can be made of it",
+        r"    Proxy (with extra: true (off)): not a matter of addresses; printed: 'a proxy', '\*.proxy'",
+    ]
+
+
+def test_who_needs_any_address(file: Callable[..., str], tmp_path: Path) -> None:
+    prefixes = [
+        "1.0.0.0/8",
+        "2.0.0.0/7",
+        "4.0.0.0/6",
+        "8.0.0.0/5",
+        *(f"{first}.0.0.0/4" for first in range(16, 240, 16)),
+    ]
+    parts = [{**ANY, "destination": prefix, "special_because": "x"} for prefix in prefixes]
+    for rows, place in (
+        ([{**ANY, "requirement": "optional"}], "for media row 1 (optional, taken only where catalog_requirements has"),
+        ([{**ANY, "when": {"extra": [True]}}, *parts], "for media row 1 (required; extra: true (off))"),
+        (parts, "for all rows together"),
+    ):
+        lines = " ".join(" ".join(told(plain(*rows, wide_because="x"), file, tmp_path)).split())
+        assert f"a user agrees with catalog_any_address: true, {place}" in lines
+
+
+LONG = "; ".join(map(str, range(5000, 5060))) + "; 6000 - 6010 (new)"
+
+
+def test_readings_are_told_by_cell_whole_and_as_their_author_wrote_them(
+    file: Callable[..., str], tmp_path: Path
+) -> None:
+    lines = [
+        {"protocol": "TCP", "ports": LONG, "read_as": {"ports": LONG.partition("; 6000")[0]}},
+        {"protocol": "TCP", "ports": LONG, "read_as": {"ports": "6000 - 6010"}, "label": "new"},
+    ]
+    rows = [{"destination": f"media-{number}.example.com"} for number in range(30)]
+    broken = "turn.REGION. example.com, or so"
+    rows.append({"destination": broken, "read_as": {"destination": "turn.REGION.example.com"}})
+    made = plain(*rows, destination_options={"REGION": "regions"})
+    made["services"][0]["traffic"] = lines
+    notes = [line for line in told(made, file, tmp_path) if "read" in line or line.startswith("      ")]
+    text = " ".join(" ".join(notes).split())
+    whole = " ".join(" ".join(told(made, file, tmp_path)).split())
+    assert f"note on ports '{LONG}' read by the author of the file as '{LONG.partition('; 6000')[0]}'" in whole
+    assert "as '6000 - 6010': media rows 1-31" in text
+    assert f"note on media row 31: destination '{broken}' read as 'turn.REGION.example.com' by the author" in whole
+    assert "BEYOND" not in whole
+    assert max(map(len, notes)) <= 100
+
+
+def test_a_reading_beyond_its_cell_is_marked(file: Callable[..., str], tmp_path: Path) -> None:
+    cells = {"destination": "192.0.2.1", "ports": "30011 - 30013 (RTMP / new)"}
+    rows = [
+        {**cells, "read_as": {"ports": "1-65535"}},
+        {**cells, "destination": "192.0.2.2", "read_as": {"ports": "30011-30013"}},
+    ]
+    lines = told(plain(*rows), file, tmp_path)
+    assert [re.split("  +", line.strip()) for line in lines[1:4]] == [
+        ["service", "opens", "to", "requirement", "BEYOND print"],
+        ["media", "tcp/1-65535", "1 address", "required", "row 1"],
+        ["tcp/30011-30013", "1 address", "required"],
+    ]
+    assert "as '1-65535': media row 1; BEYOND what the cell prints: tcp/1-65535" in " ".join(lines)
