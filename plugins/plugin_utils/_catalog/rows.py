@@ -179,7 +179,12 @@ def _ends(row: Mapping[str, Any], direction: str, mapped: Mapping[str, str], val
     read_as = row.get("read_as", {}).get("destination")
     if read_as is None:
         return {**found, "destination": _filled(row["destination"], mapped, values)}
-    return {**found, "destination": row["destination"], "read_as": {"destination": _filled(read_as, mapped, values)}}
+    return {
+        **found,
+        "destination": row["destination"],
+        "read_as": {"destination": _filled(read_as, mapped, values)},
+        "written": {"destination": read_as},
+    }
 
 
 def mapped_of(definition: Mapping[str, Any], service: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:

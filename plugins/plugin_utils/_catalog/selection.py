@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed, unknown
 
+from .gaps import gaps_of
 from .keys import REQUIREMENTS, Definition
 from .options import Choices, choose, words_of
 from .rows import applies, dated, rows_of
@@ -57,7 +58,8 @@ def select_rows(
     - C{timers}: C{{"vendor", "services", "protocol", "seconds", "printed"}}, services by name;
     - C{sources}: those that the rows come from, with C{age_days} and C{stale};
     - C{not_rules}: what a page asks for that no rule can be made of;
-    - C{vendors}: C{{"name", "title", "options", "all", "defaults", "notes"}}, the choices that were made;
+    - C{vendors}: C{{"name", "title", "options", "all", "defaults", "notes", "gaps"}}, the choices that were
+      made, C{gaps} where some of them have no row of a service: C{{"service", "option", "choices"}};
     - C{all_by_default}: as given.
 
     Raises ValueError that names the choices, or sources with a date to come; with C{stale="fail"} also one that lists
@@ -126,7 +128,10 @@ def _select_vendor(
     used: set[str] = set()
     rows: list[dict[str, Any]] = []
     notes: list[dict[str, str]] = []
+    gaps: list[dict[str, Any]] = []
     for service in definition["services"]:
+        if applies(service, choices):
+            gaps.extend(gaps_of(service, definition.get("options", {}), choices))
         chosen = list(rows_of(vendor, definition, service, choices, wanted))
         if chosen:
             used.update(row["source"] for row in chosen)
@@ -160,6 +165,7 @@ def _select_vendor(
             "all": choices.all,
             "defaults": choices.defaults,
             "notes": notes,
+            **({"gaps": gaps} if gaps else {}),
         }
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, shown, verbatim
 
 SERVICE = ("protocol", "ports")
 DESTINATION = ("destination",)
@@ -48,9 +48,9 @@ def as_read(row: Mapping[str, Any], cells: Sequence[str], readers: Readers) -> t
     except ValueError as exc:
         raise ValueError(f"read_as: {exc}") from None
     return changed, [
-        f"{cell} {_printed(row[cell])} read as {_printed(reading)}"
+        f"{cell} {verbatim(str(row[cell]))} read as {_written(row, cell, reading)}"
         if _is_printed(row, cell)
-        else f"{cell}, which the row does not print, read as {_printed(reading)}"
+        else f"{cell}, which the row does not print, read as {_written(row, cell, reading)}"
         for cell, reading in read_as.items()
     ]
 
@@ -104,6 +104,12 @@ def _refuses(read: Callable[[Any], object], cell: Any) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _written(row: Mapping[str, Any], cell: str, reading: Any) -> str:
+    """Return a reading whole, as its author wrote it: with the placeholders that options fill."""
+    written = row.get("written", {}).get(cell, reading)
+    return ", ".join(verbatim(str(one)) for one in (written if isinstance(written, list) else [written]))
 
 
 def _printed(cell: Any) -> str:

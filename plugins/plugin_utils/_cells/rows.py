@@ -36,7 +36,7 @@ _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", 
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
 _WRITTEN = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
 # Also, of rows of vendor files: the line of traffic that they have their services from, and the cells that users chose.
-_COLUMNS = _WRITTEN | {"traffic", "chosen"}
+_COLUMNS = _WRITTEN | {"traffic", "chosen", "written"}
 
 
 def expand_rows(

@@ -52,6 +52,11 @@ def quoted(cell: str) -> str:
     return repr(_cut(cell))
 
 
+def verbatim(text: str) -> str:
+    """Return a text in quotes as it is printed, backslashes and quotes too; only what ends a line is escaped."""
+    return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) + "'"
+
+
 def shown(value: object) -> str:
     """Return a value that is no text as Python writes it, cut after 60 characters."""
     try:

@@ -131,11 +131,6 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 4].rstrip() + " ..."
 
 
-def verbatim(text: str) -> str:
-    """Return a text in quotes as it is printed, backslashes and quotes too; only what ends a line is escaped."""
-    return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) + "'"
-
-
 def row_numbers(rows: Iterable[int]) -> str:
     """Return C{row 1}, C{rows 1, 2} or C{rows 1-4, 7}."""
     runs: list[list[int]] = []

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .layout import row_numbers, verbatim, wrapped
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import verbatim
+
+from .layout import row_numbers, wrapped
 
 _MOST_LINES = 20
 _MOST = 3  # addresses that a line names

@@ -9,10 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.gaps import without_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.keys import Definition
 from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.options import words_of
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import verbatim
 
-from .layout import row_numbers, table, verbatim, wrapped
+from .layout import row_numbers, table, wrapped
 
 OFF = "(off)"  # behind a condition that does not hold with the defaults
 _WRITTEN = {"str": "a label of a name", "ports": "ports", "addresses": "the user's own addresses"}
@@ -87,36 +89,6 @@ def by_choice(service: Mapping[str, Any], options: Mapping[str, Any]) -> Iterato
             alike[" and ".join(texts)].append(choice)
         told = "; ".join(f"{', '.join(of)} {text}" for text, of in alike.items())
         yield f"{service['name']} by {option}: {told}"
-
-
-def without_rows(service: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the choices of options that leave a service without any row, where its rows ask for these options.
-
-    Choices for which the service itself is not meant do not count, nor does a yes or no.
-    """
-    asked = dict.fromkeys(
-        option
-        for entry in (*service["rows"], *service.get("traffic", []))
-        for option in entry.get("when", {})
-        if "choices" in options[option]
-    )
-    found = {}
-    for option in asked:
-        meant = service.get("when", {}).get(option, options[option]["choices"])
-        every = frozenset(options[option]["choices"])
-        rows = _open_to(service["rows"], option, every)
-        lines = _open_to(service.get("traffic", [{}]), option, every)
-        open_to = set().union(*(row & line for row in rows for line in lines))
-        if lacking := [choice for choice in options[option]["choices"] if choice in meant and choice not in open_to]:
-            found[option] = lacking
-    return found
-
-
-def _open_to(entries: Iterable[Mapping[str, Any]], option: str, every: frozenset[Any]) -> set[frozenset[Any]]:
-    """Return the choices of an option that entries are for, each set of them once: most of many rows have the same."""
-    conditions = (entry.get("when", {}) for entry in entries)
-    wanted = {tuple(each[option]) if option in each else None for each in conditions}
-    return {every if choices is None else frozenset(choices) for choices in wanted}
 
 
 def told_of(definition: Definition) -> Iterator[str]:

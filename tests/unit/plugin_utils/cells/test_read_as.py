@@ -230,3 +230,18 @@ def test_a_line_of_traffic_is_told_once() -> None:
     assert [error[:40] for error in found] == ["acme: calls: traffic 2: ports '5060/61':"]
     found = errors({**rows[0], "read_as": {"ports": "9-8"}})
     assert [error[:50] for error in found] == ["acme: calls: traffic 2: read_as: ports '9-8': 9 is"]
+
+
+def test_a_reading_is_told_whole_and_as_it_is_printed() -> None:
+    printed = "; ".join(map(str, range(5000, 5030))) + r"; 6000\* (it's new)"
+    [rule] = expand_rows([{**row("192.0.2.1", printed), "read_as": {"ports": "5000"}}])
+    assert rule["read_as"] == f"ports '{printed}' read as '5000' by the author of the file"
+
+
+def test_a_name_that_options_fill_is_told_as_its_author_wrote_it() -> None:
+    names = ["turn.east.example.com", "turn.west.example.com"]
+    reading = {"read_as": {"destination": names}, "written": {"destination": "turn.REGION.example.com"}}
+    rules = expand_rows([{**row(BROKEN), **reading}])
+    assert {rule["read_as"] for rule in rules} == {
+        f"destination '{BROKEN}' read as 'turn.REGION.example.com' by the author of the file"
+    }

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import verbatim
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.layout import (
     WIDTH,
     Reach,
     row_numbers,
     table,
-    verbatim,
     wrapped,
 )
 

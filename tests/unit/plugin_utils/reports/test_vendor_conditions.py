@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.plugin_utils._catalog.gaps import without_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.vendor_conditions import (
     by_choice,
     condition,
     option_lines,
     told_of,
-    without_rows,
 )
 
 OPTIONS: dict[str, Any] = {
