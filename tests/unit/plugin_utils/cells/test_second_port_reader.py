@@ -143,7 +143,7 @@ def test_two_services_are_read_back_from_one_cell(one: Service, other: Service, 
         assert opened(("", cell)) == one.rules | other.rules, cell
 
 
-@pytest.mark.parametrize("example", examples(PAGE), ids=str)
+@pytest.mark.parametrize("example", examples(PAGE), ids=lambda example: repr(example[0]))
 def test_the_second_reader_reads_what_the_page_shows(example: Example) -> None:
     row, opens = example
     assert answers(row)[1] == opens
