@@ -32,6 +32,7 @@ _STARRED_LINE = re.compile(r"\*[^\W_]")
 # A dash that is not inside a word; ranges are then written with an en dash, whatever was printed. Runs of spaces are
 # one space before it is looked for: to look for it at each space of a run would take long.
 _SPACES = re.compile(r" {2,}")
+_LINE_BREAK = re.compile(r" ?\n[ \n]*")
 _DASH = re.compile(rf" ?[{LONG_DASHES}] ?| - ?|- ")
 _LETTER = re.compile(r"[A-Za-z]")
 # One item, for sure; and what has neither markup nor marks: most cells, and the long ones.
@@ -75,11 +76,13 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
     plain = _PLAIN.fullmatch(text)
     text = text.replace(";", ",") if plain else _SPACES.sub(" ", without_markup(text, where))
     if "\n" in text:
+        if "\n " in text or " \n" in text or "\n\n" in text:
+            text = _LINE_BREAK.sub("\n", text)
         text = unbulleted(text, where, read)
     if not plain:
         _check_starred_lines(text, where, read)
         text, remarks = take_off(text, where, read, requirement)
-    if found := any_address(text.replace(END, " ").strip(" \n").removesuffix(",")):
+    if found := any_address(text.strip(" \n").removesuffix(",").rstrip(f" \n{END}")):
         if not all(map(is_mark, remarks)):
             raise ValueError(
                 f"{where} has a remark behind a word for any address, which may limit it: write the addresses that are "

@@ -25,9 +25,10 @@ QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
 
 _ADDRESS = re.compile(QUAD, re.ASCII)
-# A whole address, prefix or range, as far as its shape tells.
-_EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
-ADDRESSES = re.compile(rf"(?:{_EITHER}[{DASHES}])?{_EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
+_IS_ADDRESS = re.compile(rf"{QUAD}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+# A whole address; a whole address, prefix or range, as far as its shape tells.
+EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
+ADDRESSES = re.compile(rf"(?:{EITHER}[{DASHES}])?{EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"(?<=[0-9a-f:])(?: +/ *| */ +)(?=[0-9])", re.ASCII | re.IGNORECASE)
 # An address, a space, and what begins like a netmask or a wildcard mask; the words between are those of vendors.
 _MASK = re.compile(
@@ -77,7 +78,7 @@ def check_shared(words: list[str], joined: set[str], where: str) -> None:
     C{joined} are those words that C{join_masks} made: their mask or length was printed apart.
     """
     for word, following in pairwise(words):
-        if following in joined and (_ADDRESS.fullmatch(word) or (word.count(":") > 1 and "/" not in word)):
+        if following in joined and _IS_ADDRESS.fullmatch(word):
             raise ValueError(
                 f"{where} can be read in two ways: what is printed apart behind {quoted(following.partition('/')[0])} "
                 f"may belong to {quoted(word)} too: write each prefix with its length, like 192.0.2.0/24"
@@ -162,7 +163,11 @@ def check_hyphens(name: str, read: Read) -> None:
             first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
-            address = left.count(".") == 3 and all(map(OCTET.fullmatch, left.replace("-", ".").split(".")))
+            address = (
+                left[0].isdigit()
+                and left.count(".") == 3
+                and all(map(OCTET.fullmatch, left.replace("-", ".").split(".")))
+            )
             apart = address or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))

@@ -85,7 +85,7 @@ def expand_rows(
                 services, marks = _services(cells.get("protocol"), cells.get("ports"), known)
                 if remarks or marks:
                     common["label"] = labelled(row.get("label"), [*remarks, *marks])
-                wide = _wide(destinations, cells, widest, names=openings is not None)
+                wide = _wide(destinations, cells, widest, names=bool(openings) or any(widest.values()))
                 if openings:
                     openings.add(cells, common["row"], destinations, wide)
                     inbound.add(cells, destinations)

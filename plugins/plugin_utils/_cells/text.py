@@ -84,7 +84,9 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
     bullets = [_BULLET.match(line) for line in lines]
     bulleted = bool(bullets[0]) and len({bullet and bullet.group(1) for bullet in bullets}) == 1
     if bulleted:
-        lines = [line[bullet.end() :].rstrip(" ,;") for bullet, line in zip(bullets, lines, strict=True) if bullet]
+        lines = [
+            _without_separator(line[bullet.end() :]) for bullet, line in zip(bullets, lines, strict=True) if bullet
+        ]
     for line, following in pairwise(lines):
         if line.endswith(tuple(DASHES)) or following.startswith(tuple(DASHES)):
             one, other = (half.strip(f"{DASHES} ,;") for half in (line, following))
@@ -95,6 +97,11 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
                 f"write {' or '.join(ways) or 'it on one line'}"
             )
     return (",\n" if bulleted else "\n").join(lines)
+
+
+def _without_separator(line: str) -> str:
+    """Return a line without one separator at its end; what is between two of them is missing."""
+    return (line[:-1] if line.endswith((",", ";")) else line).rstrip(" ")
 
 
 def check_numbering(where: str, text: str) -> None:
