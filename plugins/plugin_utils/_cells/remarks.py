@@ -37,9 +37,9 @@ _RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u
 _RAISED_SIGN = re.compile(f"[{_RAISED}]")
 _SIGNS = "\u2020\u2021\u00a7\u00b6"
 _STARS = rf"\*{{1,3}}(?![^\s,(\[{_SIGNS}{_RAISED}])"
-_MARK = rf"[1-9a-f]|\^[1-9]|\*{{1,3}}|[{_SIGNS}]"
+_MARK = rf"[1-9a-f]|\*{{1,3}}|[{_SIGNS}]"
 _BEHIND = re.compile(
-    rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
+    rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}|\^[1-9]) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
     rf"|(?<=[0-9A-Fa-f)\]*{_SIGNS}{_RAISED}])(?P<star>{_STARS})"
 )
 _NEXT = re.compile(rf"[{_SIGNS}{_RAISED}]|{_STARS}")
