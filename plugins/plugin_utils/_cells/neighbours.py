@@ -28,6 +28,7 @@ QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
 
 _ADDRESS = re.compile(QUAD, re.ASCII)
+_OPEN_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|([a-z])\1{0,2}|\*)){3}", re.ASCII)
 _IS_ADDRESS = re.compile(rf"{QUAD}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
 # A whole address; a whole address, prefix or range, as far as its shape tells.
 EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
@@ -166,7 +167,7 @@ def check_hyphens(name: str, read: Read) -> None:
             first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
-            address = _ADDRESS.fullmatch(left)
+            address = _OPEN_ADDRESS.fullmatch(left)
             apart = address or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))

@@ -21,6 +21,7 @@ URL = re.compile(r"(?i:https?|wss?)://([^/]+)/?")
 LIST = REPOSITORY / "plugins/plugin_utils/_model/public_suffixes.txt"
 FILES = {"json", "html", "htm", "xml", "txt", "csv", "pdf", "php", "doc"}
 COMMON = {"com", "edu", "gov", "localdomain", "net", "org"}  # and all endings of two letters
+OPEN = r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|([a-z])\1{0,2}|\*)){3}-"  # an address, or what is left of one
 PLACEHOLDERS = [
     "ACCOUNT",
     "CLUSTER",
@@ -61,7 +62,7 @@ def name(text: str) -> str:
 
 def _parsed(text: str) -> str:
     text = text.removesuffix(".")
-    if re.match(rf"{IPV4}(?![0-9.])", text):
+    if re.match(rf"{IPV4}(?![0-9.])|{OPEN}", text.lower()):
         raise Refused("begins with an address")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):

@@ -4,7 +4,7 @@
 """Destination cells against a second reader, which is written from their page and shares no code with the first.
 
 Cells are drawn in every notation of the page, then misprinted by one sign; other strings are tokens of such cells in
-any order. The default run compares some 2,000 strings, C{HYPOTHESIS_PROFILE=long} 120,000.
+any order. The default run compares some 2,000 strings, C{HYPOTHESIS_PROFILE=long} 120,000, all of them different.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections import Counter
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
@@ -112,18 +111,18 @@ def test_a_list_in_any_notation_is_read_back(cell: Printed) -> None:
 
 @pytest.mark.hypothesis
 def test_both_readers_read_the_same_or_refuse() -> None:
-    seen: Counter[bool] = Counter()
+    seen: dict[str, bool] = {}
 
     @given(cells(), st.integers(0, 2**32 - 1))
-    @settings(max_examples=10_000 if LONG else 150)
+    @settings(max_examples=13_500 if LONG else 170)
     def compare(cell: Printed, seed: int) -> None:
-        chance = random.Random(seed)
+        chance = random.Random(f"{seed} {cell.text}")
         for text in [cell.text, *(slip(cell.text, chance) for dummy in range(SLIPS))]:
-            seen[_check_same(text)] += 1
+            seen[text] = seen[text] if text in seen else _check_same(text)
 
     compare()
-    assert seen.total() >= (100_000 if LONG else 1_500)
-    assert seen[True] >= 0.3 * seen.total()
+    assert len(seen) >= (100_000 if LONG else 1_200)  # different ones
+    assert sum(seen.values()) >= 0.3 * len(seen)
 
 
 @given(sequences())
