@@ -100,8 +100,11 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
 
 
 def _without_separator(line: str) -> str:
-    """Return a line without one separator at its end; what is between two of them is missing."""
-    return (line[:-1] if line.endswith((",", ";")) else line).rstrip(" ")
+    """Return a line without the separator at its end; with two of them as it is: an item is missing."""
+    bare = line.rstrip(" ")
+    if bare.endswith((",", ";")):
+        bare = bare[:-1].rstrip(" ")
+    return line if bare.endswith((",", ";")) else bare
 
 
 def check_numbering(where: str, text: str) -> None:

@@ -22,6 +22,7 @@ EDGE = r" \n,;，；、|(\[<†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉ
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
 _BEGINS, _ENDS = rf"(?<![^ \n{SEPARATORS}>`*_])", rf"(?=[{EDGE}]|\Z)"
+_MARK = re.compile(r"\*{1,3}(?=[ \n,;，；、|(\[†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ]|\Z)")
 _PAIRS = [
     re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
     re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
@@ -84,7 +85,8 @@ def _inner(found: re.Match[str]) -> str:
     if before and before in "*_`>":
         crossing = before.replace(">", "<") != behind
     else:
-        crossing = behind in ("_", "`") or (behind == "*" and not (inner[0].isalnum() and inner[-1].isalnum()))
+        mark = _MARK.match(found.string, found.end()) and inner[:1].isalnum() and inner[-1:].isalnum()
+        crossing = behind in ("_", "`") or (behind == "*" and not mark)
     return (
         found[0]
         if not inner or crossing or inner.count("`") % 2 or (found[0][0] in "*_" and not re.search(r"\w", inner))
