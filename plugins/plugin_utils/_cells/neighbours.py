@@ -167,8 +167,7 @@ def check_hyphens(name: str, read: Read) -> None:
             first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
-            address = _OPEN_ADDRESS.fullmatch(left)
-            apart = address or registrable(left.removeprefix("*.")) == registrable(right)
+            apart = bool(_OPEN_ADDRESS.fullmatch(left)) or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))
             two = f"'{left}, {right}' for the two, and " if both else ""

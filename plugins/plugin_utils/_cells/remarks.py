@@ -54,10 +54,9 @@ _BETWEEN_WORDS = re.compile(r", ?| ?/ ?| ")
 _IN_WORDS = re.compile(r"[-.'\u2019]")
 _LETTERS = {"\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u0111": "d", "\u0127": "h", "\u0131": "i", "\u0142": "l",
             "\u0153": "oe", "\u00df": "ss", "\u00fe": "th"}  # fmt: skip
-_CUT = re.compile(rf"[,{END}]")
 _URL = re.compile(r"(?:https?|wss?)://([^/]+)/?", re.IGNORECASE)
-# An address with its length or mask behind a space, and a range with spaces.
-_APART = re.compile(rf"({EITHER})(?: ?/ ?([0-9.]+)| \(?({_MASKS})\)?)", re.ASCII | re.IGNORECASE)
+# An address with its length or mask, and a range, with spaces.
+_WITH_LENGTH = re.compile(rf"({EITHER})(?: ?/ ?([0-9.]+)| \(?({_MASKS})\)?)", re.ASCII | re.IGNORECASE)
 _RANGE = re.compile(rf"({EITHER})(?: ?[{DASHES}] ?| (?:to|through|thru) )({EITHER})", re.ASCII | re.IGNORECASE)
 _SPACE = re.compile(r"\s")
 _SPACED = re.compile(r"[\s,*]")
@@ -104,13 +103,13 @@ def take_off(text: str, where: str, read: Read, requirement: str | None = None) 
 
 
 def _last_item(text: str) -> str:
-    """Return the item that a text ends in, a length behind a space and a range as without spaces."""
-    words = _CUT.split(text)[-1].split()
+    """Return the item that a text ends in, without the spaces around its slash or its dash."""
+    words = text.rpartition(",")[2].split()
     for count in (4, 3, 2):
         last = " ".join(words[-count:])
-        if apart := _RANGE.fullmatch(last):
-            return f"{apart[1]}-{apart[2]}"
-        if apart := _APART.fullmatch(last):
+        if ends := _RANGE.fullmatch(last):
+            return f"{ends[1]}-{ends[2]}"
+        if apart := _WITH_LENGTH.fullmatch(last):
             return f"{apart[1]}/{apart[2] or apart[3]}"
     return words[-1] if words else ""
 
