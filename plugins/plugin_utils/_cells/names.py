@@ -52,8 +52,8 @@ def read_name(text: str, read: Read) -> str:
     """Return a name or a pattern in lower case and ASCII, without the trailing dot.
 
     Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
-    C{*} and placeholders stand anywhere but in the last label. In a pattern that C{*} makes one that nothing enforces, with more than
-    C{*.} in front, a label with a placeholder in capitals stays as it is.
+    C{*} stands anywhere but in the last label. In a pattern that C{*} makes one that nothing enforces, with more than
+    C{*.} in front, a label with a placeholder in capitals stays as it is, but for the last one.
     C{read} tells which ways to write a name can be offered. Raises ValueError with a reason that follows the quoted
     name.
     """
