@@ -139,8 +139,8 @@ def _check_place(text: str, match: re.Match[str], before: str, item: str, where:
 
 
 def _check_number(mark: str, item: str, where: str, read: Read) -> None:
-    """Refuse a number that can be the length of the address before it: C{10.0.0.0 (8)}."""
-    number = _NUMBER.search(mark.translate(_DIGITS))
+    """Refuse a number that can be the length of the address before it: C{10.0.0.0 (8)}, but not C{10.0.0.0 [^8]}."""
+    number = None if "^" in mark else _NUMBER.search(mark.translate(_DIGITS))
     if number and "/" not in item and ADDRESSES.fullmatch(item):
         prefix = f"{item}/{number.group()}"
         if readable([prefix], read):
@@ -227,7 +227,7 @@ def _is_safe_word(word: str) -> bool:
     if any(part in DANGEROUS or part.startswith(DANGEROUS_BEGINNINGS) for part in parts):
         return False
     letters = _IN_WORDS.sub("", word)
-    whole = len(letters) > 1 or word.endswith(".")  # one capital alone is a mark or short for something
+    whole = len(letters) > 1 or word[1:] == "."  # one capital alone is a mark or short for something
     return whole and word[0].isupper() and all(map(_is_latin, letters))
 
 

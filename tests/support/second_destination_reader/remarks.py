@@ -104,7 +104,7 @@ def _is_word(word: str) -> bool:
     if word.lower() in words("Words of places and roles") or _is_code(word):
         return True
     letters = re.sub(r"[-.'’]", "", word)
-    long = len(letters) > 1 or word[1:2] == "."
+    long = len(letters) > 1 or word[1:] == "."
     latin = letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
     return long and latin and word[0].isupper()
 

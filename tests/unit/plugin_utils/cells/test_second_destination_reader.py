@@ -60,6 +60,8 @@ SETTLED: list[tuple[str, list[str] | None]] = [
     ("**192.0.2.0/24***", None),
     ("`  ` 192.0.2.9", None),
     ("192.0.2.1 (^1)", None),
+    ("10.0.0.0 [^8]", ["10.0.0.0/32"]),
+    ("192.0.2.1 (S'. Louis)", None),
     ("a.example.éa-b", None),
     ("xn--e1afmkfd.xn--p1acf", ["xn--e1afmkfd.xn--p1acf"]),
     ("a.exämp le.com", None),
