@@ -39,7 +39,7 @@ _STARS = re.compile(rf"[*{STAR}]{{1,3}}(?![*{STAR}])")
 _MARK = re.compile(
     rf"[ \n]*(?:(?P<raised>[{remarks.SIGNS}{remarks.RAISED}]+)"
     rf"|\([ \n]*(?P<round>{remarks.INNER})[ \n]*\)|\[ ?(?P<square>{remarks.INNER}|\^[1-9]) ?\]"
-    rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]+) ?</(?i:sup)>"
+    rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]{{1,3}}) ?</(?i:sup)>"
     r"|\([ \n]*(?P<remark>[^()\[\]<>\n]+)[ \n]*\))"
 )
 

@@ -55,6 +55,8 @@ def host(text: str) -> str:
 
 def name(text: str) -> str:
     """Return a name or pattern in small letters, with a placeholder in capitals only beside a star."""
+    if re.match(rf"{IPV4}(?![0-9.])|{OPEN}", text.lower()):
+        raise Refused("begins with an address")
     read = _parsed(text)
     _check_hyphens(read)
     return read
@@ -62,8 +64,6 @@ def name(text: str) -> str:
 
 def _parsed(text: str) -> str:
     text = text.removesuffix(".")
-    if re.match(rf"{IPV4}(?![0-9.])|{OPEN}", text.lower()):
-        raise Refused("begins with an address")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):
         raise Refused("something is to be put in")
