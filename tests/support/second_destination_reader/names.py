@@ -169,7 +169,7 @@ def _check_hyphens(read: str) -> None:
     """Refuse a hyphen between two names of one registrable domain."""
     for hyphen in re.finditer("-", read):
         try:
-            left, right = _parsed(read[: hyphen.start()]), _parsed(read[hyphen.end() :])
+            left, right = _parsed(read[: hyphen.start()]), _parsed(read[hyphen.end() :].lstrip("-"))
         except Refused:
             continue
         if registrable(left) == registrable(right):

@@ -62,6 +62,7 @@ SETTLED: list[tuple[str, list[str] | None]] = [
     ("192.0.2.1 (^1)", None),
     ("a.example.com<sup>^2</sup>", None),
     ("a.example.com-192.0.2.1a.example.com", None),
+    ("a.example.com--b.example.com", None),
     ("10.0.0.0 [^8]", ["10.0.0.0/32"]),
     ("192.0.2.1 (S'. Louis)", None),
     ("a.example.éa-b", None),
