@@ -57,6 +57,8 @@ def name(text: str) -> str:
     """Return a name or pattern in small letters, with a placeholder in capitals only beside a star."""
     if re.match(rf"{IPV4}(?![0-9.])|{OPEN}", text.lower()):
         raise Refused("begins with an address")
+    if _like_address(text.lower()):
+        raise Refused("an address, mistyped")
     read = _parsed(text)
     _check_hyphens(read)
     return read
@@ -86,6 +88,16 @@ def _check_ending(label: str) -> None:
             raise Refused("no last label")
         if label not in endings() and _looks_latin(decoded):
             raise Refused("looks like Latin letters")
+
+
+def _like_address(text: str) -> bool:
+    """Tell whether a name has numbers alone before its last label, or labels that may all be octets."""
+    labels = text.removeprefix("*.").split(".")
+    if len(labels) > 2 and re.fullmatch(r"[0-9]+(?:[-.][0-9]+)*", ".".join(labels[:-1])):
+        return True
+    parts = re.split(r"[-.]", ".".join(labels))
+    octets = all(re.fullmatch(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", part) for part in parts)
+    return octets and (any(part[0] in "0123456789x" for part in parts) or (len(labels) == 4 and len(labels[-1]) != 2))
 
 
 @cache

@@ -63,6 +63,8 @@ SETTLED: list[tuple[str, list[str] | None]] = [
     ("a.example.com<sup>^2</sup>", None),
     ("a.example.com-192.0.2.1a.example.com", None),
     ("a.example.com--b.example.com", None),
+    ("203.0.113.254.TO", None),
+    ("x.a.cc", None),
     ("10.0.0.0 [^8]", ["10.0.0.0/32"]),
     ("192.0.2.1 (S'. Louis)", None),
     ("a.example.éa-b", None),
