@@ -14,6 +14,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 from .anywhere import any_address
 from .markup import without_markup
 from .neighbours import (
+    APART,
     QUAD,
     check_masks,
     check_neighbours,
@@ -32,6 +33,7 @@ _STARRED_LINE = re.compile(r"\*[^\W_]")
 # A dash that is not inside a word; ranges are then written with an en dash, whatever was printed. Runs of spaces are
 # one space before it is looked for: to look for it at each space of a run would take long.
 _SPACES = re.compile(r" {2,}")
+_LINE_BREAK = re.compile(r" ?\n[ \n]*")
 _DASH = re.compile(rf" ?[{LONG_DASHES}] ?| - ?|- ")
 _LETTER = re.compile(r"[A-Za-z]")
 # One item, for sure; and what has neither markup nor marks: most cells, and the long ones.
@@ -75,11 +77,13 @@ def items_of(cell: str, read: Read, requirement: str | None = None) -> Items:
     plain = _PLAIN.fullmatch(text)
     text = text.replace(";", ",") if plain else _SPACES.sub(" ", without_markup(text, where))
     if "\n" in text:
+        if "\n " in text or " \n" in text or "\n\n" in text:
+            text = _LINE_BREAK.sub("\n", text)
         text = unbulleted(text, where, read)
     if not plain:
         _check_starred_lines(text, where, read)
         text, remarks = take_off(text, where, read, requirement)
-    if found := any_address(text.replace(END, " ").strip(" \n").removesuffix(",")):
+    if found := any_address(text.strip(" \n").removesuffix(",").rstrip(f" \n{END}")):
         if not all(map(is_mark, remarks)):
             raise ValueError(
                 f"{where} has a remark behind a word for any address, which may limit it: write the addresses that are "
@@ -121,14 +125,16 @@ def _joined(text: str, where: str, read: Read) -> str:
 def _words(text: str, where: str, read: Read) -> list[str]:
     """Return the items of a cell with commas, spaces and line breaks between them."""
     words: list[str] = []
-    joined: set[str] = set()
+    apart: set[int] = set()
     parts = text.split(",")
     if len(parts) > 1 and not parts[-1].strip(" \n"):
         parts.pop()
     for part in parts:
         many = len(words)
         for piece in part.split(END):
-            items = [item for line in piece.split("\n") for item in _items(line, where, joined)]
+            items: list[str] = []
+            for line in piece.split("\n"):
+                items += _items(line, apart, len(words) + len(items))
             if len(items) > 1:
                 check_masks(items, where, read)
                 if _LETTER.search(piece):
@@ -136,17 +142,19 @@ def _words(text: str, where: str, read: Read) -> list[str]:
             words += items
         if len(words) == many:
             raise ValueError(f"{where} lacks an item before or after a separator: {ACCEPTED}")
-    if joined:
-        check_shared(words, joined, where)
+    if apart:
+        check_shared(words, apart, where)
     if len(words) > 1 and _LETTER.search(text):
         check_numbered_names(words, where, read)
     return words
 
 
-def _items(line: str, where: str, joined: set[str]) -> list[str]:
-    """Return the words of a line; those whose mask or length was printed apart are added to C{joined}."""
-    text = join_masks(line, where)
+def _items(line: str, apart: set[int], position: int) -> list[str]:
+    """Return the words of a line, the first of which has this position in the cell; those with a mask or a length apart
+    are added to C{apart}."""
+    text = join_masks(line)
     items = text.split()
-    if text != line.strip(" "):
-        joined.update(set(items).difference(line.split()))
+    if APART in text:
+        apart.update(position + number for number, item in enumerate(items) if APART in item)
+        items = text.replace(APART, "/").split()
     return items

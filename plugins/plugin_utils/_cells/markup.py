@@ -13,7 +13,8 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .neighbours import ADDRESSES
+from .neighbours import ADDRESSES, EITHER
+from .text import DASHES
 
 # Stands for a star that is printed with a backslash, and so is no emphasis. No cell holds this character.
 _STAR = "\x02"
@@ -22,11 +23,10 @@ _SEPARATORS = str.maketrans("\u3001\uff0c\uff1b|;\uff08\uff09", ",,,,,()")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _TAG = re.compile(r"<(/?)([^<>]*)>")
 _BREAK = re.compile(r"(?:br|p|div|li|ul|ol) ?/?", re.IGNORECASE)
-_RAISED = re.compile(r"<sup> ?([^<> ]{1,3}) ?</sup>", re.IGNORECASE)
-_SET_OFF = re.compile(
-    r"(?<![^\s,>])<(b|strong|i|em|code|tt)>([^<>]*)</\1>(?![^\s,<*\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])",
-    re.IGNORECASE,
-)
+_RAISED = re.compile(r"<sup> ?([^<> ^]{1,3}) ?</sup>", re.IGNORECASE)
+_SET_OFF = "b|strong|i|em|code|tt"
+_SETTING_OFF = re.compile(rf"/?(?:{_SET_OFF})", re.IGNORECASE)
+_ADJACENT = re.compile(rf"</(?:{_SET_OFF})><(?:{_SET_OFF})>", re.IGNORECASE)
 _STRUCK = frozenset(("s", "del", "strike"))
 _TAG_NAMES = (
     "a abbr b big blockquote body br caption center cite code col colgroup dd del dfn div dl dt em figure font h1 h2 "
@@ -41,13 +41,23 @@ _PLACEHOLDER = re.compile(
     r"\$?\{[^{}]*\}|%[A-Za-z_][A-Za-z0-9_-]*%|\[(?=[^\[\]:]*[A-Za-z])[^\[\]:^]{2,}\]"
     r"|(?<![^\s,./-]):[A-Za-z_][A-Za-z0-9_-]*"
 )
-_GLUED = re.compile(r"(?<=[A-Za-z0-9*.\x02-])`[^`]*`|`[^`]*`(?=[A-Za-z0-9*.\x02-])")
-_TICKED = re.compile(r"(?<![^\s,])`([^`\n]+)`(?![^\s,*\x02\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3(\[])")
-_EMPHASIS = re.compile(
-    r"(?<![^\s,])(\*{2,3}|_{1,3})(\S(?:(?!\1)[^\n])*?\S)\1(?![^\s,(\[\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3])"
+_GLUED = re.compile(r"(?<=[A-Za-z0-9*.\x02-])`[^`*]*`|`[^`*]*`(?=[A-Za-z0-9*.\x02-])")
+# A pair begins and ends where an item does, or directly inside another pair; marks and remarks may stand behind it.
+_SIGNS = r"\u2020\u2021\u00a7\u00b6\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0(\["
+_BEGINS, _ENDS = r"(?<![^\s,>`*_])", rf"(?=[\s,<`*_{_SIGNS}]|\Z)"
+_PAIRS = (
+    re.compile(rf"{_BEGINS}<({_SET_OFF})>(?P<inner>[^<>]+)</\1>{_ENDS}", re.IGNORECASE),
+    re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
+    re.compile(rf"{_BEGINS}(?<!\*)(\*{{2,3}})(?P<inner>\S(?:(?!\1)[^\n])*?(?<!\s))\1(?!\*){_ENDS}"),
+    re.compile(rf"{_BEGINS}(?<!_)(_{{1,3}})(?P<inner>[^\s_](?:(?!\1)[^\n])*?(?<!\s))\1(?!_){_ENDS}"),
+    re.compile(
+        rf"{_BEGINS}(?<!\*)\*(?P<inner>{ADDRESSES.pattern}|{EITHER} ?[{DASHES}] ?{EITHER})\*(?!\*){_ENDS}",
+        re.ASCII | re.IGNORECASE,
+    ),
 )
-_STARRED = re.compile(rf"\*({ADDRESSES.pattern})\*", re.ASCII | re.IGNORECASE)
-_WORD = re.compile(r"[^\s,]+")
+_DEEPEST = 4
+# Stars that are a mark, as far as what follows them tells.
+_MARKED = re.compile(rf"\*{{1,3}}(?![^\s,{_SIGNS}])")
 
 
 def without_markup(text: str, where: str) -> str:
@@ -68,20 +78,35 @@ def without_markup(text: str, where: str) -> str:
         raise ValueError(f"{where} holds a link: write the name or the address alone")
     if placeholder := _PLACEHOLDER.search(text):
         raise ValueError(unfilled(where, placeholder.group()))
-    text = _without_emphasis(text)
-    if "`" in text:
-        if placeholder := _GLUED.search(_TICKED.sub(r" \1 ", text)):
-            raise ValueError(unfilled(where, placeholder.group()))
-        text = _without_emphasis(_TICKED.sub(r"\1", text))
+    text = _without_pairs(text)
+    if "<" in text and (tag := _TAG.search(text)):
+        raise ValueError(f"{where} holds the HTML tag {quoted(tag.group())}: write the items without it")
+    if "`" in text and (placeholder := _GLUED.search(text)):
+        raise ValueError(unfilled(where, placeholder.group()))
     return text.replace(_STAR, "*")
 
 
-def _without_emphasis(text: str) -> str:
-    """Return a cell without the emphasis around its items and its lines."""
-    if "**" in text or "_" in text:
-        for _depth in range(2):
-            text = _EMPHASIS.sub(r"\2", text)
-    return _WORD.sub(lambda match: _unstarred(match.group()), text) if "*" in text else text
+def _without_pairs(text: str) -> str:
+    """Return a cell without the tags, backticks and emphasis around its items and its lines."""
+    for _depth in range(_DEEPEST):
+        before = text
+        for pair in _PAIRS:
+            text = pair.sub(_inner, text)
+        if text == before:
+            break
+    return text
+
+
+def _inner(pair: re.Match[str]) -> str:
+    """Return what stands in a pair; a pair that crosses another one, or may, as it is."""
+    inner = pair["inner"].strip(" \n")
+    before, behind = pair.string[max(0, pair.start() - 1) : pair.start()], pair.string[pair.end() : pair.end() + 1]
+    if before and before in ">`*_":
+        crosses = behind != before.replace(">", "<")
+    else:
+        whole = inner[:1].isalnum() and inner[-1:].isalnum() and _MARKED.match(pair.string, pair.end())
+        crosses = behind in ("<", "`", "_") or (behind == "*" and not whole)
+    return pair.group() if crosses or not inner.strip("*_") or inner.count("`") % 2 else inner
 
 
 def unfilled(where: str, placeholder: str) -> str:
@@ -93,15 +118,15 @@ def unfilled(where: str, placeholder: str) -> str:
 
 
 def _without_tags(text: str, where: str) -> str:
-    """Return a cell without its HTML tags; those that break a line are line breaks."""
+    """Return a cell without its HTML tags but those around an item; those that break a line are line breaks."""
     text = _RAISED.sub(lambda match: _raised(match[1]), text)
-    for _depth in range(3):
-        text = _SET_OFF.sub(r"\2", text)
 
     def replaced(match: re.Match[str]) -> str:
         content = match[2].strip(" ")
         if _BREAK.fullmatch(content):
             return "\n"
+        if _SETTING_OFF.fullmatch(match.group()[1:-1]):
+            return match.group()
         name = re.split(r"[\s/]", content.lower(), maxsplit=1)[0]
         if name not in _TAGS and not name.startswith("!"):
             raise ValueError(unfilled(where, match.group()))
@@ -109,15 +134,12 @@ def _without_tags(text: str, where: str) -> str:
             raise ValueError(f"{where} is struck out, and may be withdrawn: write what is meant without the marks")
         raise ValueError(f"{where} holds the HTML tag {quoted(match.group())}: write the items without it")
 
-    return _TAG.sub(replaced, text)
+    text = _TAG.sub(replaced, text)
+    if adjacent := _ADJACENT.search(text):
+        raise ValueError(f"{where} has two items with {quoted(adjacent.group())} alone between them: separate them")
+    return text
 
 
 def _raised(content: str) -> str:
     """Return what is raised as a mark that reads as one."""
     return content.translate(_RAISED_DIGITS) if content.isascii() and content.isdigit() else f"[{content}]"
-
-
-def _unstarred(word: str) -> str:
-    """Return an address without a star on both sides, which is emphasis or a mark."""
-    starred = _STARRED.fullmatch(word)
-    return starred[1] if starred else word

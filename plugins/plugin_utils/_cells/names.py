@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .anywhere import ALONE
 from .neighbours import OCTET, QUAD, check_hyphens
-from .scripts import ascii_label, check_characters, check_encoded
+from .scripts import ascii_label, check_characters, check_encoded, check_top
 
 _OPEN = re.compile(r"x+|n+|y+|z+|[a-z]|\*", re.ASCII)  # an octet that is left open as a whole
 # Last labels that are none: of one letter, with a hyphen, with a digit (a footnote, C{com1}), or the ending of a file.
@@ -53,7 +53,7 @@ def read_name(text: str, read: Read) -> str:
 
     Labels are 1-63 letters, digits and hyphens, the name at most 253 characters; two labels at least, also after C{*.}.
     C{*} stands anywhere but in the last label. In a pattern that C{*} makes one that nothing enforces, with more than
-    C{*.} in front, a label with a placeholder in capitals stays as it is.
+    C{*.} in front, a label with a placeholder in capitals stays as it is, but for the last one.
     C{read} tells which ways to write a name can be offered. Raises ValueError with a reason that follows the quoted
     name.
     """
@@ -70,6 +70,11 @@ def read_name(text: str, read: Read) -> str:
             "else the names or the addresses that are meant"
         )
     kept = [any(map(_PLACEHOLDER.fullmatch, _PARTS.split(label))) for label in printed]
+    if kept[-1]:
+        raise ValueError(
+            f"is not a name: '{printed[-1]}' in its last label can be a placeholder, and nobody has all "
+            f"endings; {_NAMES}"
+        )
     labels = zip(printed, name.split("."), kept, strict=True)
     return ".".join(label if keep else small for label, small, keep in labels)
 
@@ -103,6 +108,8 @@ def _checked(text: str, read: Read) -> str:
     for label in labels:
         _check_label(label, top=label is labels[-1])
     check_hyphens(name, read)
+    if labels[-1].startswith("xn--"):
+        check_top(labels[-1])
     if _NO_TOP.fullmatch(labels[-1]):
         begins = "begins with a digit" if labels[-1][0].isdigit() else "is not one that names end in"
         raise ValueError(f"is not a name: its last label '{labels[-1]}' {begins}; {_NAMES}")
@@ -161,7 +168,9 @@ def _check_octets(name: str, read: Read) -> None:
     parts = [part for label in labels for part in label.split("-")]
     numbers = len(labels) > 2 and all(part.isdigit() for part in parts[: -1 - labels[-1].count("-")])
     # Single letters alone look like octets only where there are four: a.b.c.d.
-    octets = all(map(OCTET.fullmatch, parts)) and (len(labels) == 4 or any(part[0] in "0123456789x*" for part in parts))
+    octets = all(map(OCTET.fullmatch, parts)) and (
+        any(part[0] in "0123456789x" for part in parts) or (len(labels) == 4 and len(labels[-1]) != 2)
+    )
     if len(labels) < 2 or not (numbers or octets):
         return
     ways = "the address, its prefix or its range, like 192.0.2.0/24 or 192.0.2.1-192.0.2.9"

@@ -14,7 +14,10 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import registrable
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import (
+    is_known_ending,
+    registrable,
+)
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .text import DASHES
@@ -25,10 +28,14 @@ QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 OCTET = re.compile(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", re.ASCII)
 
 _ADDRESS = re.compile(QUAD, re.ASCII)
-# A whole address, prefix or range, as far as its shape tells.
-_EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
-ADDRESSES = re.compile(rf"(?:{_EITHER}[{DASHES}])?{_EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
-_LENGTH = re.compile(r"(?<=[0-9a-f:])(?: +/ *| */ +)(?=[0-9])", re.ASCII | re.IGNORECASE)
+_OPEN_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|([a-z])\1{0,2}|\*)){3}", re.ASCII)
+_IS_ADDRESS = re.compile(rf"{QUAD}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+# A whole address; a whole address, prefix or range, as far as its shape tells.
+EITHER = rf"(?:{QUAD}|[0-9a-f]*:[0-9a-f:.]*)"
+ADDRESSES = re.compile(rf"(?:{EITHER}[{DASHES}])?{EITHER}(?:/[0-9.]+)?", re.ASCII | re.IGNORECASE)
+# Stands for the slash between an address and its length or mask, which was printed with a space. No cell holds it.
+APART = "\x03"
+_LENGTH = re.compile(rf"(?<![^ –])({EITHER})( ?/ ?)(?=[0-9])", re.ASCII | re.IGNORECASE)
 # An address, a space, and what begins like a netmask or a wildcard mask; the words between are those of vendors.
 _MASK = re.compile(
     rf"(?<![^ ])({QUAD}) +(?:(?:subnet|net)?[ -]?mask[:=]? *|subnet[:=]? *)?(\()?"
@@ -52,32 +59,24 @@ _GENERIC = frozenset(("com", "net", "org"))
 Read = Callable[[str], object]
 
 
-def join_masks(line: str, where: str) -> str:
-    """Return a line with C{address mask} and C{address /length} as one word.
-
-    Raises ValueError, beginning with C{where}, where it is not clear what a mask belongs to.
-    """
+def join_masks(line: str) -> str:
+    """Return a line with C{address mask} and C{address /length} as one word, with C{APART} where a space was."""
     line = line.strip(" ")
     if " " not in line:
         return line
     if "/" in line:
-        line = _LENGTH.sub("/", line)
-    joined, masks = _MASK.subn(r"\1/\3", line)
-    if masks and any(_ADDRESS.fullmatch(word) for word in joined.split()):
-        raise ValueError(
-            f"{where} can be read in two ways: a netmask behind several addresses may belong to each of them or to the "
-            "last one: write each prefix with its length, like 192.0.2.0/24"
-        )
-    return joined
+        line = _LENGTH.sub(lambda match: match[1] + (APART if " " in match[2] else "/"), line)
+    return _MASK.sub(rf"\1{APART}\3", line)
 
 
-def check_shared(words: list[str], joined: set[str], where: str) -> None:
+def check_shared(words: list[str], apart: set[int], where: str) -> None:
     """Raise ValueError, beginning with C{where}, where a mask or a length may belong to more than the last address.
 
-    C{joined} are those words that C{join_masks} made: their mask or length was printed apart.
+    C{apart}: the positions of those words whose mask or length was printed behind a space.
     """
-    for word, following in pairwise(words):
-        if following in joined and (_ADDRESS.fullmatch(word) or (word.count(":") > 1 and "/" not in word)):
+    for position in apart - {0}:
+        word, following = words[position - 1 : position + 1]
+        if _IS_ADDRESS.fullmatch(word):
             raise ValueError(
                 f"{where} can be read in two ways: what is printed apart behind {quoted(following.partition('/')[0])} "
                 f"may belong to {quoted(word)} too: write each prefix with its length, like 192.0.2.0/24"
@@ -132,9 +131,7 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
             continue
         end = name.group("last").lower()
         continued = _REST.fullmatch(following) and not ADDRESSES.fullmatch(following)
-        if end and (
-            not continued or end in complete or end.isdigit() or re.fullmatch(r"[a-z]{2}|xn--.*", end, re.ASCII)
-        ):
+        if end and (not continued or end in complete or end.isdigit() or _is_whole(end)):
             continue
         dot = "" if not end or end.isalpha() else "."
         whole = word.rstrip(".")
@@ -145,6 +142,14 @@ def check_neighbours(words: list[str], where: str, read: Read) -> None:
             f"{where} can be read in two ways: the space or the line break after {quoted(word)} may be inside a name: "
             f"write {', or '.join(ways) or 'each name by itself'}"
         )
+
+
+def _is_whole(end: str) -> bool:
+    """Whether nobody takes a last label in small letters for the first half of one: it is that of a country, or known
+    and beyond ASCII."""
+    if end.isascii() and not end.startswith("xn--"):
+        return len(end) == 2 and end.isalpha()
+    return is_known_ending(end if end.isascii() else f"xn--{end.encode('punycode').decode('ascii')}")
 
 
 def check_hyphens(name: str, read: Read) -> None:
@@ -162,8 +167,7 @@ def check_hyphens(name: str, read: Read) -> None:
             first, end = left.removeprefix("*.").partition(".")[0], left.rpartition(".")[2]
             apart = end in _GENERIC or first.rstrip("0123456789") == right.rstrip("0123456789")
         else:
-            address = left.count(".") == 3 and all(map(OCTET.fullmatch, left.replace("-", ".").split(".")))
-            apart = address or registrable(left.removeprefix("*.")) == registrable(right)
+            apart = bool(_OPEN_ADDRESS.fullmatch(left)) or registrable(left.removeprefix("*.")) == registrable(right)
         if apart:
             both = "." in right and all(readable([half], read) for half in (left, right))
             two = f"'{left}, {right}' for the two, and " if both else ""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import is_known_ending
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
-from .neighbours import ADDRESSES, ENDINGS
+from .neighbours import ADDRESSES, EITHER, ENDINGS
 from .remark_words import (
     BEHIND_NEW,
     BETWEEN,
@@ -36,15 +36,16 @@ END = "\x01"
 _RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0"
 _RAISED_SIGN = re.compile(f"[{_RAISED}]")
 _SIGNS = "\u2020\u2021\u00a7\u00b6"
-_STARS = r"\*{1,3}(?![^\s,(\[])"
-_MARK = rf"[1-9a-f]|\^[1-9]|\*{{1,3}}|[{_SIGNS}]"
+_STARS = rf"\*{{1,3}}(?![^\s,(\[{_SIGNS}{_RAISED}])"
+_MARK = rf"[1-9a-f]|\*{{1,3}}|[{_SIGNS}]"
 _BEHIND = re.compile(
-    rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
-    rf"|(?<=[0-9A-Fa-f)\]])(?P<star>{_STARS})"
+    rf"\((?P<round>[^()]*)\)|\[ ?(?P<square>{_MARK}|\^[1-9]) ?\](?!\()|(?P<sign>[{_SIGNS}{_RAISED}]+)"
+    rf"|(?<=[0-9A-Fa-f)\]*{_SIGNS}{_RAISED}])(?P<star>{_STARS})"
 )
 _NEXT = re.compile(rf"[{_SIGNS}{_RAISED}]|{_STARS}")
 _IN_ROUND = re.compile(_MARK)
-_MASK = re.compile(r" ?(?:0|24[0-9]|25[0-9])(?:\.[0-9]{1,3}){3} ?", re.ASCII)
+_MASKS = r"(?:0|24[0-9]|25[0-9])(?:\.[0-9]{1,3}){3}"
+_MASK = re.compile(rf" ?{_MASKS} ?", re.ASCII)
 _LENGTH = re.compile(r"(?:/ ?)?([0-9]{1,3})", re.ASCII)
 _DIGITS = str.maketrans("\u00b9\u00b2\u00b3\u2070\u2074\u2075\u2076\u2077\u2078\u2079", "1230456789")
 _NUMBER = re.compile(r"[0-9]+", re.ASCII)
@@ -53,7 +54,11 @@ _BETWEEN_WORDS = re.compile(r", ?| ?/ ?| ")
 _IN_WORDS = re.compile(r"[-.'\u2019]")
 _LETTERS = {"\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u0111": "d", "\u0127": "h", "\u0131": "i", "\u0142": "l",
             "\u0153": "oe", "\u00df": "ss", "\u00fe": "th"}  # fmt: skip
-_LAST = re.compile(r"[\s,\x01]")
+_URL = re.compile(r"(?:https?|wss?)://([^/]+)/?", re.IGNORECASE)
+# An address with its length or mask, and a range, with spaces.
+_WITH_LENGTH = re.compile(rf"({EITHER})(?: ?/ ?([0-9.]+)| \(?({_MASKS})\)?)", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(rf"({EITHER})(?: ?[{DASHES}] ?| (?:to|through|thru) )({EITHER})", re.ASCII | re.IGNORECASE)
+_SPACE = re.compile(r"\s")
 _SPACED = re.compile(r"[\s,*]")
 _MOST_WORDS, _MOST_CHARACTERS = 6, 60
 _LONGEST_NAME = 253
@@ -73,24 +78,46 @@ def take_off(text: str, where: str, read: Read, requirement: str | None = None) 
     pieces: list[str] = []
     remarks: list[str] = []
     done = 0
+    item = ""
     for match in _BEHIND.finditer(text):
         before = text[done : match.start()].rstrip(" \n")
-        item = _LAST.split(before[-200:])[-1]
+        attached = pieces and not before
+        item = item if attached else _last_item(before[-200:])
         content = match["round"]
-        if match["star"] and not (pieces and match.start() == done) and not _is_marked(item):
+        if match["star"] and not (attached and match.start() == done) and not _is_marked(item):
             continue
         if content is not None and _MASK.fullmatch(content) and ADDRESSES.fullmatch(item):
             continue
-        _check_place(text, match, before, bool(pieces), where)
+        _check_place(text, match, before, item, where)
         if content is None or _IN_ROUND.fullmatch(content.strip()):
-            _check_number(match.group(), item, where, read)
-            remarks.append(match.group())
+            mark = _SPACE.sub("", match.group())
+            if not attached:
+                _check_number(mark, _host_of(item), where, read)
+            remarks.append(mark)
         elif not _agrees(content.strip(), requirement, where):
-            _check_remark(text, match, item, where, read)
+            _check_remark(text, match, _host_of(item), where, read)
             remarks.append(content.strip())
         pieces.append(before + END)
         done = match.end()
     return "".join([*pieces, text[done:]]), remarks
+
+
+def _last_item(text: str) -> str:
+    """Return the item that a text ends in, without the spaces around its slash or its dash."""
+    words = text.rpartition(",")[2].split()
+    for count in (4, 3, 2):
+        last = " ".join(words[-count:])
+        if ends := _RANGE.fullmatch(last):
+            return f"{ends[1]}-{ends[2]}"
+        if apart := _WITH_LENGTH.fullmatch(last):
+            return f"{apart[1]}/{apart[2] or apart[3]}"
+    return words[-1] if words else ""
+
+
+def _host_of(item: str) -> str:
+    """Return the host of a URL that has nothing else, any other item as it is."""
+    url = _URL.fullmatch(item)
+    return url[1] if url else item
 
 
 def _is_marked(item: str) -> bool:
@@ -98,10 +125,11 @@ def _is_marked(item: str) -> bool:
     return bool(ADDRESSES.fullmatch(item)) and (":" not in item or "/" in item)
 
 
-def _check_place(text: str, match: re.Match[str], before: str, behind: bool, where: str) -> None:
+def _check_place(text: str, match: re.Match[str], before: str, item: str, where: str) -> None:
     """Refuse a mark or a remark that does not stand behind an item, or that something is attached to."""
     what = quoted(match.group())
-    if (not before and not behind) or (before and before[-1] in f",/(&{DASHES}"):
+    end = before[-1:] if item == _host_of(item) else ""
+    if not item or (end and end in f",/(&{DASHES}"):
         raise ValueError(
             f"{where} has {what}, which stands in brackets or is a mark, and not behind an item: write it without them"
         )
@@ -111,8 +139,8 @@ def _check_place(text: str, match: re.Match[str], before: str, behind: bool, whe
 
 
 def _check_number(mark: str, item: str, where: str, read: Read) -> None:
-    """Refuse a number that can be the length of the address before it: C{10.0.0.0 (8)}."""
-    number = _NUMBER.search(mark.translate(_DIGITS))
+    """Refuse a number that can be the length of the address before it: C{10.0.0.0 (8)}, but not C{10.0.0.0 [^8]}."""
+    number = None if "^" in mark else _NUMBER.search(mark.translate(_DIGITS))
     if number and "/" not in item and ADDRESSES.fullmatch(item):
         prefix = f"{item}/{number.group()}"
         if readable([prefix], read):
@@ -199,7 +227,7 @@ def _is_safe_word(word: str) -> bool:
     if any(part in DANGEROUS or part.startswith(DANGEROUS_BEGINNINGS) for part in parts):
         return False
     letters = _IN_WORDS.sub("", word)
-    whole = len(letters) > 1 or word.endswith(".")  # one capital alone is a mark or short for something
+    whole = len(letters) > 1 or word[1:] == "."  # one capital alone is a mark or short for something
     return whole and word[0].isupper() and all(map(_is_latin, letters))
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import is_known_ending
+
 try:
     import idna
 except ImportError:  # the controller may lack it: then the xn-- form is written
@@ -89,10 +91,22 @@ def check_characters(text: str) -> None:
             raise ValueError(f"is not a name: {code} stands for another letter or digit: write that")
 
 
+def check_top(label: str) -> None:
+    """Raise ValueError for a last label in the xn-- form that is no top-level domain; it decodes.
+
+    There are such whose letters all look like Latin ones, and nobody takes C{.рус} for a Latin one.
+    """
+    decoded = label[4:].encode("ascii").decode("punycode")
+    if len(decoded) < 2 or any(character.isdigit() or character == "-" for character in decoded):
+        raise ValueError(f"is not a name: its last label '{decoded}' is not letters alone, two or more")
+    if not is_known_ending(label):
+        _check_latin(decoded, decoded)
+
+
 def _check_scripts(label: str, decoded: str, top: bool) -> None:
     """Refuse letters of two scripts in a label, and those that all look like Latin ones; C{label}: as printed.
 
-    There are top-level domains of the latter kind; nobody takes C{.рус} for a Latin one.
+    Those of a last label are left to C{check_top}.
     """
     scripts = {script for character in decoded if (script := _script(character))}
     if len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER):
@@ -100,8 +114,14 @@ def _check_scripts(label: str, decoded: str, top: bool) -> None:
         raise ValueError(
             f"is not a name: the label '{label}' has letters of {both}, which look alike: write it in one script"
         )
+    if not top:
+        _check_latin(label, decoded)
+
+
+def _check_latin(label: str, decoded: str) -> None:
+    """Refuse letters that all look like Latin ones and are none."""
     letters = [character for character in decoded if character.isalpha()]
-    if not top and scripts - {"LATIN"} and all(_looks_latin(character) for character in letters):
+    if any(_script(character) != "LATIN" for character in letters) and all(map(_looks_latin, letters)):
         raise ValueError(
             f"is not a name: all letters of the label '{label}' look like Latin ones and are none: write the Latin "
             "name if that is meant, else addresses"
@@ -113,8 +133,9 @@ def _looks_latin(character: str) -> bool:
 
 
 def _script(character: str) -> str:
-    """Return the script of a letter, by its name in Unicode; '' for digits, hyphens and accents of any script."""
-    if not character.isalpha():
+    """Return the script of a letter or a sign on one, by its name in Unicode; '' for digits, hyphens and the accents
+    of all scripts."""
+    if (character.isascii() and not character.isalpha()) or "\u0300" <= character <= "\u036f":
         return ""
     name = unicodedata.name(character, "UNKNOWN").replace("-", " ").split(" ")[0]
     return "CJK" if name == "IDEOGRAPHIC" else name

@@ -99,7 +99,9 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
     bullets = [_BULLET.match(line) for line in lines]
     bulleted = bool(bullets[0]) and len({bullet and bullet.group(1) for bullet in bullets}) == 1
     if bulleted:
-        lines = [line[bullet.end() :].rstrip(" ,;") for bullet, line in zip(bullets, lines, strict=True) if bullet]
+        lines = [
+            _without_separator(line[bullet.end() :]) for bullet, line in zip(bullets, lines, strict=True) if bullet
+        ]
     for line, following in pairwise(lines):
         if line.endswith(tuple(DASHES)) or following.startswith(tuple(DASHES)):
             one, other = (half.strip(f"{DASHES} ,;") for half in (line, following))
@@ -123,6 +125,14 @@ def joined(text: str) -> str:
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def _without_separator(line: str) -> str:
+    """Return a line without the separator at its end; with two of them as it is: an item is missing."""
+    bare = line.rstrip(" ")
+    if bare.endswith((",", ";")):
+        bare = bare[:-1].rstrip(" ")
+    return line if bare.endswith((",", ";")) else bare
 
 
 def check_numbering(where: str, text: str) -> None:

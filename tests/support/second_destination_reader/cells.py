@@ -32,14 +32,14 @@ _RANGE = re.compile(
 _MASKED = re.compile(
     rf"(?P<address>{IPV4})(?:(?P<slash> ?/ ?)| (?P<bracket>\()?|(?P<line>\n))(?P<mask>{IPV4})(?(bracket)\))"
 )
-_LENGTH = re.compile(rf"(?P<address>{ADDRESS})(?P<space> )?/ ?(?P<length>{LENGTH})")
+_LENGTH = re.compile(rf"(?P<address>{ADDRESS})(?P<slash> ?/ ?)(?P<length>{LENGTH})")
 _STOPS = rf" \n{SEPARATORS}()\[\]<>`{remarks.SIGNS}{remarks.RAISED}"
 _WORD = re.compile(rf"[^{_STOPS}]+")
 _STARS = re.compile(rf"[*{STAR}]{{1,3}}(?![*{STAR}])")
 _MARK = re.compile(
     rf"[ \n]*(?:(?P<raised>[{remarks.SIGNS}{remarks.RAISED}]+)"
     rf"|\([ \n]*(?P<round>{remarks.INNER})[ \n]*\)|\[ ?(?P<square>{remarks.INNER}|\^[1-9]) ?\]"
-    rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]+) ?</(?i:sup)>"
+    rf"|<(?i:sup)> ?(?P<sup>{remarks.INNER}|[0-9]{{1,3}}) ?</(?i:sup)>"
     r"|\([ \n]*(?P<remark>[^()\[\]<>\n]+)[ \n]*\))"
 )
 
@@ -142,7 +142,8 @@ class _Reading:
         word = found[0].replace(STAR, "*")
         url = names.URL.fullmatch(word)
         if url and re.fullmatch(ADDRESS, url[1]):
-            return Item([addresses.host(addresses.admitted(addresses.address(url[1])))], "url")
+            place = addresses.admitted(addresses.address(url[1]))
+            return Item([addresses.host(place)], "url", place=place)
         return Item([names.host(word)], "name", word)
 
     def _ends(self, place: int) -> bool:
@@ -172,7 +173,12 @@ def _check_spaces(run: list[Item]) -> None:
     for above, below in itertools.pairwise(run):
         if above.printed.endswith("."):
             raise Refused("one name that was broken, or two")
+        if above.printed.endswith("/"):
+            continue
         continued = below.kind == "name" and not below.printed.startswith("*") and "/" not in below.printed
+        ending = above.results[0].rpartition(".")[2]
+        if ending.startswith("xn--") and ending in names.endings():
+            continue
         if above.kind == "name" and continued and len(endings) > 1 and names.uncommon(above.results[0]):
             raise Refused("one name that was broken, or two")
 
@@ -188,14 +194,13 @@ def _masked(found: re.Match[str]) -> Item | None:
         return None
     if found["line"]:
         raise Refused("a mask on a line of its own")
-    return Item(
-        [addresses.prefix(addresses.address(found["address"]), length)], "prefix" if found["slash"] else "apart"
-    )
+    kind = "prefix" if found["slash"] == "/" else "apart"
+    return Item([addresses.prefix(addresses.address(found["address"]), length)], kind)
 
 
 def _prefix(found: re.Match[str]) -> Item:
     result = addresses.prefix(addresses.address(found["address"]), int(found["length"]))
-    return Item([result], "apart" if found["space"] else "prefix")
+    return Item([result], "apart" if " " in found["slash"] else "prefix")
 
 
 def _alone(found: re.Match[str]) -> Item:

@@ -13,22 +13,28 @@ from .addresses import ADDRESS, LENGTH
 from .refusal import Refused
 
 STAR = "\ue02a"  # a star behind a backslash, which is no emphasis
-BREAK = "\ue00a"  # a line break by a tag, which no pair of tags holds
 BREAKS = re.compile(r"<(?: |/ ?)?(?:br|p|li|ul|ol|div) *?/? ?>", re.IGNORECASE)
 BULLETS = "-–—•·*◦▪●○■‣"
 SEPARATORS = ",;，；、|"
 DASHES = "-‐‑‒–—―−﹘﹣－"
 WHOLE = rf"{ADDRESS}(?:/{LENGTH})?(?: ?[{DASHES}] ?{ADDRESS})?"  # what may stand between single stars
-EDGE = rf" \n{BREAK},;，；、|()\[\]<>†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
+EDGE = r" \n,;，；、|(\[<†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ`*_"  # what stands beside an item
 TAGS = ["b", "strong", "i", "em", "code", "tt"]
 
-_BEGINS, _ENDS = rf"(?<![^ \n{BREAK}{SEPARATORS}>`*_])", rf"(?=[{EDGE}]|\Z)"
+_BEGINS, _ENDS = rf"(?<![^ \n{SEPARATORS}>`*_])", rf"(?=[{EDGE}]|\Z)"
+_MARK = re.compile(r"\*{1,3}(?=[ \n,;，；、|(\[†‡§¶⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ]|\Z)")
 _PAIRS = [
-    re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>{BREAK}]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
-    re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n{BREAK}]+)`(?!`){_ENDS}"),
+    re.compile(rf"{_BEGINS}<(?P<tag>{'|'.join(TAGS)})>(?P<inner>[^<>]+)</(?P=tag)>{_ENDS}", re.IGNORECASE),
+    re.compile(rf"{_BEGINS}(?<!`)`(?P<inner>[^`\n]+)`(?!`){_ENDS}"),
     *(
-        re.compile(rf"{_BEGINS}(?<!{sign[:2]}){sign}(?P<inner>(?! )[^\n{BREAK}]+?(?<! )){sign}(?!{sign[:2]}){_ENDS}")
-        for sign in (r"\*\*\*", r"\*\*", "___", "__", "_")
+        re.compile(
+            rf"{_BEGINS}(?<!{sign[:2]}){sign}(?P<inner>(?! )(?:(?!{sign})[^\n])+?(?<! )){sign}(?!{sign[:2]}){_ENDS}"
+        )
+        for sign in (r"\*\*\*", r"\*\*")
+    ),
+    *(
+        re.compile(rf"{_BEGINS}(?<!_){sign}(?P<inner>(?![ _])(?:(?!{sign})[^\n])+?(?<! )){sign}(?!_){_ENDS}")
+        for sign in ("___", "__", "_")
     ),
     re.compile(rf"{_BEGINS}(?<!\*)\*(?P<inner>{WHOLE})\*(?!\*){_ENDS}"),
 ]
@@ -43,7 +49,7 @@ def prepare(cell: str) -> str:
     text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: STAR if found[1] == "*" else found[1], text)
     if "](" in text:
         raise Refused("a link")
-    text = _without_pairs(BREAKS.sub(BREAK, text)).replace(BREAK, "\n")
+    text = _without_pairs(BREAKS.sub("\n", text))
     lines = [" ".join(line.split(" ")).strip(" ") for line in text.split("\n")]
     lines = [re.sub(" +", " ", line) for line in lines if line]
     if not lines:
@@ -79,9 +85,12 @@ def _inner(found: re.Match[str]) -> str:
     if before and before in "*_`>":
         crossing = before.replace(">", "<") != behind
     else:
-        crossing = behind in ("_", "`") or (behind == "*" and not (inner[0].isalnum() and inner[-1].isalnum()))
+        mark = _MARK.match(found.string, found.end()) and inner[:1].isalnum() and inner[-1:].isalnum()
+        crossing = behind in ("_", "`") or (behind == "*" and not mark)
     return (
-        found[0] if crossing or inner.count("`") % 2 or (found[0][0] in "*_" and not re.search(r"\w", inner)) else inner
+        found[0]
+        if not inner or crossing or inner.count("`") % 2 or (found[0][0] in "*_" and not re.search(r"\w", inner))
+        else inner
     )
 
 

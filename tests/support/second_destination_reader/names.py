@@ -8,15 +8,20 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from functools import cache
 
 import idna
+
+from tests.support.repository import REPOSITORY
 
 from .addresses import IPV4
 from .refusal import Refused
 
 URL = re.compile(r"(?i:https?|wss?)://([^/]+)/?")
+LIST = REPOSITORY / "plugins/plugin_utils/_model/public_suffixes.txt"
 FILES = {"json", "html", "htm", "xml", "txt", "csv", "pdf", "php", "doc"}
 COMMON = {"com", "edu", "gov", "localdomain", "net", "org"}  # and all endings of two letters
+OPEN = r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|([a-z])\1{0,2}|\*)){3}-"  # an address, or what is left of one
 PLACEHOLDERS = [
     "ACCOUNT",
     "CLUSTER",
@@ -50,6 +55,10 @@ def host(text: str) -> str:
 
 def name(text: str) -> str:
     """Return a name or pattern in small letters, with a placeholder in capitals only beside a star."""
+    if re.match(rf"{IPV4}(?![0-9.])|{OPEN}", text.lower()):
+        raise Refused("begins with an address")
+    if _like_address(text.lower()):
+        raise Refused("an address, mistyped")
     read = _parsed(text)
     _check_hyphens(read)
     return read
@@ -57,24 +66,45 @@ def name(text: str) -> str:
 
 def _parsed(text: str) -> str:
     text = text.removesuffix(".")
-    if re.match(rf"{IPV4}(?![0-9.])", text):
-        raise Refused("begins with an address")
     kept = _placeholders(text)
     if kept and "*" not in text.removeprefix("*."):
         raise Refused("something is to be put in")
     labels = text.split(".")
-    read = ".".join(_label(label, kept) for label in labels)
+    if kept & set(re.split(r"[-*]", labels[-1])):
+        raise Refused("any ending")
+    read = ".".join(_label(label, kept, last=label is labels[-1]) for label in labels)
     if len(labels) < 2 or len(read) > 253:
         raise Refused("no name")
     _check_ending(read.rpartition(".")[2])
-    if not labels[-1].isascii() and re.search(r"\d", labels[-1]):
-        raise Refused("no last label")
     return read
 
 
 def _check_ending(label: str) -> None:
     if label in FILES or not re.fullmatch(r"[a-z]{2,}|xn--[a-z0-9-]+", label):
         raise Refused("no last label")
+    if label.startswith("xn--"):
+        decoded = idna.decode(label)
+        if len(decoded) < 2 or re.search(r"[\d-]", decoded):
+            raise Refused("no last label")
+        if label not in endings() and _looks_latin(decoded):
+            raise Refused("looks like Latin letters")
+
+
+def _like_address(text: str) -> bool:
+    """Tell whether a name has numbers alone before its last label, or labels that may all be octets."""
+    labels = text.removeprefix("*.").split(".")
+    if len(labels) > 2 and re.fullmatch(r"[0-9]+(?:[-.][0-9]+)*", ".".join(labels[:-1])):
+        return True
+    parts = re.split(r"[-.]", ".".join(labels))
+    octets = all(re.fullmatch(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", part) for part in parts)
+    return octets and (any(part[0] in "0123456789x" for part in parts) or (len(labels) == 4 and len(labels[-1]) != 2))
+
+
+@cache
+def endings() -> frozenset[str]:
+    """Return the top-level domains of the Public Suffix List."""
+    lines = LIST.read_text(encoding="utf-8").splitlines()
+    return frozenset(next(line for line in lines if line.startswith(". ")).split()[1:])
 
 
 def _placeholders(text: str) -> set[str]:
@@ -89,7 +119,7 @@ def _asks(word: str) -> bool:
     return bool(capitals or re.fullmatch(r"[a-z0-9]*(?:X+|N+)", word))
 
 
-def _label(label: str, kept: set[str]) -> str:
+def _label(label: str, kept: set[str], last: bool) -> str:
     if not label or "**" in label:
         raise Refused("no label")
     if label.isascii():
@@ -97,23 +127,23 @@ def _label(label: str, kept: set[str]) -> str:
         if not re.fullmatch(r"[a-zA-Z0-9*](?:[a-zA-Z0-9*-]*[a-zA-Z0-9*])?", read) or len(read) > 63:
             raise Refused("no label")
         if read.startswith("xn--"):
-            _check_encoded(read)
+            _check_encoded(read, last)
         return read
     if "*" in label:
         raise Refused("a star among letters beyond ASCII")
-    return _encoded(label.lower())
+    return _encoded(label.lower(), last)
 
 
-def _check_encoded(label: str) -> None:
+def _check_encoded(label: str, last: bool) -> None:
     try:
         decoded = idna.decode(label)
     except UnicodeError as error:
         raise Refused("does not decode") from error
-    if decoded.isascii() or _encoded(decoded) != label:
+    if decoded.isascii() or _encoded(decoded, last) != label:
         raise Refused("does not encode to itself")
 
 
-def _encoded(label: str) -> str:
+def _encoded(label: str, last: bool) -> str:
     if unicodedata.normalize("NFKC", label) != label or re.search(r"[^\W0-9_]", label) is None:
         raise Refused("letters in another form")
     if re.search("[ɑɡ\u0335-\u0338]", label):
@@ -121,6 +151,8 @@ def _encoded(label: str) -> str:
     if any(sign.isdigit() and sign not in "0123456789" for sign in label):
         raise Refused("digits of another script")
     _check_scripts([sign for sign in label if sign not in "0123456789-"])
+    if not last and _looks_latin(label):
+        raise Refused("looks like Latin letters")
     try:
         return idna.encode(label).decode()
     except UnicodeError as error:
@@ -128,11 +160,14 @@ def _encoded(label: str) -> str:
 
 
 def _check_scripts(letters: list[str]) -> None:
-    scripts = {unicodedata.name(sign, "NONE").split()[0] for sign in letters} - {"COMBINING"}
+    scripts = {unicodedata.name(sign, "NONE").split()[0] for sign in letters if not "\u0300" <= sign <= "\u036f"}
     if len(scripts) > 1 and not any(scripts <= family for family in TOGETHER):
         raise Refused("two scripts in a label")
-    if set(letters) <= LIKE_LATIN:
-        raise Refused("looks like Latin letters")
+
+
+def _looks_latin(label: str) -> bool:
+    """Tell whether all letters of a label look like Latin ones and are none."""
+    return {sign for sign in label if sign.isalpha()} <= LIKE_LATIN
 
 
 def registrable(read: str) -> str | None:
@@ -146,7 +181,7 @@ def _check_hyphens(read: str) -> None:
     """Refuse a hyphen between two names of one registrable domain."""
     for hyphen in re.finditer("-", read):
         try:
-            left, right = _parsed(read[: hyphen.start()]), _parsed(read[hyphen.end() :])
+            left, right = _parsed(read[: hyphen.start()]), _parsed(read[hyphen.end() :].lstrip("-"))
         except Refused:
             continue
         if registrable(left) == registrable(right):
@@ -156,7 +191,7 @@ def _check_hyphens(read: str) -> None:
 def uncommon(read: str) -> bool:
     """Tell whether a name ends in what may be the beginning of a label."""
     ending = read.rpartition(".")[2]
-    return not (ending in COMMON or len(ending) == 2 or ending.startswith("xn--"))
+    return not (ending in COMMON or len(ending) == 2)
 
 
 def counted(printed: list[str]) -> bool:

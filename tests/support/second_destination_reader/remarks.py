@@ -12,11 +12,10 @@ from functools import cache
 from tests.support.repository import REPOSITORY
 
 from .lines import STAR
-from .names import host, uncommon
+from .names import endings, host, uncommon
 from .refusal import Refused
 
 PAGE = REPOSITORY / "docs/cells-destinations.md"
-SUFFIXES = REPOSITORY / "plugins/plugin_utils/_model/public_suffixes.txt"
 _PRIVATE = {"local", "lan", "internal", "corp", "home", "intranet", "intra", "localdomain"}
 REQUIREMENTS = {
     "optional": "optional",
@@ -80,17 +79,10 @@ def _is_host(text: str) -> bool:
         *labels, ending = host(text).split(".")
     except Refused:
         return False
-    if "*" in text or not (len(ending) == 2 or ending in _endings() | _PRIVATE):
+    if "*" in text or not (len(ending) == 2 or ending in endings() | _PRIVATE):
         return False
     dangerous = words("Words that no remark holds") - words("Words of these that hosts are called by")
     return not uncommon(ending) or not dangerous & {part for label in labels for part in label.split("-")}
-
-
-@cache
-def _endings() -> frozenset[str]:
-    """Return the top-level domains of the Public Suffix List."""
-    lines = SUFFIXES.read_text(encoding="utf-8").splitlines()
-    return frozenset(next(line for line in lines if line.startswith(". ")).split()[1:])
 
 
 def _are_words(text: str) -> bool:
@@ -112,7 +104,7 @@ def _is_word(word: str) -> bool:
     if word.lower() in words("Words of places and roles") or _is_code(word):
         return True
     letters = re.sub(r"[-.'’]", "", word)
-    long = len(letters) > 1 or word[1:2] == "."
+    long = len(letters) > 1 or word[1:] == "."
     latin = letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
     return long and latin and word[0].isupper()
 

@@ -613,6 +613,16 @@ def test_a_name_of_anybody_needs_the_rows_reason(cell: str, what: str) -> None:
         expand_rows_filter([{**ROW, "destination": cell, "wide_because": " ", "own": True}])
 
 
+@pytest.mark.parametrize("cell", ["*.com", "*.github.io", "amazonaws.com", "17.0.0.0/8"])
+def test_rows_by_themselves_need_it_too(cell: str) -> None:
+    """Names follow the rule of prefixes: they need a reason but where no prefix does."""
+    row = {**ROW, "destination": cell}
+    with pytest.raises(ValueError, match="say why in the row's wide_because"):
+        expand_rows([row])
+    assert expand_rows([{**row, **WHY}])
+    assert expand_rows([row], widest_prefix={"ipv4": 0, "ipv6": 0})
+
+
 def test_its_reason_is_among_the_reasons() -> None:
     cells = {"*.amazonaws.com, a.example.com": "*.amazonaws.com", "17.0.0.0/8 *.co.uk": "*.co.uk, 17.0.0.0/8"}
     found = compiled({"acme": vendor(*cells, **WHY)})

@@ -4,7 +4,7 @@
 """Destination cells against a second reader, which is written from their page and shares no code with the first.
 
 Cells are drawn in every notation of the page, then misprinted by one sign; other strings are tokens of such cells in
-any order. The default run compares some 2,000 strings, C{HYPOTHESIS_PROFILE=long} 120,000.
+any order. The default run compares some 2,000 strings, C{HYPOTHESIS_PROFILE=long} 120,000, all of them different.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections import Counter
 
 import pytest
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
@@ -29,9 +28,8 @@ LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 SLIPS = 9  # of each cell
 ROW = {"vendor": "acme", "service": "media", "row": 1, "ports": "443", "wide_because": "as printed"}
 
-# Cells that the first reader does not read as their page says yet. A line goes when its cell is read so (the test of
-# the table says when); with the last one go KNOWN and what uses it.
-STANDING: list[tuple[str, list[str] | None]] = [
+# Cells that one of the readers once read otherwise: what they hold, None where they are refused.
+SETTLED: list[tuple[str, list[str] | None]] = [
     ("turn-*.CUSTOMER", None),
     ("*-wss.example.orgN", None),
     ("xn--stra-eoqa.example.net", None),
@@ -54,12 +52,38 @@ STANDING: list[tuple[str, list[str] | None]] = [
     ("192.0.2.0 to \n192.0.2.3", ["192.0.2.0/30"]),
     ("any† IPv4", None),
     ("a.*.a.u-west-1.example.co.uk", ["a.*.a.u-west-1.example.co.uk"]),
+    ("a.*.cc", ["a.*.cc"]),
+    ("192.0.2.x-sip.example.com", None),
+    ("all (1) hosts", None),
+    ("<b>a.example</b>*cdn.example.net", None),
+    ("`a.example`*cdn.example.net", None),
+    ("**192.0.2.0/24***", None),
+    ("`  ` 192.0.2.9", None),
+    ("192.0.2.1 (^1)", None),
+    ("a.example.com<sup>^2</sup>", None),
+    ("a.example.com-192.0.2.1a.example.com", None),
+    ("a.example.com--b.example.com", None),
+    ("203.0.113.254.TO", None),
+    ("x.a.cc", None),
+    ("10.0.0.0 [^8]", ["10.0.0.0/32"]),
+    ("192.0.2.1 (S'. Louis)", None),
+    ("a.example.éa-b", None),
+    ("xn--e1afmkfd.xn--p1acf", ["xn--e1afmkfd.xn--p1acf"]),
+    ("a.exämp le.com", None),
+    ("пример.рф b.example.com", ["xn--e1afmkfd.xn--p1ai", "b.example.com"]),
+    ("https://a.example/ b.example.com", ["a.example", "b.example.com"]),
+    ("https://192.0.2.1/ 192.0.2.0/24", ["192.0.2.1/32", "192.0.2.0/24"]),
+    ("https://10.0.0.0/ (8)", None),
+    ("192.0.2.1 10.0.0.0 (8)", None),
+    ("192.0.2.1, 192.0.2.0/ 24", None),
+    ("192.0.2.0 /24, 192.0.2.1, 192.0.2.0/24", ["192.0.2.0/24", "192.0.2.1/32"]),
+    ("192.0.2.0 255.255.255.0 192.0.2.9", ["192.0.2.0/24", "192.0.2.9/32"]),
+    ("192.0.2.0 (255.255.255.0) (sip.example.com)", ["192.0.2.0/24"]),
+    ("192.0.2.0 to 192.0.2.3 (sip.example.com)*", ["192.0.2.0/30"]),
+    ("- a.example.com,\n- b.example.com;", ["a.example.com", "b.example.com"]),
+    ("- a.example.com\n- b.example.com,,", None),
+    ("a.example.com,\n\nand b.example.com", ["a.example.com", "b.example.com"]),
 ]
-KNOWN = re.compile(
-    r"://\S*/|\s/|/\s|\s\(?(?:255|0)\.|[†‡§¶⁰-⁹¹²³\])>]\s*\\?\*|\*[†‡§¶⁰-⁹¹²³(\[<]|\*[\d.:a-fA-F]+ ?[-–]|\s[-‐-―−]\S"
-    r"|\n |[A-Z]\d*(?![\w.*-])|xn--|\.[^\x00-\x7f]|[^\x00-\x7f]\d|\d[^\x00-\x7f]|[*_]`[*_]|</\w+><|\n\S ?[,;|、；，]"
-    r"|\.\w-\w|\*\*<| \n|\(\w+\.|\b(?i:any|all)\s*[†‡§¶¹²(\[<]"
-)
 
 
 def _first(cell: str) -> list[str] | None:
@@ -87,32 +111,21 @@ def _second(cell: str, requirement: str = "required") -> list[str] | None:
 def _check_read(printed: Printed) -> None:
     """Check that both readers read the printed form back, and that the first one keeps its label."""
     assert _second(printed.text) == printed.results
-    results = _first(printed.text)
-    if results is None and KNOWN.search(printed.text):
-        return
-    assert results == printed.results
+    assert _first(printed.text) == printed.results
     assert _label(printed.text) == printed.label
 
 
-def _check_same(cell: str) -> bool | None:
-    """Tell whether both readers read the cell, and the same; None where they disagree in a known way."""
-    first, second = _first(cell), _second(cell)
-    if first != second and KNOWN.search(cell):
-        return None
-    assert first == second, cell
+def _check_same(cell: str) -> bool:
+    """Tell whether both readers read the cell; they read the same or refuse it."""
+    first = _first(cell)
+    assert first == _second(cell), cell
     return first is not None
 
 
-@pytest.mark.parametrize(("cell", "results"), STANDING)
-def test_the_second_reader_reads_what_stands(cell: str, results: list[str] | None) -> None:
-    assert _second(cell) == results
-    assert KNOWN.search(cell)
-
-
-@pytest.mark.xfail(strict=True, reason="the first reader is to be mended; then the line goes")
-@pytest.mark.parametrize(("cell", "results"), STANDING)
-def test_the_first_reader_does_not_read_yet(cell: str, results: list[str] | None) -> None:
+@pytest.mark.parametrize(("cell", "results"), SETTLED)
+def test_what_was_read_otherwise_is_settled(cell: str, results: list[str] | None) -> None:
     assert _first(cell) == results
+    assert _second(cell) == results
 
 
 @given(st.one_of(prefixes(), ranges(), names(), anywhere()).flatmap(decorated))
@@ -129,19 +142,18 @@ def test_a_list_in_any_notation_is_read_back(cell: Printed) -> None:
 
 @pytest.mark.hypothesis
 def test_both_readers_read_the_same_or_refuse() -> None:
-    seen: Counter[bool | None] = Counter()
+    seen: dict[str, bool] = {}
 
     @given(cells(), st.integers(0, 2**32 - 1))
-    @settings(max_examples=10_000 if LONG else 150)
+    @settings(max_examples=13_500 if LONG else 170)
     def compare(cell: Printed, seed: int) -> None:
-        chance = random.Random(seed)
+        chance = random.Random(f"{seed} {cell.text}")
         for text in [cell.text, *(slip(cell.text, chance) for dummy in range(SLIPS))]:
-            seen[_check_same(text)] += 1
+            seen[text] = seen[text] if text in seen else _check_same(text)
 
     compare()
-    assert seen.total() >= (100_000 if LONG else 1_500)
-    assert seen[True] >= 0.3 * seen.total()
-    assert seen[None] <= 0.05 * seen.total()
+    assert len(seen) >= (100_000 if LONG else 1_200)  # different ones
+    assert sum(seen.values()) >= 0.3 * len(seen)
 
 
 @given(sequences())
