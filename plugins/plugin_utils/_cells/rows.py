@@ -188,14 +188,15 @@ def _widest(given: Mapping[str, int]) -> dict[str, int]:
 def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int], *, vendors: bool) -> list[str]:
     """Return the destinations that are wider than what needs no reason; raises ValueError where the row gives none.
 
-    C{vendors}: of a vendor file, of which also names and patterns below which anybody can have one need a reason.
+    Names and patterns below which anybody can have one need a reason too, but where no prefix does. C{vendors}: the row
+    is of a vendor file.
     """
     wide = []
     for destination in destinations:
         if "/" in destination:
             what = _wide_prefix(destination, widest, "catalog_widest_prefix" if vendors else "widest_prefix")
         else:
-            what = opens_to_anybody(destination) if vendors else ""
+            what = opens_to_anybody(destination) if vendors or any(widest.values()) else ""
         if not what:
             continue
         if not (row.get("wide_because") or "").strip():
