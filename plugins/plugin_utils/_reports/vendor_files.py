@@ -160,18 +160,10 @@ def _rows(
     vendor: str, definition: Definition, service: Mapping[str, Any], choices: Choices
 ) -> Iterator[tuple[dict[str, Any], list[Mapping[str, Any]], str]]:
     """Yield the rows of a service, each with the parts of the file that it is made of, and what option lets it in."""
-    lines: Iterator[Mapping[str, Any]] = iter(())
-    line: Mapping[str, Any] = {}
-    last = 0
     for row in rows_of(vendor, definition, service, choices):
         printed = service["rows"][row["row"] - 1]
         inbound = row.get("direction") == "inbound"
-        if row["row"] != last:
-            lines = iter(service.get("traffic", [{}]))
-        if row["row"] != last or not inbound or "inbound" in (printed.get("direction"), service.get("direction")):
-            line = next(lines)
-        line = service["traffic"][row["traffic"] - 1] if "traffic" in row else line
-        last = row["row"]
+        line = service["traffic"][row["traffic"] - 1] if "traffic" in row else {}
         yield row, [service, printed, line], service["inbound_option"] if inbound else ""
 
 

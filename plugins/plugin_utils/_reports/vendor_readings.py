@@ -57,7 +57,7 @@ def beyond(row: Mapping[str, Any], rules: Iterable[Mapping[str, Any]]) -> dict[s
 def printed_ports(text: str) -> list[Range]:
     """Return what the numbers of a cell span, ranges joined: C{3478/79; 10000 to 20000} 3478-3479 and 10000-20000."""
     spans = [(port, port) for word in _WORD.findall(text.lower()) if (port := PORTS.get(word, 0))]
-    for form in {text, _UNIT.sub("", text)}:
+    for form in dict.fromkeys((text, _UNIT.sub("", text))):
         before: re.Match[str] | None = None
         for number in re.finditer(r"\d{1,9}", form, re.ASCII):
             value = int(number[0])

@@ -99,11 +99,11 @@ def _are_words(text: str) -> bool:
 
 
 def _is_word(word: str) -> bool:
-    if any(map(_forbidden, [word, *re.split(r"[-.'’]", word), word.rstrip("0123456789")])):
+    if any(map(_forbidden, [word, *re.split(r"[-.'\u2019]", word), word.rstrip("0123456789")])):
         return False
     if word.lower() in words("Words of places and roles") or _is_code(word):
         return True
-    letters = re.sub(r"[-.'’]", "", word)
+    letters = re.sub(r"[-.'\u2019]", "", word)
     long = len(letters) > 1 or word[1:] == "."
     latin = letters.isalpha() and all("LATIN" in unicodedata.name(sign) for sign in letters)
     return long and latin and word[0].isupper()
