@@ -30,7 +30,7 @@ from tests.support.repository import VENDOR_FOLDER
 HEAD = 'catalog_evil:\n  title: Evil\n  sources: [{id: page, title: Page, date: "2026-03"}]\n'
 ODD_PORTS = ",".join(map(str, range(1001, 2601, 2)))
 NO_SERVICES = "  services: []\n"
-SECONDS = 4  # of this process, also beside other load (65,536 rows take 1.7 alone): without the limits, they are minutes
+SECONDS = 4  # of this process, also beside other load (65,536 rows take 1.7): without the limits, they are minutes
 
 
 def table(rows: Iterable[str], traffic: str = "") -> str:
