@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every ansible-core that meta/runtime.yml takes, on the oldest and on newer Pythons that it runs on, those that this machine
-# has: KUDO applied twice in a throw-away namespace, and unit tests: once for each ansible-core but the one of .venv (2.19), with
-# ansible-test sanity, all but those of cells, which know no Ansible; all on Python 3.13; elsewhere those of modules, roles,
-# plugins and examples.
+# has: KUDO applied twice in a throw-away namespace, and the unit tests of all that knows Ansible (modules, roles, plugins,
+# examples). The others know Python alone: they run once more, on Python 3.13. ansible-test sanity runs once for each
+# ansible-core but the one of .venv (2.19).
 #
 #     scripts/matrix.sh               all, two at a time
 #     scripts/matrix.sh 2.21 3.13     one of them
@@ -47,13 +47,13 @@ apply_twice() {
 
 # one CORE PYTHON: all checks of one combination, unless this machine lacks the Python: then exit code 3.
 one() {
-    local python venv once='' chosen=(-m 'not hypothesis' tests/unit/module_utils tests/unit/project tests/unit/roles)
+    local python venv once='' chosen=(-m 'not hypothesis' tests/unit/{module_utils,project,roles,plugin_utils/test_ansible.py})
     python="$(pythons "$2" | cut -d' ' -f2)"
     [ -n "$python" ] || return 3
     venv="$(environment "$1" "$2" "$python")" || return 1
     case "$1 $2" in
-        "2.18 3.11" | "2.20 3.12" | "2.21 3.12") once=yes chosen=(tests/unit --ignore=tests/unit/plugin_utils/cells) ;;
-        "2.20 3.13") chosen=(tests/unit) ;;
+        "2.18 3.11" | "2.20 3.12" | "2.21 3.12") once=yes ;;
+        "2.21 3.13") chosen=(tests/unit) ;;
     esac
     PATH="$venv/bin:$PATH" "$venv/bin/python" -m pytest -q "${chosen[@]}" || return 1
     apply_twice "$venv" || return 1

@@ -109,8 +109,9 @@ class Journal:
         quoted = {name: shlex.quote(path) for name, path in names.items()}
         parts = [_HEAD.format(token=token, **quoted)]
         for path, (state, made) in sorted(former.items()):
-            new = _digest(files[path] if path in files else read(path, missing=None))
-            parts.append(_undo(path, state, [*made, new] if new not in made else made))
+            if path in files and (new := _digest(files[path])) not in made:
+                made.append(new)
+            parts.append(_undo(path, state, made))
         if os.path.isdir(systemd.FOLDER):
             write_all({self._hook: _DROP_IN.format(self.candidate)}, mode=0o644, own=True)
         write(self.candidate, "".join([*parts, _TAIL.format(**quoted)]))

@@ -119,7 +119,7 @@ class Fillings:
                 raise ValueError(f"{place}: the addresses of destination_option take the place of the destination")
             return
         cell = row.get("read_as", {}).get("destination", row["destination"])
-        mapped = mapped_of(self.definition, service, row)
+        mapped = mapped_of(mapped_of(mapped_of({}, self.definition), service), row)
         try:
             found = placeholders(cell, mapped)
         except ValueError as exc:

@@ -27,6 +27,8 @@ NAMES = "write small letters, digits and underscores, a letter first"
 
 # Template markers: Ansible before 2.19 templates facts again.
 _TEMPLATE = re.compile(r"\{[{%#]")
+# The cells of a page, and how its author reads them: these may have lines.
+_CELL = re.compile(r": (rows |traffic: )[0-9]+(: read_as)?: (destination|ports|protocol)\Z")
 
 # Key -> type, mandatory ones with a "!" after the type.
 VENDOR = {
@@ -104,27 +106,42 @@ def check_keys(place: str, entry: Any, keys: dict[str, str]) -> None:
 
 
 def check_strings(place: str, value: Any) -> None:
-    """Refuse template markers, unseen characters and endless texts, at any depth; a destination may have lines."""
+    """Refuse template markers, unseen characters and endless texts, at any depth; the cells of rows may have lines."""
     if isinstance(value, str):
         _check_text(place, value)
     elif isinstance(value, dict):
         for key, inner in value.items():
             check_strings(place, key)
-            check_strings(f"{place}: {key}", inner)
+            if not _is_plain(inner):
+                check_strings(f"{place}: {key}", inner)
     elif isinstance(value, list):
         for number, inner in enumerate(value, 1):
+            if _is_plain(inner):
+                continue
             name = inner.get("name", number) if isinstance(inner, dict) else number
             check_strings(f"{place} {name}" if place.endswith(("rows", "services")) else f"{place}: {number}", inner)
 
 
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a text in which nothing can be wrong, as nearly all are."""
+    return (
+        isinstance(value, str)
+        and len(value) <= LONGEST_TEXT
+        and value.isascii()
+        and value.isprintable()
+        and "{" not in value
+    )
+
+
 def _check_text(place: str, text: str) -> None:
-    cell = place.endswith(": destination")
-    longest = LONGEST_CELL if cell else LONGEST_TEXT
+    if _is_plain(text):
+        return
+    longest = LONGEST_CELL if place.endswith(": destination") else LONGEST_TEXT
     if len(text) > longest:
         raise ValueError(f"{place}: {quoted(text)} has {len(text):,} characters: at most {longest:,}")
     if found := _TEMPLATE.search(text):
         raise ValueError(f"{place}: '{briefly(text)}' holds '{found[0]}': vendor files are never templated")
-    lines = text.replace("\n", " ").replace("\t", " ") if cell else text
+    lines = text.replace("\n", " ").replace("\t", " ") if _CELL.search(place) else text
     if character := unseen(lines):
         raise ValueError(f"{place}: {quoted(text)} holds the {kind_of(character)}")
 

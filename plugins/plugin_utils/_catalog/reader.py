@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,30 +121,20 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self._loader = _Loader(text)
+        self._next = self._loader.get_event  # the next of the parser's events
         self._number = 0  # of values so far
         self._plain: dict[str, Any] = {}  # values that were printed without quotes, by their text
 
     def value(self) -> Any:
         """Return what the document holds; None for one without content."""
-        events = self._events()
-        next(events)  # the stream begins
-        event = next(events)
-        if isinstance(event, yaml.StreamEndEvent):
+        self._next()  # the stream begins
+        if isinstance(self._next(), yaml.StreamEndEvent):
             return None
-        value = self._value(next(events), events, 0)
-        next(events)  # the document ends
-        if not isinstance(next(events), yaml.StreamEndEvent):
+        value = self._value(self._next(), 0)
+        self._next()  # the document ends
+        if not isinstance(self._next(), yaml.StreamEndEvent):
             raise ValueError("it holds more than one document")
         return value
-
-    def _events(self) -> Iterator[Any]:
-        """Yield the events of the document, each checked."""
-        loader = self._loader
-        while loader.check_event():
-            event = loader.get_event()
-            if isinstance(event, yaml.NodeEvent):
-                self._check(event)
-            yield event
 
     def _check(self, event: Any) -> None:
         """Raise ValueError for an alias, a tag, and too many values."""
@@ -158,27 +147,29 @@ class _Document:
         if self._number > VALUES:
             raise ValueError(f"it holds more than {VALUES:,} values")
 
-    def _value(self, event: Any, events: Iterator[Any], depth: int) -> Any:
+    def _value(self, event: Any, depth: int) -> Any:
+        self._check(event)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
         if depth == DEPTH:
             raise ValueError(f"it nests its entries deeper than {DEPTH} levels in line {_line(event)}")
         if isinstance(event, yaml.SequenceStartEvent):
             values = []
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                values.append(self._value(event, events, depth + 1))
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+                values.append(self._value(event, depth + 1))
             return values
         mapping: dict[Any, Any] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            self._check(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise ValueError(f"a key in line {_line(event)} is a list or a mapping: write a word")
             if event.value == "<<" and event.implicit[0]:
-                self._value(next(events), events, depth + 1)  # an alias, mostly, of which the message says more
+                self._value(self._next(), depth + 1)  # an alias, mostly, of which the message says more
                 raise ValueError(f"the merge key '<<' in line {_line(event)} is not accepted: write the keys out")
             key = self._scalar(event)
             if key in mapping:  # one of the two would be lost
                 raise ValueError(f"the key {quoted(event.value)} is there twice, again in line {_line(event)}")
-            mapping[key] = self._value(next(events), events, depth + 1)
+            mapping[key] = self._value(self._next(), depth + 1)
         return mapping
 
     def _scalar(self, event: Any) -> Any:

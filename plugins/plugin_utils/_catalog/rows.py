@@ -33,11 +33,12 @@ def rows_of(
     if not applies(service, choices):
         return
     lines: list[Mapping[str, Any] | None] = [*service.get("traffic", [None])]
+    of_all = mapped_of(mapped_of({}, definition), service)
     for number, row in enumerate(service["rows"], 1):
         if not applies(row, choices):
             continue
         direction = row.get("direction", service.get("direction", ""))
-        mapped = mapped_of(definition, service, row)
+        mapped = mapped_of(of_all, row)
         for line, traffic in enumerate(lines, 1):
             if traffic is not None and not applies(traffic, choices):
                 continue
@@ -187,13 +188,10 @@ def _ends(row: Mapping[str, Any], direction: str, mapped: Mapping[str, str], val
     }
 
 
-def mapped_of(definition: Mapping[str, Any], service: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the placeholders of a row's destination: those of the vendor, of its service, and its own, which win."""
-    found: dict[str, str] = {}
-    for part in (definition, service, row):
-        if "destination_options" in part:
-            found.update(part["destination_options"])
-    return found
+def mapped_of(mapped: Mapping[str, str], entry: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the placeholders of an entry's destinations: those around it, and its own, which win."""
+    own = entry.get("destination_options")
+    return {**mapped, **own} if own else mapped
 
 
 def _filled(cell: str, mapped: Mapping[str, str], values: Mapping[str, Any]) -> str | list[str]:

@@ -201,11 +201,12 @@ def test_what_killed_runs_wrote_is_nobodys(folder: Path, kills: int) -> None:
     assert texts(folder) == OLD
 
 
-def test_what_somebody_wrote_between_two_killed_runs_is_kept_beside(folder: Path) -> None:
+@pytest.mark.parametrize("second", [{"rules": "second\n"}, {"made": "second\n"}], ids=["its file", "another"])
+def test_what_somebody_wrote_between_two_killed_runs_is_kept_beside(folder: Path, second: dict[str, str | None]) -> None:
     journal(folder).open(wanted(folder), "t1")
     write_all(wanted(folder))
     (folder / "rules").write_text("theirs\n", "utf-8")
-    journal(folder).open(wanted(folder, {"rules": "second\n"}), "t2")
+    journal(folder).open(wanted(folder, second), "t2")
     assert undo(folder, "now") == 0
     assert texts(folder) == {**OLD, "rules.before-revert": "theirs\n"}
 
