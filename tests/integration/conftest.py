@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
 
     def left_out(item: pytest.Item) -> bool:
+        if item.get_closest_marker("soak"):
+            return True
         is_long = item.get_closest_marker("long") is not None
         return not (is_long or item.get_closest_marker("sized")) if LONG else is_long
 

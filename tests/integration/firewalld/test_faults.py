@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 40 if LONG else 2
+KILLS = (40 if SOAK else 16) if LONG else 2
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(12)]
 FIRST, SECOND = native(*OLD, *MANY, policy="deny"), native(*NEW, *MANY[5:], policy="audit", scope="both")
 

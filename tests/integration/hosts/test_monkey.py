@@ -24,7 +24,7 @@ from tests.support.monkey.sequence import Sequence
 from tests.support.systems import LONG, SOAK, longer
 
 # Sequences for each backend, and steps of each. A slice of a soak has time for one: the seed says of which backend.
-COUNT, STEPS = (4 if SOAK else 1, 10) if LONG else (1, 5)
+COUNT, STEPS = (4, 10) if LONG else (1, 5)
 LISTS = "ABC" if LONG else "AB"
 FILE = "tests/integration/hosts/test_monkey.py"
 BACKENDS = list(SITUATIONS) if LONG or not SOAK else [Random(SOAK).choice(list(SITUATIONS))]
@@ -47,7 +47,7 @@ def begun(backend: str, situation: str, random: Random, key: Path, directory: Pa
             sequence.end()
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("number", range(COUNT))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_sequence(backend: str, number: int, key: Path, tmp_path: Path) -> None:

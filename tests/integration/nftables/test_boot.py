@@ -115,13 +115,16 @@ def ten(trial: Trial, case: Situation, name: str, script: str) -> None:
     trial.steps(**{f"after {name}": ready(trial, case, "inactive")})
 
 
-# Some minutes each: every situation, both suites.
+# Some minutes each.
 BESIDE = [
-    ("bookworm", "ufw"), ("trixie", "ufw"), ("trixie", "firewalld"), ("bookworm", "own_conf"), ("trixie", "draft"),
-]  # fmt: skip
+    *(pytest.param(*each, marks=pytest.mark.long) for each in (("bookworm", "ufw"), ("trixie", "draft"))),
+    *(
+        pytest.param(*each, marks=pytest.mark.soak)
+        for each in (("trixie", "ufw"), ("trixie", "firewalld"), ("bookworm", "own_conf"))
+    ),
+]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("suite", "situation"), BESIDE)
 def test_a_host_beside_others(trial: Trial, situation: str) -> None:
     case = SITUATIONS[situation]

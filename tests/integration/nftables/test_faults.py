@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-KILLS = 100 if LONG else 12
+KILLS = (100 if SOAK else 36) if LONG else 12
 FOLDER = os.path.dirname(BOOT)
 MANY = [row(f"203.0.{n}.0/26", f"{1000 + n}-{2000 + n}", "TCP/UDP", f"service{n % 7}") for n in range(250)]
 USERS = "table inet filter {\n\tchain output {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n}\n"

@@ -202,7 +202,9 @@ def test_what_killed_runs_wrote_is_nobodys(folder: Path, kills: int) -> None:
 
 
 @pytest.mark.parametrize("second", [{"rules": "second\n"}, {"made": "second\n"}], ids=["its file", "another"])
-def test_what_somebody_wrote_between_two_killed_runs_is_kept_beside(folder: Path, second: dict[str, str | None]) -> None:
+def test_what_somebody_wrote_between_two_killed_runs_is_kept_beside(
+    folder: Path, second: dict[str, str | None]
+) -> None:
     journal(folder).open(wanted(folder), "t1")
     write_all(wanted(folder))
     (folder / "rules").write_text("theirs\n", "utf-8")
