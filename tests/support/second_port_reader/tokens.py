@@ -35,7 +35,7 @@ SPECIAL = re.compile(
 )
 
 
-SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port")
+SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port", "only")
 PROTOCOLS = (
     *("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss"),
     *("websocket", "websockets", "quic", "dtls", "srtp", "srtcp", "rtp", "rtcp", "media"),
@@ -90,10 +90,12 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
     first = {text[0] for text in texts}
     bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
-    texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
+    texts = [re.sub(r"(?<=.) *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
+        if bullets and (text in (",", ";") or re.search(r"[,;] *$", text)):
+            raise Refused("an item is missing")
     lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
     if ports and lines and not bullets:
         _leave_only_out(lines[0].tokens, lines[-1].tokens)
@@ -102,7 +104,7 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
 
 def _plain(cell: str) -> str:
     text = ""
-    for sign in cell:
+    for sign in re.sub("<br *?/?>", "\n", cell, flags=re.IGNORECASE):
         sign = WIDE.get(sign, sign)
         if sign == "\t":
             text += "  "
