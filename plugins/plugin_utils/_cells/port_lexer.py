@@ -11,7 +11,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens
 from .port_errors import ACCEPTED, doubtful_plus, unknown
-from .port_grammar import COMPARISONS, DOWNWARD, RELATIONS, UP_ENDS
+from .port_grammar import COMPARISONS, DOWNWARD, LIMITS, RELATIONS, UP_ENDS
 from .port_phrases import phrase_alone, touches
 from .text import DASHES
 
@@ -28,6 +28,7 @@ class PortLexer:
         self.pairs: list[int] = []  # the indices of the atoms behind both and either
         self.gap_from = 0
         self.bracket = -1  # the end of brackets around ports
+        self.serves = False  # these brackets hold a protocol too
         self.labels: list[tuple[str, bool]] = []  # purposes of the atom that follows, and whether only a gap joins them
 
     def fail(self, position: int | None = None) -> ValueError:
@@ -52,21 +53,33 @@ class PortLexer:
         atom.gap, atom.relation = self.gap, self.relation
         atom.tight = self.tight and not (self.port and self.behind_any)
         atom.apart = self.apart or bool(self.relation)
-        if (
-            before
-            and before.kind == ANY
-            and before.text != "*"
-            and self.relation in (">", "<", ">=", "<=")
-            and not self.gap.strip(" ")
-        ):
-            self.found.atoms.pop()  # "any above 1024"
-            atom.gap, atom.tight = before.gap, before.tight
+        if atom.kind == NUMBER and not self.gap.strip(" "):
+            self._limit_any(atom, start)
         self.found.plain.append(self.gap + atom.text)
         self.found.atoms.append(atom)
         at = len(self.found.atoms) - 1
-        self.found.remarks += [Remark(label, at, beside) for label, beside in self.labels]
-        self.gap, self.apart, self.tight, self.relation, self.port, self.labels = "", False, False, "", "", []
+        if atom.kind != PROTOCOL or not self.serves:
+            self.found.remarks += [Remark(label, at, beside) for label, beside in self.labels]
+            self.labels = self.labels if self.serves else []
+        self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
         self.gap_from = self.position
+
+    def _limit_any(self, atom: Atom, start: int) -> None:
+        """Take C{any} away before the port or the range that says which: C{any above 1024}, C{all UDP ports 1024+}."""
+        atoms = self.found.atoms
+        at = len(atoms) - 1 - (len(atoms) > 1 and atoms[-1].kind == PROTOCOL)
+        if at < 0 or atoms[at].kind != ANY or atoms[at].text == "*":
+            return
+        limited = self.port and self.behind_any and LIMITS.match(self.text, start)
+        between = atoms[at + 1] if at + 1 < len(atoms) else None
+        apart = between is not None and (between.gap.strip(" ") or between.tight or not between.gap)
+        if apart or not (limited or self.relation in COMPARISONS) or any(each.at >= at for each in self.found.remarks):
+            return
+        first = between or atom
+        first.gap, first.tight = atoms[at].gap, atoms[at].tight
+        if between:
+            atom.tight = self.tight
+        del atoms[at], self.found.plain[at]
 
     def _separate(self, text: str, start: int) -> None:
         before = self.last

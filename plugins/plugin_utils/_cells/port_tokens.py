@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import re
 
-from .marks import IN_PARENTHESES, SIGNS
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+
+from .marks import IN_PARENTHESES
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
 from .port_errors import ACCEPTED, check_parentheses, check_part, unknown
-from .port_grammar import BETWEEN, BRACKETED, INSIDE_WORDS, MARK_ENDS, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
+from .port_grammar import BETWEEN, BRACKETED, INSIDE_WORDS, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
 from .port_lexer import PortLexer
-from .port_phrases import has_port, is_said_again, phrase_atom, transports_of
+from .port_phrases import has_port, is_said_again, phrase_atom, service_ahead, transports_of, udp_in_front
 from .words import PLAIN, PURPOSES, REMARKS, words_of
+
+_SERVED = REMARKS | {"quic"}
+_PORTS = re.compile(rf"[0-9]|from[ ]|{PORT_WORD}[0-9]", re.IGNORECASE)
 
 
 class _Lexer(PortLexer):
@@ -69,7 +74,7 @@ class _Lexer(PortLexer):
             self._add(Atom(ANY, text), start)
             return
         between = self.gap and not MARK_ENDS.match(self.text, self.position)
-        apart = before is not None and before.kind == PROTOCOL and self.gap and text[0] in SIGNS
+        apart = before is not None and before.kind == PROTOCOL and self.gap and "*" in text
         if not beside or not before or self.relation or between or self.tight or apart:
             raise self.fail(start)
         if self.text[self.position : self.position + 1] in ("<", ">", "≤", "≥"):
@@ -91,9 +96,10 @@ class _Lexer(PortLexer):
             raise self.fail()
 
     def _close(self, start: int) -> None:
-        if start != self.bracket or self.gap.strip(" ") or not self.last or self.last.kind == PROTOCOL:
+        behind = self.last and self.last.kind == PROTOCOL and not self.serves
+        if start != self.bracket or self.gap.strip(" ") or not self.last or behind:
             raise self.fail(start)
-        self.bracket = -1
+        self.bracket, self.serves, self.labels = -1, False, []
         self.last.closed = True
         self.gap, self.apart = "", True
         self._check_touching()
@@ -115,7 +121,7 @@ class _Lexer(PortLexer):
                 transports_of(f"{before.text} ({text})", self.where)
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(f"({text})")
-        elif (text[:1].isdigit() or text.lower().startswith("from ")) and outside:
+        elif _PORTS.match(text) and outside:
             if len(text) == 1 or (text == "17" and "udp" in before.protocols):
                 raise ValueError(
                     f"{self.where}: {quoted(f'({text})')} may be a port, a footnote or the number of a protocol: write "
@@ -124,6 +130,9 @@ class _Lexer(PortLexer):
             self.bracket, self.position = self.position - 1, start + 1
             self.gap, self.tight = "", True
             self.apart = True
+        elif text.lower() in ("quic", "http/3") and before.kind == NUMBER and udp_in_front(self.found.atoms):
+            self.found.remarks.append(Remark("QUIC", len(self.found.atoms) - 1))
+            self._behind(f"({text})")
         elif before.kind != PROTOCOL and WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
             self.gap, self.tight = "", True
             self._phrase(text, start, inside=True)
@@ -134,6 +143,9 @@ class _Lexer(PortLexer):
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
         words = {word.lower() for word in INSIDE_WORDS.findall(text)}
+        if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
+            self._service(text, start, opened)
+            return
         more = BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
         if more and not set(words_of(more["inside"])).isdisjoint(PLAIN):
             text, self.position = self.text[start : more.end()], more.end()
@@ -141,6 +153,15 @@ class _Lexer(PortLexer):
             self._purpose(text, start)
             return
         self._add(phrase_atom(text, words, self.where), start)
+
+    def _service(self, text: str, start: int, inside: int) -> None:
+        """Keep what the services in the brackets behind it are for: C{SIP (UDP 5060)}."""
+        if self.relation or self.labels or (self.last and not (self.gap or self.apart or self.tight)):
+            raise self.fail(start)
+        self.position, self.bracket = inside, self.text.index(")", inside)
+        self.labels.append((text, False))
+        self.found.labels.append(text)
+        self.serves = self.apart = True
 
     def _purpose(self, text: str, start: int) -> None:
         """Keep a purpose with a colon before its ports, or beside them."""

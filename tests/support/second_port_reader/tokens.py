@@ -189,7 +189,7 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
         if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
-            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text in STARS:
+            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text == "*":
                 raise Refused("a mark apart from a protocol")
             if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
                 raise Refused("two kinds of marks")
