@@ -28,7 +28,8 @@ _BEHIND = re.compile(
 )
 # A protocol whose own number is none of those that marks are: 6 is that of TCP, which nothing else is called by.
 _TRANSPORT = re.compile(
-    r"(?<![A-Za-z0-9])(?:tcp|udp|(?:d?tls|ssl)(?:[ ]?v?[123](?:\.[0-9])?)?|https?|wss?|quic)\Z", re.IGNORECASE
+    r"(?<![A-Za-z0-9])(?:tcp|udp|(?:d?tls|ssl)(?:[ ]?v?[123](?:\.[0-9])?)?|https?|wss?|websockets?|mtls|quic)\Z",
+    re.IGNORECASE,
 )
 LONGEST = 200  # characters of all remarks of a row
 

@@ -191,7 +191,8 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
         if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
             if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text == "*":
                 raise Refused("a mark apart from a protocol")
-            if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
+            signs = token.text in STARS and bool(owner.stars.strip())
+            if not ports and owner.marked and not signs:
                 raise Refused("two kinds of marks")
             stars = owner.stars + " " * bool(token.gap) + (token.text if token.text in STARS else "")
             kept[-1] = replace(owner, stars=stars, marked=True)

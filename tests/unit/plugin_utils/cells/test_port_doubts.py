@@ -257,7 +257,7 @@ REFUSED = [
     ("TCP\n-UDP", "7000"),
     ("HTTPS \n– TLS 1.2", "7000"),
     ("RTP *(UDP)", "7000"),
-    ("TCP †& UDP", "7000"),
+    ("TCP † UDP", "7000"),
     ("SRTP over UDP over TCP", "7000"),
     ("IP6", "7000"),
     ("TLS 2.2", "7000"),
