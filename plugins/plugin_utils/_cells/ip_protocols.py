@@ -114,7 +114,7 @@ def _item(part: str, where: str) -> list[str] | None:
 def _one(part: str, where: str) -> str | None:
     """Return the protocol of a part, None where it is none, or a list with slashes."""
     text = _IPSEC.sub("", part.strip()).strip()
-    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    text = text[1:-1] if text.startswith("(") and text.endswith(")") and not text[1:-1].isdigit() else text
     match = _NAME.match(text) or _NUMBER.match(text)
     if version := _VERSION.fullmatch(text):
         raise ValueError(

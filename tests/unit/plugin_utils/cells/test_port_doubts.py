@@ -258,6 +258,8 @@ REFUSED = [
     ("HTTPS \n– TLS 1.2", "7000"),
     ("RTP *(UDP)", "7000"),
     ("TCP † UDP", "7000"),
+    ("TCP, (6)", "7000"),
+    ("SIP over RTP (UDP)", "7000"),
     ("SRTP over UDP over TCP", "7000"),
     ("IP6", "7000"),
     ("TLS 2.2", "7000"),

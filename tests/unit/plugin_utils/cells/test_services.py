@@ -224,7 +224,9 @@ def test_lines_of_both_cells_may_belong_to_each_other(separator: str) -> None:
 
 
 def test_no_error_offers_any_port_for_a_mark() -> None:
-    with pytest.raises(ValueError, match="may be any port, or the mark of a footnote: write the cell without it") as caught:
+    with pytest.raises(
+        ValueError, match="may be any port, or the mark of a footnote: write the cell without it"
+    ) as caught:
         read_services("", "443 TCP *")
     assert "65535" not in str(caught.value)
 
