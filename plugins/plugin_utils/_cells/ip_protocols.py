@@ -34,11 +34,12 @@ _TRANSPORTS = ("tcp", "udp")  # whose names are read with those of what travels 
 _SPELLINGS = sorted({*NUMBERS, *ALIASES, "icmp v6", "icmp v4"}, key=len, reverse=True)
 _NAME = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _SPELLINGS))})(?![a-z0-9])(?: protocol\b)?", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"(?:ip(?![46](?![0-9]))(?= ?(?:[/#: 0-9]*[0-9]|proto))(?: ?[/#:])? ?)?"
+    r"(?:ip(?! ?[46](?![0-9]))(?= ?(?:[/#: 0-9]*[0-9]|proto))(?: ?[/#:])? ?)?"
     r"(?:proto(?:col)?\.?(?: ?(?:number|num\.?|no\.?))?(?: ?[:#=])? ?)?"
     r"#?(?P<number>[0-9]+)(?![a-z0-9.])",
     re.IGNORECASE,
 )
+_VERSION = re.compile(r"ip ?([46])", re.IGNORECASE)
 _IPSEC = re.compile(r"ip-?sec[ /-]*(?=\(?(?:esp|ah)\b)", re.IGNORECASE)
 _IPSEC_REMARKS = ("(ipsec)", "(ip-sec)")
 _AGAIN = re.compile(rf"\((?P<inside>[^()]*)\)|(?:[{DASHES}/:] ?)?(?P<behind>[^() ][^()]*)")
@@ -113,8 +114,13 @@ def _item(part: str, where: str) -> list[str] | None:
 def _one(part: str, where: str) -> str | None:
     """Return the protocol of a part, None where it is none, or a list with slashes."""
     text = _IPSEC.sub("", part.strip()).strip()
-    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    text = text[1:-1] if text.startswith("(") and text.endswith(")") and not text[1:-1].isdigit() else text
     match = _NAME.match(text) or _NUMBER.match(text)
+    if version := _VERSION.fullmatch(text):
+        raise ValueError(
+            f"{where} can be read in two ways: {quoted(text)} may be a version of IP, or the number of a protocol: "
+            f"write 'protocol {version[1]}' if that is meant"
+        )
     if not match:
         return None
     by_name = match.re is _NAME

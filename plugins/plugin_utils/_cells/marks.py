@@ -18,11 +18,18 @@ _SIGN = rf"[{SIGNS}]{{1,3}}(?![{SIGNS}])"
 _OTHER = rf"[{SUPERSCRIPTS}]+|\[(?:[1-9][0-9]?|[{LETTERS}])\]"
 MARK = re.compile(f"{_SIGN}|{_OTHER}")
 IN_PARENTHESES = re.compile(rf"[1-9]|[{LETTERS}]")
+# One apart: no asterisk, and no number that may be that of the protocol before it.
+_LOOSE = rf"{_OTHER}|[{SIGNS[1:]}]{{1,3}}(?![{SIGNS}])|\([{LETTERS}]\)|(?P<number>\([1-57-9]\))"
 _BEHIND = re.compile(
     rf"(?:(?<=[A-Za-z0-9)])|(?<=[0-9]\+))(?<![ \n]or)(?<!and)(?<!plus)(?<!over)(?<!via)"
     rf"(?:(?P<sign>{_SIGN})|(?P<mark>{_OTHER})"
-    rf"|[ ]*(?P<loose>{_OTHER}|\([{LETTERS}]\))(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ ])[A-Za-z0-9]))"
+    rf"|[ ]*(?P<loose>{_LOOSE})(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ ])[A-Za-z0-9]))"
     rf"(?=[{DASHES} \n,;/&|+):(]|$|{_SIGN}|{_OTHER})(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*$)"
+)
+# A protocol whose own number is none of those that marks are: 6 is that of TCP, which nothing else is called by.
+_TRANSPORT = re.compile(
+    r"(?<![A-Za-z0-9])(?:tcp|udp|(?:d?tls|ssl)(?:[ ]?v?[123](?:\.[0-9])?)?|https?|wss?|websockets?|mtls|quic)\Z",
+    re.IGNORECASE,
 )
 LONGEST = 200  # characters of all remarks of a row
 
@@ -32,6 +39,8 @@ def without_marks(text: str) -> tuple[str, list[str]]:
     found: list[str] = []
 
     def take(match: re.Match[str]) -> str:
+        if match["number"] and not _TRANSPORT.search(text, 0, match.start()):
+            return match.group()
         found.append(match["sign"] or match["mark"] or match["loose"])
         return ""
 

@@ -50,13 +50,27 @@ BETWEEN = re.compile(
     r"(?<![a-z0-9])between +((?:ports? +)?(?:[0-9]{1,5}|[0-9]{1,2}[ ,.][0-9]{3})) +and +(?=[0-9])", re.IGNORECASE
 )
 UP_ENDS = re.compile(r"[ ]*(?:$|[,;|&)]|(?<=[ ])(?:and/or|and|or|plus)[ ])")
+# Ports that are more than one, behind C{all ports}.
+LIMITS = re.compile(
+    rf"(?:[0-9]{{1,5}}|[0-9]{{1,2}}[ ,.][0-9]{{3}})(?:[ ]*[{DASHES}~][ ]*(?=[0-9])|[ ]+(?:to|through|thru)[ ]+(?=[0-9])"
+    rf"|:(?=[0-9])|\+|[ ]+(?:(?:and|or)[ ]+(?:{_UP}|{_DOWN})|up|upwards?){_NO_MORE})",
+    re.IGNORECASE,
+)
 MARK_ENDS = re.compile(
     rf"[ ]*(?:$|[{DASHES}\n,;:/|&+~()\[]|(?:and/or|and|or|plus|to|through|thru)[ ]|{MARK.pattern})", re.IGNORECASE
 )
 # What joins a protocol to the port before it.
 BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
-PORTS_AHEAD = re.compile(r"[ ]*:[ ]*|(?P<opened>[ ]?\((?=[0-9]{2}[^()]*\)))|(?P<beside>[ ]{1,3}|/)(?=[0-9])")
+PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
+PORTS_AHEAD = re.compile(
+    rf"[ ]*:[ ]*|(?P<opened>[ ]?\((?=(?:[0-9]{{2}}|{PORT_WORD}[0-9])[^()]*\)))|(?P<beside>[ ]{{1,3}}|/)(?=[0-9])",
+    re.IGNORECASE,
+)
+# What may be protocols with their ports in brackets, behind what these are for: C{SIP (UDP 5060)}, C{HTTPS (443/TCP)}.
+SERVICE_AHEAD = re.compile(
+    rf"[ ]?\((?P<inside>(?=[a-z]|[0-9]{{2}})[{DASHES}0-9a-z ,.;/&+~:]*[0-9a-z])\)", re.IGNORECASE
+)
 INSIDE_WORDS = re.compile(r"[a-z]+(?:\(s\)|/[0-9.]+)?", re.IGNORECASE)
 RELATIONS = {
     **dict.fromkeys(("above", "over", "greater than", "higher than", "more than"), ">"),

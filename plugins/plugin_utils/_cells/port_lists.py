@@ -123,7 +123,7 @@ def _bond(atom: Atom, tokens: Tokens, index: int, where: str) -> None:
     gap = atom.gap
     before = tokens.atoms[index - 1] if index else None
     heading = before is not None and before.kind == PROTOCOL and gap.lstrip(" ").startswith(":")
-    broken = ":" in gap and "\n" in gap and not heading
+    broken = "\n" in gap and (":" in gap or gap.lstrip(" ").startswith("+")) and not heading
     if broken or (gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap)):
         raise ValueError(
             f"{where}: {quoted(''.join(tokens.plain[index:]).strip())} is not understood there: {ACCEPTED}"

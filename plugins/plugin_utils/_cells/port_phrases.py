@@ -12,9 +12,11 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom
 from .port_errors import without_ports
-from .port_grammar import BINDS, WHOLE_PHRASE
+from .port_grammar import BINDS, SERVICE_AHEAD, WHOLE_PHRASE
 from .protocols import LISTED, protocols_of
 from .words import NAMED_PORTS, PLAIN, TRANSPORTS, VERSION, words_of
+
+_IN_SERVICES = TRANSPORTS.keys() | {"port", "ports", "and", "or", "to", "through", "thru", "v"}
 
 
 def phrase_atom(text: str, words: set[str], where: str) -> Atom:
@@ -55,6 +57,21 @@ def has_port(atoms: list[Atom]) -> bool:
     """Whether the last atom, a protocol, is bound to a port before it."""
     bound = len(atoms) > 1 and atoms[-2].kind in (NUMBER, ANY)
     return bound and bool(BINDS.fullmatch(atoms[-1].gap))
+
+
+def service_ahead(text: str, position: int) -> int:
+    """Return where the inside of brackets with protocols and their ports begins, C{(UDP 5060)}; 0 where none are."""
+    ahead = SERVICE_AHEAD.match(text, position)
+    words = set(re.findall(r"[a-z]+", ahead["inside"].lower())) if ahead else set()
+    plainly = not words.isdisjoint(PLAIN) and words <= _IN_SERVICES
+    return ahead.start("inside") if ahead and plainly and re.search(r"[0-9]{2}", ahead["inside"]) else 0
+
+
+def udp_in_front(atoms: list[Atom]) -> bool:
+    """Whether the line begins with a protocol, and the last one before its end is UDP: C{UDP 443 (QUIC)}."""
+    begin = next((index for index in range(len(atoms) - 1, 0, -1) if "\n" in atoms[index].gap), 0)
+    named = [atom.protocols for atom in atoms[begin:] if atom.kind == PROTOCOL]
+    return atoms[begin].kind == PROTOCOL and named[-1] == ("udp",)
 
 
 def phrase_alone(text: str) -> str:

@@ -9,44 +9,20 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .marks import IN_PARENTHESES, SIGNS
+from .marks import IN_PARENTHESES
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
-from .port_errors import ACCEPTED, check_parentheses, check_part, doubtful_plus, unknown
-from .port_grammar import (
-    BETWEEN,
-    BRACKETED,
-    COMPARISONS,
-    DOWNWARD,
-    INSIDE_WORDS,
-    MARK_ENDS,
-    PORTS_AHEAD,
-    RELATIONS,
-    TOKEN,
-    UP_ENDS,
-    WHOLE_PHRASE,
-)
-from .port_phrases import has_port, is_said_again, phrase_alone, phrase_atom, touches, transports_of
-from .text import DASHES
+from .port_errors import ACCEPTED, check_parentheses, check_part, unknown
+from .port_grammar import BETWEEN, BRACKETED, INSIDE_WORDS, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
+from .port_lexer import PortLexer
+from .port_phrases import has_port, is_said_again, phrase_atom, service_ahead, transports_of, udp_in_front
 from .words import PLAIN, PURPOSES, REMARKS, words_of
 
+_SERVED = REMARKS | {"quic"}
+_PORTS = re.compile(rf"[0-9]|from[ ]|{PORT_WORD}[0-9]", re.IGNORECASE)
 
-class _Lexer:
+
+class _Lexer(PortLexer):
     """The reading of one cell from left to right."""
-
-    def __init__(self, text: str, where: str) -> None:
-        self.text, self.where = text, where
-        self.found = Tokens()
-        self.position = 0
-        self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
-        self.behind_any = False  # the word port stands behind any
-        self.pairs: list[int] = []  # the indices of the atoms behind both and either
-        self.gap_from = 0
-        self.bracket = -1  # the end of brackets around ports
-        self.labels: list[tuple[str, bool]] = []  # purposes of the atom that follows, and whether only a gap joins them
-
-    def fail(self, position: int | None = None) -> ValueError:
-        rest = self.text[self.position if position is None else position :]
-        return ValueError(f"{self.where}: {unknown(rest)}")
 
     def read(self) -> Tokens:
         while self.position < len(self.text):
@@ -91,110 +67,6 @@ class _Lexer:
         else:
             self._phrase(text, start)
 
-    @property
-    def last(self) -> Atom | None:
-        return self.found.atoms[-1] if self.found.atoms else None
-
-    def _add(self, atom: Atom, start: int) -> None:
-        """Enter an atom with what stood before it."""
-        before = self.last
-        touching = self.relation in COMPARISONS or (before is not None and touches(before, atom))
-        if before and not (self.gap or self.apart or self.tight or touching):
-            raise self.fail(start)
-        if self.relation and atom.kind != NUMBER:
-            raise self.fail(self.gap_from)
-        if not before and self.gap.strip(" \n"):
-            first = self.text[self.gap_from :].strip()
-            raise ValueError(f"{self.where}: a port is missing before {quoted(first)}: {ACCEPTED}")
-        atom.gap, atom.relation = self.gap, self.relation
-        atom.tight = self.tight and not (self.port and self.behind_any)
-        atom.apart = self.apart or bool(self.relation)
-        if (
-            before
-            and before.kind == ANY
-            and before.text != "*"
-            and self.relation in (">", "<", ">=", "<=")
-            and not self.gap.strip(" ")
-        ):
-            self.found.atoms.pop()  # "any above 1024"
-            atom.gap, atom.tight = before.gap, before.tight
-        self.found.plain.append(self.gap + atom.text)
-        self.found.atoms.append(atom)
-        at = len(self.found.atoms) - 1
-        self.found.remarks += [Remark(label, at, beside) for label, beside in self.labels]
-        self.gap, self.apart, self.tight, self.relation, self.port, self.labels = "", False, False, "", "", []
-        self.gap_from = self.position
-
-    def _separate(self, text: str, start: int) -> None:
-        before = self.last
-        if text == "+" and before and before.kind == NUMBER and not self.gap and not self.apart:
-            rest = self.text[self.position :]
-            if UP_ENDS.match(rest) and not before.relation:
-                before.relation = ">="
-                self.apart = True
-                return
-            if not rest[:1].isalnum():
-                raise ValueError(f"{self.where}: {doubtful_plus(before, phrase_alone(rest), self.found.atoms)}")
-        marked = text == "+" and before and before.kind == NUMBER and not self.gap and self.text[start - 1] not in " )"
-        if marked and not self.text[start + 1 : start + 2].isalnum():
-            raise self.fail(start)
-        if "\n" in text or (not text.isspace() and (text in ",;|" or text.isalpha())):
-            self._end_of_port()
-        self.gap += text
-
-    def _port(self, colon: str | None, start: int) -> None:
-        """Keep the word C{ports}, which touches no number before it."""
-        dashed = colon and self.text[self.position : self.position + 1] in DASHES
-        if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or dashed:
-            raise self.fail(start)
-        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and self.text[:start].rstrip()[-1:] != ")"
-        self.behind_any = any_port and not self.gap.strip(" ")
-        self.apart = self.tight = True
-        self.port = self.text[start:] if not colon else self.port
-
-    def _end_of_port(self) -> None:
-        """Check that the word C{ports} stands before ports, or behind C{all}."""
-        if self.port and not self.behind_any:
-            raise ValueError(f"{self.where}: {unknown(self.port)}")
-        if self.port:
-            self.tight = False
-        self.port = ""
-
-    def _check_end(self) -> None:
-        text = self.gap.strip(" \n")
-        if not self.found.atoms:
-            raise self.fail(self.gap_from) if text else ValueError(f"{self.where}: the cell is empty: {ACCEPTED}")
-        last = self.found.atoms[-1]
-        if text == "+" and last.kind == NUMBER:
-            raise ValueError(f"{self.where}: {doubtful_plus(last, '', self.found.atoms)}")
-        if text not in ("", ",", ";") and not (text == ":" and last.kind == PROTOCOL):
-            raise ValueError(f"{self.where}: a port is missing at the end: {ACCEPTED}")
-
-    def _relate(self, text: str, start: int) -> None:
-        word = " ".join(re.sub(r"[ ]+ports?$", "", text.lower()).split())
-        before = self.last
-        if word == "up to" and before and before.kind == NUMBER and self.gap.isspace():
-            self.gap += "to "
-            return
-        if self.relation or (self.gap == "" and before and before.kind == NUMBER):
-            raise self.fail(start)
-        self.relation = RELATIONS.get(word, word)
-
-    def _upward(self, text: str, start: int) -> None:
-        before = self.last
-        bracketed = self.text[:start].rstrip().endswith(")")
-        if (
-            not before
-            or before.kind != NUMBER
-            or before.relation not in ("", "from")
-            or self.gap.strip(" ")
-            or bracketed
-        ):
-            raise self.fail(start)
-        down = re.split(r"[ ]+", text.strip().lower())[-1] in DOWNWARD
-        before.relation = "<=" if down else ">="
-        self.apart = True
-
     def _mark(self, text: str, start: int) -> None:
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
@@ -202,7 +74,7 @@ class _Lexer:
             self._add(Atom(ANY, text), start)
             return
         between = self.gap and not MARK_ENDS.match(self.text, self.position)
-        apart = before is not None and before.kind == PROTOCOL and self.gap and text[0] in SIGNS
+        apart = before is not None and before.kind == PROTOCOL and self.gap and "*" in text
         if not beside or not before or self.relation or between or self.tight or apart:
             raise self.fail(start)
         if self.text[self.position : self.position + 1] in ("<", ">", "≤", "≥"):
@@ -224,9 +96,10 @@ class _Lexer:
             raise self.fail()
 
     def _close(self, start: int) -> None:
-        if start != self.bracket or self.gap.strip(" ") or not self.last or self.last.kind == PROTOCOL:
+        behind = self.last and self.last.kind == PROTOCOL and not self.serves
+        if start != self.bracket or self.gap.strip(" ") or not self.last or behind:
             raise self.fail(start)
-        self.bracket = -1
+        self.bracket, self.serves, self.labels = -1, False, []
         self.last.closed = True
         self.gap, self.apart = "", True
         self._check_touching()
@@ -248,7 +121,7 @@ class _Lexer:
                 transports_of(f"{before.text} ({text})", self.where)
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(f"({text})")
-        elif (text[:1].isdigit() or text.lower().startswith("from ")) and outside:
+        elif _PORTS.match(text) and outside:
             if len(text) == 1 or (text == "17" and "udp" in before.protocols):
                 raise ValueError(
                     f"{self.where}: {quoted(f'({text})')} may be a port, a footnote or the number of a protocol: write "
@@ -257,6 +130,9 @@ class _Lexer:
             self.bracket, self.position = self.position - 1, start + 1
             self.gap, self.tight = "", True
             self.apart = True
+        elif text.lower() in ("quic", "http/3") and before.kind == NUMBER and udp_in_front(self.found.atoms):
+            self.found.remarks.append(Remark("QUIC", len(self.found.atoms) - 1))
+            self._behind(f"({text})")
         elif before.kind != PROTOCOL and WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
             self.gap, self.tight = "", True
             self._phrase(text, start, inside=True)
@@ -267,6 +143,9 @@ class _Lexer:
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
         words = {word.lower() for word in INSIDE_WORDS.findall(text)}
+        if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
+            self._service(text, start, opened)
+            return
         more = BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
         if more and not set(words_of(more["inside"])).isdisjoint(PLAIN):
             text, self.position = self.text[start : more.end()], more.end()
@@ -274,6 +153,15 @@ class _Lexer:
             self._purpose(text, start)
             return
         self._add(phrase_atom(text, words, self.where), start)
+
+    def _service(self, text: str, start: int, inside: int) -> None:
+        """Keep what the services in the brackets behind it are for: C{SIP (UDP 5060)}."""
+        if self.relation or self.labels or (self.last and not (self.gap or self.apart or self.tight)):
+            raise self.fail(start)
+        self.position, self.bracket = inside, self.text.index(")", inside)
+        self.labels.append((text, False))
+        self.found.labels.append(text)
+        self.serves = self.apart = True
 
     def _purpose(self, text: str, start: int) -> None:
         """Keep a purpose with a colon before its ports, or beside them."""

@@ -171,6 +171,10 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return [item._replace(protocols=usual) for item in found]
     if len(found) > _MOST_OFFERED:
         raise ValueError(f"{where}: {UNCLEAR}: {INSTEAD}")
+    if any(atom.kind == ANY and atom.text == "*" for atom in tokens.atoms):
+        raise ValueError(
+            f"{where}: {UNCLEAR}: '*' may be any port, or the mark of a footnote: write the cell without it"
+        )
     ways = [[item._replace(protocols=guess(tokens, item) or usual) for item in found] for guess in GUESSES]
     ways.append([item if item.protocols else item._replace(protocols=usual) for item in found])
     raise ValueError(f"{where}: {UNCLEAR}: {advice(ways, _reader(row), least=1)}, or each port with its own")

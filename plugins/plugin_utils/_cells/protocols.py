@@ -234,7 +234,7 @@ def _check_over(above: list[_Element], below: list[_Element], where: str) -> Non
     simple = all(element.joint == "/" for element in below[1:]) and not any(element.bracketed for element in above)
     fits = all(element.transports <= carriers and element.word.lower() not in PLAIN for element in carried)
     fits = fits and all(IMPLIED.get(element.word.lower(), "") in ("", *carriers) for element in above)
-    if not simple or not fits or not all(element.transports for element in below):
+    if not simple or not fits or not all(element.word.lower() in TRANSPORTS for element in below):
         words = " and ".join(dict.fromkeys(element.word for element in (*carried[:1], *below[:1])))
         ways = " or ".join(f"'{way}'" for way in dict.fromkeys(_upper(element.transports) for element in below) if way)
         raise ValueError(

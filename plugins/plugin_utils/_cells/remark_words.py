@@ -15,45 +15,59 @@ HARMLESS = frozenset(_HARMLESS.split())
 
 # Time, status, negation, limit, direction, protocol: what a destination is not, or not always, or only in part.
 _DANGEROUS = """
-about above active addresses after again all allow allowed alpha also and another any apr april aug august
-autumn before begin being below beta between block blocked both bottom broadcast but by callback callbacks can
-canary cannot changes changing client clients closed coming confidential could current currently customer
-customers daily date day days dead dec december demo denied deny dev development dns dont down dozen draft
-drop dst dtls dummy during dynamic each earlier effective egress eight either eleven else enabled end ending
-ends eol eos error esp eta etc even every ex example fall feb february few fifth first five four fourth fri
-friday from ftp future gone gre half hosts http https hundred iax ice icmp idle if in incl include included
-includes including incorrect ingress instead internal invalid ip jan january jul july jun june lab lan last
-later ldap least legacy less limit limited limits listen listening local lower maintenance mar march mask max
-maximum may maybe mgcp migrated migrating migration min minimum minus minute minutes mon monday month months
-more most moved multicast multiple must n/a needed neither netmask network never new next nightly nine no non
-none nor not note nov november now ntp oct october odd off offline old on once one only open or origin origins
-other others out outside over own part parts past pending plus poc port ports possibly prefix preview prior
-private proposed protocol push qa quarter quic range ranges rather receive receiver reject rejected remote
-rest rtcp rtmp rtp rtsp same sample sandbox sat saturday sctp second see send sender sep sept september seven
-several should sic since single sip sips six smtp snmp some soon source spare spring src srtp ssh ssl staging
-stale start starting starts stun sub subnet subnets summer sun sunday supported tcp ten tenant test testing
-tests then third three through thru thu thursday till time times tls to today tomorrow top trial tue tuesday
-turn twelve two typo uat udp unconfirmed under unknown unless until up upper used uses using vacant variable
-varies via void wan webhook webhooks webrtc wed wednesday week weeks when where which while winter with
-without wrong wrongly ws wss year years yesterday you your yours zero
+about above abuse active add-on addon addresses after again ah all allow allowed almost alpha also and annual annually
+another any apr april around ask attacker attention aug august autumn average bad banned barely barred basic before
+begin being below benchmark beta between blackhole block blocked bogus both bottom broadcast broken business but by
+callback callbacks can canary cannot caution certain change changed changes changing chargeable circa client clients
+closed cold coming commercial community competitor confidential contact contractor contractors could current currently
+customer customers cutover daily danger date day days daytime dead dec december demo denied deny dev development dns
+dont dormant double down dozen draft drop dst dtls dummy during dynamic each earlier effective egress eight either
+eleven else enabled end ending ends enterprise eol eos error esp eta etc eval even evening every evil ex exact example
+fail failed failing fake fall faulty feb february few fifth first five four fourth free fri friday from frozen ftp
+future gone gre guest guests h323 half halted hardly held highest honeypot hosts hotfix http https hundred iax ice
+icmp idle if igmp ike imap important in incl include included includes including incorrect individual ingress insecure
+instead interim internal internally invalid ip ipsec isakmp issue issues jan january jul july jun june kerberos kill
+killed l2tp lab lan last later ldap least leaving legacy less likely limit limited limits listen listening local lost
+lower lowest maintenance majority mar march mask max maximum may maybe mdns mgcp middle midnight migrated migrating
+migration min minimum minority minus minute minutes misprint missing mon monday month monthly months more morning most
+mostly moved msrp multicast multiple must n/a nearly needed neither netmask network never new next night nightly
+nights nine no non none noon nor not note notice nov november now ntp oct october odd off offline often old on once
+one only open or origin origins other others out outside over overnight own paid pair parked part particular partly
+partner partners parts past peak peer peers pending per pilot pilots plan plus poc port ports possibly prefix premium
+preview prior private professional proposed protocol provisional push qa quarter quarterly quic quit radius random
+range ranges rare rarely rather ready receive receiver refer refused reject rejected rejects remote rest roadmap rogue
+rollback rollout roughly rtcp rtmp rtp rtsp same sample sandbox sat saturday sccp sctp second see seldom selected send
+sender sep sept september seven several should sic since single sinkhole sip sips six smtp snmp sold some sometimes
+soon source spam spare special specific spring src srtp ssdp ssh ssl staging stale start starting starts stop stops
+stun sub subject subnet subnets summer sun sunday supported suspect syslog tacacs tba tbc tbd tcp telnet ten tenant
+test testing tests tftp then third three through thru thu thursday tier tiers till time times tls to today tomorrow
+top trial trusted tue tuesday turn twelve two typo uat udp unconfirmed under unknown unless until up upon upper used
+uses using vacant variable varies via virus void vpn wan warning webhook webhooks webrtc websocket websockets wed
+wednesday week weekly weeks when where which while winter wip with without workday workdays wrong wrongly ws wss xmpp
+year yearly years yesterday you your yours zero
 """
 DANGEROUS = frozenset(_DANGEROUS.split())
 
 # Beginnings of words of the same kinds.
 _BEGINNINGS = """
-abandon approx archiv avoid bidirect blacklist cancel ceas decommission delet denylist depreca destin disab
-discontin dismant drain dropp eliminat errone exce excl expir forbid former histor hour ignor inact inbound
-incom mandat mistak nonexist nonprod obsol omit option outbound outdat outgo partial paus phas placeholder
-plann preprod previous prohib quarantin recommend remov replac requir reserv restrict retir revok schedul shut
-skip stopp subdomain sunset supersed suspend tempor terminat transfer unalloc unassign unavail undefin
-unidirect unneed unreach unstab unsup untest unus unverif upcom wildcard withdr withh
+abandon approx archiv avoid bidirect blacklist cancel ceas condit correct decommission delet denylist depend depreca
+destin disab discontin dismant doubtf drain dropp eliminat emergenc employ errone estimat evaluat eventual exce excl
+expect experiment expir forbid former frequent histor holiday hopeful hour ignor inact inbound incom infect intend
+licen malici mandat mistak nonexist nonprod obsol occasion omit option outbound outdat outgo partial paus phas
+placeholder plann potential preprod presum previous probab prohib quarantin recommend relocat remov renam renumber
+replac requir resell reserv restrict retir revok rotat schedul shut skip stopp subdomain subscri sunset supersed
+suspend suspic tempor tentat terminat transfer unalloc unassign unavail uncert undecid undefin unidirect unlik unneed
+unoffic unpubl unreach unsaf unstab unsup untest untrust unus unverif unwant upcom updat upgrad usual vacat volunt
+weekday weekend wildcard withdr withh
 """
 DANGEROUS_BEGINNINGS = tuple(_BEGINNINGS.split())
 
 # Words of the former that hosts are called by.
 _HOSTS = """
-beta callback canary client demo dev dns example ftp http https ice internal lab ldap local ntp origin preview private
-push remote rtp sandbox sip sips smtp snmp srtp ssh staging stun test turn webhook webhooks webrtc ws wss
+beta business callback canary client community contact demo dev dns enterprise example ftp guest http https ice ike
+imap internal issue kerberos l2tp lab ldap local ntp origin partner partners peer pilot premium preview private push
+radius remote rtp sandbox sip sips smtp snmp srtp ssh staging stun syslog telnet test tftp tier turn vpn webhook
+webhooks webrtc websocket websockets ws wss xmpp
 """
 HOSTS = frozenset(_HOSTS.split())
 

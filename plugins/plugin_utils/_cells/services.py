@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
 
 from .ip_protocols import range_of
 from .marks import capped
 from .port_purposes import check_fit
 from .ports import PortCell, read_ports
 from .protocols import read_protocols
+from .text import clean, is_bulleted, joined, plain, unbulleted
 
 
 def read_services(protocol: str | int | None, ports: str | int | None) -> tuple[list[tuple[str, str]], list[str]]:
@@ -39,8 +40,36 @@ def read_services(protocol: str | int | None, ports: str | int | None) -> tuple[
             if printed:
                 _check_same(protocol, ports, cell, ported)
             check_fit(ports, cell.purposes, ported, printed=printed)
+            if len(ported) > 1 and not cell.named():
+                _check_lines(str(protocol), str(ports))
             services += cell.services(ported)
     return services, capped([*marks, *(cell.labels if cell else ())])
+
+
+def _check_lines(protocol: str, ports: str) -> None:
+    """Raise ValueError where both cells have the same number of lines: each may be for the line of the other cell.
+
+    Line breaks beside a separator are none.
+    """
+    names, numbers = _lines(protocol), _lines(ports)
+    if len(names) == 1 or len(names) != len(numbers):
+        return
+    named = [_upper(read_protocols(name)[0], "/") for name in names]
+    each = "; ".join(f"{name} {number}" for name, number in zip(named, numbers, strict=True))
+    every = f"{_upper(read_protocols(protocol)[0], '/')} {', '.join(numbers)}"
+    ways = [f"'{way}'" for way in readable([each, every], lambda way: read_services("", way))]
+    raise ValueError(
+        f"protocol {quoted(protocol)} and ports {quoted(ports)} can be read in two ways: each line of one may belong "
+        f"to a line of the other, or all to all: write {' or '.join(ways) or 'each protocol in front of its ports'}, "
+        "as the cell of ports"
+    )
+
+
+def _lines(cell: str) -> list[str]:
+    """Return the lines of a cell that can be read, without bullets."""
+    text = plain(clean(cell, "the cell"), "the cell").strip()
+    bare = unbulleted(text, "the cell", str)
+    return [line.removesuffix(",") for line in (bare if is_bulleted(text) else joined(bare)).split("\n")]
 
 
 def _check_same(protocol: str | int | None, ports: str | int | None, cell: PortCell, protocols: Sequence[str]) -> None:
@@ -53,5 +82,5 @@ def _check_same(protocol: str | int | None, ports: str | int | None, cell: PortC
         )
 
 
-def _upper(protocols: Sequence[str] | set[str]) -> str:
-    return " and ".join(sorted(protocols)).upper().replace(" AND ", " and ")
+def _upper(protocols: Sequence[str] | set[str], between: str = " and ") -> str:
+    return between.join(name.upper() for name in sorted(protocols))

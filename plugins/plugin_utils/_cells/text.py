@@ -28,6 +28,7 @@ _BULLET = re.compile(rf"([{_MARKS}]) +(?=\S)")
 _WIDE = str.maketrans(
     dict(zip("\uff0c\uff1b\uff1a\uff08\uff09\uff5e\u301c", ",;:()~~", strict=True)) | {"\u3001": ", "}
 )
+_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _CODE = re.compile(r"`([^`\n]*)`")
 # A separator at the end of a line, or at its beginning, joins it with the next.
 _ENDS_OPEN = re.compile(r"(?:[,;/&|]|(?<= )\+|(?<![a-z])(?:and|or|plus))\Z", re.IGNORECASE)
@@ -56,10 +57,10 @@ def clean(cell: str, where: str) -> str:
 def plain(text: str, where: str) -> str:
     """Return a cell of ports or protocols with ordinary punctuation and without the backticks around its items.
 
-    What stood in backticks joins with nothing outside. Raises ValueError for a backtick without its other half, and for
-    a letter or digit outside that touches one.
+    C{<br>} is a line break. What stood in backticks joins with nothing outside. Raises ValueError for a backtick
+    without its other half, and for a letter or digit outside that touches one.
     """
-    text = text.translate(_WIDE)
+    text = _BREAK.sub("\n", text.translate(_WIDE))
     if "`" in text:
         text = text.strip()
         if any(_is_touched(text, code) for code in _CODE.finditer(text)):
@@ -128,11 +129,11 @@ def joined(text: str) -> str:
 
 
 def _without_separator(line: str) -> str:
-    """Return a line without the separator at its end; with two of them as it is: an item is missing."""
+    """Return a line without the separator at its end; as it is where an item is missing before that."""
     bare = line.rstrip(" ")
     if bare.endswith((",", ";")):
         bare = bare[:-1].rstrip(" ")
-    return line if bare.endswith((",", ";")) else bare
+    return line if not bare or bare.endswith((",", ";")) else bare
 
 
 def check_numbering(where: str, text: str) -> None:

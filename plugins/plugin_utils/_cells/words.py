@@ -32,6 +32,7 @@ REMARKS = PURPOSES | {"dtls", "http", "http(s)", "https", "ssl", "tls", "websock
 IMPLIED = {
     "dtls": "udp",
     "ntp": "udp",
+    "quic": "udp",
     **dict.fromkeys(
         ("http", "http(s)", "https", "ssl", "tls", "websocket", "websockets", "ws", "wss", "xmpp"),
         "tcp",
@@ -58,7 +59,7 @@ EPHEMERAL = frozenset({"ephemeral", "dynamic", "high", "highports", "highport", 
 REQUIREMENTS = {"required": "required", "mandatory": "required", "recommended": "recommended", "optional": "optional"}
 
 VERSION = (
-    r"(?:[ ]?v?1\.[0-3](?![0-9.])|[ ]?v?[23]\.0(?![0-9.])|[ ]?v[1-3](?![0-9.]))"
+    r"(?:[ ]{0,3}v?1\.[0-3](?![0-9.])|[ ]{0,3}v?[23]\.0(?![0-9.])|[ ]{0,3}v[1-3](?![0-9.]))"
     r"(?:(?:[ ]?[/,&+][ ]?|[ ](?:and|or)[ ])v?1\.[0-3](?![0-9.]))*"
     r"(?:\+(?=[^0-9a-z]|$)|[ ](?:and|or)[ ](?:above|greater|higher|later|newer|up)(?![a-z]))?"
 )

@@ -98,7 +98,6 @@ def _without_bullets(lines: list[str]) -> list[str]:
     bullet = lines[0][0]
     if len(lines) > 1 and bullet in BULLETS and all(line[:2] == bullet + " " for line in lines):
         lines = [line[2:].strip() for line in lines]
-        lines = lines[:-1] if lines[-1] in SEPARATORS else lines
         if not all(line and line[0] not in SEPARATORS for line in lines):
             raise Refused("nothing behind a bullet")
         lines[:-1] = [line if line[-1] in SEPARATORS else line + ";" for line in lines[:-1]]

@@ -76,7 +76,7 @@ def _any(cursor: Cursor) -> Ports:
     cursor.at += 1
     behind = cursor.peek()
     touches = behind is not END and behind.kind != SIGN and not behind.gap
-    if star and (touches or cursor.behind.stars or cursor.sees(*"<>≤≥")):
+    if star and (touches or cursor.behind.stars.strip() or cursor.sees(*"<>≤≥")):
         raise Refused("a star that touches")
     if cursor.sees("port") and behind.gap:
         cursor.at += 1

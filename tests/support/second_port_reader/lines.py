@@ -10,6 +10,7 @@ from tests.support.second_port_reader.doubts import check_shorthand
 from tests.support.second_port_reader.items import LESS, MORE, read_ports
 from tests.support.second_port_reader.protocols import PURPOSES, VOCABULARY, check_fit, is_list, purposes
 from tests.support.second_port_reader.runs import read_words
+from tests.support.second_port_reader.services import serves, without_any
 from tests.support.second_port_reader.shapes import (
     APART,
     DASH,
@@ -31,7 +32,8 @@ class LineReader:
     """Reads one line; then C{gaps} holds one behind each of C{elements} but the last, and perhaps one behind that."""
 
     def __init__(self, tokens: list[Token]) -> None:
-        self._cursor = Cursor(tokens)
+        self._cursor = Cursor(without_any(tokens))
+        self._words: list[Token] = []  # of the last element, if it is one of words
         self._labelled = False  # 'port' stands behind the last protocol
         self._pairs: list[int] = []  # the places of elements behind 'both' and 'either'
         self.elements: list[Element] = []
@@ -98,10 +100,13 @@ class LineReader:
         self._skip_pair()
         self._skip_port()
         if cursor.peek().kind == WORD and cursor.peek().text in VOCABULARY:
+            begin = cursor.at
             self.elements.append(read_words(cursor))
+            self._words = cursor.tokens[begin : cursor.at]
         elif found := read_ports(cursor):
             cursor.check_touch()
             self.elements.append(found)
+            self._words = []
         else:
             raise Refused(f"{cursor.peek().text} is not understood")
         self._skip_port_behind()
@@ -159,16 +164,42 @@ class LineReader:
             content = cursor.tokens[cursor.at + 1 : cursor.at + size]
             if not content or any(token.sign("(") for token in content):
                 raise Refused("brackets")
+            apart = cursor.peek().gap
             cursor.at += size + 1
-            self._content(content)
+            words, self._words = self._words, []
+            if apart < 2 and serves(words, content):
+                self._services(words, content)
+            else:
+                self._content(content)
             behind = cursor.peek()
             if behind is not END and behind.kind != SIGN and not behind.gap:
                 raise Refused("something touches a bracket")
 
+    def _services(self, words: list[Token], content: list[Token]) -> None:
+        """Read services in brackets, which stand in the place of the words before them."""
+        self.elements.pop()
+        inner = LineReader(content).read()
+        if len(inner.gaps) == len(inner.elements):
+            raise Refused("nothing behind a separator")
+        for element in inner.elements:
+            if isinstance(element, Ports):
+                element.inside = True
+                element.purposes.append([token.text for token in words if token.kind == WORD])
+        self.elements += inner.elements
+        self.gaps += inner.gaps
+
+    def _is_quic(self, content: list[Token]) -> bool:
+        """Tell whether '(QUIC)' says again what the protocol in front of ports is."""
+        named = [element.protocols for element in self.elements if isinstance(element, Protocol)]
+        again = [token.text for token in content] in (["quic"], ["http/3"])
+        return again and isinstance(self.elements[0], Protocol) and named[-1] == {"udp"}
+
     def _content(self, content: list[Token]) -> None:
         """Read what stands in brackets behind the last element."""
         owner = self.elements[-1]
-        if isinstance(owner, Ports):
+        if isinstance(owner, Ports) and owner.kind in ("port", "range", "up", "down") and self._is_quic(content):
+            owner.purposes.append(["quic"])
+        elif isinstance(owner, Ports):
             if protocol := annotate(owner, content):
                 self.elements.append(protocol)
                 self.gaps.append(Gap(TIGHT, "("))
@@ -190,7 +221,20 @@ class LineReader:
         return len(self.elements) > 1 and isinstance(self.elements[-2], Ports) and self.gaps[-1].tightness < APART
 
     def _ports_inside(self, content: list[Token]) -> None:
-        comparing = ("port", "any", "all", "up", "at", "above", "over", "below", "under", *MORE, *LESS)
+        labelled = content[0].word("port") and ((content[1:2] and content[1].kind == NUMBER) or content[1].sign(":"))
+        comparing = (
+            *([] if labelled else ["port"]),
+            "any",
+            "all",
+            "up",
+            "at",
+            "above",
+            "over",
+            "below",
+            "under",
+            *MORE,
+            *LESS,
+        )
         if content[0].kind == SIGN or content[0].word(*comparing):
             raise Refused("words in brackets behind a protocol")
         if is_list(content[-1]) and not content[-1].sign("+"):

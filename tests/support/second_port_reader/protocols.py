@@ -19,7 +19,7 @@ PURPOSES = {  # in brackets
     "ssl", "stun", "tls", "turn", "webrtc", "websocket", "websockets", "ws", "wss", "xmpp",
 }  # fmt: skip
 NEEDS = dict.fromkeys(("http", "http(s)", "https", "ssl", "tls", "websocket", "websockets", "ws", "wss", "xmpp"), "tcp")
-NEEDS |= {"dtls": "udp", "ntp": "udp"}
+NEEDS |= {"dtls": "udp", "ntp": "udp", "quic": "udp"}
 VOCABULARY = TCP | UDP | OTHERS | AIMLESS
 LISTS = ",&+", ("and", "or", "plus", "and/or")
 Protocols = frozenset[str]

@@ -39,6 +39,9 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
     for line in lines:
         check_shorthand(line.elements, line.gaps, protocols)
     _lend(found, lines, row)
+    unnamed = row and len(row) > 1 and not any(named_protocols(line) for line in lines)
+    if unnamed and len(tokens) == len(lines_of(protocol or "", 200, ports=False)) > 1:
+        raise Refused("each line for its own, or all for all")
     return _services(found)
 
 

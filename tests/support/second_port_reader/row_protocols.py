@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.second_port_reader.protocols import Protocols, is_list, read_run
+from tests.support.second_port_reader.protocols import TCP, UDP, Protocols, is_list, read_run
 from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token, lines_of
 
 OVER = ("over", "via")
@@ -62,7 +62,8 @@ def _worded(tokens: list[Token]) -> list[Token]:
         known = token.kind == NUMBER and token.text in NUMBERS and begins and ends
         kept.append(replace(token, kind=WORD, text=NUMBERS[token.text]) if known else token)
         three = [each.text for each in kept[-3:]]
-        if len(kept) > 3 and three[0] == "(" and three[1] in tuple("abcdefgh") and three[2] == ")":
+        marks = "abcdefgh12345789" if len(kept) > 3 and kept[-4].text in TCP | UDP else "abcdefgh"
+        if len(kept) > 3 and three[0] == "(" and three[1] in tuple(marks) and three[2] == ")":
             del kept[-3:]
     return kept
 

@@ -35,7 +35,7 @@ SPECIAL = re.compile(
 )
 
 
-SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port")
+SEPARATING = (*",;:/&+|、(-~.<>≤≥", "and", "or", "plus", "and/or", "to", "through", "thru", "port", "only")
 PROTOCOLS = (
     *("tcp", "udp", "tls", "ssl", "http/2", "http/3", "https", "http", "wss"),
     *("websocket", "websockets", "quic", "dtls", "srtp", "srtcp", "rtp", "rtcp", "media"),
@@ -90,10 +90,12 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
     first = {text[0] for text in texts}
     bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
-    texts = [re.sub(r" *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
+    texts = [re.sub(r"(?<=.) *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
+        if bullets and (text in (",", ";") or re.search(r"[,;] *$", text)):
+            raise Refused("an item is missing")
     lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
     if ports and lines and not bullets:
         _leave_only_out(lines[0].tokens, lines[-1].tokens)
@@ -102,7 +104,7 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
 
 def _plain(cell: str) -> str:
     text = ""
-    for sign in cell:
+    for sign in re.sub("<br *?/?>", "\n", cell, flags=re.IGNORECASE):
         sign = WIDE.get(sign, sign)
         if sign == "\t":
             text += "  "
@@ -187,9 +189,10 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
         if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
-            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text in STARS:
+            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text == "*":
                 raise Refused("a mark apart from a protocol")
-            if not ports and owner.marked and token.text[:1] != owner.stars[-1:]:
+            signs = token.text in STARS and bool(owner.stars.strip())
+            if not ports and owner.marked and not signs:
                 raise Refused("two kinds of marks")
             stars = owner.stars + " " * bool(token.gap) + (token.text if token.text in STARS else "")
             kept[-1] = replace(owner, stars=stars, marked=True)

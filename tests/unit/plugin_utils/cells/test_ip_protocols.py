@@ -82,6 +82,15 @@ def test_read(cell: str | int, protocols: list[str]) -> None:
     assert expand_protocols(cell) == protocols
 
 
+@pytest.mark.parametrize("cell", ["IP 4", "IP 6", "ip6", "IP4", "UDP, IP 6"])
+def test_a_version_of_ip_is_no_number_of_a_protocol(cell: str) -> None:
+    number = 6 if "6" in cell else 4
+    with pytest.raises(ValueError, match=f"may be a version of IP, .*: write 'protocol {number}' if that") as caught:
+        expand_protocols(cell)
+    assert str(caught.value).startswith(f"protocol '{cell}'")
+    assert expand_protocols(f"protocol {number}") == ["tcp" if number == 6 else "ipv4"]
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_name_and_its_number_are_one_protocol(name: str) -> None:
     assert expand_protocols(name) == expand_protocols(name.upper()) == expand_protocols(str(NUMBERS[name])) == [name]

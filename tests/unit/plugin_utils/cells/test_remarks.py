@@ -171,6 +171,8 @@ def test_a_safe_remark_is_kept_for_the_label(remark: str) -> None:
             "New Range",
             "Ex Frankfurt",
         ),
+        *("Weekends", "Nights", "Business Hours", "Pilot", "Emergency", "Ask Support", "Contact Sales", "TBD", "Tbc"),
+        *("Tentative", "Enterprise", "Partners", "WebSocket", "Conditional", "Monthly", "Selected", "Usually", "Cold"),
         *(
             "for user avatars",
             "to 9",

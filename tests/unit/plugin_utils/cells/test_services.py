@@ -31,6 +31,13 @@ READ = [
     ("", "UDP/5060\nTCP/5060\nTLS/5061", "udp/5060 tcp/5060 tcp/5061", []),
     ("", "TCP port 443, UDP port 443 and UDP ports 49152-65535", "tcp/443 udp/443 udp/49152-65535", []),
     ("", "10000/UDP – 20000/UDP", "udp/10000-20000", []),
+    ("", "HTTPS (TCP port 443)", "tcp/443", ["HTTPS"]),
+    ("", "SIP (UDP 5060), RTP (UDP 10,000-20,000)", "udp/5060 udp/10000-20000", ["SIP", "RTP"]),
+    ("", "TCP 443, UDP 443 (QUIC)", "tcp/443 udp/443", ["(QUIC)"]),
+    ("", "TCP 443, all UDP ports > 1024", "tcp/443 udp/1025-65535", []),
+    ("", "UDP/5060<br />TCP/5060<br />TLS/5061", "udp/5060 tcp/5060 tcp/5061", []),
+    ("UDP (1)", "443 (2)", "udp/443", ["(1)", "(2)"]),
+    ("TCP†‡", "443*†", "tcp/443", ["†‡", "*†"]),
     ("", "10,000 (UDP) – 20,000 (UDP)", "udp/10000-20000", []),
     ("", "UDP 10000 - UDP 20000", "udp/10000-20000", []),
     ("", "TCP - 443, UDP - 3478", "tcp/443 udp/3478", []),
@@ -203,3 +210,29 @@ def test_nothing_is_opened_that_is_not_printed(cell: str, protocol: str) -> None
     printed |= {443} if "https" in lowered else set()
     printed |= {80} if "http" in lowered else set()
     assert {int(end) for _protocol, ports in services for end in ports.split("-")} <= printed
+
+
+@pytest.mark.parametrize("separator", ["\n", "<br>", " <br /> "])
+def test_lines_of_both_cells_may_belong_to_each_other(separator: str) -> None:
+    """The error offers both readings, and each of them is read in the same row."""
+    protocol, ports = (separator.join(lines) for lines in (("TCP", "UDP"), ("443", "3478-3481")))
+    with pytest.raises(ValueError, match="each line of one may belong to a line of the other, or all to all") as caught:
+        read_services(protocol, ports)
+    each, every = re.findall(r"'((?:TCP|TCP/UDP) 443[^']*)'", str(caught.value))
+    assert read_services(protocol, each)[0] == [("tcp", "443"), ("udp", "3478-3481")]
+    assert sorted(read_services(protocol, every)[0]) == [(p, q) for p in ("tcp", "udp") for q in ("3478-3481", "443")]
+
+
+def test_no_error_offers_any_port_for_a_mark() -> None:
+    with pytest.raises(
+        ValueError, match="may be any port, or the mark of a footnote: write the cell without it"
+    ) as caught:
+        read_services("", "443 TCP *")
+    assert "65535" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["HTTPS (" + "TCP 44 " * 800 + "x)", "SIP (" + "UDP 50 " * 1000 + ")", "all " * 900])
+def test_brackets_with_services_are_read_in_time(cell: str) -> None:
+    """No way to share a long cell between its parts is tried twice."""
+    with pytest.raises(ValueError, match=r"^ports "):
+        read_services("", cell)
