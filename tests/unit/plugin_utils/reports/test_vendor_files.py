@@ -288,6 +288,32 @@ def test_rows_are_not_told_for_a_wrong_key_that_they_hang_on(
     assert told_of_it in error
 
 
+def test_errors_that_many_rows_have_alike_are_told_once(file: Callable[..., str], tmp_path: Path) -> None:
+    few = {"destination": "192.0.2.1", "ports": "9-8"}
+    made = plain(CELL, CELL, few, CELL, few, CELL, few, CELL)
+    made["services"].append({**made["services"][0], "name": "other", "rows": [CELL]})
+    errors = look(file("acme", made), base=tmp_path).errors
+    begins = [
+        "media: rows 1, 2, 4, 6, 8: ports '83-80': 83 is larger than 80",
+        "media: row 3: ports '9-8': 9 is larger than 8",
+        "media: row 5: ports '9-8': 9 is larger than 8",
+        "media: row 7: ports '9-8': 9 is larger than 8",
+        "other: row 1: ports '83-80': 83 is larger than 80",
+    ]
+    assert [error.partition("acme: ")[2].partition(": write")[0] for error in errors] == begins
+
+
+def test_services_that_open_nothing_are_told(file: Callable[..., str], tmp_path: Path) -> None:
+    made = plain({"destination": "192.0.2.1", "ports": "443"})
+    service = made["services"][0]
+    made["services"] += [
+        {**service, "name": "empty", "rows": []},
+        {**service, "name": "lines", "traffic": [], "rows": [{"destination": "192.0.2.1"}]},
+    ]
+    lines = told(made, file, tmp_path)
+    assert [line for line in lines if "NO ROW" in line] == ["  NO ROW of empty", "  NO ROW of lines"]
+
+
 def test_all_sources_and_options_are_told(file: Callable[..., str], tmp_path: Path) -> None:
     sources = [{"id": "page", "title": "Page"}, {"id": "other", "title": "Page", "date": "2026"}]
     options = {"a": {"type": "text"}, "b": {"type": "bool"}, **GOOD["options"]}
