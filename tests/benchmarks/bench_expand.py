@@ -33,7 +33,7 @@ ROUNDS = 7
 
 
 def make_prefixes(count: int) -> list[str]:
-    """Return C{count} IPv4 prefixes without order, of addresses that a host may have; some overlap, some are neighbours."""
+    """Return C{count} IPv4 prefixes of hosts, without order; some overlap, some are neighbours."""
     rng = random.Random(20260601)
     found: list[str] = []
     while len(found) < count:
