@@ -74,7 +74,8 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.explain 
 def explain(allowlist: Any, destination: Any, protocol: Any = "", port: Any = 0) -> list[str]:
     """Glue."""
     try:
-        return explain_destination(plain(allowlist), str(destination), str(protocol), plain(port))
+        given = ["" if value is None else value for value in (protocol, plain(port))]
+        return explain_destination(plain(allowlist), str(destination), str(given[0]), given[1])
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

@@ -33,12 +33,14 @@ ROUNDS = 7
 
 
 def make_prefixes(count: int) -> list[str]:
-    """Return C{count} IPv4 prefixes without order; some overlap, some are neighbours."""
+    """Return C{count} IPv4 prefixes of hosts, without order; some overlap, some are neighbours."""
     rng = random.Random(20260601)
-    found = []
-    for dummy in range(count):
+    found: list[str] = []
+    while len(found) < count:
         length = rng.choice((16, 20, 22, 24, 24, 24, 26, 28, 32))
-        found.append(f"{IPv4Address(rng.getrandbits(length) << (32 - length))}/{length}")
+        address = rng.getrandbits(length) << (32 - length)
+        if 1 <= address >> 24 < 240:
+            found.append(f"{IPv4Address(address)}/{length}")
     return found
 
 

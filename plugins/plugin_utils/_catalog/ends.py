@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .keys import DIRECTIONS, READ_AS, Definition, Known, check_keys, one_of
@@ -20,6 +21,7 @@ from .rows import mapped_of
 
 # Keys of services and rows that say what is not the plain case: from anywhere, outbound, to the destination.
 ENDS = frozenset(("direction", "inbound_option", "source_ip", "source_ip_option", "source_port", "destination_option"))
+STAND_IN = "\0"  # the option that fills a placeholder in the place of one that cannot; no file has it
 
 
 def check_read_as(place: str, entry: Mapping[str, Any], cells: tuple[str, ...]) -> None:
@@ -92,17 +94,14 @@ class Fillings:
         """Check the C{destination_options} of a vendor, a service or a row."""
         if "destination_options" not in entry:
             return
-        where = f"{place}: destination_options"
+        faults = Faults()
         for text, option in entry["destination_options"].items():
-            check_placeholder(where, text)
-            fillers = [*self.known.kinds["str"], *self.known.kinds["list"]]
-            one_of(where, "option", option, fillers, self.known.hints)
-            if option in self.options:
+            if option == STAND_IN:
                 continue
-            for choice in self.known.options[option].get("choices", ()):
-                if not is_label(choice):
-                    raise ValueError(f"{where}: {option}: the choice {quoted(choice)} is not one label of a name")
-            self.options.add(option)
+            with faults.noted(f"{place}: "):
+                _check_filling("destination_options", text, option, self.known, self.options)
+                self.options.add(option)
+        faults.stop()
 
     def begin_service(self, *, sound: bool) -> None:
         """Begin with the rows of a service; C{sound}: whether its lines of traffic are, else rows are not entered."""
@@ -171,6 +170,33 @@ class Fillings:
                 f"{vendor}: with all choices its destinations come to {self.cells:,} cells of {self.characters:,} "
                 f"characters: at most {ENTRIES['rows']:,} and {FILLED:,}"
             )
+
+
+def sound_mapping(mapping: Mapping[Any, Any], known: Known) -> dict[str, str]:
+    """Return what fills the placeholders of C{destination_options}, C{STAND_IN} in the place of what cannot.
+
+    What is written as no placeholder may be is left out.
+    """
+    found = {}
+    for text, option in mapping.items():
+        with Faults().noted():
+            check_placeholder("", text)
+            found[text] = STAND_IN
+            if isinstance(option, str) and option in known.options:
+                _check_filling("", text, option, known, ())
+                found[text] = option
+    return found
+
+
+def _check_filling(place: str, text: Any, option: Any, known: Known, sound: Collection[str]) -> None:
+    """Raise ValueError unless an option can fill what is written as a placeholder; C{sound}: options that can."""
+    check_placeholder(place, text)
+    one_of(place, "option", option, [*known.kinds["str"], *known.kinds["list"]], known.hints)
+    if option in sound:
+        return
+    for choice in known.options[option].get("choices", ()):
+        if not is_label(choice):
+            raise ValueError(f"{place}: {option}: the choice {quoted(choice)} is not one label of a name")
 
 
 def _check_met(place: str, mapped: Mapping[str, str], met: set[str]) -> None:

@@ -1,22 +1,53 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a vendor file, checked: what other entries refer to, and what stands in for wrong ones."""
+"""What the entries of a vendor file refer to, its options above all, checked; and what stands in for wrong ones."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import Hints
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-from .keys import NAME, NAMES, OPTION, Definition, Known, check_keys, one_of
+from .ends import STAND_IN, sound_mapping
+from .keys import NAME, NAMES, OPTION, VENDOR, Definition, Known, check_keys, one_of
 from .limits import LONGEST_CHOICE
 from .options import choose, is_free
 
+# The keys of a vendor that no other entry refers to.
+_ALONE = ("title", "wide_because", "timers", "not_rules")
 _TYPES = ("list", "str", "bool", "ports", "addresses")
+
+
+def whole(vendor: str, definition: Any, faults: Faults) -> Definition:
+    """Return the definition without those of its own keys that are not sound; what is wrong goes into C{faults}.
+
+    Raises ValueError where that is one that others refer to: they would be told for what they are not.
+    """
+    if not isinstance(definition, dict):
+        check_keys(vendor, definition, VENDOR)
+    rest = {"title": vendor, "sources": [], "services": []}
+    # An unknown key with others inside may be a misspelt one that others refer to.
+    kept = {
+        key: value
+        for key, value in definition.items()
+        if key not in _ALONE and (key in VENDOR or isinstance(value, (dict, list)))
+    }
+    try:
+        check_keys(vendor, {"title": vendor, **kept}, VENDOR)
+    except ValueError:
+        check_keys(vendor, definition, VENDOR)  # tells the first
+    if "title" not in definition:
+        with faults.noted():
+            check_keys(vendor, kept, VENDOR)
+    for key in [key for key in definition if key not in kept]:
+        with faults.noted():
+            check_keys(vendor, {**rest, key: definition[key]}, VENDOR)
+            kept[key] = definition[key]
+    return {"title": vendor, **kept}
 
 
 def known_of(vendor: str, definition: Definition, sources: dict[str, None], faults: Faults) -> Known:
@@ -57,29 +88,35 @@ def _another(spec: Any) -> dict[str, Any]:
 
 
 def stand_in(definition: Definition, known: Known, sources: Mapping[str, Any]) -> Definition:
-    """Return a definition with sound sources and options in place of the others, without conditions on those.
+    """Return a definition with sound sources, options and fillings in place of the others, without conditions on those.
 
     C{sources}: the sound ones by their ids.
     """
-    services = [_without(service, known.unsound, ("traffic", "rows")) for service in definition["services"]]
+    services = [_without(service, known, ("traffic", "rows")) for service in definition["services"]]
+    changed = {**_without(definition, known, ()), "services": services}
+    options = {**known.options, STAND_IN: {"type": "str", "choices": ["any"], "required": True}}
     return {
-        **definition,
+        **changed,
         "sources": [sources.get(name, {"id": name, "title": name, "date": "2000-01"}) for name in known.sources],
-        **({"options": known.options} if known.unsound else {}),
-        "services": services,
+        **({"options": options} if known.unsound or changed != definition else {}),
     }
 
 
-def _without(entry: Any, unsound: Collection[str], inside: tuple[str, ...] = ()) -> Any:
-    """Return an entry without conditions on options that are not sound; C{inside}: its keys with lists of others."""
+def _without(entry: Any, known: Known, inside: tuple[str, ...]) -> Any:
+    """Return an entry without conditions on options that are not sound, and with fillings that are.
+
+    C{inside}: its keys with lists of others.
+    """
     if not isinstance(entry, dict):
         return entry
     changed = dict(entry)
     if isinstance(entry.get("when"), dict):
-        changed["when"] = {option: values for option, values in entry["when"].items() if option not in unsound}
+        changed["when"] = {option: values for option, values in entry["when"].items() if option not in known.unsound}
+    if isinstance(entry.get("destination_options"), dict):
+        changed["destination_options"] = sound_mapping(entry["destination_options"], known)
     for key in inside:
         if isinstance(entry.get(key), list):
-            changed[key] = [_without(each, unsound) for each in entry[key]]
+            changed[key] = [_without(each, known, ()) for each in entry[key]]
     return changed
 
 

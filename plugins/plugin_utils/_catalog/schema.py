@@ -16,7 +16,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults imp
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.options import listed
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import briefly
 
-from .ends import ENDS, Fillings, check_direction, check_read_as
+from .ends import ENDS, Fillings, check_direction, check_read_as, sound_mapping
 from .keys import (
     DIRECTIONS,
     NAME,
@@ -28,7 +28,6 @@ from .keys import (
     SOURCE,
     TIMER,
     TRAFFIC,
-    VENDOR,
     Definition,
     Known,
     check_keys,
@@ -37,11 +36,12 @@ from .keys import (
     one_of,
     unique,
 )
-from .known import known_of, stand_in
+from .known import known_of, stand_in, whole
 from .limits import ENTRIES
 from .options import choose
 from .reserved import is_reserved
 
+_LINE = {"protocol": "TCP", "ports": "443"}  # in the place of a line of traffic that is not sound
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?\Z")
 
 
@@ -54,12 +54,15 @@ def check_definition(vendor: str, definition: Any) -> None:
             f"vendor name '{briefly(vendor)}' means something else to this collection or to Ansible: choose another"
         )
     check_strings(vendor, definition)  # first and alone: no other message then repeats what nobody sees
-    check_keys(vendor, definition, VENDOR)
     faults = Faults()
+    definition = whole(vendor, definition, faults)
     known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], faults), faults)
     fillings = Fillings(definition, known)
     with faults.noted():
         fillings.check_mapping(vendor, definition)
+    if faults and "destination_options" in definition:
+        mapping = sound_mapping(definition["destination_options"], known)
+        fillings.definition = {**definition, "destination_options": mapping}
     services = definition["services"]
     for number, service in enumerate(services, 1):
         with faults.noted():
@@ -90,22 +93,20 @@ def sound_part(vendor: str, definition: Any) -> tuple[Definition, dict[str, list
     too much.
     """
     check_strings(vendor, definition)
-    check_keys(vendor, definition, VENDOR)
+    definition = whole(vendor, definition, Faults())
     known = known_of(vendor, definition, _check_sources(vendor, definition["sources"], Faults()), Faults())
     definition = stand_in(definition, known, _sound_sources(definition["sources"]))
     fillings = Fillings(definition, known)
     fillings.check_mapping(vendor, definition)
     services: list[dict[str, Any]] = []
     numbers: dict[str, list[int]] = {}
-    for service in definition["services"]:
-        faults = Faults()
-        with faults.noted():
-            _check_head(vendor, service, fillings, faults)
-        if faults or service["name"] in numbers:
+    for printed in definition["services"]:
+        service = _sound_head(vendor, printed, fillings)
+        if not service or service["name"] in numbers:
             continue
         found = numbers[service["name"]] = []
         for number, row in enumerate(service["rows"], 1):
-            faults.clear()
+            faults = Faults()
             with faults.noted():
                 _check_row(vendor, row, service, fillings)
             found += [] if faults or known.in_doubt(row) else [number]
@@ -173,9 +174,14 @@ def _check_timer(place: str, timer: Any, known: Known, services: dict[str, None]
 
 
 def _check_service(place: str, service: Any, fillings: Fillings, faults: Faults) -> None:
-    """Raise ValueError for the service itself; what is wrong with its lines and rows goes into C{faults}."""
+    """Put what is wrong with a service, its lines of traffic and its rows into C{faults}."""
     before = len(faults)
-    _check_head(place, service, fillings, faults)
+    with faults.noted():
+        _check_head(place, service, fillings, faults)
+    if len(faults) > before:
+        service = _sound_head(place, service, fillings)
+        if not service:
+            return
     for number, row in enumerate(service["rows"], 1):
         with faults.noted():
             _check_row(f"{place}: row {number}", row, service, fillings)
@@ -209,6 +215,35 @@ def _check_head(place: str, service: Any, fillings: Fillings, faults: Faults) ->
     fillings.begin_service(sound=len(faults) == before)
 
 
+def _sound_head(place: str, service: Any, fillings: Fillings) -> dict[str, Any]:
+    """Return a service without what is not sound but for its rows; nothing where these would be told for it."""
+    if _is_sound(place, service, fillings):
+        return dict(service)
+    if not isinstance(service, dict) or any(isinstance(service[key], list) for key in service.keys() - SERVICE.keys()):
+        return {}  # of what is no service, or misspelt lines of traffic
+    source = next(iter(fillings.known.sources), None)
+    head = {"title": "", "source": source, **{key: service[key] for key in ("name", "rows") if key in service}}
+    for key in [key for key in SERVICE if key in service and key not in ("name", "rows")]:
+        value = service[key]
+        if key == "traffic" and isinstance(value, list):
+            value = [line if _is_sound(place, {**head, key: [line]}, fillings) else _LINE for line in value]
+        elif key == "destination_options" and isinstance(value, dict):
+            value = sound_mapping(value, fillings.known)
+        if _is_sound(place, {**head, key: value}, fillings):
+            head[key] = value
+        elif key in ("direction", "inbound_option", "traffic"):
+            return {}
+    return head if _is_sound(place, head, fillings) else {}
+
+
+def _is_sound(place: str, service: Any, fillings: Fillings) -> bool:
+    """Tell whether a service is, but for its rows."""
+    faults = Faults()
+    with faults.noted():
+        _check_head(place, service, fillings, faults)
+    return not faults
+
+
 def _check_row(place: str, row: Any, service: dict[str, Any], fillings: Fillings) -> None:
     known = fillings.known
     check_keys(place, row, ROW)
@@ -226,25 +261,35 @@ def _check_row(place: str, row: Any, service: dict[str, Any], fillings: Fillings
 
 def _check_references(place: str, entry: dict[str, Any], known: Known) -> None:
     """Check what an entry refers to: its requirement, its sources and the options of its C{when}."""
+    faults = Faults()
     if "requirement" in entry:
-        one_of(place, "requirement", entry["requirement"], REQUIREMENTS)
+        with faults.noted():
+            one_of(place, "requirement", entry["requirement"], REQUIREMENTS)
     for key in ("source", "traffic_source"):
         if key in entry:
-            one_of(place, key, entry[key], known.sources, known.hints)
+            with faults.noted():
+                one_of(place, key, entry[key], known.sources, known.hints)
     for option, values in entry.get("when", {}).items():
-        one_of(f"{place}: when", "option", option, known.options, known.hints)
-        if option in known.unsound:
-            continue
-        choices = known.values[option]
-        if not choices:
-            raise ValueError(f"{place}: when: {option} has no choices that a condition could name")
-        words = known.options[option].get("choices", ["false", "true"])
-        if isinstance(values, (str, bool)) and values in choices:
-            word = str(values).lower() if isinstance(values, bool) else values
-            raise ValueError(f"{place}: when: {option} is a list of values: write {option}: [{word}]")
-        if (
-            not isinstance(values, list)
-            or not values
-            or not all(isinstance(value, (str, bool)) and value in choices for value in values)
-        ):
-            raise ValueError(f"{place}: when: {option} '{briefly(values)}' must be a list of {listed(words)}")
+        with faults.noted():
+            _check_condition(f"{place}: when", option, values, known)
+    faults.stop()
+
+
+def _check_condition(place: str, option: Any, values: Any, known: Known) -> None:
+    """Check that an option of a C{when} has all the values that it names."""
+    one_of(place, "option", option, known.options, known.hints)
+    if option in known.unsound:
+        return
+    choices = known.values[option]
+    if not choices:
+        raise ValueError(f"{place}: {option} has no choices that a condition could name")
+    words = known.options[option].get("choices", ["false", "true"])
+    if isinstance(values, (str, bool)) and values in choices:
+        word = str(values).lower() if isinstance(values, bool) else values
+        raise ValueError(f"{place}: {option} is a list of values: write {option}: [{word}]")
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(isinstance(value, (str, bool)) and value in choices for value in values)
+    ):
+        raise ValueError(f"{place}: {option} '{briefly(values)}' must be a list of {listed(words)}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from .name_patterns import INNER, kind_of
+from .name_patterns import EXACT, INNER, SUFFIX, kind_of
 from .services import service_of, service_text
 from .text import briefly
 
@@ -115,15 +115,30 @@ def check_names(
     one_of("names", names, ("", *modes))
     wanted = sorted(name for group in allowlist["groups"] for name in group["names"])
     if wanted and policy == "deny" and not names:
-        patterns = [name for name in wanted if kind_of(name) == INNER]
-        followed = " or ".join(mode for mode in modes if mode != "report")
-        opened = "" if len(patterns) == len(wanted) else f", to {followed} to open the addresses that they have"
-        if opened and patterns:
-            opened += f" (none are learned of {_first(patterns)}: no tool matches such a '*')"
         raise ValueError(
             f"policy deny would stop {len(wanted)} names that a packet filter cannot enforce: {_first(wanted)}. "
-            f"Set {prefix}_names to report to accept that (the summary lists them){opened}, or use the policy {instead}"
+            f"Set {prefix}_names to report to accept that (the summary lists them){_enforced(wanted, modes)}, or use "
+            f"the policy {instead}"
         )
+
+
+def _enforced(names: Sequence[str], modes: Sequence[str]) -> str:
+    """Return in words which of the modes open some of the names, and which names they do not; '' where none does."""
+    by_kind: dict[str, list[str]] = {kind: [] for kind in (EXACT, SUFFIX, INNER)}
+    for name in names:
+        by_kind[kind_of(name)].append(name)
+    below = by_kind[SUFFIX]  # learned from answers, and never looked up
+    followed = [mode for mode in modes if mode != "report" and (by_kind[EXACT] or (mode == "dnsmasq" and below))]
+    if not followed:
+        return ""
+    lacking = []
+    if below and followed != ["dnsmasq"]:
+        how = "only dnsmasq learns" if "dnsmasq" in followed else "none are learned of"
+        lacking.append(f"{how} {_first(below)}{'' if 'dnsmasq' in followed else ': only exact names are looked up'}")
+    if by_kind[INNER]:
+        lacking.append(f"none are learned of {_first(by_kind[INNER])}: no tool matches such a '*'")
+    told = f" ({'; '.join(lacking)})" if lacking else ""
+    return f", to {' or '.join(followed)} to open the addresses that they have{told}"
 
 
 def _first(names: Sequence[str]) -> str:

@@ -31,6 +31,13 @@ _ACCEPTED = "write a number from 1 to 65535, a range like 50000-50010, a name li
 _ENDS = re.compile(r"([0-9a-f.:]+)(?:[-–]| +(?:[-–]|to) +)([0-9a-f.:]+)", re.ASCII | re.IGNORECASE)
 
 
+# A host with what stands around it where people copy it from: https://[2001:db8::1]:443/x, live.example.com:443.
+_AROUND = re.compile(
+    r"([a-z][a-z0-9+.-]*://)?(?:\[([^]]+)\]|([^][/:]+))(?::([0-9]+))?(?:/.*)?", re.ASCII | re.IGNORECASE
+)
+_ANY = ("any", "all", "*")
+
+
 @dataclass(frozen=True)
 class Asked:
     """A destination, with the services that are asked about.
@@ -108,6 +115,8 @@ def _within_protocol(protocol: str, text: str, service: Range | None, port: int 
         return service_of(protocol, kind)[1:]
     if not has_ports(protocol):
         raise ValueError(f"protocol '{protocol}/{text}' is not accepted: {protocol} has no ports: write '{protocol}'")
+    if text.lower() in ("tcp", "udp"):
+        raise ValueError(f"protocol '{protocol}/{text}' is not accepted: ask for one, or nothing for all")
     first, last = (PORTS[text.lower()],) * 2 if text.lower() in PORTS else parse_ports(text)
     if service not in (None, (first, last)):
         raise ValueError(f"protocol '{protocol}/{text}' and port '{port}' are not the same: write one of them")
@@ -116,6 +125,13 @@ def _within_protocol(protocol: str, text: str, service: Range | None, port: int 
 
 def _destination(text: str) -> tuple[str, tuple[int, int, int] | None]:
     """Return a destination as it is answered for, and its addresses."""
+    if text.lower() in _ANY:
+        raise ValueError("is any address: write 0.0.0.0/0 for all of IPv4, ::/0 for all of IPv6")
+    around = _AROUND.fullmatch(text)
+    if around and (around[1] or around[2] or around[4]):
+        host, port = around[2] or around[3], around[4]
+        for way in readable([host], _destination):
+            raise ValueError(f"is more than a host: write {way}{f', and {port} as the port' if port else ''}")
     ends = _ENDS.fullmatch(text)
     if ends and any(end.count(":") > 1 or end.count(".") == 3 for end in ends.groups()):
         return _range(*ends.groups())

@@ -166,10 +166,13 @@ def _of_name(groups: Groups, asked: Asked, opened: Mapping[int, Wide]) -> str:
     if perhaps:
         closed = [f"nothing to IPv{version} addresses" for version in _VERSIONS if not by_name and not opened[version]]
         return f"open: in part: {asked.text}: {'; '.join([*how, *closed])}"
-    if within:
-        return f"open: in part: of {asked.text} the names {_some(sorted(within))}"
+    enforced = sorted(name for name in within if not is_inner(name))
+    if enforced:
+        return f"open: in part: of {asked.text} the names {_some(enforced)}"
     if unmatched:
         return f"open: not: no tool can enforce the patterns below that take {asked.text}"
+    if within:
+        return f"open: not: of {asked.text} only {_some(sorted(within))}, which no tool can enforce"
     return _closed(asked)
 
 

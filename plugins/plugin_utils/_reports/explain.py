@@ -43,10 +43,15 @@ def explain_destination(
     reasons = _reasons(allowlist)
     far = _far(allowlist["provenance"], question, opened)
     inbound = False
+    services: dict[tuple[str, str], str] = {}  # those that are asked about, in words; '' for others
     for number, entry in enumerate(allowlist["provenance"]):
-        if question.within(*service_of(entry["protocol"], entry["ports"])):
+        key = (entry["protocol"], entry["ports"])
+        if key not in services:
+            service = service_of(*key)
+            services[key] = service_text(service) if question.within(*service) else ""
+        if services[key]:
             rows = [*_addresses(entry, question)] if question.span else [*_names(entry, question), *far.get(number, ())]
-            lines += [_line(entry, opens, remark, reasons) for opens, remark in rows]
+            lines += [_line(services[key], entry, opens, remark, reasons) for opens, remark in rows]
             inbound = inbound or (bool(rows) and entry.get("direction") == "inbound")
     if inbound and question.span:
         lines[0] += "; rows below let it in"
@@ -55,12 +60,11 @@ def explain_destination(
     return lines
 
 
-def _line(entry: Entry, opens: str, remark: str, reasons: Reasons) -> str:
+def _line(service: str, entry: Entry, opens: str, remark: str, reasons: Reasons) -> str:
     """Return the line of a gathered entry of the provenance; C{opens}: the destination of it that answers."""
-    service = service_text(service_of(entry["protocol"], entry["ports"]))
     direction = "from" if entry.get("direction") == "inbound" else "to"
     document = ", ".join(filter(None, (entry.get("source"), entry.get("date"))))
-    said = [remark, *_because(entry, opens, reasons), *remarks(entry)]
+    said = [remark, *(_because(entry, opens, reasons) if reasons else ()), *remarks(entry)]
     return "; ".join(
         [
             f"{service} {direction} {opens}  {entry['vendor']}: {entry['service']}: "

@@ -47,6 +47,8 @@ def remarks(entry: Mapping[str, Any]) -> list[str]:
 
 def own_end(entry: Mapping[str, Any]) -> str:
     """Return the user's end of an entry, C{only from 192.0.2.1/32 port 5060}; '' where it says nothing of it."""
+    if not (entry.get("own_ip") or entry.get("source_port")):
+        return ""
     inbound = entry.get("direction") == "inbound"
     address, port = _listed(entry.get("own_ip", "")), entry.get("source_port", "")
     ports = f"port {port}" if port else ""

@@ -95,6 +95,8 @@ def told_of(definition: Definition) -> Iterator[str]:
     """Yield lines on what the rows of a definition are chosen by, and on what it says beside them."""
     options = definition.get("options", {})
     for service in definition["services"]:
+        if not service["rows"] or service.get("traffic") == []:
+            yield f"  NO ROW of {service['name']}"
         for text in by_choice(service, options):
             yield from wrapped(text, "  ")
         for option, choices in without_rows(service, options).items():

@@ -10,6 +10,7 @@ is the option's example.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent im
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults, FaultsError, faults_of
 
-from .layout import wrapped
+from .layout import row_numbers, wrapped
 from .reasons import reason_lines
 from .remarks import own_ends, readings_of_rows
 from .vendor_conditions import OFF, condition, not_rules, option_lines, told_of
@@ -38,6 +39,8 @@ from .vendor_readings import beyond
 
 _MOST_ROWS = 10_000  # of a file that is refused anyway
 _MOST_READ = 200  # cells that their author reads
+_MOST_ALIKE = 3  # rows whose errors are told one by one where they are alike
+_OF_ROW = re.compile(r"(\w+: \w+: )row ([0-9]+): (.*)", re.ASCII | re.DOTALL)
 
 
 @dataclass
@@ -70,7 +73,7 @@ def look_at(
             look.errors.append(f"{name}: it nests its entries deeper than any vendor file")
         except ValueError as exc:
             here = f"{str(path)!r} "  # what cannot be read begins with the whole path
-            look.errors += [f"{name}: {fault.removeprefix(here)}" for fault in faults_of(exc)]
+            look.errors += [f"{name}: {fault.removeprefix(here)}" for fault in _alike(faults_of(exc))]
         else:
             look.lines += ["", *lines] if look.lines else lines
     return look
@@ -92,6 +95,19 @@ def _lines(vendor: str, definition: Definition, name: str, today: datetime.date,
     except ValueError as exc:
         faults += faults_of(exc)
     raise FaultsError(faults)
+
+
+def _alike(faults: Iterable[str]) -> list[str]:
+    """Return errors with one in the place of those that many rows of a service have alike."""
+    rows: dict[tuple[str, ...], dict[str, int]] = {}
+    for fault in faults:
+        service, number, text = match.groups() if (match := _OF_ROW.fullmatch(fault)) else (fault, "0", "")
+        rows.setdefault((service, text), {})[fault] = int(number)
+    found: list[str] = []
+    for (service, text), numbers in rows.items():
+        together = len(numbers) > _MOST_ALIKE
+        found += [f"{service}{row_numbers({*numbers.values()})}: {text}"] if together else numbers
+    return found
 
 
 def _files(names: list[str], base: Path, errors: list[str]) -> Iterator[tuple[Path, str]]:

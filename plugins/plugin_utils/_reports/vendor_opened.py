@@ -22,6 +22,7 @@ ALL = {version: [(0, (1 << bits) - 1)] for version, bits in BITS.items()}
 _NONE: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
 _HEAD = ("service", "opens", "to", "requirement")
 _MARKS = ("only with", "with a reason", "BEYOND print")
+_BECAUSE = frozenset(("wide_because", "special_because", "vendor_wide_because"))
 _MOST_NAMES = 20  # of a service
 
 
@@ -126,6 +127,8 @@ def agreements(opened: list[Opened]) -> Iterator[str]:
     special: dict[str, None] = {}
     asking, anywhere = [], []
     for one in opened:
+        if _BECAUSE.isdisjoint(one.row):
+            continue  # what needs consent needs a reason too
         if _refused([one.row], Consent(True, _NONE), OfOneRow):
             special.update(dict.fromkeys(_special_of(one.rules)))
             asking.append(one)

@@ -67,6 +67,7 @@ def test_all_errors_are_printed_before_the_play_stops(tmp_path: Path) -> None:
     assert lines[0] == "Example (good), vendors/good.yml"
     assert results[-1]["msg"] == "not sound: 2 errors, named above"
     assert printed.count("bad: page: title is missing") == 1
+    assert check(tmp_path, "-e", "check_path=missing.yml")[1][-1]["msg"] == "not sound: 1 error, named above"
 
 
 def test_it_is_said_what_was_meant(tmp_path: Path) -> None:

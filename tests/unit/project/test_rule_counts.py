@@ -1,7 +1,7 @@
 # Copyright: Contributors to the egress.allowlist collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many rules and lines a list takes, and how many a change of one host: docs/least.md has the same numbers."""
+"""How many rules and lines a list takes, and how many a change of one host: the pages have the same numbers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.firewa
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.nftables import differences, listing
 from ansible_collections.egress.allowlist.plugins.module_utils._firewalls.ufw import rules
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds import azure
 from ansible_collections.egress.allowlist.plugins.plugin_utils._clouds.parts import parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls import ufw
 from ansible_collections.egress.allowlist.plugins.plugin_utils._firewalls.firewalld import configuration
@@ -40,10 +41,10 @@ def eight_hosts() -> dict[str, Any]:
     return merge_vendors([rule("198.16.0.0/14", "3478-3481"), *(web(host, service="signalling") for host in HOSTS)])
 
 
-def all_vendors() -> dict[str, Any]:
-    rows = [
-        select({"name": vendor, **CHOICES[vendor]}, requirements=REQUIREMENTS)["rows"] for vendor in sorted(CHOICES)
-    ]
+def all_vendors(**choices: dict[str, Any]) -> dict[str, Any]:
+    """Return the allowlist of all vendors, C{choices}: what other options one has."""
+    chosen = ({"name": vendor, **CHOICES[vendor], **choices.get(vendor, {})} for vendor in sorted(CHOICES))
+    rows = [select(each, requirements=REQUIREMENTS)["rows"] for each in chosen]
     return merged(*(row for listed in rows for row in listed))
 
 
@@ -107,6 +108,21 @@ def test_the_page_has_these_numbers() -> None:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.read_text().splitlines()]
     shown = {line[0]: [text.split()[-1].replace(",", "") for text in line[1:]] for line in cells if line[0] in COUNTS}
     assert shown == {what: [str(number) for number in numbers] for what, *numbers in rows}
+
+
+def test_the_page_on_azure_has_the_numbers_of_its_plans() -> None:
+    lists = (
+        merged(*select({"name": "kudo", **CHOICES["kudo"]}, requirements=REQUIREMENTS)["rows"]),
+        all_vendors(securevideo={"engines": "all", "inbound": True}),
+        all_vendors(),
+    )
+    told = []
+    for allowlist in lists:
+        rules = azure.plan(allowlist, policy="unmanaged", names="report")["rules"]
+        told.append(f"{len(rules)} rules and {sum(len(rule['destinations']) for rule in rules)} addresses")
+    assert told == ["2 rules and 98 addresses", "19 rules and 842 addresses", "17 rules and 294 addresses"]
+    page = " ".join((REPOSITORY / "docs" / "azure.md").read_text().split())
+    assert f"takes {told[0]}, all vendors of the catalog with all that they offer {told[1]}; {told[2]} without" in page
 
 
 def ufw_difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

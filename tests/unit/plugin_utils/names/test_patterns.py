@@ -205,8 +205,33 @@ def test_nothing_is_learned_of_a_pattern(mode: str) -> None:
          "to resolve or dnsmasq to open the addresses that they have (none are learned of rtc*.example.com: no tool "
          "matches such a '*'), or use"),
         (["b.example.com"], "to resolve or dnsmasq to open the addresses that they have, or use"),
+        (["*.example.com"], "(the summary lists them), to dnsmasq to open the addresses that they have, or use"),
+        (["*.example.com", "b.example.com"],
+         "to resolve or dnsmasq to open the addresses that they have (only dnsmasq learns *.example.com), or use"),
+        (["*.example.com", "rtc*.example.com", "b.example.com"],
+         "(only dnsmasq learns *.example.com; none are learned of rtc*.example.com: no tool matches such a '*'), or"),
     ],
 )  # fmt: skip
 def test_patterns_are_names_that_nobody_enforces(names: list[str], advice: str) -> None:
     with pytest.raises(ValueError, match=rf"^policy deny would stop {len(names)} names .*{re.escape(advice)}"):
         ruleset.render(merge_vendors(list(map(web, names))), policy="deny")
+
+
+@pytest.mark.parametrize("backend", ["ufw", "aws", "gcp"])
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["*.example.com"], ""),
+        (["*.example.com", "rtc*.example.com"], ""),
+        (["b.example.com"], " to open the addresses that they have"),
+        (["*.example.com", "b.example.com"],
+         " to open the addresses that they have (none are learned of *.example.com: only exact names are looked up)"),
+    ],
+)  # fmt: skip
+def test_looking_up_is_offered_only_where_it_opens_something(backend: str, names: list[str], told: str) -> None:
+    render: Callable[..., Any] = {"ufw": ufw.render, "aws": aws.plan, "gcp": gcp.plan}[backend]
+    with pytest.raises(ValueError, match=r"^policy deny would stop") as error:
+        render(merge_vendors(list(map(web, names))), policy="deny")
+    followed = {"ufw": "resolve", "aws": "resolve", "gcp": "resolve or fqdn"}[backend]
+    wanted = f", to {followed}{told}" if told else ""
+    assert f"(the summary lists them){wanted}, or use the policy unmanaged" in str(error.value)

@@ -7,7 +7,9 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from ansible_collections.egress.allowlist.plugins.filter.explain_destination import explain
 from ansible_collections.egress.allowlist.plugins.plugin_utils._allowlist.merge import merge_vendors
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._reports.explain import explain_destination
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,7 +130,16 @@ def test_rows_that_open_something(asked: tuple[Any, ...], lines: list[str]) -> N
             ("a**.example.com",),
             "destination 'a..\\.example\\.com': is no name and no pattern of one: accepted are names",
         ),
-        (("*",), "is no name and no pattern of one"),
+        (("*",), "destination '.': is any address: write 0.0.0.0/0 for all of IPv4, ::/0 for all of IPv6"),
+        (("Any",), "destination 'Any': is any address: write 0.0.0.0/0"),
+        (("https://live.example.com",), "destination 'https://.*': is more than a host: write live.example.com$"),
+        (("https://live.example.com:8443/x?y",), "is more than a host: write live.example.com, and 8443 as the port$"),
+        (("live.example.com:443",), "is more than a host: write live.example.com, and 443 as the port$"),
+        (("192.0.2.7:443",), "is more than a host: write 192.0.2.7, and 443 as the port$"),
+        (("[2001:db8::1]",), "is more than a host: write 2001:db8::1$"),
+        (("[2001:db8::1]:443",), "is more than a host: write 2001:db8::1, and 443 as the port$"),
+        (("https://192.0.2.256/",), "destination 'https://192.0.2.256/': "),
+        (("192.0.2.1", "tcp/udp", 443), "protocol 'tcp/udp' is not accepted: ask for one, or nothing for all"),
         (("",), "destination ''"),
         (("192.0.2.1", "tcp/443", 80), "protocol 'tcp/443' and port '80' are not the same: write one of them"),
         (("192.0.2.1", "/443"), "protocol '' is unknown"),
@@ -312,10 +323,10 @@ UNENFORCED = "no tool can enforce this pattern"
         (("calls.example.net",), ["open: not"]),
         (("rtc*.calls.example.net",), ["open: not", "1"]),
         (("RTC1*.Calls.example.net",), ["open: not", "1"]),
-        (("*.calls.example.net",), ["open: in part"]),
+        (("*.calls.example.net",), ["open: not"]),
         (("turn-3.elb.eu-west-1.example.com",), ["open: not", "2"]),
         (("turn-*.elb.REGION.example.com",), ["open: not", "2"]),
-        (("turn-*.elb.*.example.com",), ["open: in part"]),
+        (("turn-*.elb.*.example.com",), ["open: not"]),
         (("sip1.example.org",), ["open: all", "3", "4"]),
         (("sip1.example.org", "", "sips"), ["open: not", "4"]),
         (("x.example.org", "", "sips"), ["open: not"]),
@@ -387,3 +398,21 @@ def test_the_verdict_is_that_of_every_packet(
     found = explain_destination(numbered(*rules), f"192.0.2.{low}-192.0.2.{high}", protocol, ports)
     assert found[0].startswith(level)
     assert (len(found) > 1) == some
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "verdict"),
+    [
+        (["rtc*.example.com"], "*.com", "open: not: of *.com only rtc*.example.com, which no tool can enforce"),
+        (["rtc*.example.com", "a.example.com"], "*.com", "open: in part: of *.com the names a.example.com"),
+        (["*.rtc.example.com"], "*.example.com", "open: in part: of *.example.com the names *.rtc.example.com"),
+        (["rtc*.example.com"], "rtc1.example.com", "open: not: no tool can enforce the patterns below that take rtc1."),
+    ],
+)
+def test_names_within_a_pattern_are_those_that_are_enforced(names: list[str], asked: str, verdict: str) -> None:
+    row = {"vendor": "acme", "service": "web", "row": 1, "protocol": "TCP", "ports": "443", "destination": names}
+    assert explain_destination(merge_vendors(expand_rows([row])), asked, "tcp", 443)[0].startswith(verdict)
+
+
+def test_nothing_is_given_as_none_too() -> None:
+    assert explain(ALLOWLIST, "192.0.2.1", None, None) == explain(ALLOWLIST, "192.0.2.1")

@@ -185,11 +185,133 @@ def test_cells_are_read_beside_what_is_not_sound(file: Callable[..., str], tmp_p
         "media: row 4: unknown source 'paeg': known are",
         "media: row 5: ports '9-8': 9 is larger than 8:",
         "lines: traffic 1: unknown key 'port': known ar",
+        "lines: row 1: destination '192.0.2.300' is not",
         "Bad: name 'Bad': write small letters, digits a",
         "timer 1: seconds 0 is not larger than 0",
         "not_rules 1: unknown source 'none': known are ",
         "more: row 1: destination '192.0.2.300' is not ",
     ]
+
+
+TENANT = {"tenant": {"type": "str", "required": True}, "own": {"type": "addresses", "required": True}}
+CELL = {"destination": "192.0.2.1", "ports": "83-80"}
+WRONG_FILLINGS: list[tuple[Any, list[str]]] = [
+    ({"<tenant>": "tenat"}, ["unknown option 'tenat': known are tenant; did you mean"]),
+    ({"<tenant>": "own"}, ["unknown option 'own': known are tenant"]),
+    ({"<tenant>": ["tenant"]}, ["unknown option '['tenant']': known are tenant"]),
+    ({"<tenant>": {"tenant": 1}}, ["unknown option '{'tenant': 1}': known"]),
+    ({"<tenant>": None}, ["unknown option 'None': known are tenant"]),
+    ({"<tenant>": ""}, ["unknown option '': known are tenant"]),
+    ({"<tenant>": "tenant", "": "tenant"}, ["'' is no placeholder: accepted are <tenant>"]),
+    ({"<tenant>": "tenant", "<a": "x", "b.c": "tenant"}, ["'<a' is no placeholder", "'b.c' is no placeholder"]),
+    ({"<tenant>": "tenant", "<b.c>": "tenant"}, ["the placeholder '<b.c>' has a dot"]),
+]
+
+
+@pytest.mark.parametrize("level", ["vendor", "service", "row"])
+@pytest.mark.parametrize(("mapping", "told_of_it"), WRONG_FILLINGS)
+def test_wrong_fillings_hide_no_cells(
+    mapping: dict[Any, Any], told_of_it: list[str], level: str, file: Callable[..., str], tmp_path: Path
+) -> None:
+    """Neither those of other rows, nor those of rows that they fill."""
+    filled = {"destination": "<tenant>.example.com", "ports": "9-8"}
+    made = plain(filled, CELL, options=TENANT)
+    place = {"vendor": made, "service": made["services"][0], "row": made["services"][0]["rows"][0]}[level]
+    place["destination_options"] = mapping
+    errors = look(file("acme", made), base=tmp_path).errors
+    where = {"vendor": "acme: ", "service": "acme: media: ", "row": "acme: media: row 1: "}[level]
+    wanted = [
+        *(f"{where}destination_options: {text}" for text in told_of_it),
+        "acme: media: row 1: ports '9-8': 9 is larger than 8",
+        "acme: media: row 2: ports '83-80': 83 is larger than 80",
+    ]
+    assert len(errors) == len(wanted), errors
+    assert [text for text in wanted if not any(f": {text}" in error for error in errors)] == []
+
+
+@pytest.mark.parametrize(
+    ("level", "keys", "told_of_it"),
+    [
+        ("service", {"notes": "x"}, ["unknown key 'notes'"]),
+        ("service", {"note": 7}, ["note '7' must be a str"]),
+        ("service", {"requirement": "must"}, ["unknown requirement 'must'"]),
+        ("service", {"when": {"x": [True]}}, ["when: unknown option 'x'"]),
+        ("service", {"source": "pge"}, ["unknown source 'pge'"]),
+        ("service", {"title": None}, ["title 'None' must be a str"]),
+        (
+            "service",
+            {"requirement": "must", "source": "pge", "when": {"x": [True], "extra": ["no"]}},
+            [
+                "unknown requirement 'must'",
+                "unknown source 'pge'",
+                "when: unknown option 'x'",
+                "when: extra '['no']' must be a list",
+            ],
+        ),
+        ("vendor", {"notes": "x", "no": 1}, ["unknown key 'notes'", "unknown key 'no'"]),
+        ("vendor", {"title": 7, "timers": {}}, ["title '7' must be a str", "timers '{}' must be a list"]),
+        ("vendor", {"wide_because": 7}, ["wide_because '7' must be a str"]),
+    ],
+)
+def test_wrong_keys_above_rows_hide_no_cells(
+    level: str, keys: dict[str, Any], told_of_it: list[str], file: Callable[..., str], tmp_path: Path
+) -> None:
+    made = plain(CELL, {**CELL, "port": "1"})
+    (made["services"][0] if level == "service" else made).update(keys)
+    errors = look(file("acme", made), base=tmp_path).errors
+    where = {"vendor": "acme: ", "service": "acme: media: "}[level]
+    wanted = [
+        *(f"{where}{text}" for text in told_of_it),
+        "acme: media: row 1: ports '83-80'",
+        "acme: media: row 2: unknown key 'port'",
+    ]
+    assert len(errors) == len(wanted), errors
+    assert [text for text in wanted if not any(f": {text}" in error for error in errors)] == []
+
+
+@pytest.mark.parametrize(
+    ("level", "keys", "told_of_it"),
+    [
+        ("service", {"trafic": [{"ports": "443"}]}, "unknown key 'trafic'"),
+        ("service", {"direction": "in"}, "unknown direction 'in'"),
+        ("service", {"inbound_option": "x"}, "unknown inbound_option 'x'"),
+        ("vendor", {"option": {"x": {"type": "str"}}}, "unknown key 'option'"),
+        ("vendor", {"services": {}}, "services '{}' must be a list"),
+    ],
+)
+def test_rows_are_not_told_for_a_wrong_key_that_they_hang_on(
+    level: str, keys: dict[str, Any], told_of_it: str, file: Callable[..., str], tmp_path: Path
+) -> None:
+    made = plain({"destination": "192.0.2.1"})
+    (made["services"][0] if level == "service" else made).update(keys)
+    [error] = look(file("acme", made), base=tmp_path).errors
+    assert told_of_it in error
+
+
+def test_errors_that_many_rows_have_alike_are_told_once(file: Callable[..., str], tmp_path: Path) -> None:
+    few = {"destination": "192.0.2.1", "ports": "9-8"}
+    made = plain(CELL, CELL, few, CELL, few, CELL, few, CELL)
+    made["services"].append({**made["services"][0], "name": "other", "rows": [CELL]})
+    errors = look(file("acme", made), base=tmp_path).errors
+    begins = [
+        "media: rows 1, 2, 4, 6, 8: ports '83-80': 83 is larger than 80",
+        "media: row 3: ports '9-8': 9 is larger than 8",
+        "media: row 5: ports '9-8': 9 is larger than 8",
+        "media: row 7: ports '9-8': 9 is larger than 8",
+        "other: row 1: ports '83-80': 83 is larger than 80",
+    ]
+    assert [error.partition("acme: ")[2].partition(": write")[0] for error in errors] == begins
+
+
+def test_services_that_open_nothing_are_told(file: Callable[..., str], tmp_path: Path) -> None:
+    made = plain({"destination": "192.0.2.1", "ports": "443"})
+    service = made["services"][0]
+    made["services"] += [
+        {**service, "name": "empty", "rows": []},
+        {**service, "name": "lines", "traffic": [], "rows": [{"destination": "192.0.2.1"}]},
+    ]
+    lines = told(made, file, tmp_path)
+    assert [line for line in lines if "NO ROW" in line] == ["  NO ROW of empty", "  NO ROW of lines"]
 
 
 def test_all_sources_and_options_are_told(file: Callable[..., str], tmp_path: Path) -> None:
