@@ -34,6 +34,7 @@ _BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
 _REASONS = {"wide_because", "special_because", "vendor_wide_because"}
+_LINES = ("source", "date", "label", *sorted(_REASONS))  # columns of one line of text
 _WRITTEN = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
 # Also, of rows of vendor files: the line of traffic that they have their services from, and the cells that users chose.
 _COLUMNS = _WRITTEN | {"traffic", "chosen", "written"}
@@ -129,7 +130,7 @@ def _common(row: dict[str, Any], position: int) -> dict[str, Any]:
     known = ""
     for column in ("vendor", "service"):
         text = row.get(column)
-        if not isinstance(text, str) or not text.strip() or not text.isprintable() or unseen(text):
+        if not isinstance(text, str) or not text or text.isspace() or not text.isprintable() or unseen(text):
             where = f"{known}row {shown(row.get('row', position))}"
             raise ValueError(f"{where}: {column} {shown(text)} is not a name: every row says its {column}")
         known += f"{text}: "
@@ -160,8 +161,10 @@ def _check_columns(row: dict[str, Any]) -> None:
         raise ValueError("the column 'destination' is missing: it needs a value")
     if row["destination"] in ([], ()):
         raise ValueError("destination is an empty list: it needs a value")
-    for column in ("source", "date", "label", *sorted(_REASONS)):
-        text = row.get(column) or ""
+    for column in _LINES:
+        text = row.get(column)
+        if not text:
+            continue
         if not isinstance(text, str) or "\n" in text:
             raise ValueError(f"{column} {shown(text)} is not one line of text")
         if character := unseen(text):

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from types import TracebackType
 
 _MOST = 20  # that a message lists
 _ENOUGH = 200  # after which no more are looked for
@@ -46,20 +46,12 @@ def faults_of(error: ValueError) -> list[str]:
 class Faults(list[str]):
     """The messages of the errors that were met so far."""
 
-    @contextmanager
-    def noted(self, where: str = "") -> Iterator[None]:
+    def noted(self, where: str = "") -> _Noted:
         """Keep the ValueError of what is done inside, C{where} before each of its messages, and go on behind it.
 
         After 200 of them it raises ValueError with all: a table of 65,536 broken rows is refused within a second.
         """
-        try:
-            yield
-        except _TooManyError:
-            raise
-        except ValueError as exc:
-            self += [text for fault in faults_of(exc) if (text := f"{where}{fault}") not in self]
-            if len(self) >= _ENOUGH:
-                raise _TooManyError(self) from None
+        return _Noted(self, where)
 
     def stop(self) -> None:
         """Raise ValueError with all of them, if there are any."""
@@ -72,3 +64,26 @@ class Faults(list[str]):
         others = " or more errors" if len(self) >= _ENOUGH else " more errors"
         more = [f"and {len(told) - _MOST}{others}"] if len(told) > _MOST else []
         return "\n".join([*told[:_MOST], *more])
+
+
+class _Noted:
+    """Takes the ValueError of what is done inside; a class, since each row enters several."""
+
+    __slots__ = ("_faults", "_where")
+
+    def __init__(self, faults: Faults, where: str) -> None:
+        self._faults, self._where = faults, where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, ValueError) or isinstance(error, _TooManyError):
+            return False
+        faults = self._faults
+        faults += [text for fault in faults_of(error) if (text := f"{self._where}{fault}") not in faults]
+        if len(faults) >= _ENOUGH:
+            raise _TooManyError(faults) from None
+        return True
