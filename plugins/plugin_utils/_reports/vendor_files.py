@@ -87,11 +87,14 @@ def _lines(vendor: str, definition: Definition, name: str, today: datetime.date,
     except ValueError as exc:
         faults = Faults(faults_of(exc))
     else:
-        return _vendor(vendor, definition, name, today, every=every)
+        title = definition["title"]
+        head = f"{title} ({vendor}), {name}" if title != vendor else f"{vendor}, {name}"
+        values = everything(vendor, definition.get("options", {})).values
+        return [head, *_told(definition, values, *_read_rows(vendor, definition, today), every=every)]
     try:
         sound, numbers = sound_part(vendor, definition)
         if sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in sound["services"]) <= _MOST_ROWS:
-            _vendor(vendor, sound, name, today, numbers)
+            _read_rows(vendor, sound, today, numbers)
     except ValueError as exc:
         faults += faults_of(exc)
     raise FaultsError(faults)
@@ -136,16 +139,10 @@ def _named(name: str, base: Path) -> list[tuple[Path, str]]:
     return [(path, name)]
 
 
-def _vendor(
-    vendor: str,
-    definition: Definition,
-    name: str,
-    today: datetime.date,
-    numbers: Mapping[str, list[int]] = MappingProxyType({}),
-    *,
-    every: bool = False,
-) -> list[str]:
-    """Return the lines on a sound vendor; raises ValueError with all that is wrong with its rows.
+def _read_rows(
+    vendor: str, definition: Definition, today: datetime.date, numbers: Mapping[str, list[int]] = MappingProxyType({})
+) -> tuple[list[Opened], Openings]:
+    """Return what the rows of a sound vendor open; raises ValueError with all that is wrong with them.
 
     C{numbers}: those that its rows have in the file, by service, where some were left out.
     """
@@ -167,9 +164,7 @@ def _vendor(
     with faults.noted():
         expand_rows([one.row for one in opened], openings=openings)
     faults.stop()
-    title = definition["title"]
-    head = f"{title} ({vendor}), {name}" if title != vendor else f"{vendor}, {name}"
-    return [head, *_told(definition, choices.values, opened, openings, every=every)]
+    return opened, openings
 
 
 def _rows(
