@@ -314,6 +314,36 @@ def test_services_that_open_nothing_are_told(file: Callable[..., str], tmp_path:
     assert [line for line in lines if "NO ROW" in line] == ["  NO ROW of empty", "  NO ROW of lines"]
 
 
+TIMER = GOOD["timers"][0]
+NOT_RULE = GOOD["not_rules"][0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told_of_it"),
+    [
+        ({"timers": ["x"]}, "acme: timer 1: must be a dictionary"),
+        ({"timers": [{key: TIMER[key] for key in ("protocol", "seconds")}]}, "acme: timer 1: printed is missing"),
+        ({"timers": [{**TIMER, "seconds": None}]}, "acme: timer 1: seconds 'None' must be a int"),
+        ({"timers": [{**TIMER, "services": [["media"]]}]}, "acme: timer 1: unknown service '['media']'"),
+        ({"not_rules": [7]}, "acme: not_rules 1: must be a dictionary"),
+        ({"not_rules": [{"printed": "a proxy"}]}, "acme: not_rules 1: title is missing"),
+        ({"not_rules": [{**NOT_RULE, "printed": 7}]}, "acme: not_rules 1: printed '7' must be a str"),
+        (
+            {"not_rules": [{**NOT_RULE, "when": {"extra": None}}]},
+            "acme: not_rules 1: when: extra 'None' must be a list",
+        ),
+    ],
+)
+def test_wrong_entries_beside_rows_hide_no_cells(
+    keys: dict[str, Any], told_of_it: str, file: Callable[..., str], tmp_path: Path
+) -> None:
+    errors = look(file("acme", plain(CELL, **keys)), base=tmp_path).errors
+    assert [error.partition(".yml: ")[2].partition(" 83 is")[0][: len(told_of_it)] for error in errors] == [
+        told_of_it,
+        "acme: media: row 1: ports '83-80':"[: len(told_of_it)],
+    ]
+
+
 def test_all_sources_and_options_are_told(file: Callable[..., str], tmp_path: Path) -> None:
     sources = [{"id": "page", "title": "Page"}, {"id": "other", "title": "Page", "date": "2026"}]
     options = {"a": {"type": "text"}, "b": {"type": "bool"}, **GOOD["options"]}
