@@ -43,6 +43,9 @@ def rows_of(
             if traffic is not None and not applies(traffic, choices):
                 continue
             parts = (service, row) if traffic is None else (service, row, traffic)
+            values = _narrowed(choices, *parts)
+            if any(values.get(option) == [] for part in parts for option in part.get("when", {})):
+                continue  # each part is for a choice of the user's, and none for all parts
             found = _requirements(parts, direction, choices)
             taken = {way: requirement for way, requirement in found.items() if requirement in requirements}
             if found and not taken:
@@ -50,7 +53,7 @@ def rows_of(
             taken = _ready(taken, parts, mapped, choices)
             if not taken:
                 continue
-            ends = _ends(row, direction, mapped, _narrowed(choices, *parts))
+            ends = _ends(row, direction, mapped, values)
             if [] in (ends["destination"], ends.get("read_as", {}).get("destination")):
                 continue  # of no value that fills its name
             selected = _selected(vendor, service, row, traffic, choices, ends)
@@ -154,7 +157,7 @@ def _narrowed(choices: Choices, *parts: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = dict(choices.values)
     for part in parts:
         for option, wanted in part.get("when", {}).items():
-            if isinstance(values[option], list):
+            if isinstance(values.get(option), list):
                 values[option] = [value for value in values[option] if value in wanted]
     return values
 
