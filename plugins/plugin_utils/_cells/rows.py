@@ -17,7 +17,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.faults import Faults
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.public_suffixes import opens_to_anybody
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import check_version
-from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded
+from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import embedded, is_private
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import kind_of, quoted, shown, unseen
 
 from .consent import Openings, gives
@@ -197,6 +197,8 @@ def _wide(destinations: list[str], row: Mapping[str, Any], widest: dict[str, int
     wide = []
     for destination in destinations:
         if "/" in destination:
+            if row.get("own") and is_private(*parse_prefix(destination)):
+                continue  # the user's own network: to write it is to agree
             what = _wide_prefix(destination, widest, "catalog_widest_prefix" if vendors else "widest_prefix")
         else:
             what = opens_to_anybody(destination) if vendors or any(widest.values()) else ""

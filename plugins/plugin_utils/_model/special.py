@@ -109,6 +109,11 @@ def special_parts(version: int, first: int, last: int) -> list[Special]:
     return found
 
 
+def is_private(version: int, first: int, last: int) -> bool:
+    """Whether all of C{first..last} is of one network that anybody may have at home."""
+    return special_parts(version, first, last) == [Special(first, last, PRIVATE)]
+
+
 def embedded(first: int, last: int) -> list[Range]:
     """Return the IPv4 addresses that lie in a prefix of IPv6, as ranges of IPv4; of a prefix that holds a form of them
     whole, or several networks of NAT64, all of IPv4."""

@@ -559,7 +559,11 @@ def test_the_filter_of_rows_asks_for_the_same() -> None:
         assert expand_rows_filter([row], **{option: value})
     with pytest.raises(AnsibleFilterError, match="needs a wide_because of its own"):
         expand_rows_filter([{**ROW, "destination": "20.0.0.0/7", **WHY}])
-    assert expand_rows_filter([{**ROW, "destination": "10.0.0.1", "own": True}])
+    for private in ("10.0.0.1", "10.0.0.0/8", "172.16.0.0/12"):
+        assert expand_rows_filter([{**ROW, "destination": private, "own": True}])
+    for wide in ("8.0.0.0/6", "17.0.0.0/8", "172.0.0.0/11", "127.0.0.0/8", "fc00::/7"):
+        with pytest.raises(AnsibleFilterError, match="is wider than /"):
+            expand_rows_filter([{**ROW, "destination": wide, "own": True}])
     with pytest.raises(AnsibleFilterError, match="own 'yes' is neither true nor false"):
         expand_rows_filter([{**ROW, "destination": "10.0.0.1", "own": "yes"}])
 
