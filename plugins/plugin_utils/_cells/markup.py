@@ -67,9 +67,9 @@ def without_markup(text: str, where: str) -> str:
     """
     if entity := _ENTITY.search(text):
         raise ValueError(f"{where} holds {quoted(entity.group())}: write the character that it stands for")
-    text = text.translate(_SEPARATORS)
-    if "\\" in text:
+    if "\\" in text:  # first: of other punctuation than ASCII it is no escape
         text = _ESCAPED.sub(lambda match: _STAR if match[1] == "*" else match[1], text)
+    text = text.translate(_SEPARATORS)
     if "~~" in text:
         raise ValueError(f"{where} is struck out (~~), and may be withdrawn: write what is meant without the marks")
     if "<" in text:
