@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Every ansible-core that meta/runtime.yml takes, on the oldest and on newer Pythons that it runs on, those that this machine
-# has: KUDO applied twice in a throw-away namespace, and the unit tests of all that knows Ansible (modules, roles, plugins,
-# examples). The others know Python alone: they run once more, on Python 3.13. ansible-test sanity runs once for each
-# ansible-core but the one of .venv (2.19).
+# has: KUDO applied twice in a throw-away namespace, and the unit tests that run Ansible itself. Once for each ansible-core but
+# the one of .venv (2.19): those of modules, roles and the project, and ansible-test sanity. All unit tests: once on Python 3.13.
 #
 #     scripts/matrix.sh               all, two at a time
 #     scripts/matrix.sh 2.21 3.13     one of them
@@ -47,12 +46,15 @@ apply_twice() {
 
 # one CORE PYTHON: all checks of one combination, unless this machine lacks the Python: then exit code 3.
 one() {
-    local python venv once='' chosen=(-m 'not hypothesis' tests/unit/{module_utils,project,roles,plugin_utils/test_ansible.py})
+    local python venv once='' chosen=(tests/unit/{roles,plugin_utils/test_ansible.py,project/test_{examples,check_playbook}.py})
     python="$(pythons "$2" | cut -d' ' -f2)"
     [ -n "$python" ] || return 3
     venv="$(environment "$1" "$2" "$python")" || return 1
     case "$1 $2" in
-        "2.18 3.11" | "2.20 3.12" | "2.21 3.12") once=yes ;;
+        "2.18 3.11" | "2.20 3.12" | "2.21 3.12")
+            once=yes
+            chosen=(-m 'not hypothesis' tests/unit/{module_utils,project,roles,plugin_utils/test_ansible.py})
+            ;;
         "2.21 3.13") chosen=(tests/unit) ;;
     esac
     PATH="$venv/bin:$PATH" "$venv/bin/python" -m pytest -q "${chosen[@]}" || return 1
