@@ -185,7 +185,7 @@ def test_a_way_back_that_is_hindered_ends_with_a_decision(
 ) -> None:
     propose(revert, "aa")
     revert.start("echo no >&2; false", 0, "aa")
-    assert until(lambda: revert.hindrance() == "no", 60)
+    assert until(lambda: revert.hindrance() == "no" and journal.exists(), 60)
     script = f"{revert.folder}/test.revert-aa"
     process = read(script + ".pid").strip()
     assert script in read_command(process)
