@@ -33,9 +33,9 @@ _REQUIREMENTS = ("required", "recommended", "optional")
 _BOTH = ("tcp", "udp")  # of both IP versions
 _CELLS = {"protocol", "source_ip", "source_port", "own_ip", "destination", "ports", "read_as"}
 _ABOUT = {"vendor", "service", "row", "requirement", "source", "date", "title", "label", "note", "timers"}
-_REASONS = {"wide_because", "special_because", "vendor_wide_because"}
-_LINES = ("source", "date", "label", *sorted(_REASONS))  # columns of one line of text
-_WRITTEN = frozenset({*_CELLS, *_ABOUT, *_REASONS, "direction", "own"})
+REASONS = frozenset(("wide_because", "special_because", "vendor_wide_because"))
+_LINES = ("source", "date", "label", *sorted(REASONS))  # columns of one line of text
+_WRITTEN = frozenset({*_CELLS, *_ABOUT, *REASONS, "direction", "own"})
 # Also, of rows of vendor files: the line of traffic that they have their services from, and the cells that users chose.
 _COLUMNS = _WRITTEN | {"traffic", "chosen", "written"}
 

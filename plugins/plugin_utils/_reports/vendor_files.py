@@ -89,8 +89,7 @@ def _lines(vendor: str, definition: Definition, name: str, today: datetime.date,
     else:
         title = definition["title"]
         head = f"{title} ({vendor}), {name}" if title != vendor else f"{vendor}, {name}"
-        values = everything(vendor, definition.get("options", {})).values
-        return [head, *_told(definition, values, *_read_rows(vendor, definition, today), every=every)]
+        return [head, *_told(definition, *_read_rows(vendor, definition, today), every=every)]
     try:
         sound, numbers = sound_part(vendor, definition)
         if sum(len(service["rows"]) * len(service.get("traffic", [1])) for service in sound["services"]) <= _MOST_ROWS:
@@ -141,10 +140,11 @@ def _named(name: str, base: Path) -> list[tuple[Path, str]]:
 
 def _read_rows(
     vendor: str, definition: Definition, today: datetime.date, numbers: Mapping[str, list[int]] = MappingProxyType({})
-) -> tuple[list[Opened], Openings]:
-    """Return what the rows of a sound vendor open; raises ValueError with all that is wrong with them.
+) -> tuple[Mapping[str, Any], list[Opened], Openings]:
+    """Return the values of all options, and what the rows of a sound vendor open with them.
 
-    C{numbers}: those that its rows have in the file, by service, where some were left out.
+    C{numbers}: those that its rows have in the file, by service, where some were left out. Raises ValueError with all
+    that is wrong with the rows.
     """
     faults = Faults()
     for source in definition["sources"]:
@@ -164,7 +164,7 @@ def _read_rows(
     with faults.noted():
         expand_rows([one.row for one in opened], openings=openings)
     faults.stop()
-    return opened, openings
+    return choices.values, opened, openings
 
 
 def _rows(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.consent import Consent, Openings
-from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import expand_rows
+from ansible_collections.egress.allowlist.plugins.plugin_utils._cells.rows import REASONS, expand_rows
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import BITS, is_address, parse_prefix
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.special import special_parts
 from ansible_collections.egress.allowlist.plugins.plugin_utils._names.patterns import is_inner
@@ -22,7 +22,6 @@ ALL = {version: [(0, (1 << bits) - 1)] for version, bits in BITS.items()}
 _NONE: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
 _HEAD = ("service", "opens", "to", "requirement")
 _MARKS = ("only with", "with a reason", "BEYOND print")
-_BECAUSE = frozenset(("wide_because", "special_because", "vendor_wide_because"))
 _MOST_NAMES = 20  # of a service
 
 
@@ -127,7 +126,7 @@ def agreements(opened: list[Opened]) -> Iterator[str]:
     special: dict[str, None] = {}
     asking, anywhere = [], []
     for one in opened:
-        if _BECAUSE.isdisjoint(one.row):
+        if REASONS.isdisjoint(one.row):
             continue  # what needs consent needs a reason too
         if _refused([one.row], Consent(True, _NONE), OfOneRow):
             special.update(dict.fromkeys(_special_of(one.rules)))
