@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from .text import DASHES
+from .words import VERSION, VERSION_GOES_ON
 
 SIGNS = "*\u2020\u2021\u00a7\u00b6"  # asterisk, dagger, double dagger, section, paragraph
 SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
@@ -19,16 +20,17 @@ _OTHER = rf"[{SUPERSCRIPTS}]+|\[(?:[1-9][0-9]?|[{LETTERS}])\]"
 MARK = re.compile(f"{_SIGN}|{_OTHER}")
 IN_PARENTHESES = re.compile(rf"[1-9]|[{LETTERS}]")
 # One apart: no asterisk, and no number that may be that of the protocol before it.
-_LOOSE = rf"{_OTHER}|[{SIGNS[1:]}]{{1,3}}(?![{SIGNS}])|\([{LETTERS}]\)|(?P<number>\([1-57-9]\))"
+_LOOSE = rf"{_OTHER}|[{SIGNS[1:]}]{{1,3}}(?![{SIGNS}])|\([ ]*[{LETTERS}][ ]*\)|(?P<number>\([ ]*[1-57-9][ ]*\))"
 _BEHIND = re.compile(
-    rf"(?:(?<=[A-Za-z0-9)])|(?<=[0-9]\+))(?<![ \n]or)(?<!and)(?<!plus)(?<!over)(?<!via)"
+    rf"(?:(?<=[A-Za-z0-9)])|(?<=[0-9]\+))(?<![ \n]or)(?<!and)(?<!plus)(?<!over)(?<!via)(?<!\([sS])"
     rf"(?:(?P<sign>{_SIGN})|(?P<mark>{_OTHER})"
-    rf"|[ ]*(?P<loose>{_LOOSE})(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ ])[A-Za-z0-9]))"
-    rf"(?=[{DASHES} \n,;/&|+):(]|$|{_SIGN}|{_OTHER})(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*$)"
+    rf"|[ ]*(?P<loose>{_LOOSE})(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ \n])[A-Za-z0-9]))"
+    rf"(?=[{DASHES} \n,;/&|+):(]|$|{_SIGN}|{_OTHER})(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*$|(?i:{VERSION_GOES_ON}))"
 )
 # A protocol whose own number is none of those that marks are: 6 is that of TCP, which nothing else is called by.
 _TRANSPORT = re.compile(
-    r"(?<![A-Za-z0-9])(?:tcp|udp|(?:d?tls|ssl)(?:[ ]?v?[123](?:\.[0-9])?)?|https?|wss?|websockets?|mtls|quic)\Z",
+    rf"(?<![A-Za-z0-9])(?:tcp|udp|(?:tcp|udp)/ip|(?:d?tls|ssl)(?:{VERSION})?|https?|http\(s\)|http/(?:1\.[01]|2|2\.0|3)"
+    r"|wss?|websockets?|mtls|quic)\Z",
     re.IGNORECASE,
 )
 LONGEST = 200  # characters of all remarks of a row

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
+_LISTS = re.compile(r"\s*[,;|/&+]\s*|[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
 _PAIRS = re.compile(r"\s*[/&+]\s*|[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
 
 
@@ -17,7 +19,8 @@ class Atom:
     """A number, a word for any port, a protocol or a name: C{kind}, with what stands before it.
 
     C{gap}: the separators before it, as printed, without marks, remarks and words. C{apart}: such stood there.
-    C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{relation}: C{>} and the like.
+    C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{ended}: a
+    purpose without brackets stands behind it. C{relation}: C{>} and the like.
     C{protocols}: of a protocol or a name. C{names}: the ports that its names stand for. C{listed}: it is a list itself.
     C{pure}: it is nothing but names of ports.
     """
@@ -28,6 +31,7 @@ class Atom:
     apart: bool = False
     tight: bool = False
     closed: bool = False
+    ended: bool = False
     relation: str = ""
     protocols: tuple[str, ...] = ()
     names: tuple[int, ...] = ()
@@ -55,6 +59,7 @@ class Tokens:
     remarks: list[Remark] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
+    colon: bool = False  # at the end
 
 
 def is_pair(atoms: list[Atom]) -> bool:
@@ -63,8 +68,9 @@ def is_pair(atoms: list[Atom]) -> bool:
         return False
     if atoms[0].kind == PROTOCOL and (len(atoms[0].protocols) > 1 or atoms[0].listed or not atoms[0].pure):
         return len(atoms[0].protocols) > 1 or atoms[0].listed
-    for atom in atoms[1:]:
-        if atom.kind == PROTOCOL or "\n" in atom.gap:
+    for before, atom in pairwise(atoms):
+        bound = before.kind == PROTOCOL and not _LISTS.fullmatch(atom.gap)
+        if atom.kind == PROTOCOL or "\n" in atom.gap or bound:
             return False
         if _PAIRS.fullmatch(atom.gap):
             return True

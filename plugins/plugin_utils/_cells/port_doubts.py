@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.addresses import collapse
 
 from .port_numbers import Item, Numbers
-from .port_readings import BREAK, COLUMN, LINE, SHORT, SPACE
+from .port_readings import BREAK, COLUMN, LINE, LIST, SHORT, SPACE
 
 _FARTHEST = 20  # a port that shorthand completes is at most so far above the one before
 _WELL_KNOWN = 1024  # a range that begins below and overlaps another may begin with the number of its line
@@ -29,6 +29,10 @@ def other_readings(items: list[Item], numbers: Numbers) -> list[list[Item]]:
     first = {atom: index for index, atom in enumerate(numbers.atoms)}
     counted = [item for item in items if item.first in first]
     gaps = [BREAK, *(numbers.joints[first[item.first] - 1] for item in counted[1:]), BREAK]
+    if counted and counted[0] is not items[0]:  # behind a name
+        gaps[0] = LIST
+    if counted and counted[-1] is not items[-1]:
+        gaps[-1] = LIST
     return _completed(counted, gaps) or _unbroken(counted, gaps)
 
 

@@ -64,7 +64,8 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
-    rf"[ ]*:[ ]*|(?P<opened>[ ]?\((?=(?:[0-9]{{2}}|{PORT_WORD}[0-9])[^()]*\)))|(?P<beside>[ ]{{1,3}}|/)(?=[0-9])",
+    rf"[ ]*:[ ]*|[ ]ports?(?:[ ]*:[ ]*|[ ]+)|(?P<opened>[ ]?\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()]*\)))"
+    r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )
 # What may be protocols with their ports in brackets, behind what these are for: C{SIP (UDP 5060)}, C{HTTPS (443/TCP)}.

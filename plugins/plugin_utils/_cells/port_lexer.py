@@ -25,6 +25,8 @@ class PortLexer:
         self.position = 0
         self.gap, self.apart, self.tight, self.relation, self.port = "", False, False, "", ""
         self.behind_any = False  # the word port stands behind any
+        self.loose = -1  # the end of a mark behind a gap
+        self.before_labels = 0  # labels before the last any
         self.pairs: list[int] = []  # the indices of the atoms behind both and either
         self.gap_from = 0
         self.bracket = -1  # the end of brackets around ports
@@ -58,6 +60,7 @@ class PortLexer:
         self.found.plain.append(self.gap + atom.text)
         self.found.atoms.append(atom)
         at = len(self.found.atoms) - 1
+        self.before_labels = len(self.found.labels) if atom.kind == ANY else self.before_labels
         if atom.kind != PROTOCOL or not self.serves:
             self.found.remarks += [Remark(label, at, beside) for label, beside in self.labels]
             self.labels = self.labels if self.serves else []
@@ -72,8 +75,10 @@ class PortLexer:
             return
         limited = self.port and self.behind_any and LIMITS.match(self.text, start)
         between = atoms[at + 1] if at + 1 < len(atoms) else None
-        apart = between is not None and (between.gap.strip(" ") or between.tight or not between.gap)
-        if apart or not (limited or self.relation in COMPARISONS) or any(each.at >= at for each in self.found.remarks):
+        apart = between is not None and (between.gap.strip(" ") or between.apart or not between.gap)
+        coloned = self.tight and not self.port
+        marked = coloned or atoms[at].closed or len(self.found.labels) > self.before_labels
+        if apart or marked or not (limited or self.relation in COMPARISONS):
             return
         first = between or atom
         first.gap, first.tight = atoms[at].gap, atoms[at].tight
@@ -100,12 +105,16 @@ class PortLexer:
 
     def _port(self, colon: str | None, start: int) -> None:
         """Keep the word C{ports}, which touches no number before it."""
-        dashed = colon and self.text[self.position : self.position + 1] in DASHES
-        if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or dashed:
+        named = self.last is not None and self.last.kind == PROTOCOL and self.last.tight  # in brackets
+        closed = self.text[:start].rstrip()[-1:] == ")"
+        ahead = self.text[self.position :].lstrip(" ")[:1]
+        joined = (colon or closed) and ahead and ahead in f"{DASHES}/"
+        if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or joined:
             raise self.fail(start)
-        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and self.text[:start].rstrip()[-1:] != ")"
-        self.behind_any = any_port and not self.gap.strip(" ")
-        self.apart = self.tight = True
+        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and not closed
+        self.behind_any = any_port and not named and not self.gap.strip(" ")
+        self.gap = "" if self.behind_any else self.gap
+        self.apart, self.tight = True, not closed
         self.port = self.text[start:] if not colon else self.port
 
     def _end_of_port(self) -> None:
@@ -125,6 +134,7 @@ class PortLexer:
             raise ValueError(f"{self.where}: {doubtful_plus(last, '', self.found.atoms)}")
         if text not in ("", ",", ";") and not (text == ":" and last.kind == PROTOCOL):
             raise ValueError(f"{self.where}: a port is missing at the end: {ACCEPTED}")
+        self.found.colon = text == ":"
 
     def _relate(self, text: str, start: int) -> None:
         word = " ".join(re.sub(r"[ ]+ports?$", "", text.lower()).split())
@@ -132,7 +142,8 @@ class PortLexer:
         if word == "up to" and before and before.kind == NUMBER and self.gap.isspace():
             self.gap += "to "
             return
-        if self.relation or (self.gap == "" and before and before.kind == NUMBER):
+        touching = text[0].isalpha() and self.text[start - 1 : start].isalnum()
+        if self.relation or touching or (self.gap == "" and before and before.kind == NUMBER):
             raise self.fail(start)
         self.relation = RELATIONS.get(word, word)
 

@@ -48,11 +48,11 @@ def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     for index, atom in enumerate(atoms):
         shift.append(len(found))
         behind = atoms[index + 1] if index + 1 < len(atoms) else None
-        free = (not index or _strength(atom) == _APART) and (behind is None or _strength(behind) == _APART)
+        free = (not index or _strength(atom) == _APART) and (_strength(behind) == _APART if behind else not tokens.colon)
         broken = "\n" in atom.gap or not index, behind is None or "\n" in behind.gap
         alone = all(broken) and ("\n" in atom.gap or (behind is not None and "\n" in behind.gap))
         if atom.kind == PROTOCOL and atom.pure and free and not (alone and numbers):
-            if len(atom.names) > 1 and "(" in atom.text:
+            if len(atom.names) > 1 and "(s)" in atom.text.lower():
                 raise ValueError(f"{where}: {quoted(atom.text)} may be one port or two: write '80, 443' or '443'")
             for number, port in enumerate(atom.names):
                 gap = ", " if number else atom.gap
@@ -81,6 +81,8 @@ def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
         elif kinds == [PROTOCOL, NUMBER, PROTOCOL, NUMBER]:
             one, first, other, last = four
         else:
+            continue
+        if (last if first is four[0] else first).relation:
             continue
         if one.protocols != other.protocols:
             raise ValueError(f"{where}: {_doubtful_dash(first, last, one, other, row)}")
@@ -165,7 +167,8 @@ def assigned(tokens: Tokens, items: list[Item], row: tuple[str, ...], where: str
             behind = lines[number + 1] if number + 1 < len(lines) else []
             if not behind or any(entry.item < 0 for entry in behind):
                 raise without_port(heading, where)
-            _check_names(items, row, heading, behind[0].atom, where)
+            below = [items[entry.item] for each in lines[number + 1 :] for entry in each if entry.item >= 0]
+            _check_names(below, row, heading, behind[0].atom, where)
         else:
             heading = None
             own.update(_in_line(items, row, line, where))
@@ -225,7 +228,8 @@ def _check_names(items: list[Item], row: tuple[str, ...], protocol: Atom, bound:
 
     C{bound}: the atom with the gap between the name and its port; None where it stands between two.
     """
-    sure = bound is not None and (bound.gap.strip() == ":" or bound.tight) and not protocol.listed
+    sure = bound is not None and not protocol.listed
+    sure = sure and bound is not None and (bound.gap.strip() == ":" or (bound.tight and not bound.gap.strip()))
     if sure or not protocol.names:
         return
     printed = {item.low for item in items if item.low == item.high}

@@ -82,7 +82,10 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
     if other > one + 1:
         gaps = [tokens.atoms[index].gap for index in range(one + 1, other + 1)]
         short = any(gap != "/" and _SHORTHAND.fullmatch(gap) for gap in gaps)
-        return SHORT if short and not any("\n" in gap for gap in gaps) else LIST
+        if any("\n" in gap for gap in gaps):
+            return LIST if any(_LIST.fullmatch(gap) and gap.strip(" /") for gap in gaps if "\n" not in gap) else LINE
+        named = any(tokens.atoms[index].kind == NAME for index in range(one + 1, other))
+        return SHORT if short and not named else LIST
     gap = atom.gap
     match = _RANGE.match(gap) or _LIST.match(gap)
     if gap.lstrip(" ").startswith(":") and gap != ":":
@@ -100,7 +103,7 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
         )
     else:
         joint = RANGE if match.re is _RANGE else _ALONE.get(gap, _kind(gap))
-    if joint == RANGE and (atom.relation or before.relation not in ("", "from") or before.closed):
+    if joint == RANGE and (atom.relation or before.relation not in ("", "from") or before.closed or before.ended):
         raise ValueError(
             f"{where}: {quoted(_rest(tokens, other).strip())} is not understood there: write the range in full: "
             f"{ACCEPTED}"
@@ -142,9 +145,12 @@ def items_of(tokens: Tokens, numbers: Numbers, reading: Reading, where: str) -> 
 def _related(low: int, high: int, atoms: list[Atom], ranged: bool, where: str) -> tuple[int, int]:
     """Return the range that C{> 1024}, C{1024+} and the like stand for; a range without these as it is."""
     relations = {atom.relation for atom in atoms} - {""}
+    if ">=" in relations and not ranged:
+        relations.discard("from")
     if not relations or (relations == {"from"} and ranged):
         return low, high
-    if ranged or len(relations) > 1 or relations == {"from"}:
+    several = sum(atom.relation not in ("", "from") for atom in atoms) > 1
+    if ranged or several or relations == {"from"}:
         raise ValueError(
             f"{where}: where these ports begin or end has no single reading: write the range in full: {ACCEPTED}"
         )

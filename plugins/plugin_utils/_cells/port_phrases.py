@@ -12,24 +12,25 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom
 from .port_errors import without_ports
-from .port_grammar import BINDS, SERVICE_AHEAD, WHOLE_PHRASE
+from .port_grammar import BINDS, INSIDE_WORDS, SERVICE_AHEAD, WHOLE_PHRASE
 from .protocols import LISTED, protocols_of
-from .words import NAMED_PORTS, PLAIN, TRANSPORTS, VERSION, words_of
+from .words import NAMED_PORTS, PLAIN, PURPOSES, TRANSPORTS, VERSION, words_of
 
 _IN_SERVICES = TRANSPORTS.keys() | {"port", "ports", "and", "or", "to", "through", "thru", "v"}
 
 
-def phrase_atom(text: str, words: set[str], where: str) -> Atom:
-    """Return a protocol of a cell; C{words}: those of its text, in small letters. Raises ValueError for no protocol."""
+def phrase_atom(text: str, outside: str, where: str) -> Atom:
+    """Return a protocol of a cell; C{outside}: its text without brackets. Raises ValueError for no protocol."""
     protocols = transports_of(text, where)
     bare = [protocol for protocol in protocols if not has_ports(protocol)]
     if bare:
         raise ValueError(f"{where}: {without_ports(bare[0])}")
-    listed = bool(LISTED.search(re.sub(VERSION, "", text, flags=re.IGNORECASE)))
-    names = {port for word in words for port in NAMED_PORTS.get(word, ())}
-    kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
-    atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
-    atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
+    items = LISTED.split(re.sub(VERSION, "", outside, flags=re.IGNORECASE).lower())
+    words = [INSIDE_WORDS.findall(item) for item in items]
+    named = [each for each in words if NAMED_PORTS.keys() >= set(each)]
+    names = sorted({port for each in named for word in each for port in NAMED_PORTS[word]})
+    atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(names), listed=len(items) > 1)
+    atom.pure = named == words
     return atom
 
 
@@ -46,11 +47,18 @@ def transports_of(text: str, where: str) -> tuple[str, ...]:
 
 def is_said_again(before: Atom, text: str, where: str) -> bool:
     """Whether words in brackets name the transport that the protocol before them has: C{UDP (QUIC)}."""
-    words = words_of(text)
-    named = TRANSPORTS.keys() >= set(words) and words_of(before.text)[-1] not in words
+    named = not TRANSPORTS.keys().isdisjoint(words_of(text))
     if before.kind != PROTOCOL or not named or not WHOLE_PHRASE.fullmatch(text):
         return False
-    return transports_of(text, where) == before.protocols
+    return transports_of(f"{before.text} ({text})", where) == before.protocols
+
+
+def has_transports(text: str, inside: str) -> bool:
+    """Whether brackets hold the transports of the last item of a list of words: C{TCP, RTP (UDP)}, C{HTTPS (TCP)}."""
+    words, named = words_of(LISTED.split(text)[-1]), words_of(inside)
+    if PURPOSES.issuperset(words):
+        return not TRANSPORTS.keys().isdisjoint(named)
+    return PLAIN.keys().isdisjoint(words) and not PLAIN.keys().isdisjoint(named)
 
 
 def has_port(atoms: list[Atom]) -> bool:

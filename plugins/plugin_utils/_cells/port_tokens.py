@@ -9,14 +9,16 @@ import re
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .marks import IN_PARENTHESES
+from .marks import IN_PARENTHESES, SIGNS, SUPERSCRIPTS
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
 from .port_errors import ACCEPTED, check_parentheses, check_part, unknown
-from .port_grammar import BETWEEN, BRACKETED, INSIDE_WORDS, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
+from .port_grammar import BETWEEN, BRACKETED, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
 from .port_lexer import PortLexer
-from .port_phrases import has_port, is_said_again, phrase_atom, service_ahead, transports_of, udp_in_front
-from .words import PLAIN, PURPOSES, REMARKS, words_of
+from .port_phrases import has_port, has_transports, is_said_again, phrase_atom, service_ahead, transports_of, udp_in_front
+from .text import DASHES
+from .words import PURPOSES, REMARKS, words_of
 
+_MARK_SIGNS = frozenset(f"{SIGNS}{SUPERSCRIPTS}])")
 _SERVED = REMARKS | {"quic"}
 _PORTS = re.compile(rf"[0-9]|from[ ]|{PORT_WORD}[0-9]", re.IGNORECASE)
 
@@ -70,11 +72,14 @@ class _Lexer(PortLexer):
     def _mark(self, text: str, start: int) -> None:
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
-        if text == "*" and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
+        behind_mark = bool(self.found.labels) and self.text[:start].rstrip()[-1:] in _MARK_SIGNS
+        if text == "*" and not behind_mark and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
             self._add(Atom(ANY, text), start)
             return
-        between = self.gap and not MARK_ENDS.match(self.text, self.position)
-        apart = before is not None and before.kind == PROTOCOL and self.gap and "*" in text
+        loose = bool(self.gap) or start == self.loose
+        between = loose and not MARK_ENDS.match(self.text, self.position)
+        any_port = before is not None and before.text == "*" and text[0] in SIGNS
+        apart = any_port or (before is not None and before.kind == PROTOCOL and self.gap and "*" in text)
         if not beside or not before or self.relation or between or self.tight or apart:
             raise self.fail(start)
         if self.text[self.position : self.position + 1] in ("<", ">", "≤", "≥"):
@@ -82,6 +87,7 @@ class _Lexer(PortLexer):
         if before.kind == NUMBER and self.text[:start].rstrip()[-1:].isdigit():
             check_part(before.text, text, self.where)
         self._behind(text)
+        self.loose = self.position if loose else -1
 
     def _behind(self, label: str) -> None:
         """Keep a label that stands behind an atom; raises ValueError where a number or a word touches it."""
@@ -117,7 +123,7 @@ class _Lexer(PortLexer):
             or (text and REMARKS.issuperset(words))
             or is_said_again(before, text, self.where)
         ):
-            if before.kind == PROTOCOL and before.listed and text.upper() not in ("U", "T"):
+            if before.kind == PROTOCOL and text.upper() not in ("U", "T"):
                 transports_of(f"{before.text} ({text})", self.where)
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1))
             self._behind(f"({text})")
@@ -142,17 +148,17 @@ class _Lexer(PortLexer):
             check_parentheses(self.where, text)
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
-        words = {word.lower() for word in INSIDE_WORDS.findall(text)}
+        outside = text
         if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
             self._service(text, start, opened)
             return
-        more = BRACKETED.match(self.text, start + len(text)) if not inside and words.isdisjoint(PLAIN) else None
-        if more and not set(words_of(more["inside"])).isdisjoint(PLAIN):
+        if not inside and (more := BRACKETED.match(self.text, start + len(text))) and has_transports(text, more["inside"]):
             text, self.position = self.text[start : more.end()], more.end()
+            self._check_touching()
         elif not inside and PURPOSES.issuperset(words_of(text)):
             self._purpose(text, start)
             return
-        self._add(phrase_atom(text, words, self.where), start)
+        self._add(phrase_atom(text, outside, self.where), start)
 
     def _service(self, text: str, start: int, inside: int) -> None:
         """Keep what the services in the brackets behind it are for: C{SIP (UDP 5060)}."""
@@ -166,10 +172,12 @@ class _Lexer(PortLexer):
     def _purpose(self, text: str, start: int) -> None:
         """Keep a purpose with a colon before its ports, or beside them."""
         before = self.last
-        if self.relation or (before and not (self.gap or self.apart or self.tight)):
+        paired = self.pairs[-1:] == [len(self.found.atoms)]
+        dashed = bool(self.gap.strip(" \n")) and self.gap.strip(" \n") in f"{DASHES}~"
+        if self.relation or paired or dashed or (before and not (self.gap or self.apart or self.tight)):
             raise self.fail(start)
         if ahead := PORTS_AHEAD.match(self.text, self.position):
-            self.position = ahead.end()
+            self.position, self.port = ahead.end(), ""
             self.labels.append((text, ahead["beside"] is not None))
             self.found.labels.append(text)
             self.apart = True
@@ -178,6 +186,7 @@ class _Lexer(PortLexer):
         elif before and before.kind in (NUMBER, ANY) and self.gap in (" ", "/"):
             self.found.remarks.append(Remark(text, len(self.found.atoms) - 1, beside=True))
             self._behind(text)
+            before.ended = True
         else:
             raise ValueError(f"{self.where}: {unknown(text)}")
 

@@ -92,7 +92,8 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     text = text[match.end() :] if (match := _LABEL.match(text)) else text
     lines = unbulleted(text, f"{where}: this", _reader(row))
     tokens = tokens_of(lines if is_bulleted(text) else joined(lines), where)
-    check_numbering(where, "".join(f"{atom.gap}{'' if atom.kind == PROTOCOL else atom.text}" for atom in tokens.atoms))
+    heads = (f"{atom.gap}{atom.relation}{'x' if atom.kind == PROTOCOL else atom.text}" for atom in tokens.atoms)
+    check_numbering(where, "".join(heads))
     resolve(tokens, row, where)
     items, notes = _read(tokens, where, row)
     purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]

@@ -26,6 +26,7 @@ _OVER = re.compile(r"[ \n]?(?<=[ \n])(?:over|via)[ \n]", re.IGNORECASE)
 _JOIN = re.compile(rf"[ \n]?[{DASHES}/][ \n]?|[ \n]")
 _JOINTS = {LISTED: ",", _OVER: ">"}
 _OVER_BREAKS = re.compile(r"\n(?=(?:over|via)[ \n])|(?<=[ \n]over)\n|(?<=[ \n]via)\n", re.IGNORECASE)
+_VERSION_BREAKS = re.compile(r"\n(?=v?1\.[0-3])", re.IGNORECASE)
 _REMARK = re.compile(r"[ \n]?\(((?:http\(s\)|[^()])*)\)", re.IGNORECASE)
 _NOISE = re.compile(r"\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?)\Z", re.IGNORECASE)
 _PAIR = re.compile(r"\A(?:both|either) (?=[a-z])(?!both|either)", re.IGNORECASE)
@@ -74,7 +75,7 @@ def read_protocols(cell: str | int | None) -> tuple[list[str], list[str]]:
     if not text:
         return ["tcp"], []
     text, marks = without_marks(unbulleted(text, f"{where}: this", lambda way: protocols_of(way, where)))
-    text = ", ".join(_OVER_BREAKS.sub(" ", joined(text)).split("\n"))
+    text = _VERSION_BREAKS.sub("; ", _OVER_BREAKS.sub(" ", joined(text))).replace("\n", ", ")
     return protocols_of(text.strip().removesuffix(":"), where), marks
 
 
@@ -149,30 +150,22 @@ def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
     """Check what stands in parentheses behind the last element; where that is a purpose, it may be its transport."""
     last = elements[-1]
     words = words_of(remark)
-    named = [word for word in words if word in TRANSPORTS]
-    if not last.transports and named:
-        _check_before(elements, remark, where)
+    named = [word for word in words if word in TRANSPORTS] if _KNOWN.issuperset(words) else []
+    item = _item_of(elements)
+    if not item and named and len(named) == len(words):
         elements[-1] = last._replace(transports=frozenset(protocols_of(remark, where)))
-    elif last.transports and last.word.lower() not in PLAIN and any(word in PLAIN for word in words):
-        if not _item_of(elements) <= frozenset(protocols_of(remark, where)) <= last.transports:
+    elif item and named and (not last.transports or not REMARKS.issuperset(named)):
+        if item != {*protocols_of(remark, where)}:
+            if last.word.lower() in PLAIN:
+                check_remark(where, remark)
             raise ValueError(
-                f"{where}: {last.word} travels over {_upper(last.transports)}, and {quoted(f'({remark})')} says "
-                "another: write the one that is meant"
+                f"{where}: {quoted(f'({remark})')} may be for {last.word} alone: write a comma between the protocols, "
+                "or TCP or UDP, as it is on the wire"
             )
-    elif not (TRANSPORTS.keys() >= set(words) and frozenset(protocols_of(remark, where)) == last.transports):
+    else:
         check_remark(where, remark)
         if last.transports:
             check_agreement(where, remark, sorted(last.transports))
-
-
-def _check_before(elements: list[_Element], remark: str, where: str) -> None:
-    """Raise ValueError for transports in parentheses behind an item that names others of its own: C{TCP/TURN (UDP)}."""
-    item = _item_of(elements)
-    if item and item != {*protocols_of(remark, where)}:
-        raise ValueError(
-            f"{where}: {quoted(f'({remark})')} may be for {elements[-1].word} alone: write a comma between the "
-            "protocols, or TCP or UDP, as it is on the wire"
-        )
 
 
 def _item_of(elements: list[_Element]) -> set[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_lowercase, ascii_uppercase
 
 from .text import DASHES
 
@@ -58,11 +59,15 @@ WRITE_INSTEAD = {
 EPHEMERAL = frozenset({"ephemeral", "dynamic", "high", "highports", "highport", "random", "registered"})
 REQUIREMENTS = {"required": "required", "mandatory": "required", "recommended": "recommended", "optional": "optional"}
 
+_HIGHER = r"(?:and|or)[ ](?:above|greater|higher|later|newer|up)(?![a-z])"
 VERSION = (
     r"(?:[ ]{0,3}v?1\.[0-3](?![0-9.])|[ ]{0,3}v?[23]\.0(?![0-9.])|[ ]{0,3}v[1-3](?![0-9.]))"
     r"(?:(?:[ ]?[/,&+][ ]?|[ ](?:and|or)[ ])v?1\.[0-3](?![0-9.]))*"
-    r"(?:\+(?=[^0-9a-z]|$)|[ ](?:and|or)[ ](?:above|greater|higher|later|newer|up)(?![a-z]))?"
+    rf"(?:\+(?=[^0-9a-z]|$)|[ ]{_HIGHER})?"
 )
+# What goes on with a version behind its first number.
+VERSION_GOES_ON = rf"[ ]*(?:[/,&+][ ]*|(?:and|or)[ ]+)v?1\.[0-3]|[ ]+{_HIGHER}"
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 # A word, with the version of TLS that may stand behind it: groups word and version.
 WORD = re.compile(
     rf"(?P<word>http\(s\)|http/(?:1\.[01]|2(?:\.0)?|3)(?![0-9.])|(?:tcp|udp)/ip(?![a-z0-9])"
@@ -81,5 +86,5 @@ def words_of(remark: str) -> list[str]:
     What joins none of them, like the second of two separators, is a word that stands in no list.
     """
     text = " ".join(remark.split())
-    text = _REMARK_VERSION.sub("", text.lower() if text.isascii() else text)
+    text = _REMARK_VERSION.sub("", text.translate(_SMALL))
     return _REMARK_GAP.split(text)

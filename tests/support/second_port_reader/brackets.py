@@ -40,7 +40,7 @@ def annotate(ports: Ports, content: list[Token]) -> Protocol | None:
     if words & TRANSPORTS:
         if any(token.kind == NUMBER for token in content):
             raise Refused("a number with a protocol in brackets")
-        return Protocol(read_run(content), inside=True, listed=any(map(is_list, content)))
+        return Protocol(read_run(content), content, inside=True, listed=any(map(is_list, content)))
     ports.purposes.append(
         [*words] if words in ({"dns"}, {"ntp"}) and len(content) == 1 else purposes(content, PURPOSES)
     )

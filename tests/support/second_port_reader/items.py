@@ -56,6 +56,8 @@ def _from(cursor: Cursor, first: str, *, started: bool) -> Ports:
         return _range(first, behind.text)
     cursor.at += 1
     if cursor.sees("up") and cursor.peek().gap and cursor.sees("to", ahead=1) and cursor.number(2):
+        if not cursor.peek(2).gap:
+            raise Refused("words that touch")
         cursor.at += 3
         return _range(first, cursor.behind.text)
     if marked := _marked_range(cursor, first):
@@ -67,20 +69,21 @@ def _from(cursor: Cursor, first: str, *, started: bool) -> Ports:
 
 
 def _check_closed(cursor: Cursor) -> None:
-    if cursor.sees("+") and not cursor.peek().gap and (cursor.peek(1).gap or _separates(cursor.peek(1))):
+    behind = cursor.peek(1)
+    if cursor.sees("+") and not cursor.peek().gap and (behind.gap or behind.kind not in (NUMBER, WORD)):
         raise Refused("from a range up")
 
 
 def _any(cursor: Cursor) -> Ports:
-    star = cursor.sees("*")
+    star, marked = cursor.sees("*"), cursor.peek().marked
     cursor.at += 1
     behind = cursor.peek()
     touches = behind is not END and behind.kind != SIGN and not behind.gap
-    if star and (touches or cursor.behind.stars.strip() or cursor.sees(*"<>≤≥")):
+    if star and (touches or cursor.behind.stars.strip() or _comparison(Cursor(cursor.tokens[cursor.at :]))):
         raise Refused("a star that touches")
     if cursor.sees("port") and behind.gap:
         cursor.at += 1
-    return _comparison(cursor) or Ports(1, 65535, "any")
+    return (not marked and _comparison(cursor)) or Ports(1, 65535, "any")
 
 
 def _marked_range(cursor: Cursor, first: str) -> Ports | None:
@@ -121,6 +124,7 @@ def _comparison(cursor: Cursor) -> Ports | None:
     if cursor.peek(size - 1).kind == WORD and not cursor.peek(size).gap:
         raise Refused("words that touch")
     cursor.at += size + 1
+    _check_closed(cursor)
     return _open(int(number), up=up, strict=strict)
 
 
@@ -133,12 +137,14 @@ def _ending(cursor: Cursor, number: int) -> Ports | None:
             return _open(number, up=True)
         if word.gap or word.kind not in (NUMBER, WORD):
             raise Refused("from a port up, or a list")
-    if link.word("upwards", "up") and link.gap:
+    if link.word("upwards", "up") and link.gap and word.kind != NUMBER:
         cursor.at += 1
+        _check_closed(cursor)
         return _open(number, up=True)
     sided = word.text in UPWARDS | DOWNWARDS and (word.marked or not (follows.kind == NUMBER or follows.word("than")))
     if link.word("and", "or") and link.gap and word.gap and sided:
         cursor.at += 2
+        _check_closed(cursor)
         return _open(number, up=word.text in UPWARDS)
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.support.second_port_reader.brackets import annotate, check_protocol_mark, mark
 from tests.support.second_port_reader.doubts import check_shorthand
 from tests.support.second_port_reader.items import LESS, MORE, read_ports
-from tests.support.second_port_reader.protocols import PURPOSES, VOCABULARY, check_fit, is_list, purposes
+from tests.support.second_port_reader.protocols import AIMLESS, VOCABULARY, is_list, purposes, read_run
 from tests.support.second_port_reader.runs import read_words
 from tests.support.second_port_reader.services import serves, without_any
 from tests.support.second_port_reader.shapes import (
@@ -54,9 +54,10 @@ class LineReader:
     def _paired(self, place: int) -> bool:
         """Tell whether a list begins at an element whose last item stands behind 'and' or its like."""
         first = self.elements[place]
+        bound = place < len(self.gaps) and self.gaps[place].tightness < APART and self.gaps[place].text != "/"
         if isinstance(first, Protocol) and (first.listed or len(first.protocols) > 1):
             return True
-        if not isinstance(first, Ports) and not (isinstance(first, Protocol) and first.names):
+        if not isinstance(first, Ports) and not (isinstance(first, Protocol) and first.names and not bound):
             return False
         for gap, element in zip(self.gaps[place:], self.elements[place + 1 :], strict=False):
             if not isinstance(element, Ports):
@@ -92,7 +93,7 @@ class LineReader:
         cursor.at += 1
         if cursor.sees(":"):
             cursor.at += 1
-        if cursor.ended:
+        if cursor.ended or cursor.sees("/", "-"):
             raise Refused("no port behind the word")
 
     def _element(self) -> None:
@@ -114,15 +115,17 @@ class LineReader:
     def _skip_port_behind(self) -> None:
         """Skip 'ports' in 'UDP ports 443', 'all UDP ports'."""
         cursor, last = self._cursor, self.elements[-1]
-        if not cursor.sees("port") or cursor.peek().gap != 1 or not isinstance(last, Protocol):
+        closed = cursor.behind.sign(")")
+        if not cursor.sees("port") or cursor.peek().gap != 1 or closed or not isinstance(last, Protocol | Purpose):
             return
         before = self.elements[-2] if len(self.elements) > 1 else None
-        if cursor.peek(1) is END and not (isinstance(before, Ports) and before.kind == "any"):
+        behind = cursor.peek(1)
+        if (behind is END or is_list(behind)) and not (isinstance(before, Ports) and before.kind == "any"):
             return
         if cursor.peek().marked:
             raise Refused("a mark behind a word")
         cursor.at += 1
-        self._labelled = True
+        self._labelled = not (isinstance(before, Ports) and before.kind == "any")
 
     def _gap(self) -> Gap:
         cursor = self._cursor
@@ -152,6 +155,8 @@ class LineReader:
                 if not (cursor.peek().gap or token.sign("、")) or not cursor.peek(1).gap:
                     raise Refused("words that touch")
                 cursor.at += 1
+                if cursor.ended:
+                    raise Refused("nothing behind a separator")
                 return Gap(APART, ", and")
         if cursor.ended:
             raise Refused("nothing behind a separator")
@@ -204,14 +209,23 @@ class LineReader:
                 self.elements.append(protocol)
                 self.gaps.append(Gap(TIGHT, "("))
         elif isinstance(owner, Purpose):
+            if mark(content) and self._follows_ports():
+                return
             if mark(content):
                 raise Refused("a port, or a mark")
-            self._ports_inside(content)
+            if self._follows_ports() and {token.text for token in content if token.kind == WORD} & AIMLESS:
+                owner.words += purposes(content)
+            else:
+                self._ports_inside(content)
         elif text := mark(content):
             check_protocol_mark(text, owner.protocols, alone=not owner.inside and not self._follows_ports())
         elif owner.inside or not any(token.kind == NUMBER for token in content):
-            check_fit(purposes(content, PURPOSES), owner.protocols)
-        elif self._follows_ports() or ([token.text for token in content], owner.protocols) == (["17"], {"udp"}):
+            around = [Token(SIGN, sign, 0) for sign in "()"]
+            if any(token.marked for token in content):
+                raise Refused("a mark in brackets")
+            if read_run([*owner.tokens, around[0], *content, around[1]]) != owner.protocols:
+                raise Refused("brackets hold another protocol")
+        elif self._follows_ports() or ([token.text for token in content] == ["17"] and "udp" in owner.protocols):
             raise Refused("the number of a protocol, or a port more")
         else:
             self._ports_inside(content)

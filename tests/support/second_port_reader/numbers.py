@@ -13,6 +13,7 @@ from tests.support.second_port_reader.protocols import VOCABULARY
 from tests.support.second_port_reader.tokens import NUMBER, Line, Refused, Token
 
 Reading = list[Line]
+_PASSED = VOCABULARY | {"port", "over", "via", "both", "either"}
 
 
 def settled(lines: list[Line]) -> Reading:
@@ -109,13 +110,13 @@ def is_port(digits: str) -> bool:
 
 
 def _without_marks(tokens: list[Token]) -> list[Token]:
-    """Leave out '(1)': a mark."""
+    """Leave out '(1)' and '(a)': marks."""
     kept: list[Token] = []
     place = 0
     while place < len(tokens):
         three = tokens[place : place + 3]
         around = len(three) == 3 and three[0].sign("(") and three[2].sign(")")
-        if around and three[1].kind == NUMBER and len(three[1].text) == 1 and three[1].text != "0" and kept:
+        if around and len(three[1].text) == 1 and three[1].text in "123456789abcdefgh" and kept:
             place += 3
             continue
         kept.append(tokens[place])
@@ -130,9 +131,23 @@ def _ranges(tokens: list[Token]) -> Iterator[tuple[str, str]]:
     for first, up, to, last in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
         if first.kind == last.kind == NUMBER and up.word("up") and to.word("to"):
             yield first.text, last.text
+    yield from _ranges_of_one_protocol(tokens)
     for word, first, link, last in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
         if word.word("between") and link.word("and") and first.kind == last.kind == NUMBER:
             yield first.text, last.text
+
+
+def _ranges_of_one_protocol(tokens: list[Token]) -> Iterator[tuple[str, str]]:
+    """Yield the ends of '10000/UDP - 20000/UDP'."""
+    for place, first in enumerate(tokens):
+        end = place + 1
+        while end < len(tokens) and (tokens[end].text in _PASSED or tokens[end].sign("/:")):
+            end += 1
+        last, behind = tokens[end + 1 : end + 2], tokens[end + 2 : end + 4]
+        named = any(token.text in VOCABULARY for token in tokens[place + 1 : end])
+        if first.kind == NUMBER and named and tokens[end : end + 1] and tokens[end].sign("-") and last:
+            if last[0].kind == NUMBER and any(token.text in VOCABULARY for token in behind):
+                yield first.text, last[0].text
 
 
 def is_link(link: Token, behind: Token) -> bool:
@@ -172,7 +187,7 @@ def _alone(tokens: list[Token]) -> bool:
     others = [
         token
         for token, behind in pairwise(bare)
-        if not (token.text in VOCABULARY | {"port"} or (token.sign("+&") and behind.text in VOCABULARY))
+        if not (token.text in _PASSED or ((token.sign("+&") or token.word("and", "or", "plus")) and behind.text in VOCABULARY))
     ]
     return len([token for token in others if token.kind == NUMBER or not token.sign("/:-(),;、")]) == 1
 
@@ -185,11 +200,12 @@ def _is_behind_range(before: list[Token]) -> bool:
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
-    begins_range = len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1])
+    ends = [end for begin, end in _ranges([last, *after]) if begin == last.text][:1]
+    begins_range = bool(ends)
     behind_range = _is_behind_range(before)
     if begins_range and behind_range:
         return  # together they would be a range with three ends
-    if begins_range and int(first.text + last.text) > int(after[1].text):
+    if begins_range and int(first.text + last.text) > int(ends[0]):
         return  # together they would begin an inverted range
     short = (last,) if behind_range else (first, last)
     if any(len(token.text) < 3 for token in short):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from tests.support.second_port_reader.tokens import WORD, Refused, Token
 
 TCP = {"tcp", "tls", "ssl", "mtls", "http", "https", "http(s)", "http/2", "ws", "wss", "websocket", "websockets"}
@@ -46,6 +48,8 @@ def read_run(tokens: list[Token]) -> Protocols:
         if before and before.text[-1] == ")" and token.kind == WORD and not token.gap:
             raise Refused("something touches a bracket")
         if not depth and is_list(token):
+            if token.kind == WORD and not token.gap and before and not before.sign("、"):
+                raise Refused("words that touch")
             second = token.word("and", "or", "plus") and before and before.sign(",;、")
             if not items[-1] and not (second and (token.gap or before.sign("、"))):
                 raise Refused("two separators")
@@ -71,7 +75,10 @@ def _plain_words(tokens: list[Token]) -> Protocols:
         depth += token.sign("(") - token.sign(")")
         if token.text in ("tcp", "udp"):
             (inside if depth else found).add(token.text)
-    return frozenset(found | (inside if len(inside) > 1 else set()))
+        if not depth:
+            found |= inside if len(inside) > 1 else set()
+            inside = set()
+    return frozenset(found)
 
 
 def _item(tokens: list[Token]) -> Protocols:
@@ -84,6 +91,9 @@ def _item(tokens: list[Token]) -> Protocols:
         behind = behind[1:] if behind[0].sign("/-") else behind
         if any(token.word("over", "via") for token in behind):
             raise Refused("brackets before 'over'")
+        carried = any(token.word("over", "via") for token in tokens[:closing])
+        if carried and not (tokens[closing + 1].sign("/") and _is_below(behind)):
+            raise Refused("behind 'over' stand words with '/'")
         return _item(tokens[: closing + 1]) | _item(behind)
     opening = next((place for place, token in enumerate(tokens) if token.sign("(")), len(tokens))
     words, inside = tokens[:opening], tokens[opening:]
@@ -91,12 +101,14 @@ def _item(tokens: list[Token]) -> Protocols:
         raise Refused("no protocol")
     over = [place for place, token in enumerate(words) if token.word("over", "via")]
     found = _over(words, over) if over else _together(_words(words))
+    if found & OTHERS and len(words) > 1:
+        raise Refused("another protocol is an item of its own")
     for token in words:
         if found and NEEDS.get(token.text, "tcp") not in found and token.text in AIMLESS & set(NEEDS):
             raise Refused("a purpose of another protocol")
     if not inside:
         return found
-    if not inside[-1].sign(")") or len(inside) < 3 or any(token.sign("()") for token in inside[1:-1]):
+    if not inside[-1].sign(")") or len(inside) < 3 or any(token.sign("();|") for token in inside[1:-1]):
         raise Refused("brackets")
     content = inside[1:-1]
     if not found:
@@ -106,16 +118,23 @@ def _item(tokens: list[Token]) -> Protocols:
         return behind
     inner = {token.text for token in content if token.kind == WORD}
     if inner & {"tcp", "udp", "quic", "mtls", "http/2", "http/3"}:
-        same = read_run(content) == found
-        if not same or {"tcp", "udp"} & inner & {words[-1].text}:
+        if read_run(content) != found:
             raise Refused("brackets hold another protocol")
         return found
     if words[-1].text in AIMLESS and set(filter(None, map(transport, inner))) - found:
         raise Refused("brackets for the last word, or for all")
     if words[-1].text in AIMLESS and len(found) > 1 and any(map(transport, inner)):
         raise Refused("brackets for the last word, or for all")
-    check_fit(purposes(content), found)
+    last = transport(words[-1].text)
+    check_fit(purposes(content), frozenset({last}) if last else found)
     return found
+
+
+def _is_below(tokens: list[Token]) -> bool:
+    """Tell whether words with '/' between them, and perhaps brackets, all have transports of their own."""
+    depths = list(accumulate(token.sign("(") - token.sign(")") for token in tokens))
+    outside = [token for token, depth in zip(tokens, depths, strict=True) if not depth and not token.sign(")")]
+    return all(token.sign("/") if place % 2 else bool(transport(token.text)) for place, token in enumerate(outside))
 
 
 def _words(tokens: list[Token]) -> list[str]:

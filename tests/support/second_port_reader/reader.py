@@ -35,6 +35,8 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
         _check_neighbours(line)
     settle_names(lines)
     found = bound_ports(lines)
+    if not found:
+        raise Refused("a protocol without ports")
     protocols: dict[int, object] = {id(bound.ports): bound.protocols for bound in found}
     for line in lines:
         check_shorthand(line.elements, line.gaps, protocols)

@@ -29,14 +29,17 @@ def read_row_protocols(cell: str) -> Protocols | None:
         if tokens[-1].sign(",") and len(tokens) > 1 and (line.tokens[0].word(*OVER) or tokens[-2].word(*OVER)):
             tokens.pop()
         own = line.tokens[1:] if len(line.tokens) > 1 and len(tokens) > 1 and is_list(line.tokens[0]) else line.tokens
-        own = own[:-1] if len(own) > 1 and line is not lines[-1] and is_list(own[-1]) else own
+        if len(own) > 1 and line is not lines[-1] and is_list(own[-1]):
+            if not own[-1].gap and own[-1].sign("+"):
+                raise Refused("a plus that touches, at the end of a line")
+            own = own[:-1]
         tokens += [*own, Token(SIGN, ",", 0)]
-    tokens = _bare(tokens[1:-1])
+    tokens = _bare(_worded(tokens[1:-1]))
     if [token.text for token in tokens] == ["both"]:
         return frozenset({"tcp", "udp"})
     paired = tokens[0].word("both", "either") and len(tokens) > 1
     if paired:
-        if tokens[1].sign(","):
+        if tokens[1].sign(",") or tokens[1].kind == NUMBER or not (tokens[1].gap or tokens[1].sign("(")):
             raise Refused("'both' and more")
         tokens = tokens[1:]
         tokens = tokens[1:-1] if len(tokens) > 2 and tokens[0].sign("(") and tokens[-1].sign(")") else tokens
@@ -45,7 +48,7 @@ def read_row_protocols(cell: str) -> Protocols | None:
     numbered = len(tokens) == 4 and tokens[0].kind == WORD and NUMBERS.get(tokens[2].text) == tokens[0].text
     if numbered and tokens[1].sign("(") and tokens[3].sign(")"):
         return frozenset({tokens[0].text})
-    found = read_run(_worded(tokens))
+    found = read_run(tokens)
     if paired and len(found) < 2:
         raise Refused("'both' before one protocol")
     if not found:
@@ -64,6 +67,9 @@ def _worded(tokens: list[Token]) -> list[Token]:
         three = [each.text for each in kept[-3:]]
         marks = "abcdefgh12345789" if len(kept) > 3 and kept[-4].text in TCP | UDP else "abcdefgh"
         if len(kept) > 3 and three[0] == "(" and three[1] in tuple(marks) and three[2] == ")":
+            goes_on = behind and behind[0].kind == WORD and not behind[0].word("and", "or", "plus", "and/or", "only", *OVER)
+            if kept[-4].marked or kept[-2].marked or goes_on:
+                raise Refused("two kinds of marks, or a mark before a word")
             del kept[-3:]
     return kept
 
@@ -72,9 +78,9 @@ def _bare(tokens: list[Token]) -> list[Token]:
     """Leave out what changes nothing: 'only' and 'protocol' at the end, a colon at the end."""
     if tokens and tokens[-1].sign(":"):
         tokens = tokens[:-1]
-    if len(tokens) > 1 and tokens[-1].word("only", "protocol") and tokens[-1].gap:
+    if len(tokens) > 1 and tokens[-1].word("only", "protocol", "protocols") and tokens[-1].gap:
         tokens = tokens[:-1]
-    if len(tokens) > 2 and tokens[0].word("protocol") and tokens[1].sign(":"):
+    if len(tokens) > 2 and tokens[0].word("protocol", "protocols") and tokens[1].sign(":"):
         tokens = tokens[2:]
     if not tokens:
         raise Refused("nothing there")

@@ -21,8 +21,11 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     cursor.at += 1
     while not cursor.behind.marked:
         if cursor.sees("(") and (size := _worded(cursor)):
+            words = {token.text for token in cursor.tokens[begin : cursor.at + size] if token.kind == WORD}
+            if words <= AIMLESS:
+                break
             cursor.at += size
-            continue
+            break
         links = 0
         while links < 2 and _joins(cursor, links):
             links += 1
@@ -38,13 +41,13 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     words = {token.text for token in tokens if token.kind == WORD}
     if words & (VOCABULARY - AIMLESS):
         return _protocol(tokens)
-    return Purpose(purposes(tokens, AIMLESS))
+    return Purpose(purposes(tokens, AIMLESS), marked=any(token.marked for token in tokens))
 
 
 def _joins(cursor: Cursor, ahead: int) -> bool:
     token = cursor.peek(ahead)
     if ahead:
-        return cursor.sees(",") and token.word("and", "or") and token.gap > 0
+        return cursor.sees(",", "、") and token.word("and", "or") and (token.gap > 0 or cursor.sees("、"))
     return token.sign("/-,&+、") or token.word("over", "via", "and", "or", "plus")
 
 
@@ -54,15 +57,25 @@ def _worded(cursor: Cursor) -> int:
     content = cursor.tokens[cursor.at + 1 : cursor.at + size]
     if size < 2 or any(token.kind == NUMBER or token.sign("(") for token in content):
         return 0
+    if any(token.marked for token in content):
+        raise Refused("a mark in brackets")
     return 0 if len(content) == 1 and len(content[0].text) == 1 else size + 1
 
 
 def _protocol(tokens: list[Token]) -> Protocol:
-    words = [token.text for token in tokens if token.kind == WORD and token.text in VOCABULARY]
-    if set(words) <= set(NAMES) and not any(token.sign("(") for token in tokens):
-        found = Protocol(frozenset({"tcp"}), tuple(words))
-    else:
-        found = Protocol(read_run(tokens))
     depths = accumulate(token.sign("(") - token.sign(")") for token in tokens)
-    found.listed = any(is_list(token) and not depth for token, depth in zip(tokens, depths, strict=True))
+    outside = [token for token, depth in zip(tokens, depths, strict=True) if not depth and not token.sign(")")]
+    items: list[list[str]] = [[]]
+    for token in outside:
+        if is_list(token):
+            items.append([])
+        elif token.kind == WORD:
+            items[-1].append(token.text)
+    found = Protocol(read_run(tokens), tokens, listed=len(items) > 1)
+    named = [item for item in items if set(item) <= set(NAMES)]
+    words = tuple(word for item in named for word in item)
+    if named == items:
+        found.names = words
+    else:
+        found.among = words
     return found

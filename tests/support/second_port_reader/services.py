@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.support.second_port_reader.items import COMPARISONS, LESS, MORE
 from tests.support.second_port_reader.protocols import AIMLESS, PURPOSES, TCP, UDP, VOCABULARY, is_list
 from tests.support.second_port_reader.tokens import NUMBER, WORD, Token
@@ -45,7 +47,17 @@ def serves(words: list[Token], content: list[Token]) -> bool:
 
 def without_any(tokens: list[Token]) -> list[Token]:
     """Leave out 'all' before what says which ports: 'all UDP ports above 1024', 'all ports 1024-2048'."""
-    return [token for place, token in enumerate(tokens) if not _is_limited(tokens, place)]
+    kept: list[Token] = []
+    limited: Token | None = None
+    for place, token in enumerate(tokens):
+        if _is_limited(tokens, place):
+            limited = token
+        elif limited and token.word("port"):
+            continue
+        else:
+            kept.append(replace(token, gap=limited.gap) if limited else token)
+            limited = None
+    return kept
 
 
 def _is_limited(tokens: list[Token], place: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from tests.support.second_port_reader.lines import LineReader
-from tests.support.second_port_reader.shapes import APART, DASH, TIGHT, Element, Gap, Ports, Protocol, Purpose
+from tests.support.second_port_reader.shapes import APART, DASH, SPACE, TIGHT, WIDE, Element, Gap, Ports, Protocol, Purpose
 from tests.support.second_port_reader.tokens import Refused
 
 NAMES = {"http": (80,), "https": (443,), "http(s)": (80, 443)}
@@ -22,9 +22,12 @@ def purposes_above(lines: list[LineReader]) -> list[LineReader]:
     for line in lines:
         first, gap = line.elements[0], line.gaps[0] if line.gaps else None
         if len(line.elements) == 1 and isinstance(first, Purpose) and gap and gap.text == ":":
+            if first.marked:
+                raise Refused("a mark at a purpose")
             words = first.words
             continue
         _give(words, line.elements)
+        words = []
         kept.append(line)
     if not kept or kept[-1] is not lines[-1]:
         raise Refused("a purpose alone")
@@ -32,9 +35,10 @@ def purposes_above(lines: list[LineReader]) -> list[LineReader]:
 
 
 def _give(words: list[str], elements: list[Element]) -> None:
-    for element in elements:
-        if isinstance(element, Ports) and words:
-            element.purposes.append(words)
+    """Give purposes to the first ports."""
+    ports = [element for element in elements if isinstance(element, Ports)]
+    if words and ports:
+        ports[0].purposes.append(words)
 
 
 def purposes_behind(line: LineReader) -> None:
@@ -47,7 +51,11 @@ def purposes_behind(line: LineReader) -> None:
         gap = gaps[place] if place < len(gaps) else None
         following = elements[place + 1] if place + 1 < len(elements) else None
         before = elements[place - 1] if place else None
-        if gap and gap.text == ":" and isinstance(following, Ports | Protocol):
+        if place and gaps[place - 1].tightness == DASH and isinstance(following, Ports | Protocol):
+            raise Refused("a dash before a purpose")
+        if purpose.marked and isinstance(following, Ports | Protocol):
+            raise Refused("a mark at a purpose")
+        if gap and gap.text in (":", "port") and isinstance(following, Ports | Protocol):
             behind = elements[place + 1 + isinstance(following, Protocol) :]
             _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports), behind)))
             del elements[place], gaps[place]
@@ -55,11 +63,11 @@ def purposes_behind(line: LineReader) -> None:
             behind = elements[place + 1 :]
             _give(purpose.words, list(takewhile(lambda element: isinstance(element, Ports) and element.inside, behind)))
             del elements[place], gaps[place]
-        elif gap and gap.tightness not in (APART, DASH) and gap != Gap(TIGHT, "") and isinstance(following, Ports):
+        elif gap in (Gap(SPACE, ""), Gap(WIDE, ""), Gap(TIGHT, "/")) and isinstance(following, Ports):
             _check_usual(purpose.words, following)
             _give(purpose.words, [following])
             del elements[place], gaps[place]
-        elif isinstance(before, Ports) and gaps[place - 1].tightness not in (APART, DASH):
+        elif isinstance(before, Ports) and gaps[place - 1] in (Gap(SPACE, ""), Gap(TIGHT, "/")):
             _check_usual(purpose.words, before)
             _give(purpose.words, [before])
             del elements[place], gaps[place - 1]
@@ -109,13 +117,29 @@ def settle_names(lines: list[LineReader]) -> None:
             pass
 
 
+def _ports_of(names: tuple[str, ...]) -> list[int]:
+    return [port for name in names for port in NAMES[name]]
+
+
+def _is_sure(line: LineReader, place: int) -> bool:
+    """Tell whether the gap to the ports that a name may have is a colon, brackets or the word port."""
+    begins = isinstance(line.elements[0], Protocol)
+    ends = isinstance(line.elements[-1], Protocol)
+    gap = line.gaps[place : place + 1] if begins else line.gaps[place - 1 : place] if ends else []
+    return gap != [] and gap[0].text in (":", "(", "port")
+
+
 def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> bool:
     """Make ports of the first name of a line that is some, and tell whether there was one.
 
     C{shown}: ports of the cell; C{below}: those of the lines below, None where no other line has any.
     """
     for place, element in enumerate(line.elements):
-        if not isinstance(element, Protocol) or not element.names:
+        if not isinstance(element, Protocol):
+            continue
+        if not set(_ports_of(element.among)) <= shown:
+            raise Refused("a port of a list, or a protocol")
+        if not element.names:
             continue
         last = place == len(line.elements) - 1
         touching = [
@@ -126,20 +150,22 @@ def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> b
             and isinstance(line.elements[place + 1 - 2 * before], Ports)
         ]
         touching = [gap for gap in touching if gap.tightness < APART]
-        ports = [port for name in element.names for port in NAMES[name]]
+        ports = _ports_of(element.names)
         printed = set(ports) <= shown
         colon = last and place < len(line.gaps) and line.gaps[place].text == ":"
-        if colon and not touching and place:
+        alone = below is not None and len(line.elements) == 1
+        if alone and not (colon and not element.listed) and not set(ports) <= (below or set()):
+            raise Refused("a name, or a heading")
+        if alone:
+            continue
+        if colon and not touching:
             raise Refused("a name with a colon behind others")
         if touching or colon or element.inside:
-            sure = not element.listed and (colon or any(gap.text in (":", "(", "port") for gap in touching))
+            sure = not element.listed and _is_sure(line, place)
             if not sure and not printed:
                 raise Refused("a protocol, or a list")
             continue
-        alone = below is not None and len(line.elements) == 1
-        if alone and not set(ports) <= (below or set()):
-            raise Refused("a name, or a heading")
-        if "http(s)" in element.names and not alone:
+        if "http(s)" in element.names:
             raise Refused("80 and 443, or 443")
         line.elements[place : place + 1] = [Ports(port, port, "name", own=frozenset({"tcp"})) for port in ports]
         line.gaps[place:place] = [Gap(APART, "name")] * (len(ports) - 1)

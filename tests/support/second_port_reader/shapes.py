@@ -37,11 +37,15 @@ class Ports:
 class Protocol:
     """A run of words; C{names}: 'http' and 'https' where it has no others; C{inside}: in brackets behind ports.
 
-    C{listed}: it is a list itself;
+    C{among}: such names as items of a list with others.
+
+    C{listed}: it is a list itself. C{tokens}: all of it.
     """
 
     protocols: Protocols
+    tokens: list[Token]
     names: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
     listed: bool = False
     inside: bool = False
 
@@ -51,6 +55,7 @@ class Purpose:
     """Purposes with a colon in front of ports, or a name like 'DNS' beside its port."""
 
     words: list[str]
+    marked: bool = False
 
 
 @dataclass

@@ -22,9 +22,9 @@ BEGINS_OPEN = re.compile(r"(?:[,;/&|、+]|(?:and|or|plus)(?![a-z]))", re.IGNOREC
 VERSION = r"(?:v?1\.[0-3]|v?[23]\.0|v[123])(?![0-9.])"
 SPECIAL = re.compile(
     rf"""
-    (?P<secured> (?P<base>tls|ssl|dtls) \ * {VERSION} (?: (?:\ ?/\ ?|,\ ?|\ and\ |\ or\ |\ ?\+\ ?) {VERSION} )*
-        (?: \ +or\ +higher | \ +and\ +above | \+ (?![0-9a-z]) )? ) (?![a-z0-9])
-    | (?P<tcp3> http/(?:1\.[01]|2) (?![0-9.a-z]) )
+    (?P<secured> (?P<base>tls|ssl|dtls) \ * {VERSION} (?: (?:\ ?/\ ?|[,、]\ ?|\ and\ |\ or\ |\ ?[+&]\ ?) {VERSION} )*
+        (?: \ +(?:and|or)\ +(?:above|greater|higher|later|newer|up)(?![a-z]) | \+ (?![0-9a-z]) )? ) (?![a-z0-9])
+    | (?P<tcp3> http/(?:1\.[01]|2(?:\.0)?) (?![0-9.a-z]) )
     | (?P<quic> http/3 (?![0-9.a-z]) )
     | (?P<web> http\(s\) )
     | (?P<ip> (?:tcp|udp)/ip (?![a-z]) )
@@ -90,12 +90,13 @@ def lines_of(cell: str, longest: int, *, ports: bool = True) -> list[Line]:
     texts = [text.strip(" ") for text in texts if text.strip(" " + EDGE)]
     first = {text[0] for text in texts}
     bullets = len(texts) > 1 and len(first) == 1 and first <= set(BULLETS) and all(text[1:2] == " " for text in texts)
-    texts = [re.sub(r"(?<=.) *[,;]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
+    texts = [re.sub(r"(?<=.) *[,;、]$", "", text[1:].strip(" ")) for text in texts] if bullets else _joined(texts)
     for text in texts:
         if not text.strip(EDGE) or text.strip(EDGE)[0] in DASHES or text.strip(EDGE)[-1] in DASHES:
             raise Refused("a dash at a line break")
-        if bullets and (text in (",", ";") or re.search(r"[,;] *$", text)):
+        if bullets and (text in (",", ";", "、") or re.search(r"[,;、] *$", text)):
             raise Refused("an item is missing")
+    texts = texts if ports else [re.sub(" +", " ", text) for text in texts]
     lines = [Line(_marked(_tokens(text), ports=ports), bullets) for text in texts]
     if ports and lines and not bullets:
         _leave_only_out(lines[0].tokens, lines[-1].tokens)
@@ -188,8 +189,10 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
     for token in tokens:
         mark = token.kind == SIGN and token.text in (*STARS, "¹", "[1]")
         owner = kept[-1] if kept else None
-        if mark and owner and owner.text not in SEPARATING and not (ports and _any(token, owner)):
-            if owner.kind == WORD and owner.text in PROTOCOLS and token.gap and token.text == "*":
+        takes = owner and (owner.text not in SEPARATING or (owner.text == "only" and not ports))
+        if mark and owner and takes and not (ports and _any(token, owner)):
+            protocol = owner.text in PROTOCOLS or not ports
+            if (owner.kind == WORD and protocol or owner.sign(")") and _names(kept)) and token.gap and token.text == "*":
                 raise Refused("a mark apart from a protocol")
             signs = token.text in STARS and bool(owner.stars.strip())
             if not ports and owner.marked and not signs:
@@ -219,6 +222,15 @@ def _leave_only_out(first: list[Token], last: list[Token]) -> None:
         del first[0]
     elif len(last) > 1 and last[-1].word("only") and last[-1].gap and not (last[-1].marked or last[-2].sign(",;、")):
         del last[-1]
+
+
+def _names(tokens: list[Token]) -> bool:
+    """Tell whether brackets at the end stand behind a protocol, or hold one."""
+    opening = max((place for place, token in enumerate(tokens) if token.sign("(")), default=0)
+    inside = {token.text for token in tokens[opening:]}
+    if any(token.kind == NUMBER and len(token.text) > 1 for token in tokens[opening:]):
+        return False
+    return (opening > 0 and tokens[opening - 1].text in (*PROTOCOLS, ")")) or bool(inside & {"tcp", "udp", "quic", "http/3"})
 
 
 def _separates(token: Token) -> bool:

@@ -139,7 +139,7 @@ def test_two_services_are_read_back_from_one_cell(one: Service, other: Service, 
     pair = (other, one) if turned else (one, other)
     for form, notation in LISTS.items():
         cell = notation(*pair)
-        if "\n" in form and min(*one[1:], *other[1:]) < 100:
+        if "\n" in form and (min(*one[1:], *other[1:]) < 100 or abs(one.first - other.first) == 1):
             continue  # the line break may be inside a number, and short numbers may count the lines
         assert opened(("", cell)) == one.rules | other.rules, cell
 
