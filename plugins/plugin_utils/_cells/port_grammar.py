@@ -19,8 +19,8 @@ _PORTED = ("sctp", "dccp", "udp-lite", "udplite")
 _VOCABULARY = "|".join(sorted(map(re.escape, {*TRANSPORTS, *PURPOSES, *_PORTED}), key=len, reverse=True))
 _WORD = rf"(?:{_VOCABULARY})(?:(?<=tls){VERSION}|(?<=ssl){VERSION}|(?![a-z])(?<![0-9])|(?<=[0-9])(?![0-9.a-z]))"
 _JOIN = (
-    rf"(?:[ ]{{0,3}}[{DASHES}/,&+][ ]{{0,3}}(?:(?:and|or)[ ]+)?"
-    r"|[ ]{1,3}(?:(?:and/or|and|or|plus|over|via)[ ]{1,3})?)"
+    rf"(?:[ ]{{0,9}}[{DASHES}/,&+][ ]{{0,9}}(?:(?:and|or)[ ]+)?"
+    r"|[ ]{1,9}(?:(?:and/or|and|or|plus|over|via)[ ]{1,9})?)"
 )
 _PHRASE = rf"{_WORD}(?:{_JOIN}{_WORD})*"
 _ABOVE, _BELOW = "above|over|(?:greater|higher|more)[ ]{1,3}than", "below|under|(?:less|lower)[ ]{1,3}than"
@@ -52,7 +52,7 @@ BETWEEN = re.compile(
 UP_ENDS = re.compile(r"[ ]*(?:$|[,;|&)]|(?<=[ ])(?:and/or|and|or|plus)[ ])")
 # Ports that are more than one, behind C{all ports}.
 LIMITS = re.compile(
-    rf"(?:[0-9]{{1,5}}|[0-9]{{1,2}}[ ,.][0-9]{{3}})(?:[ ]*[{DASHES}~][ ]*(?=[0-9])|[ ]+(?:to|through|thru)[ ]+(?=[0-9])"
+    rf"(?:[0-9]{{1,5}}|[0-9]{{1,2}}[ ,.][0-9]{{3}})(?:[ ]*[{DASHES}~][ ]*(?=[0-9])|[ ]+(?:up[ ]+to|to|through|thru)[ ]+(?=[0-9])"
     rf"|:(?=[0-9])|\+|[ ]+(?:(?:and|or)[ ]+(?:{_UP}|{_DOWN})|up|upwards?){_NO_MORE})",
     re.IGNORECASE,
 )
@@ -64,7 +64,7 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
-    rf"[ ]*:[ ]*|[ ]ports?(?:[ ]*:[ ]*|[ ]+)|(?P<opened>[ ]?\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()]*\)))"
+    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*|(?P<opened>[ ]?\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()]*\)))"
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )

@@ -100,7 +100,7 @@ class PortLexer:
         if marked and not self.text[start + 1 : start + 2].isalnum():
             raise self.fail(start)
         if "\n" in text or (not text.isspace() and (text in ",;|" or text.isalpha())):
-            self._end_of_port()
+            self._end_of_port(text)
         self.gap += text
 
     def _port(self, colon: str | None, start: int) -> None:
@@ -117,10 +117,12 @@ class PortLexer:
         self.apart, self.tight = True, not closed
         self.port = self.text[start:] if not colon else self.port
 
-    def _end_of_port(self) -> None:
+    def _end_of_port(self, separator: str = "") -> None:
         """Check that the word C{ports} stands before ports, or behind C{all}."""
         if self.port and not self.behind_any:
             raise ValueError(f"{self.where}: {unknown(self.port)}")
+        if self.tight and not self.port and separator != "\n":
+            raise self.fail(self.gap_from)
         if self.port:
             self.tight = False
         self.port = ""

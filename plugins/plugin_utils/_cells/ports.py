@@ -87,9 +87,7 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
         low, _dash, high = text.partition("-")
         if int(low) <= int(high or low) <= 65535:
             return PortCell([Item(int(low), int(high or low), 0, 0)], [], [])
-    text = plain(clean(text, f"{where}: the cell"), f"{where}: the cell").strip()
-    text = _ONLY.sub("", text, count=1)
-    text = text[match.end() :] if (match := _LABEL.match(text)) else text
+    text = unlabelled(plain(clean(text, f"{where}: the cell"), f"{where}: the cell"))
     lines = unbulleted(text, f"{where}: this", _reader(row))
     tokens = tokens_of(lines if is_bulleted(text) else joined(lines), where)
     heads = (f"{atom.gap}{atom.relation}{'x' if atom.kind == PROTOCOL else atom.text}" for atom in tokens.atoms)
@@ -99,6 +97,12 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]
     check_purposes(purposes, row, where)
     return PortCell(items, purposes, capped([*notes, *tokens.labels]))
+
+
+def unlabelled(text: str) -> str:
+    """Return a cell without C{only} at its beginning or its end, and without C{Ports:} in front."""
+    text = _ONLY.sub("", text.strip(), count=1)
+    return text[match.end() :] if (match := _LABEL.match(text)) else text
 
 
 def _read(tokens: Tokens, where: str, row: tuple[str, ...]) -> tuple[list[Item], list[str]]:

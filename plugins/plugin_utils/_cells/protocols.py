@@ -18,6 +18,7 @@ from .words import IMPLIED, MEDIA, PLAIN, PURPOSES, REMARKS, TRANSPORTS, USUAL, 
 
 # Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
 # share a long gap between them.
+_SPACES = re.compile(r" {2,}")
 _GAP = re.compile(r"[ \n]+")
 LISTED = re.compile(
     r"[ \n]?(?:[,;][ \n](?:and|or|plus)[ \n]|[,;&+|][ \n]?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE
@@ -74,7 +75,8 @@ def read_protocols(cell: str | int | None) -> tuple[list[str], list[str]]:
     text = plain(clean(cell, f"{where}: the cell"), f"{where}: the cell").strip()
     if not text:
         return ["tcp"], []
-    text, marks = without_marks(unbulleted(text, f"{where}: this", lambda way: protocols_of(way, where)))
+    text = unbulleted(text, f"{where}: this", lambda way: protocols_of(way, where))
+    text, marks = without_marks(_SPACES.sub(" ", text))
     text = _VERSION_BREAKS.sub("; ", _OVER_BREAKS.sub(" ", joined(text))).replace("\n", ", ")
     return protocols_of(text.strip().removesuffix(":"), where), marks
 

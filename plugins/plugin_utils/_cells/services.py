@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import has_ports
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted, readable
@@ -13,7 +13,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 from .ip_protocols import range_of
 from .marks import capped
 from .port_purposes import check_fit
-from .ports import PortCell, read_ports
+from .ports import PortCell, read_ports, unlabelled
 from .protocols import read_protocols
 from .text import clean, is_bulleted, joined, plain, unbulleted
 
@@ -51,7 +51,7 @@ def _check_lines(protocol: str, ports: str) -> None:
 
     Line breaks beside a separator are none.
     """
-    names, numbers = _lines(protocol), _lines(ports)
+    names, numbers = _lines(protocol, str.strip), _lines(ports, unlabelled)
     if len(names) == 1 or len(names) != len(numbers):
         return
     named = [_upper(read_protocols(name)[0], "/") for name in names]
@@ -65,9 +65,9 @@ def _check_lines(protocol: str, ports: str) -> None:
     )
 
 
-def _lines(cell: str) -> list[str]:
-    """Return the lines of a cell that can be read, without bullets."""
-    text = plain(clean(cell, "the cell"), "the cell").strip()
+def _lines(cell: str, bared: Callable[[str], str]) -> list[str]:
+    """Return the lines of a cell that can be read, without bullets; C{bared}: takes from the cell what is no line."""
+    text = bared(plain(clean(cell, "the cell"), "the cell"))
     bare = unbulleted(text, "the cell", str)
     return [line.removesuffix(",") for line in (bare if is_bulleted(text) else joined(bare)).split("\n")]
 

@@ -70,7 +70,7 @@ def _of_line(line: LineReader) -> list[Bound]:
         if all(near and near.tightness < APART and _looser(far, near) for near, far in pairs):
             return _in_front(elements) if begins else _behind(elements)
     for place, element in enumerate(elements):
-        around = [gap.tightness for gap in gaps[max(place - 1, 0) : place + 1]]
+        around = [gap.tightness for gap in gaps[: len(elements) - 1][max(place - 1, 0) : place + 1]]
         if isinstance(element, Protocol) and place and len(around) == 2 and DASH in around and max(around) < APART:
             raise Refused("a dash that may be of a range")
     return [Bound(element, element.own) for element in elements if isinstance(element, Ports)]

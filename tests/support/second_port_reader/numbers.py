@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 
-from tests.support.second_port_reader.protocols import VOCABULARY
+from tests.support.second_port_reader.protocols import VOCABULARY, is_list
 from tests.support.second_port_reader.tokens import NUMBER, Line, Refused, Token
 
 Reading = list[Line]
@@ -102,7 +102,15 @@ def valid(lines: Reading) -> bool:
         for first, last in _ranges(bare):
             if int(first) > int(last):
                 return False
+        if any(_is_chain(bare[place : place + 5]) for place in range(len(bare) - 4)):
+            return False
     return True
+
+
+def _is_chain(five: list[Token]) -> bool:
+    """Tell whether these are a range with three ends."""
+    linked = is_link(five[1], five[2]) and is_link(five[3], five[4])
+    return linked and all(token.kind == NUMBER for token in five[::2])
 
 
 def is_port(digits: str) -> bool:
@@ -146,7 +154,8 @@ def _ranges_of_one_protocol(tokens: list[Token]) -> Iterator[tuple[str, str]]:
         last, behind = tokens[end + 1 : end + 2], tokens[end + 2 : end + 4]
         named = any(token.text in VOCABULARY for token in tokens[place + 1 : end])
         if first.kind == NUMBER and named and tokens[end : end + 1] and tokens[end].sign("-") and last:
-            if last[0].kind == NUMBER and any(token.text in VOCABULARY for token in behind):
+            bound = behind[1:] if behind and behind[0].sign("/:-") else behind
+            if last[0].kind == NUMBER and bound and bound[0].text in VOCABULARY:
                 yield first.text, last[0].text
 
 
@@ -184,6 +193,10 @@ def _whole_numbers(lines: Reading) -> None:
 def _alone(tokens: list[Token]) -> bool:
     """Tell whether one number stands there, perhaps with a protocol."""
     bare = [*_without_marks(tokens), Token("end", "", 1)]
+    for before, token in pairwise([bare[-1], *bare]):
+        names = before.text if is_list(token) else token.text if is_list(before) else ""
+        if names in ("http", "https", "http(s)"):
+            return False  # a port too
     others = [
         token
         for token, behind in pairwise(bare)

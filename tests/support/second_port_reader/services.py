@@ -61,7 +61,7 @@ def without_any(tokens: list[Token]) -> list[Token]:
 
 
 def _is_limited(tokens: list[Token], place: int) -> bool:
-    if not tokens[place].word("any", "all") or tokens[place].marked:
+    if not tokens[place].word("any", "all") or tokens[place].marked or (place and tokens[place - 1].sign("(")):
         return False
     behind = tokens[place + 1 :]
     protocol = 0

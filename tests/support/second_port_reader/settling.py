@@ -91,8 +91,11 @@ def join_ranges(line: LineReader) -> None:
         if APART in (gaps[0].tightness, gaps[2].tightness):
             continue
         first, last = (element for element in four if isinstance(element, Ports))
-        if (last if kinds == "npnp" else first).kind != "port":
+        if (last if kinds == "npnp" else first).kind != "port" or "any" in (first.kind, last.kind):
             continue
+        behind = line.elements[place + 4 : place + 5]
+        if kinds == "pnpn" and behind and isinstance(behind[0], Protocol) and line.gaps[place + 3].tightness < APART:
+            raise Refused("a range between two protocols")
         upper, lower = (element for element in four if isinstance(element, Protocol))
         if upper.protocols != lower.protocols or first.kind != "port" or last.kind != "port":
             raise Refused("a dash between different protocols")
