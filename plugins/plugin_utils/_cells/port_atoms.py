@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 NUMBER, ANY, PROTOCOL, NAME = "number", "any", "protocol", "name"
-_LISTS = re.compile(r"\s*[,;|/&+]\s*|[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
-_PAIRS = re.compile(r"\s*[/&+]\s*|[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
+_LISTS = re.compile(r"\s*[,;|/&+]\s*|\s*[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
+_PAIRS = re.compile(r"\s*[/&+]\s*|\s*[,;]?\s+(?:and/or|and|or|plus)\s+", re.IGNORECASE)
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
-    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*|(?P<opened>[ ]?\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()]*\)))"
+    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()\n]*\)))"
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )

@@ -99,7 +99,7 @@ class PortLexer:
         marked = text == "+" and before and before.kind == NUMBER and not self.gap and self.text[start - 1] not in " )"
         if marked and not self.text[start + 1 : start + 2].isalnum():
             raise self.fail(start)
-        if "\n" in text or (not text.isspace() and (text in ",;|" or text.isalpha())):
+        if "\n" in text or (not text.isspace() and (text in ",;|&+" or text.isalpha())):
             self._end_of_port(text)
         self.gap += text
 
@@ -121,7 +121,8 @@ class PortLexer:
         """Check that the word C{ports} stands before ports, or behind C{all}."""
         if self.port and not self.behind_any:
             raise ValueError(f"{self.where}: {unknown(self.port)}")
-        if self.tight and not self.port and separator != "\n":
+        heads = len(self.found.atoms) < 2 or "\n" in self.found.atoms[-1].gap
+        if self.tight and not self.port and not (separator == "\n" and heads):
             raise self.fail(self.gap_from)
         if self.port:
             self.tight = False

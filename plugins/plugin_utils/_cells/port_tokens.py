@@ -177,6 +177,8 @@ class _Lexer(PortLexer):
         if self.relation or paired or dashed or (before and not (self.gap or self.apart or self.tight)):
             raise self.fail(start)
         if ahead := PORTS_AHEAD.match(self.text, self.position):
+            if before and "\n" not in self.gap and self.text[ahead.end() :].lstrip(" ").startswith("\n"):
+                raise self.fail(start)
             self.position, self.port = ahead.end(), ""
             self.labels.append((text, ahead["beside"] is not None))
             self.found.labels.append(text)

@@ -102,7 +102,7 @@ def protocols_of(text: str, where: str) -> list[str]:
         )
     found, rest = read_list(text, where) if text.lower() not in TRANSPORTS else ([], [])
     if found:
-        both_kinds = {*found, *(transport for part in rest for transport in _transports(part, where))}
+        both_kinds = {*found, *(_transports(", ".join(rest), where) if rest else ())}
         return sorted(both_kinds, key=lambda protocol: (protocol not in ("tcp", "udp"), protocol))
     return _transports(text, where)
 
@@ -164,6 +164,7 @@ def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
                 f"{where}: {quoted(f'({remark})')} may be for {last.word} alone: write a comma between the protocols, "
                 "or TCP or UDP, as it is on the wire"
             )
+        elements[-1] = last._replace(transports=last.transports or frozenset(item))
     else:
         check_remark(where, remark)
         if last.transports:

@@ -120,7 +120,8 @@ class LineReader:
             return
         before = self.elements[-2] if len(self.elements) > 1 else None
         behind = cursor.peek(1)
-        if (behind is END or is_list(behind)) and not (isinstance(before, Ports) and before.kind == "any"):
+        ends = behind.sign(":") and before is not None and cursor.peek(2) is END
+        if (behind is END or is_list(behind) or ends) and not (isinstance(before, Ports) and before.kind == "any"):
             return
         if cursor.peek().marked:
             raise Refused("a mark behind a word")

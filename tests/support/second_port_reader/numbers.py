@@ -148,15 +148,22 @@ def _ranges(tokens: list[Token]) -> Iterator[tuple[str, str]]:
 def _ranges_of_one_protocol(tokens: list[Token]) -> Iterator[tuple[str, str]]:
     """Yield the ends of '10000/UDP - 20000/UDP'."""
     for place, first in enumerate(tokens):
-        end = place + 1
-        while end < len(tokens) and (tokens[end].text in _PASSED or tokens[end].sign("/:")):
-            end += 1
-        last, behind = tokens[end + 1 : end + 2], tokens[end + 2 : end + 4]
-        named = any(token.text in VOCABULARY for token in tokens[place + 1 : end])
-        if first.kind == NUMBER and named and tokens[end : end + 1] and tokens[end].sign("-") and last:
-            bound = behind[1:] if behind and behind[0].sign("/:-") else behind
-            if last[0].kind == NUMBER and bound and bound[0].text in VOCABULARY:
-                yield first.text, last[0].text
+        if last := _end_of_one_protocol(tokens[place:]):
+            yield first.text, last
+
+
+def _end_of_one_protocol(tokens: list[Token]) -> str:
+    """Return the end of the range '10000/UDP - 20000/UDP' that begins here, '' where none does."""
+    end = 1
+    while end < len(tokens) and (tokens[end].text in _PASSED or tokens[end].sign("/:")):
+        end += 1
+    last, behind = tokens[end + 1 : end + 2], tokens[end + 2 : end + 4]
+    named = any(token.text in VOCABULARY for token in tokens[1:end])
+    if tokens[0].kind == NUMBER and named and tokens[end : end + 1] and tokens[end].sign("-") and last:
+        bound = behind[1:] if behind and behind[0].sign("/:-") else behind
+        if last[0].kind == NUMBER and bound and bound[0].text in VOCABULARY:
+            return last[0].text
+    return ""
 
 
 def is_link(link: Token, behind: Token) -> bool:
@@ -213,12 +220,13 @@ def _is_behind_range(before: list[Token]) -> bool:
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
-    ends = [end for begin, end in _ranges([last, *after]) if begin == last.text][:1]
-    begins_range = bool(ends)
+    ranged = len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1])
+    end = after[1].text if ranged else _end_of_one_protocol([last, *after])
+    begins_range = bool(end)
     behind_range = _is_behind_range(before)
     if begins_range and behind_range:
         return  # together they would be a range with three ends
-    if begins_range and int(first.text + last.text) > int(ends[0]):
+    if begins_range and int(first.text + last.text) > int(end):
         return  # together they would begin an inverted range
     short = (last,) if behind_range else (first, last)
     if any(len(token.text) < 3 for token in short):

@@ -62,7 +62,7 @@ def _worded(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         before, behind = kept[-1:], tokens[place + 1 : place + 2]
         begins, ends = not before or is_list(before[0]), not behind or is_list(behind[0])
-        known = token.kind == NUMBER and token.text in NUMBERS and begins and ends
+        known = token.kind == NUMBER and token.text in NUMBERS and begins and ends and (token.gap or not before or before[0].kind == SIGN)
         kept.append(replace(token, kind=WORD, text=NUMBERS[token.text]) if known else token)
         three = [each.text for each in kept[-3:]]
         marks = "abcdefgh12345789" if len(kept) > 3 and kept[-4].text in TCP | UDP else "abcdefgh"

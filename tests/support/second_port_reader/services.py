@@ -55,7 +55,7 @@ def without_any(tokens: list[Token]) -> list[Token]:
         elif limited and token.word("port"):
             continue
         else:
-            kept.append(replace(token, gap=limited.gap) if limited else token)
+            kept.append(replace(token, gap=limited.gap, limits=True) if limited else token)
             limited = None
     return kept
 

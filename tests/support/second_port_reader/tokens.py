@@ -53,7 +53,7 @@ class Refused(ValueError):
 class Token:
     """C{gap}: spaces before it, 2 for more; C{stars} and C{marked}: the marks behind it.
 
-    C{edge}: a backtick stood before it. C{head}: digits of a number before its thousands.
+    C{edge}: a backtick stood before it. C{limits}: 'all' did. C{head}: digits of a number before its thousands.
     """
 
     kind: str
@@ -63,6 +63,7 @@ class Token:
     stars: str = ""
     marked: bool = False
     head: int = 0
+    limits: bool = False
 
     def sign(self, signs: str) -> bool:
         return self.kind == SIGN and self.text in signs
