@@ -52,8 +52,9 @@ BETWEEN = re.compile(
 UP_ENDS = re.compile(r"[ ]*(?:$|[,;|&)]|(?<=[ ])(?:and/or|and|or|plus)[ ])")
 # Ports that are more than one, behind C{all ports}.
 LIMITS = re.compile(
-    rf"(?:[0-9]{{1,5}}|[0-9]{{1,2}}[ ,.][0-9]{{3}})(?:[ ]*[{DASHES}~][ ]*(?=[0-9])|[ ]+(?:up[ ]+to|to|through|thru)[ ]+(?=[0-9])"
-    rf"|:(?=[0-9])|\+|[ ]+(?:(?:and|or)[ ]+(?:{_UP}|{_DOWN})|up|upwards?){_NO_MORE})",
+    rf"(?:[0-9]{{1,5}}|[0-9]{{1,2}}[ ,.][0-9]{{3}})(?:[ ]*[{DASHES}~][ ]*(?=[0-9])"
+    rf"|[ ]+(?:up[ ]+to|to|through|thru)[ ]+(?=[0-9])|:(?=[0-9])|\+"
+    rf"|[ ]+(?:(?:and|or)[ ]+(?:{_UP}|{_DOWN})|up|upwards?){_NO_MORE})",
     re.IGNORECASE,
 )
 MARK_ENDS = re.compile(
@@ -64,7 +65,8 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
-    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()\n]*\)))"
+    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*"
+    rf"|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()\n]*\)))"
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )

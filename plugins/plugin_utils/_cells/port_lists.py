@@ -48,7 +48,9 @@ def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     for index, atom in enumerate(atoms):
         shift.append(len(found))
         behind = atoms[index + 1] if index + 1 < len(atoms) else None
-        free = (not index or _strength(atom) == _APART) and (_strength(behind) == _APART if behind else not tokens.colon)
+        free = (not index or _strength(atom) == _APART) and (
+            _strength(behind) == _APART if behind else not tokens.colon
+        )
         broken = "\n" in atom.gap or not index, behind is None or "\n" in behind.gap
         alone = all(broken) and ("\n" in atom.gap or (behind is not None and "\n" in behind.gap))
         if atom.kind == PROTOCOL and atom.pure and free and not (alone and numbers):

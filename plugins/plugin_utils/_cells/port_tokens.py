@@ -14,7 +14,15 @@ from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
 from .port_errors import ACCEPTED, check_parentheses, check_part, unknown
 from .port_grammar import BETWEEN, BRACKETED, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
 from .port_lexer import PortLexer
-from .port_phrases import has_port, has_transports, is_said_again, phrase_atom, service_ahead, transports_of, udp_in_front
+from .port_phrases import (
+    has_port,
+    has_transports,
+    is_said_again,
+    phrase_atom,
+    service_ahead,
+    transports_of,
+    udp_in_front,
+)
 from .text import DASHES
 from .words import PURPOSES, REMARKS, words_of
 
@@ -152,7 +160,11 @@ class _Lexer(PortLexer):
         if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
             self._service(text, start, opened)
             return
-        if not inside and (more := BRACKETED.match(self.text, start + len(text))) and has_transports(text, more["inside"]):
+        if (
+            not inside
+            and (more := BRACKETED.match(self.text, start + len(text)))
+            and has_transports(text, more["inside"])
+        ):
             text, self.position = self.text[start : more.end()], more.end()
             self._check_touching()
         elif not inside and PURPOSES.issuperset(words_of(text)):

@@ -207,7 +207,10 @@ def _alone(tokens: list[Token]) -> bool:
     others = [
         token
         for token, behind in pairwise(bare)
-        if not (token.text in _PASSED or ((token.sign("+&") or token.word("and", "or", "plus")) and behind.text in VOCABULARY))
+        if not (
+            token.text in _PASSED
+            or ((token.sign("+&") or token.word("and", "or", "plus")) and behind.text in VOCABULARY)
+        )
     ]
     return len([token for token in others if token.kind == NUMBER or not token.sign("/:-(),;、")]) == 1
 

@@ -62,12 +62,20 @@ def _worded(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         before, behind = kept[-1:], tokens[place + 1 : place + 2]
         begins, ends = not before or is_list(before[0]), not behind or is_list(behind[0])
-        known = token.kind == NUMBER and token.text in NUMBERS and begins and ends and (token.gap or not before or before[0].kind == SIGN)
+        known = (
+            token.kind == NUMBER
+            and token.text in NUMBERS
+            and begins
+            and ends
+            and (token.gap or not before or before[0].kind == SIGN)
+        )
         kept.append(replace(token, kind=WORD, text=NUMBERS[token.text]) if known else token)
         three = [each.text for each in kept[-3:]]
         marks = "abcdefgh12345789" if len(kept) > 3 and kept[-4].text in TCP | UDP else "abcdefgh"
         if len(kept) > 3 and three[0] == "(" and three[1] in tuple(marks) and three[2] == ")":
-            goes_on = behind and behind[0].kind == WORD and not behind[0].word("and", "or", "plus", "and/or", "only", *OVER)
+            goes_on = (
+                behind and behind[0].kind == WORD and not behind[0].word("and", "or", "plus", "and/or", "only", *OVER)
+            )
             if kept[-4].marked or kept[-2].marked or goes_on:
                 raise Refused("two kinds of marks, or a mark before a word")
             del kept[-3:]

@@ -30,7 +30,12 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
         while links < 2 and _joins(cursor, links):
             links += 1
         following = cursor.peek(links)
-        if following.limits or following.kind != WORD or following.text not in VOCABULARY or not (links or following.gap):
+        if (
+            following.limits
+            or following.kind != WORD
+            or following.text not in VOCABULARY
+            or not (links or following.gap)
+        ):
             break
         cursor.at += links + 1
     cursor.check_touch()

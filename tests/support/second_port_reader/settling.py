@@ -8,7 +8,18 @@ from __future__ import annotations
 from itertools import takewhile
 
 from tests.support.second_port_reader.lines import LineReader
-from tests.support.second_port_reader.shapes import APART, DASH, SPACE, TIGHT, WIDE, Element, Gap, Ports, Protocol, Purpose
+from tests.support.second_port_reader.shapes import (
+    APART,
+    DASH,
+    SPACE,
+    TIGHT,
+    WIDE,
+    Element,
+    Gap,
+    Ports,
+    Protocol,
+    Purpose,
+)
 from tests.support.second_port_reader.tokens import Refused
 
 NAMES = {"http": (80,), "https": (443,), "http(s)": (80, 443)}

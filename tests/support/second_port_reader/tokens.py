@@ -193,7 +193,11 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
         takes = owner and (owner.text not in SEPARATING or (owner.text == "only" and not ports))
         if mark and owner and takes and not (ports and _any(token, owner)):
             protocol = owner.text in PROTOCOLS or not ports
-            if (owner.kind == WORD and protocol or owner.sign(")") and _names(kept)) and token.gap and token.text == "*":
+            if (
+                ((owner.kind == WORD and protocol) or (owner.sign(")") and _names(kept)))
+                and token.gap
+                and token.text == "*"
+            ):
                 raise Refused("a mark apart from a protocol")
             signs = token.text in STARS and bool(owner.stars.strip())
             if not ports and owner.marked and not signs:
@@ -231,7 +235,9 @@ def _names(tokens: list[Token]) -> bool:
     inside = {token.text for token in tokens[opening:]}
     if any(token.kind == NUMBER and len(token.text) > 1 for token in tokens[opening:]):
         return False
-    return (opening > 0 and tokens[opening - 1].text in (*PROTOCOLS, ")")) or bool(inside & {"tcp", "udp", "quic", "http/3"})
+    return (opening > 0 and tokens[opening - 1].text in (*PROTOCOLS, ")")) or bool(
+        inside & {"tcp", "udp", "quic", "http/3"}
+    )
 
 
 def _separates(token: Token) -> bool:
