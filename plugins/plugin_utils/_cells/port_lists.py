@@ -72,7 +72,7 @@ def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
     atoms = tokens.atoms
     gone: set[int] = set()
     whole = [index for index in range(len(atoms)) if not _is_tail(atoms, index)]
-    for places in zip(whole, whole[1:], whole[2:], whole[3:], strict=False):
+    for at, places in enumerate(zip(whole, whole[1:], whole[2:], whole[3:], strict=False)):
         four = [atoms[index] for index in places]
         kinds = [atom.kind for atom in four]
         strengths = [_strength(atom) for atom in four[1:]]
@@ -88,6 +88,9 @@ def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
             continue
         if one.protocols != other.protocols:
             raise ValueError(f"{where}: {_doubtful_dash(first, last, one, other, row)}")
+        behind = atoms[whole[at + 4]] if at + 4 < len(whole) else None
+        if last is four[3] and behind and behind.kind == PROTOCOL and _strength(behind) > _APART:
+            raise ValueError(f"{where}: {_DOUBTFUL_DASH}")  # 53-TCP 80 TCP
         last.gap, last.apart, last.tight = "-", True, False
         gone.add(places[1] if first is four[0] else places[2])
     if gone:

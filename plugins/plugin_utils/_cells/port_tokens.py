@@ -189,7 +189,9 @@ class _Lexer(PortLexer):
         if self.relation or paired or dashed or (before and not (self.gap or self.apart or self.tight)):
             raise self.fail(start)
         if ahead := PORTS_AHEAD.match(self.text, self.position):
-            if before and "\n" not in self.gap and self.text[ahead.end() :].lstrip(" ").startswith("\n"):
+            rest = self.text[ahead.end() :].lstrip(" ")
+            broken = before and "\n" not in self.gap and rest.startswith("\n")
+            if broken or (rest and rest[0] in f"{DASHES}/,;&+|:~."):
                 raise self.fail(start)
             self.position, self.port = ahead.end(), ""
             self.labels.append((text, ahead["beside"] is not None))
