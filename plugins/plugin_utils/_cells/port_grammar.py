@@ -66,7 +66,7 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
     rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*"
-    rf"|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|{PORT_WORD}[0-9])[^()\n]*\)))"
+    rf"|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|from[ ]|{PORT_WORD}[0-9])[^()\n]*\)))"
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )

@@ -57,7 +57,7 @@ class PortLexer:
         atom.apart = self.apart or bool(self.relation)
         if atom.kind == NUMBER and not self.gap.strip(" "):
             self._limit_any(atom, start)
-        self.found.plain.append(self.gap + atom.text)
+        self.found.plain.append(f"{self.gap}{self.relation}{atom.text}")
         self.found.atoms.append(atom)
         at = len(self.found.atoms) - 1
         self.before_labels = len(self.found.labels) if atom.kind == ANY else self.before_labels
@@ -142,7 +142,7 @@ class PortLexer:
     def _relate(self, text: str, start: int) -> None:
         word = " ".join(re.sub(r"[ ]+ports?$", "", text.lower()).split())
         before = self.last
-        if word == "up to" and before and before.kind == NUMBER and self.gap.isspace():
+        if word == "up to" and before and before.kind == NUMBER and self.gap and not self.gap.strip(" "):
             self.gap += "to "
             return
         touching = text[0].isalpha() and self.text[start - 1 : start].isalnum()

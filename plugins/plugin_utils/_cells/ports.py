@@ -90,8 +90,8 @@ def read_ports(cell: str | int | None, row: tuple[str, ...] = ()) -> PortCell:
     text = unlabelled(plain(clean(text, f"{where}: the cell"), f"{where}: the cell"))
     lines = unbulleted(text, f"{where}: this", _reader(row))
     tokens = tokens_of(lines if is_bulleted(text) else joined(lines), where)
-    heads = (f"{atom.gap}{atom.relation}{'x' if atom.kind == PROTOCOL else atom.text}" for atom in tokens.atoms)
-    check_numbering(where, "".join(heads))
+    both = zip(tokens.atoms, tokens.plain, strict=True)
+    check_numbering(where, "".join(f"{atom.gap}x" if atom.kind == PROTOCOL else text for atom, text in both))
     resolve(tokens, row, where)
     items, notes = _read(tokens, where, row)
     purposes = [purpose_of(tokens, items, remark, where) for remark in tokens.remarks]

@@ -73,7 +73,7 @@ def _plain_words(tokens: list[Token]) -> Protocols:
     depth = 0
     for token in tokens:
         depth += token.sign("(") - token.sign(")")
-        if token.text in ("tcp", "udp"):
+        if token.text in ("tcp", "udp") and not token.head:  # the word, not the number
             (inside if depth else found).add(token.text)
         if not depth:
             found |= inside if len(inside) > 1 else set()

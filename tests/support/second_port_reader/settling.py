@@ -164,6 +164,8 @@ def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> b
             and isinstance(line.elements[place + 1 - 2 * before], Ports)
         ]
         touching = [gap for gap in touching if gap.tightness < APART]
+        if place and isinstance(line.elements[place - 1], Protocol) and line.gaps[place - 1].tightness < APART:
+            raise Refused("two protocols with nothing between them")
         ports = _ports_of(element.names)
         printed = set(ports) <= shown
         colon = last and place < len(line.gaps) and line.gaps[place].text == ":"
