@@ -113,7 +113,8 @@ class PortLexer:
             raise self.fail(start)
         any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and not closed
         self.behind_any = any_port and not named and not self.gap.strip(" ")
-        self.gap = "" if self.behind_any or (closed and self.gap.isspace()) else self.gap
+        spaced = closed and self.gap.isspace() and self.text[self.position : self.position + 1] == " "
+        self.gap = "" if self.behind_any or spaced else self.gap
         self.apart, self.tight = True, not closed
         self.port = self.text[start:] if not colon else self.port
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
-from .port_atoms import ANY, NAME, NUMBER, Atom, Tokens
+from .port_atoms import ANY, NAME, NUMBER, PROTOCOL, Atom, Tokens
 from .port_errors import ACCEPTED
 from .port_readings import BREAK, COLUMN, COMMA, EITHER, LINE, LIST, POINT, RANGE, SHORT, SPACE, Reading, groups
 from .text import DASHES
@@ -82,10 +82,10 @@ def _joint(tokens: Tokens, one: int, other: int, where: str) -> str:
     if other > one + 1:
         gaps = [tokens.atoms[index].gap for index in range(one + 1, other + 1)]
         short = any(gap != "/" and _SHORTHAND.fullmatch(gap) for gap in gaps)
+        protocols = all(tokens.atoms[index].kind == PROTOCOL for index in range(one + 1, other))
         if any("\n" in gap for gap in gaps):
-            return LIST if any(_LIST.fullmatch(gap) and gap.strip(" /") for gap in gaps if "\n" not in gap) else LINE
-        named = any(tokens.atoms[index].kind == NAME for index in range(one + 1, other))
-        return SHORT if short and not named else LIST
+            return LINE if protocols else LIST
+        return SHORT if short and protocols else LIST
     gap = atom.gap
     match = _RANGE.match(gap) or _LIST.match(gap)
     if gap.lstrip(" ").startswith(":") and gap != ":":

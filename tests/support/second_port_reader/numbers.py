@@ -179,7 +179,7 @@ def _from_zero(tokens: list[Token]) -> set[int]:
         place
         for place in range(len(tokens) - 2)
         if tokens[place].text == "0"
-        and is_link(tokens[place + 1], tokens[place + 2])
+        and (is_link(tokens[place + 1], tokens[place + 2]) or (place and tokens[place - 1].word("between")))
         and tokens[place + 2].text == "65535"
     }
 

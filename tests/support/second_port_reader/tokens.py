@@ -199,6 +199,8 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
                 and token.text == "*"
             ):
                 raise Refused("a mark apart from a protocol")
+            if token.text in STARS and owner.sign(")") and _opening(kept) and kept[_opening(kept) - 1].sign("*"):
+                raise Refused("a sign behind a star")
             signs = token.text in STARS and bool(owner.stars.strip())
             if not ports and owner.marked and not signs:
                 raise Refused("two kinds of marks")
@@ -229,9 +231,14 @@ def _leave_only_out(first: list[Token], last: list[Token]) -> None:
         del last[-1]
 
 
+def _opening(tokens: list[Token]) -> int:
+    """Return the position of the last bracket that opens, 0 where none does."""
+    return max((place for place, token in enumerate(tokens) if token.sign("(")), default=0)
+
+
 def _names(tokens: list[Token]) -> bool:
     """Tell whether brackets at the end stand behind a protocol, or hold one."""
-    opening = max((place for place, token in enumerate(tokens) if token.sign("(")), default=0)
+    opening = _opening(tokens)
     inside = {token.text for token in tokens[opening:]}
     if any(token.kind == NUMBER and len(token.text) > 1 for token in tokens[opening:]):
         return False
