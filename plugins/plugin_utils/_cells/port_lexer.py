@@ -92,6 +92,7 @@ class PortLexer:
             rest = self.text[self.position :]
             if UP_ENDS.match(rest) and not before.relation:
                 before.relation = ">="
+                self.found.plain[-1] += text
                 self.apart = True
                 return
             if not rest[:1].isalnum():
@@ -164,4 +165,5 @@ class PortLexer:
             raise self.fail(start)
         down = re.split(r"[ ]+", text.strip().lower())[-1] in DOWNWARD
         before.relation = "<=" if down else ">="
+        self.found.plain[-1] += text
         self.apart = True

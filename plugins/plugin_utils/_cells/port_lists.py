@@ -53,6 +53,9 @@ def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
         )
         broken = "\n" in atom.gap or not index, behind is None or "\n" in behind.gap
         alone = all(broken) and ("\n" in atom.gap or (behind is not None and "\n" in behind.gap))
+        coloned = behind is not None and "\n" in behind.gap and ":" in behind.gap
+        if atom.kind == PROTOCOL and atom.pure and coloned and index and _strength(atom) == _APART and not all(broken):
+            raise without_port(atom, where)
         if atom.kind == PROTOCOL and atom.pure and free and not (alone and numbers):
             if len(atom.names) > 1 and "(s)" in atom.text.lower():
                 raise ValueError(f"{where}: {quoted(atom.text)} may be one port or two: write '80, 443' or '443'")

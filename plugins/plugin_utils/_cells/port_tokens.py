@@ -80,7 +80,7 @@ class _Lexer(PortLexer):
     def _mark(self, text: str, start: int) -> None:
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
-        behind_mark = bool(self.found.labels) and self.text[:start].rstrip()[-1:] in _MARK_SIGNS
+        behind_mark = bool(self.found.labels) and self.text[:start].rstrip(" ")[-1:] in _MARK_SIGNS
         if text == "*" and not behind_mark and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
             self._add(Atom(ANY, text), start)
             return

@@ -92,13 +92,14 @@ def _marked_range(cursor: Cursor, first: str) -> Ports | None:
     link, behind = cursor.peek(size + 1), cursor.peek(size + 2)
     content = cursor.tokens[cursor.at + 1 : cursor.at + size]
     protocol = {token.text for token in content} & {"tcp", "udp", "quic", "sctp", "http/2", "http/3"}
-    if not content or protocol or behind.kind != NUMBER or not is_link(link, behind):
+    upto = link.word("up") and behind.word("to") and cursor.number(size + 3)
+    if not content or protocol or not (upto or (behind.kind == NUMBER and is_link(link, behind))):
         return None
     found = Ports(int(first), int(first), "port")
     if annotate(found, content):
         raise Refused("a protocol in the middle of a range")
-    cursor.at += size + 3
-    result = _range(first, behind.text)
+    cursor.at += size + 3 + bool(upto)
+    result = _range(first, upto or behind.text)
     result.purposes, result.letters = found.purposes, found.letters
     return result
 

@@ -197,7 +197,7 @@ class LineReader:
     def _is_quic(self, content: list[Token]) -> bool:
         """Tell whether '(QUIC)' says again what the protocol in front of ports is."""
         named = [element.protocols for element in self.elements if isinstance(element, Protocol)]
-        again = [token.text for token in content] in (["quic"], ["http/3"])
+        again = [token.text for token in content] in (["quic"], ["http/3"]) and not content[0].marked
         return again and isinstance(self.elements[0], Protocol) and named[-1] == {"udp"}
 
     def _content(self, content: list[Token]) -> None:

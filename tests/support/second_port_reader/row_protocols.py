@@ -67,7 +67,7 @@ def _worded(tokens: list[Token]) -> list[Token]:
             and token.text in NUMBERS
             and begins
             and ends
-            and (token.gap or not before or before[0].kind == SIGN)
+            and (token.gap or not before or (before[0].kind == SIGN and not before[0].sign("+")))
         )
         kept.append(replace(token, kind=WORD, text=NUMBERS[token.text]) if known else token)
         three = [each.text for each in kept[-3:]]

@@ -199,7 +199,9 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
                 and token.text == "*"
             ):
                 raise Refused("a mark apart from a protocol")
-            if token.text in STARS and owner.sign(")") and _opening(kept) and kept[_opening(kept) - 1].sign("*"):
+            opening = _opening(kept)
+            letter = opening == len(kept) - 3 and len(kept[-2].text) == 1
+            if token.text in STARS and owner.sign(")") and letter and opening and kept[opening - 1].sign("*"):
                 raise Refused("a sign behind a star")
             signs = token.text in STARS and bool(owner.stars.strip())
             if not ports and owner.marked and not signs:

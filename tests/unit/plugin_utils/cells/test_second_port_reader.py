@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cells of ports and protocols, read by expand_rows and by a second reader that was made from docs/cells.md alone.
 
-C{HYPOTHESIS_PROFILE=long} compares 100,000 rows.
+C{HYPOTHESIS_PROFILE=long} compares 100,000 rows, ever the same; with C{SOAK_SEED} they are drawn anew.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from tests.support.repository import REPOSITORY
 from tests.support.second_port_reader import read
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-ALWAYS_THE_SAME = not (LONG or os.environ.get("SOAK_SEED"))  # rows in a short run
+ALWAYS_THE_SAME = not os.environ.get("SOAK_SEED")  # rows
 MUTATIONS = 3  # of each drawn row
 ROWS = 100_000 if LONG else 2_000  # all of them
-TOLERATED = 0.0003 if LONG else 0.001  # of all rows: those that one reads and the other refuses
 PAGE = (REPOSITORY / "docs" / "cells.md").read_text("utf-8")
 
 PORTS = st.sampled_from([1, 9, 22, 80, 443, 1000, 1023, 1024, 5060, 10_000, 49_152, 65_535]) | st.integers(1, 65_535)
@@ -157,7 +156,6 @@ def test_the_page_has_many_examples() -> None:
 @pytest.mark.hypothesis
 def test_drawn_cells_and_their_mutations_are_read_alike() -> None:
     counts: Counter[str] = Counter()
-    differing: list[tuple[Row, Rules | None, Rules | None]] = []
 
     @settings(max_examples=ROWS // (1 + MUTATIONS), database=None, derandomize=ALWAYS_THE_SAME)
     @given(st.randoms(use_true_random=True), st.integers(0, 5))
@@ -169,10 +167,8 @@ def test_drawn_cells_and_their_mutations_are_read_alike() -> None:
         for row in rows:
             ours, theirs = answers(row)
             counts.update(drawn=1, read=ours is not None)
-            assert ours == theirs or None in (ours, theirs), row  # never both, and each another
-            differing.extend([(row, ours, theirs)] if ours != theirs else [])
+            assert ours == theirs, row
 
     compare()
     assert counts["drawn"] >= 0.9 * ROWS, counts
     assert counts["read"] >= 0.3 * counts["drawn"], counts
-    assert len(differing) <= TOLERATED * counts["drawn"], sorted(differing, key=lambda found: len(found[0][1]))[:20]
