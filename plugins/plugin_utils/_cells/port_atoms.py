@@ -22,7 +22,8 @@ class Atom:
     C{tight}: brackets or the word port in the gap. C{closed}: the last one in brackets. C{ended}: a
     purpose without brackets stands behind it. C{relation}: C{>} and the like.
     C{protocols}: of a protocol or a name. C{names}: the ports that its names stand for. C{listed}: it is a list itself.
-    C{pure}: it is nothing but names of ports.
+    C{pure}: it is nothing but names of ports. C{plain}: nothing but TCP and UDP. C{worded}: the word port stands
+    behind it, where it is any.
     """
 
     kind: str
@@ -37,6 +38,8 @@ class Atom:
     names: tuple[int, ...] = ()
     listed: bool = False
     pure: bool = False
+    plain: bool = False
+    worded: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +62,6 @@ class Tokens:
     remarks: list[Remark] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
-    colon: bool = False  # at the end
 
 
 def is_pair(atoms: list[Atom]) -> bool:

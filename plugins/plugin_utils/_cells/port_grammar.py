@@ -27,6 +27,7 @@ _ABOVE, _BELOW = "above|over|(?:greater|higher|more)[ ]{1,3}than", "below|under|
 _UP, _DOWN = "above|upwards?|up|higher|greater|more|beyond", "below|lower|under|less|down(?:wards?)?"
 _NO_MORE = r"(?![a-z]|[ ]+(?:to|than|[0-9]))"
 _OVER = r"over(?=[ ]*(?:$|[\n,;|)]))"  # with a word behind it, it says what is carried
+_PORT = r"ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*[#])?"
 TOKEN = re.compile(
     rf"""(?P<number>[0-9]+)
     | (?P<mark>{MARK.pattern})
@@ -37,7 +38,7 @@ TOKEN = re.compile(
         |(?:{_ABOVE}|{_BELOW}|greater[ ]than[ ]or[ ]equal[ ]to|at[ ]{{1,3}}(?:least|most)|up[ ]{{1,3}}to|from)(?=[ ])
         (?:[ ]+ports?(?=[ ]))?)[ ]*(?=[0-9])
     | (?P<separator>[ ]+|[{DASHES}\n,;/&|:~.+]|(?<=[ \n])(?:and/or|and|or|plus|to|through|thru)(?=[ \n]))
-    | (?P<port>ports?(?:\(s\)|(?![a-z]))(?:[ ]+(?:ranges?|numbers?|nos?\.)(?![a-z]))?(?:[ ]*\#)?
+    | (?P<port>{_PORT}
         (?P<colon>[ ]*:[ ]*+(?!:))?)
     | (?P<pair>(?<![0-9a-z])(?:both|either)[ ]+(?=[0-9]|(?:{_VOCABULARY})(?![a-z])))
     | (?P<any>(?:any|all)(?![a-z]))
@@ -65,7 +66,7 @@ BINDS = re.compile(rf"[ ]*[{DASHES}/:]?[ ]*")
 # What joins a purpose to the ports behind it: a colon, brackets, or a gap.
 PORT_WORD = r"ports?(?:[ ]+(?:ranges?|numbers?))?:?[ ]+"  # in brackets
 PORTS_AHEAD = re.compile(
-    rf"[ ]*:[ ]*|[ ]ports?(?![a-z])[ ]*:?[ ]*"
+    rf"[ ]*:[ ]*|[ ]{_PORT}(?:[ ]*:[ ]*|[ ]*(?!\n))"
     rf"|(?P<opened>[ ]*\([ ]*(?![0-9][ ]*\))(?=(?:[0-9]|from[ ]|{PORT_WORD}[0-9])[^()\n]*\)))"
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,

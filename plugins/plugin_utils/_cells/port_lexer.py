@@ -107,13 +107,16 @@ class PortLexer:
     def _port(self, colon: str | None, start: int) -> None:
         """Keep the word C{ports}, which touches no number before it."""
         named = self.last is not None and self.last.kind == PROTOCOL and self.last.tight  # in brackets
-        closed = self.text[:start].rstrip()[-1:] == ")"
+        before = self.text[:start].rstrip().lower()
+        closed = before.endswith(")") and not before.endswith("http(s)")
         ahead = self.text[self.position :].lstrip(" ")[:1]
         joined = (colon or closed) and ahead and ahead in f"{DASHES}/"
         if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or joined:
             raise self.fail(start)
         any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and not closed
         self.behind_any = any_port and not named and not self.gap.strip(" ")
+        if self.behind_any:
+            next(atom for atom in reversed(self.found.atoms) if atom.kind == ANY).worded = True
         spaced = closed and self.gap.isspace() and self.text[self.position : self.position + 1] == " "
         self.gap = "" if self.behind_any or spaced else self.gap
         self.apart, self.tight = True, not closed
@@ -137,9 +140,8 @@ class PortLexer:
         last = self.found.atoms[-1]
         if text == "+" and last.kind == NUMBER:
             raise ValueError(f"{self.where}: {doubtful_plus(last, '', self.found.atoms)}")
-        if text not in ("", ",", ";") and not (text == ":" and last.kind == PROTOCOL):
+        if text not in ("", ",", ";"):
             raise ValueError(f"{self.where}: a port is missing at the end: {ACCEPTED}")
-        self.found.colon = text == ":"
 
     def _relate(self, text: str, start: int) -> None:
         word = " ".join(re.sub(r"[ ]+ports?$", "", text.lower()).split())

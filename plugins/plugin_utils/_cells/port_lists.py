@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.services import format_ports
@@ -42,20 +42,16 @@ def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
         if PROTOCOL in (atom.kind, atoms[index - 1].kind if index else ""):
             _bond(atom, tokens, index, where)
     _join_ranges(tokens, row, where)
+    _check_any(atoms, where)
     numbers = any(atom.kind in (NUMBER, ANY) for atom in atoms)
     found: list[Atom] = []
     shift: list[int] = []
     for index, atom in enumerate(atoms):
         shift.append(len(found))
         behind = atoms[index + 1] if index + 1 < len(atoms) else None
-        free = (not index or _strength(atom) == _APART) and (
-            _strength(behind) == _APART if behind else not tokens.colon
-        )
+        free = (not index or _strength(atom) == _APART) and (behind is None or _strength(behind) == _APART)
         broken = "\n" in atom.gap or not index, behind is None or "\n" in behind.gap
         alone = all(broken) and ("\n" in atom.gap or (behind is not None and "\n" in behind.gap))
-        coloned = behind is not None and "\n" in behind.gap and ":" in behind.gap
-        if atom.kind == PROTOCOL and atom.pure and coloned and index and _strength(atom) == _APART and not all(broken):
-            raise without_port(atom, where)
         if atom.kind == PROTOCOL and atom.pure and free and not (alone and numbers):
             if len(atom.names) > 1 and "(s)" in atom.text.lower():
                 raise ValueError(f"{where}: {quoted(atom.text)} may be one port or two: write '80, 443' or '443'")
@@ -68,6 +64,17 @@ def resolve(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
         remark.at = shift[remark.at]
     tokens.atoms[:] = found
     tokens.plain[:] = [atom.gap + atom.text for atom in found]
+
+
+def _check_any(atoms: list[Atom], where: str) -> None:
+    """Raise ValueError for C{all HTTPS}, without the word port: it may be all of that traffic, on its own port."""
+    for atom, behind in pairwise(atoms):
+        words = atom.kind == ANY and atom.text != "*" and not atom.worded
+        if words and behind.kind == PROTOCOL and not behind.plain and not behind.gap.strip(" "):
+            raise ValueError(
+                f"{where} can be read in two ways: {quoted(f'{atom.text} {behind.text}')} may be any port, or all such "
+                f"traffic, on the port that it has: write '{'/'.join(behind.protocols).upper()} 1-65535', or that port"
+            )
 
 
 def _join_ranges(tokens: Tokens, row: tuple[str, ...], where: str) -> None:
@@ -133,6 +140,7 @@ def _bond(atom: Atom, tokens: Tokens, index: int, where: str) -> None:
     gap = atom.gap
     before = tokens.atoms[index - 1] if index else None
     heading = before is not None and before.kind == PROTOCOL and gap.lstrip(" ").startswith(":")
+    heading = heading and before is not None and (index == 1 or "\n" in before.gap)
     broken = "\n" in gap and (":" in gap or gap.lstrip(" ").startswith("+")) and not heading
     if broken or (gap.strip() not in ("", ":", *DASHES) and not _SEPARATES.fullmatch(gap)):
         raise ValueError(
@@ -216,6 +224,8 @@ def _in_line(items: list[Item], row: tuple[str, ...], line: list[_Entry], where:
     if not beside or not apart or not (front or behind):
         if any(_DASH in (before[at], after[at]) and before[at] and after[at] for at in places):
             raise ValueError(f"{where}: {_DOUBTFUL_DASH}")
+        if all(items[entry.item].protocols for entry in line if entry.item >= 0):
+            raise without_port(line[places[0]].atom, where)
         return {}
     found: dict[int, tuple[str, ...]] = {}
     if behind:
@@ -251,7 +261,7 @@ def _check_names(items: list[Item], row: tuple[str, ...], protocol: Atom, bound:
         and not protocol.listed
         and row in ((), ("tcp",))
         and protocol.pure
-        and protocol.text.count("(") < 2
+        and "(" not in protocol.text.lower().replace("(s)", "")
     ):
         ways = f"'{ports[0]} ({protocol.text})' or '{', '.join(dict.fromkeys([*names, *ports]))}'"
     raise ValueError(

@@ -13,9 +13,10 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom
 from .port_errors import without_ports
 from .port_grammar import BINDS, INSIDE_WORDS, SERVICE_AHEAD, WHOLE_PHRASE
-from .protocols import LISTED, protocols_of
+from .protocols import LISTED, LONGEST, protocols_of
 from .words import NAMED_PORTS, PLAIN, PURPOSES, TRANSPORTS, VERSION, words_of
 
+_CARRIED = re.compile(r"\b(?:over|via)\b", re.IGNORECASE)
 _IN_SERVICES = TRANSPORTS.keys() | {"port", "ports", "and", "or", "to", "through", "thru", "v"}
 
 
@@ -25,17 +26,25 @@ def phrase_atom(text: str, outside: str, where: str) -> Atom:
     bare = [protocol for protocol in protocols if not has_ports(protocol)]
     if bare:
         raise ValueError(f"{where}: {without_ports(bare[0])}")
-    items = LISTED.split(re.sub(VERSION, "", outside, flags=re.IGNORECASE).lower())
-    words = [INSIDE_WORDS.findall(item) for item in items]
-    named = [each for each in words if NAMED_PORTS.keys() >= set(each)]
-    names = sorted({port for each in named for word in each for port in NAMED_PORTS[word]})
-    atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(names), listed=len(items) > 1)
-    atom.pure = named == words
+    listed = bool(LISTED.search(re.sub(VERSION, "", outside, flags=re.IGNORECASE)))
+    words = {word.lower() for word in INSIDE_WORDS.findall(outside)}
+    names = {port for word in words for port in NAMED_PORTS.get(word, ())}
+    kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
+    atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
+    atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
+    atom.plain = words <= {*PLAIN, "and", "or", "plus"}
     return atom
 
 
 def transports_of(text: str, where: str) -> tuple[str, ...]:
     """Return the protocols of words; raises ValueError, beginning with C{where}, for words without one reading."""
+    if LISTED.search(text) and len(_CARRIED.findall(text)) > 1:
+        raise ValueError(
+            f"{where}: {quoted(text)} can be read in two ways, as one list or as protocols with ports of their own: "
+            "write TCP or UDP in front of the ports of each"
+        )
+    if len(text) > LONGEST:
+        raise ValueError(f"{where}: {quoted(text)}: write a protocol with at most {LONGEST} characters")
     try:
         return tuple(protocols_of(text, where))
     except ValueError:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text import quoted
 
 from .port_advice import INSTEAD
-from .port_atoms import PROTOCOL, Remark, Tokens
+from .port_atoms import ANY, PROTOCOL, Remark, Tokens
 from .port_numbers import Item
 from .protocols import check_agreement
 from .words import IMPLIED, OWN_PORTS, USUAL_PORTS, words_of
@@ -39,6 +39,11 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
     for word in words_of(text):
         if (own := OWN_PORTS.get(word)) and atom.kind != PROTOCOL and item and (item.low, item.high) != (own, own):
             raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
+    if atom.kind == ANY and atom.text != "*" and not atom.worded and not IMPLIED.keys().isdisjoint(words_of(text)):
+        raise ValueError(
+            f"{where} can be read in two ways: {quoted(f'{atom.text} ({text})')} may be any port, or all such traffic, on "
+            "the port that it has: write the ports"
+        )
     usual = {port for word in words_of(text) for port in USUAL_PORTS.get(word, ())}
     if remark.beside and usual and item and not (item.low == item.high and item.low in usual):
         raise ValueError(
@@ -48,6 +53,13 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
     if protocols and text.upper() not in LETTERS:
         check_agreement(where, text, list(protocols))
     return Purpose(text, protocols, atom.kind != PROTOCOL)
+
+
+def needed_by(tokens: Tokens, item: Item) -> tuple[str, ...] | None:
+    """Return the transport that the purposes of ports need, C{443 (HTTPS)}; None where they need none, or several."""
+    texts = [remark.text for remark in tokens.remarks if item.first <= remark.at <= item.last]
+    found = {IMPLIED[word] for text in texts for word in words_of(text) if word in IMPLIED}
+    return (*found,) if len(found) == 1 else None
 
 
 def check_purposes(purposes: list[Purpose], row: tuple[str, ...], where: str) -> None:

@@ -185,7 +185,7 @@ class _Lexer(PortLexer):
         """Keep a purpose with a colon before its ports, or beside them."""
         before = self.last
         paired = self.pairs[-1:] == [len(self.found.atoms)]
-        dashed = bool(self.gap.strip(" \n")) and self.gap.strip(" \n") in f"{DASHES}~"
+        dashed = bool(self.gap.strip(" \n")) and self.gap.strip(" \n") in f"{DASHES}~:"
         if self.relation or paired or dashed or (before and not (self.gap or self.apart or self.tight)):
             raise self.fail(start)
         if ahead := PORTS_AHEAD.match(self.text, self.position):

@@ -24,7 +24,7 @@ from .port_errors import ACCEPTED
 from .port_faults import fault
 from .port_lists import GUESSES, assigned, resolve, without_port
 from .port_numbers import Item, items_of, numbers_of
-from .port_purposes import LETTERS, UNCLEAR, Purpose, check_purposes, doubtful_letter, purpose_of
+from .port_purposes import LETTERS, UNCLEAR, Purpose, check_purposes, doubtful_letter, needed_by, purpose_of
 from .port_readings import readings_of
 from .port_tokens import tokens_of
 from .text import check_numbering, clean, is_bulleted, joined, plain, unbulleted
@@ -167,7 +167,10 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return items
     if not items:
         raise without_port(next(atom for atom in tokens.atoms if atom.kind == PROTOCOL), where)
-    found = assigned(tokens, items, row, where)
+    found = [
+        item if item.protocols else item._replace(protocols=needed_by(tokens, item) or item.protocols)
+        for item in assigned(tokens, items, row, where)
+    ]
     if all(item.protocols for item in found):
         return found
     usual = row or _DEFAULT

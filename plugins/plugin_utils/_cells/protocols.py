@@ -33,10 +33,11 @@ _NOISE = re.compile(r"\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?
 _PAIR = re.compile(r"\A(?:both|either) (?=[a-z])(?!both|either)", re.IGNORECASE)
 _BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
 _ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
+_IP = re.compile(r"(?<=(?:tcp|udp))/ip(?![a-z0-9])", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")
 _WHOLE = re.compile(r"\A([a-z][a-z0-9]*).*\Z", re.IGNORECASE | re.DOTALL)
 _KNOWN = TRANSPORTS.keys() | PURPOSES
-_LONGEST = 200  # characters of a cell
+LONGEST = 200  # characters of a cell
 _ACCEPTED = (
     "accepted are TCP, UDP, TLS, SSL, HTTP, HTTPS, WS, WSS, several of them (TCP/UDP), or nothing for TCP, and other "
     f"{IP_PROTOCOLS}"
@@ -70,8 +71,8 @@ def read_protocols(cell: str | int | None) -> tuple[list[str], list[str]]:
     if not isinstance(cell, str):
         raise ValueError(f"protocol {shown(cell)} is not text: {_ACCEPTED}")
     where = f"protocol {quoted(cell)}"
-    if len(cell) > _LONGEST:
-        raise ValueError(f"{where}: the cell has {len(cell):,} characters: write at most {_LONGEST:,}: {_ACCEPTED}")
+    if len(cell) > LONGEST:
+        raise ValueError(f"{where}: the cell has {len(cell):,} characters: write at most {LONGEST:,}: {_ACCEPTED}")
     text = plain(clean(cell, f"{where}: the cell"), f"{where}: the cell").strip()
     if not text:
         return ["tcp"], []
@@ -151,10 +152,10 @@ def _elements(text: str, where: str) -> list[_Element]:
 def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
     """Check what stands in parentheses behind the last element; where that is a purpose, it may be its transport."""
     last = elements[-1]
-    words = words_of(remark)
+    words = words_of(_IP.sub("", remark))
     named = [word for word in words if word in TRANSPORTS] if _KNOWN.issuperset(words) else []
     item = _item_of(elements)
-    if not item and named and len(named) == len(words):
+    if not item and named:
         elements[-1] = last._replace(transports=frozenset(protocols_of(remark, where)))
     elif item and named and (not last.transports or not REMARKS.issuperset(named)):
         if item != {*protocols_of(remark, where)}:
@@ -259,7 +260,13 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
     often on udp.
     """
     words = words_of(remark)
-    implied = IMPLIED if printed else {**IMPLIED, **USUAL}
+    for word in words if not printed else ():
+        if word in USUAL and USUAL[word] not in protocols:
+            raise ValueError(
+                f"{where} can be read in two ways: {word.upper()} may be on UDP or TCP, and the row says neither: "
+                "write UDP, if that is meant, in the protocol cell"
+            )
+    implied = IMPLIED
     for word in words:
         if (transport := implied.get(word)) and transport not in protocols:
             raise ValueError(

@@ -106,7 +106,7 @@ def unbulleted(text: str, where: str, read: Callable[[str], object]) -> str:
     for line, following in pairwise(lines):
         if line.endswith(tuple(DASHES)) or following.startswith(tuple(DASHES)):
             one, other = (half.strip(f"{DASHES} ,;") for half in (line, following))
-            short = one and other and len(one) + len(other) <= 57
+            short = len(lines) == 2 and one and other and len(one) + len(other) <= 57
             ways = [f"'{way}'" for way in readable((f"{one}, {other}", f"{one} - {other}"), read) if short]
             raise ValueError(
                 f"{where} can be read in two ways: the dash at the line break can be a bullet or join the lines: "

@@ -43,7 +43,7 @@ def bound_ports(lines: list[LineReader]) -> list[Bound]:
         if len(line.elements) == 1:
             heading, waiting = protocols[0].protocols, True
             continue
-        if trailing and not isinstance(line.elements[-1], Protocol):
+        if trailing:
             raise Refused("a colon at the end of a line")
         found += _of_line(line)
     if waiting:
@@ -73,6 +73,8 @@ def _of_line(line: LineReader) -> list[Bound]:
         around = [gap.tightness for gap in gaps[: len(elements) - 1][max(place - 1, 0) : place + 1]]
         if isinstance(element, Protocol) and place and len(around) == 2 and DASH in around and max(around) < APART:
             raise Refused("a dash that may be of a range")
+    if all(element.own for element in elements if isinstance(element, Ports)):
+        raise Refused("a protocol without ports")
     return [Bound(element, element.own) for element in elements if isinstance(element, Ports)]
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.support.second_port_reader.protocols import PURPOSES, Protocols, is_list, purposes, read_run
+from tests.support.second_port_reader.protocols import LISTS, NEEDS, PURPOSES, Protocols, is_list, purposes, read_run
 from tests.support.second_port_reader.shapes import Ports, Protocol
 from tests.support.second_port_reader.tokens import NUMBER, WORD, Refused, Token
 
@@ -40,7 +40,10 @@ def annotate(ports: Ports, content: list[Token]) -> Protocol | None:
     if words & TRANSPORTS:
         if any(token.kind == NUMBER for token in content):
             raise Refused("a number with a protocol in brackets")
-        return Protocol(read_run(content), content, inside=True, listed=any(map(is_list, content)))
+        plain = words <= {"tcp", "udp", *LISTS[1]}
+        return Protocol(read_run(content), content, plain=plain, inside=True, listed=any(map(is_list, content)))
+    if ports.worded and words & set(NEEDS):
+        raise Refused("any port, or all of a kind of traffic")
     ports.purposes.append(
         [*words] if words in ({"dns"}, {"ntp"}) and len(content) == 1 else purposes(content, PURPOSES)
     )

@@ -81,9 +81,10 @@ def _any(cursor: Cursor) -> Ports:
     touches = behind is not END and behind.kind != SIGN and not behind.gap
     if star and (touches or cursor.behind.stars.strip() or _comparison(Cursor(cursor.tokens[cursor.at :]))):
         raise Refused("a star that touches")
+    worded = not star and not (cursor.sees("port") and behind.gap)
     if cursor.sees("port") and behind.gap:
         cursor.at += 1
-    return (not marked and _comparison(cursor)) or Ports(1, 65535, "any")
+    return (not marked and _comparison(cursor)) or Ports(1, 65535, "any", worded=worded)
 
 
 def _marked_range(cursor: Cursor, first: str) -> Ports | None:

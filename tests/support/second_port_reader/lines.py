@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from tests.support.second_port_reader.brackets import annotate, check_protocol_mark, mark
 from tests.support.second_port_reader.doubts import check_shorthand
 from tests.support.second_port_reader.items import LESS, MORE, read_ports
@@ -47,6 +49,10 @@ class LineReader:
             self._brackets()
             if not cursor.ended:
                 self.gaps.append(self._gap())
+        for (place, one), (_next, other) in pairwise(enumerate(self.elements)):
+            wide = isinstance(one, Ports) and one.worded and self.gaps[place].text in ("", "(")
+            if wide and isinstance(other, Protocol) and not other.plain:
+                raise Refused("any port, or all of a kind of traffic")
         if not all(map(self._paired, self._pairs)):
             raise Refused("'both' before one")
         return self
@@ -126,6 +132,8 @@ class LineReader:
         if cursor.peek().marked:
             raise Refused("a mark behind a word")
         cursor.at += 1
+        if isinstance(before, Ports):
+            before.worded = False
         self._labelled = not (isinstance(before, Ports) and before.kind == "any")
 
     def _gap(self) -> Gap:

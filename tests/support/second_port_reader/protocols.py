@@ -113,7 +113,7 @@ def _item(tokens: list[Token]) -> Protocols:
     content = inside[1:-1]
     if not found:
         behind = read_run(content)
-        if not behind or any(token.text in AIMLESS for token in content):
+        if not behind:
             raise Refused("brackets behind purposes hold their transports")
         return behind
     inner = {token.text for token in content if token.kind == WORD}

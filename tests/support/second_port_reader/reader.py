@@ -62,6 +62,9 @@ def _lend(found: list[Bound], lines: list[LineReader], row: Protocols | None) ->
     worded = any(isinstance(element, Protocol) for line in lines for element in line.elements)
     lender = row or TCP
     for bound in found:
+        needed = {NEEDS[word] for words in bound.ports.purposes for word in words if word in NEEDS}
+        if bound.protocols is None and named and len(needed) == 1:
+            bound.protocols = frozenset(needed)
         lent = named == {lender} and (row is not None or bound.before or not worded)
         if bound.protocols is None and named and not lent:
             raise Refused("ports that have no protocol")
@@ -71,7 +74,7 @@ def _lend(found: list[Bound], lines: list[LineReader], row: Protocols | None) ->
     words = [word for bound in several for purposes in bound.ports.purposes for word in purposes]
     if len({NEEDS[word] for word in words if word in NEEDS}) > 1:
         raise Refused("two purposes that need different protocols")
-    if row is not None and named and frozenset().union(*named) != row:
+    if row is not None and named and frozenset().union(*(bound.protocols or () for bound in found)) != row:
         raise Refused("another protocol than the row's")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from tests.support.second_port_reader.protocols import AIMLESS, VOCABULARY, is_list, purposes, read_run
+from tests.support.second_port_reader.protocols import AIMLESS, LISTS, VOCABULARY, is_list, purposes, read_run
 from tests.support.second_port_reader.shapes import END, Cursor, Protocol, Purpose
 from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token
 
@@ -77,10 +77,13 @@ def _protocol(tokens: list[Token]) -> Protocol:
         elif token.kind == WORD:
             items[-1].append(token.text)
     found = Protocol(read_run(tokens), tokens, listed=len(items) > 1)
-    named = [item for item in items if set(item) <= set(NAMES)]
-    words = tuple(word for item in named for word in item)
-    if named == items:
-        found.names = words
-    else:
-        found.among = words
+    words = [word for item in items for word in item]
+    if found.listed and sum(token.word("over", "via") for token in outside) > 1:
+        raise Refused("a list, or protocols with ports of their own")
+    names = tuple(word for word in words if word in NAMES)
+    found.plain = set(words) <= {"tcp", "udp"} | set(LISTS[1])
+    if set(words) <= set(NAMES):
+        found.names = names
+    elif found.listed or not set(words) & {"tcp", "udp"}:
+        found.among = names
     return found

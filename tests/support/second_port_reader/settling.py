@@ -62,8 +62,9 @@ def purposes_behind(line: LineReader) -> None:
         gap = gaps[place] if place < len(gaps) else None
         following = elements[place + 1] if place + 1 < len(elements) else None
         before = elements[place - 1] if place else None
-        if place and gaps[place - 1].tightness == DASH and isinstance(following, Ports | Protocol):
-            raise Refused("a dash before a purpose")
+        odd = place and (gaps[place - 1].tightness == DASH or gaps[place - 1].text == ":")
+        if odd and isinstance(following, Ports | Protocol):
+            raise Refused("a dash or a colon before a purpose")
         if purpose.marked and isinstance(following, Ports | Protocol):
             raise Refused("a mark at a purpose")
         if gap and gap.text in (":", "port") and isinstance(following, Ports | Protocol):
@@ -151,7 +152,7 @@ def _settle_name(line: LineReader, shown: set[int], below: set[int] | None) -> b
     for place, element in enumerate(line.elements):
         if not isinstance(element, Protocol):
             continue
-        if not set(_ports_of(element.among)) <= shown:
+        if not set(_ports_of(element.among)) <= shown and (element.listed or not _is_sure(line, place)):
             raise Refused("a port of a list, or a protocol")
         if not element.names:
             continue

@@ -19,7 +19,7 @@ class Ports:
     """C{first} to C{last}, and how they are printed.
 
     C{kind}: 'port', 'range', 'any', 'up' from a port, 'down' from a port, or 'name'. C{printed}: the number at their
-    beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{own}: the protocols
+    beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{worded}: 'any' that is not 'any port'. C{own}: the protocols
     of a name. C{letters} and C{purposes} stand in brackets behind them.
     """
 
@@ -28,6 +28,7 @@ class Ports:
     kind: str
     printed: str = ""
     inside: bool = False
+    worded: bool = False
     own: Protocols | None = None
     letters: list[str] = field(default_factory=list)
     purposes: list[list[str]] = field(default_factory=list)
@@ -37,7 +38,7 @@ class Ports:
 class Protocol:
     """A run of words; C{names}: 'http' and 'https' where it has no others; C{inside}: in brackets behind ports.
 
-    C{among}: such names as items of a list with others.
+    C{among}: such names beside others. C{plain}: it is TCP and UDP alone.
 
     C{listed}: it is a list itself. C{tokens}: all of it.
     """
@@ -46,6 +47,7 @@ class Protocol:
     tokens: list[Token]
     names: tuple[str, ...] = ()
     among: tuple[str, ...] = ()
+    plain: bool = False
     listed: bool = False
     inside: bool = False
 

@@ -655,8 +655,8 @@ def test_shorthand_is_refused_up_to_twenty_above(first: int, second: int, joint:
     [
         ("TCP", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP"),
         ("", "3478 (DTLS)", "DTLS travels over UDP, and the protocol is TCP"),
-        ("", "50000-60000 (SRTP)", "SRTP travels over UDP, and the protocol is TCP"),
-        (None, "50000-60000 (RTP)", "RTP travels over UDP, and the protocol is TCP"),
+        ("", "50000-60000 (SRTP)", "SRTP may be on UDP or TCP, and the row says neither: write UDP"),
+        (None, "50000-60000 (RTP)", "RTP may be on UDP or TCP, and the row says neither: write UDP"),
         *(
             ("", f"{port} ({remark})", f"'({remark})' may be on UDP or TCP, and the row says neither: write TCP or UDP")
             for port, remark in (
