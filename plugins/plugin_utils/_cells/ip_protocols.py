@@ -62,6 +62,8 @@ def read_list(text: str, where: str) -> tuple[list[str], list[str]]:
     rest: list[str] = []
     types = ""  # the protocol whose types a list may go on with, with how they were written
     parts = _LIST.split(text)
+    if not parts[0]:
+        return [], []
     for part in filter(None, parts):
         carried = _carried(part, types, where) if types else None
         read = [carried] if carried else _item(part, where)

@@ -71,6 +71,8 @@ PORTS_AHEAD = re.compile(
     r"|(?P<beside>[ ]{1,3}|/)(?=[0-9])",
     re.IGNORECASE,
 )
+# What makes words before TCP or UDP a purpose: C{HTTPS: TCP 443}.
+LABEL_AHEAD = re.compile(r"[ ]*:[ ]*(?=(?:tcp|udp)(?![a-z]))", re.IGNORECASE)
 # What may be protocols with their ports in brackets, behind what these are for: C{SIP (UDP 5060)}, C{HTTPS (443/TCP)}.
 SERVICE_AHEAD = re.compile(
     rf"[ ]?\((?P<inside>(?=[a-z]|[0-9]{{2}})[{DASHES}0-9a-z ,.;/&+~:]*[0-9a-z])\)", re.IGNORECASE

@@ -113,7 +113,8 @@ class PortLexer:
         joined = (colon or closed) and ahead and ahead in f"{DASHES}/"
         if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or joined:
             raise self.fail(start)
-        any_port = ANY in (atom.kind for atom in self.found.atoms[-2:]) and not closed
+        bound = self.last is not None and self.last.kind == PROTOCOL and not self.last.gap.strip(" ")
+        any_port = not closed and [atom.kind for atom in self.found.atoms[-1 - bound :][:1]] == [ANY]
         self.behind_any = any_port and not named and not self.gap.strip(" ")
         if self.behind_any:
             next(atom for atom in reversed(self.found.atoms) if atom.kind == ANY).worded = True

@@ -224,6 +224,8 @@ def _in_line(items: list[Item], row: tuple[str, ...], line: list[_Entry], where:
     if not beside or not apart or not (front or behind):
         if any(_DASH in (before[at], after[at]) and before[at] and after[at] for at in places):
             raise ValueError(f"{where}: {_DOUBTFUL_DASH}")
+        if all(line[at].atom.tight and not line[at].atom.gap and beside for at in places):  # in brackets
+            return {line[at - 1].item: line[at].atom.protocols for at in places}
         if all(items[entry.item].protocols for entry in line if entry.item >= 0):
             raise without_port(line[places[0]].atom, where)
         return {}

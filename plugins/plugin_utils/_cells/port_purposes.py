@@ -41,8 +41,8 @@ def purpose_of(tokens: Tokens, items: list[Item], remark: Remark, where: str) ->
             raise ValueError(f"{where}: {quoted(text)} is on port {own}: write '{own}', or the port without the name")
     if atom.kind == ANY and atom.text != "*" and not atom.worded and not IMPLIED.keys().isdisjoint(words_of(text)):
         raise ValueError(
-            f"{where} can be read in two ways: {quoted(f'{atom.text} ({text})')} may be any port, or all such traffic, on "
-            "the port that it has: write the ports"
+            f"{where} can be read in two ways: {quoted(f'{atom.text} ({text})')} may be any port, or all such traffic, "
+            "on the port that it has: write the ports"
         )
     usual = {port for word in words_of(text) for port in USUAL_PORTS.get(word, ())}
     if remark.beside and usual and item and not (item.low == item.high and item.low in usual):

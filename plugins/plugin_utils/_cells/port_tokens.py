@@ -12,7 +12,7 @@ from ansible_collections.egress.allowlist.plugins.plugin_utils._model.text impor
 from .marks import IN_PARENTHESES, SIGNS, SUPERSCRIPTS
 from .port_atoms import ANY, NUMBER, PROTOCOL, Atom, Remark, Tokens, is_pair
 from .port_errors import ACCEPTED, check_parentheses, check_part, unknown
-from .port_grammar import BETWEEN, BRACKETED, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
+from .port_grammar import BETWEEN, BRACKETED, LABEL_AHEAD, MARK_ENDS, PORT_WORD, PORTS_AHEAD, TOKEN, WHOLE_PHRASE
 from .port_lexer import PortLexer
 from .port_phrases import (
     has_port,
@@ -23,10 +23,11 @@ from .port_phrases import (
     transports_of,
     udp_in_front,
 )
+from .protocols import LISTED
 from .text import DASHES
 from .words import PURPOSES, REMARKS, words_of
 
-_MARK_SIGNS = frozenset(f"{SIGNS}{SUPERSCRIPTS}])")
+_MARK_ENDS = re.compile(rf"[{SIGNS}{SUPERSCRIPTS}\])][ ]*\Z")
 _SERVED = REMARKS | {"quic"}
 _PORTS = re.compile(rf"[0-9]|from[ ]|{PORT_WORD}[0-9]", re.IGNORECASE)
 
@@ -80,7 +81,7 @@ class _Lexer(PortLexer):
     def _mark(self, text: str, start: int) -> None:
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
-        behind_mark = bool(self.found.labels) and self.text[:start].rstrip(" ")[-1:] in _MARK_SIGNS
+        behind_mark = bool(self.found.labels) and bool(_MARK_ENDS.search(self.text[:start]))
         if text == "*" and not behind_mark and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
             self._add(Atom(ANY, text), start)
             return
@@ -156,7 +157,10 @@ class _Lexer(PortLexer):
             check_parentheses(self.where, text)
 
     def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
-        outside = text
+        outside = text = text if inside else self._until_label(text, start)
+        if not inside and LABEL_AHEAD.match(self.text, self.position) and _SERVED.issuperset(words_of(text)):
+            self._purpose(text, start)
+            return
         if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
             self._service(text, start, opened)
             return
@@ -171,6 +175,17 @@ class _Lexer(PortLexer):
             self._purpose(text, start)
             return
         self._add(phrase_atom(text, outside, self.where), start)
+
+    def _until_label(self, text: str, start: int) -> str:
+        """Return a protocol without the purpose behind its comma that the ports behind a colon are for.
+
+        C{UDP, RTP} of C{SIP: 5060/UDP, RTP: 10000-20000/UDP}.
+        """
+        separators = [*LISTED.finditer(text)] if self.text[self.position :].lstrip(" ")[:1] == ":" else []
+        if not separators or not PURPOSES.issuperset(words_of(text[separators[-1].end() :])):
+            return text
+        self.position = start + separators[-1].start()
+        return text[: separators[-1].start()]
 
     def _service(self, text: str, start: int, inside: int) -> None:
         """Keep what the services in the brackets behind it are for: C{SIP (UDP 5060)}."""

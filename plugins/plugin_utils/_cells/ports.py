@@ -160,23 +160,24 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
     """Return the items of a reading with their protocols, all of them or none.
 
     Ports without one have that of the others where it is the row's too; of a row without one, only those in a list that
-    ends with TCP, and those beside names. Else raises ValueError with the readings.
+    ends with TCP, and those beside names. Then they have what their purposes need. Else raises ValueError with the
+    readings.
     """
     named = {atom.protocols for atom in tokens.atoms if atom.kind in (PROTOCOL, NAME)}
     if not named:
         return items
     if not items:
         raise without_port(next(atom for atom in tokens.atoms if atom.kind == PROTOCOL), where)
-    found = [
-        item if item.protocols else item._replace(protocols=needed_by(tokens, item) or item.protocols)
-        for item in assigned(tokens, items, row, where)
-    ]
+    found = assigned(tokens, items, row, where)
     if all(item.protocols for item in found):
         return found
     usual = row or _DEFAULT
     bare = {atom.kind for atom in tokens.atoms} == {NAME, NUMBER}
     if named == {usual} and (row or bare or all(item.protocols is not None for item in found)):
         return [item._replace(protocols=usual) for item in found]
+    found = [item if item.protocols else item._replace(protocols=needed_by(tokens, item)) for item in found]
+    if all(item.protocols for item in found):
+        return found
     if len(found) > _MOST_OFFERED:
         raise ValueError(f"{where}: {UNCLEAR}: {INSTEAD}")
     if any(atom.kind == ANY and atom.text == "*" for atom in tokens.atoms):

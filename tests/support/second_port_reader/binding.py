@@ -73,6 +73,12 @@ def _of_line(line: LineReader) -> list[Bound]:
         around = [gap.tightness for gap in gaps[: len(elements) - 1][max(place - 1, 0) : place + 1]]
         if isinstance(element, Protocol) and place and len(around) == 2 and DASH in around and max(around) < APART:
             raise Refused("a dash that may be of a range")
+    if all(element.inside for element in elements if isinstance(element, Protocol)):
+        return [
+            Bound(one, one.own or (behind.protocols if isinstance(behind, Protocol) else None))
+            for one, behind in zip(elements, [*elements[1:], None], strict=True)
+            if isinstance(one, Ports)
+        ]
     if all(element.own for element in elements if isinstance(element, Ports)):
         raise Refused("a protocol without ports")
     return [Bound(element, element.own) for element in elements if isinstance(element, Ports)]

@@ -84,6 +84,8 @@ def _any(cursor: Cursor) -> Ports:
     worded = not star and not (cursor.sees("port") and behind.gap)
     if cursor.sees("port") and behind.gap:
         cursor.at += 1
+        if star and _comparison(Cursor(cursor.tokens[cursor.at :])):
+            raise Refused("a star before a comparison")
     return (not marked and _comparison(cursor)) or Ports(1, 65535, "any", worded=worded)
 
 

@@ -127,7 +127,9 @@ class LineReader:
         before = self.elements[-2] if len(self.elements) > 1 else None
         behind = cursor.peek(1)
         ends = behind.sign(":") and before is not None and cursor.peek(2) is END
-        if (behind is END or is_list(behind) or ends) and not (isinstance(before, Ports) and before.kind == "any"):
+        if (behind is END or is_list(behind) or ends) and not (
+            isinstance(before, Ports) and before.kind == "any" and self.gaps[-1].text != ":"
+        ):
             return
         if cursor.peek().marked:
             raise Refused("a mark behind a word")

@@ -223,8 +223,10 @@ def _is_behind_range(before: list[Token]) -> bool:
 def _apart(before: list[Token], first: Token, last: Token, after: list[Token]) -> None:
     if not (first.kind == last.kind == NUMBER) or first.marked or not is_port(first.text + last.text):
         return
-    ranged = len(after) > 1 and after[1].kind == NUMBER and is_link(after[0], after[1])
-    end = after[1].text if ranged else _end_of_one_protocol([last, *after])
+    bare = _without_marks([last, *after])[1:]
+    ranged = len(bare) > 1 and bare[1].kind == NUMBER and is_link(bare[0], bare[1])
+    upto = len(bare) > 2 and bare[2].kind == NUMBER and bare[0].word("up") and bare[1].word("to")
+    end = bare[1].text if ranged else bare[2].text if upto else _end_of_one_protocol([last, *after])
     begins_range = bool(end)
     behind_range = _is_behind_range(before)
     if begins_range and behind_range:

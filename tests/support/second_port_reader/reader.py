@@ -37,10 +37,10 @@ def read(protocol: str | None, ports: str) -> frozenset[Service]:
     found = bound_ports(lines)
     if not found:
         raise Refused("a protocol without ports")
+    _lend(found, lines, row)
     protocols: dict[int, object] = {id(bound.ports): bound.protocols for bound in found}
     for line in lines:
         check_shorthand(line.elements, line.gaps, protocols)
-    _lend(found, lines, row)
     unnamed = row and len(row) > 1 and not any(named_protocols(line) for line in lines)
     if unnamed and len(tokens) == len(lines_of(protocol or "", 200, ports=False)) > 1:
         raise Refused("each line for its own, or all for all")
@@ -62,10 +62,10 @@ def _lend(found: list[Bound], lines: list[LineReader], row: Protocols | None) ->
     worded = any(isinstance(element, Protocol) for line in lines for element in line.elements)
     lender = row or TCP
     for bound in found:
-        needed = {NEEDS[word] for words in bound.ports.purposes for word in words if word in NEEDS}
-        if bound.protocols is None and named and len(needed) == 1:
-            bound.protocols = frozenset(needed)
         lent = named == {lender} and (row is not None or bound.before or not worded)
+        needed = {NEEDS[word] for words in bound.ports.purposes for word in words if word in NEEDS}
+        if bound.protocols is None and named and not lent and len(needed) == 1:
+            bound.protocols = frozenset(needed)
         if bound.protocols is None and named and not lent:
             raise Refused("ports that have no protocol")
         bound.protocols = bound.protocols or lender

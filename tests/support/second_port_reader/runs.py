@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from tests.support.second_port_reader.protocols import AIMLESS, LISTS, VOCABULARY, is_list, purposes, read_run
+from tests.support.second_port_reader.protocols import AIMLESS, LISTS, PURPOSES, VOCABULARY, is_list, purposes, read_run
 from tests.support.second_port_reader.shapes import END, Cursor, Protocol, Purpose
 from tests.support.second_port_reader.tokens import NUMBER, SIGN, WORD, Refused, Token
 
@@ -30,6 +30,8 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
         while links < 2 and _joins(cursor, links):
             links += 1
         following = cursor.peek(links)
+        if links and is_list(cursor.peek()) and _is_label(cursor, links):
+            break
         if (
             following.limits
             or following.kind != WORD
@@ -43,10 +45,21 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     if cursor.behind.sign(")") and behind is not END and behind.kind != SIGN and not behind.gap:
         raise Refused("something touches a bracket")
     tokens = cursor.tokens[begin : cursor.at]
+    known = PURPOSES | AIMLESS | {"quic", "http/3"}
     words = {token.text for token in tokens if token.kind == WORD}
+    labels = cursor.sees(":") and cursor.peek(1).text in ("tcp", "udp") and words <= known | {"over"}
+    if labels and not any(token.sign("(") for token in tokens):
+        return Purpose(purposes(tokens, known), marked=any(token.marked for token in tokens))
     if words & (VOCABULARY - AIMLESS):
         return _protocol(tokens)
     return Purpose(purposes(tokens, AIMLESS), marked=any(token.marked for token in tokens))
+
+
+def _is_label(cursor: Cursor, ahead: int) -> bool:
+    """Tell whether purposes with a colon behind them stand there."""
+    while cursor.peek(ahead).text in AIMLESS or cursor.peek(ahead).sign("/-"):
+        ahead += 1
+    return cursor.sees(":", ahead=ahead)
 
 
 def _joins(cursor: Cursor, ahead: int) -> bool:

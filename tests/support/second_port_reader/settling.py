@@ -65,7 +65,8 @@ def purposes_behind(line: LineReader) -> None:
         odd = place and (gaps[place - 1].tightness == DASH or gaps[place - 1].text == ":")
         if odd and isinstance(following, Ports | Protocol):
             raise Refused("a dash or a colon before a purpose")
-        if purpose.marked and isinstance(following, Ports | Protocol):
+        ahead = gap and (gap.text in (":", "port", "(") or (gap.tightness < APART and isinstance(following, Ports)))
+        if purpose.marked and ahead:
             raise Refused("a mark at a purpose")
         if gap and gap.text in (":", "port") and isinstance(following, Ports | Protocol):
             behind = elements[place + 1 + isinstance(following, Protocol) :]

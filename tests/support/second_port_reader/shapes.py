@@ -19,8 +19,8 @@ class Ports:
     """C{first} to C{last}, and how they are printed.
 
     C{kind}: 'port', 'range', 'any', 'up' from a port, 'down' from a port, or 'name'. C{printed}: the number at their
-    beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{worded}: 'any' that is not 'any port'. C{own}: the protocols
-    of a name. C{letters} and C{purposes} stand in brackets behind them.
+    beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{worded}: 'any' that is
+    not 'any port'. C{own}: the protocols of a name. C{letters} and C{purposes} stand in brackets behind them.
     """
 
     first: int
