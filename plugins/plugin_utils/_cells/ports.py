@@ -173,9 +173,15 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return found
     usual = row or _DEFAULT
     bare = {atom.kind for atom in tokens.atoms} == {NAME, NUMBER}
-    if named == {usual} and (row or bare or all(item.protocols is not None for item in found)):
+    if named == {usual} and (row or bare):
         return [item._replace(protocols=usual) for item in found]
-    found = [item if item.protocols else item._replace(protocols=needed_by(tokens, item)) for item in found]
+    lent = usual if named == {usual} else None
+    found = [
+        item
+        if item.protocols
+        else item._replace(protocols=(lent if item.protocols == () else None) or needed_by(tokens, item))
+        for item in found
+    ]
     if all(item.protocols for item in found):
         return found
     if len(found) > _MOST_OFFERED:

@@ -86,7 +86,7 @@ def _any(cursor: Cursor) -> Ports:
         cursor.at += 1
         if star and _comparison(Cursor(cursor.tokens[cursor.at :])):
             raise Refused("a star before a comparison")
-    return (not marked and _comparison(cursor)) or Ports(1, 65535, "any", worded=worded)
+    return (not marked and _comparison(cursor)) or Ports(1, 65535, "any", worded=worded, star=star)
 
 
 def _marked_range(cursor: Cursor, first: str) -> Ports | None:
@@ -95,7 +95,7 @@ def _marked_range(cursor: Cursor, first: str) -> Ports | None:
     link, behind = cursor.peek(size + 1), cursor.peek(size + 2)
     content = cursor.tokens[cursor.at + 1 : cursor.at + size]
     protocol = {token.text for token in content} & {"tcp", "udp", "quic", "sctp", "http/2", "http/3"}
-    upto = link.word("up") and behind.word("to") and cursor.number(size + 3)
+    upto = link.word("up") and link.gap and behind.word("to") and cursor.number(size + 3)
     if not content or protocol or not (upto or (behind.kind == NUMBER and is_link(link, behind))):
         return None
     found = Ports(int(first), int(first), "port")

@@ -128,7 +128,7 @@ class LineReader:
         behind = cursor.peek(1)
         ends = behind.sign(":") and before is not None and cursor.peek(2) is END
         if (behind is END or is_list(behind) or ends) and not (
-            isinstance(before, Ports) and before.kind == "any" and self.gaps[-1].text != ":"
+            isinstance(before, Ports) and (before.worded or before.star)
         ):
             return
         if cursor.peek().marked:

@@ -85,6 +85,7 @@ def _is_limited(tokens: list[Token], place: int) -> bool:
         return number
     if rest[1].word("and", "or"):
         beyond = len(rest) > 2 and rest[2].word(*_UPWARDS)
+        beyond = beyond and not (rest[3:] and (rest[3].kind == NUMBER or rest[3].word("than")))
         return (number and behind[protocol + labelled].word("between")) or beyond
     return rest[1].word("up", "upwards", "upward")
 

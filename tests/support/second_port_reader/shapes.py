@@ -20,7 +20,7 @@ class Ports:
 
     C{kind}: 'port', 'range', 'any', 'up' from a port, 'down' from a port, or 'name'. C{printed}: the number at their
     beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{worded}: 'any' that is
-    not 'any port'. C{own}: the protocols of a name. C{letters} and C{purposes} stand in brackets behind them.
+    not 'any port'. C{star}: any port as '*'. C{own}: the protocols of a name. C{letters} and C{purposes} stand in brackets behind them.
     """
 
     first: int
@@ -29,6 +29,7 @@ class Ports:
     printed: str = ""
     inside: bool = False
     worded: bool = False
+    star: bool = False
     own: Protocols | None = None
     letters: list[str] = field(default_factory=list)
     purposes: list[list[str]] = field(default_factory=list)
