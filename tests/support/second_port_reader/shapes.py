@@ -20,7 +20,8 @@ class Ports:
 
     C{kind}: 'port', 'range', 'any', 'up' from a port, 'down' from a port, or 'name'. C{printed}: the number at their
     beginning where that is not C{first}. C{inside}: they stand in brackets behind a protocol. C{worded}: 'any' that is
-    not 'any port'. C{star}: any port as '*'. C{own}: the protocols of a name. C{letters} and C{purposes} stand in brackets behind them.
+    not 'any port'. C{star}: any port as '*'. C{own}: the protocols of a name. C{letters} and C{purposes} stand in
+    brackets behind them.
     """
 
     first: int
