@@ -103,6 +103,7 @@ class _Lexer(PortLexer):
         self._check_touching()
         self.found.labels.append(label)
         self.gap, self.apart = "", True
+        self.tight = self.tight and not self.behind_any
         self.gap_from = self.position
 
     def _check_touching(self) -> None:
