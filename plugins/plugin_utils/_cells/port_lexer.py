@@ -113,7 +113,8 @@ class PortLexer:
         joined = (colon or closed) and ahead and ahead in f"{DASHES}/"
         if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or joined:
             raise self.fail(start)
-        bound = self.last is not None and self.last.kind == PROTOCOL and not self.last.gap.strip(" ")
+        bound = self.last is not None and self.last.kind == PROTOCOL
+        bound = bound and self.last is not None and self.last.gap.strip(" ") in ("", ":", "/", *DASHES)
         any_port = not closed and [atom.kind for atom in self.found.atoms[-1 - bound :][:1]] == [ANY]
         self.behind_any = any_port and not named and not self.gap.strip(" ")
         if self.behind_any:

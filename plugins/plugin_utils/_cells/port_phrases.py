@@ -32,7 +32,7 @@ def phrase_atom(text: str, outside: str, where: str) -> Atom:
     kept = sorted(names) if listed or words.isdisjoint(PLAIN) else []
     atom = Atom(PROTOCOL, text, protocols=protocols, names=tuple(kept), listed=listed)
     atom.pure = words <= {*NAMED_PORTS, "and", "or", "plus"}
-    atom.plain = words <= {*PLAIN, "and", "or", "plus"}
+    atom.plain = words <= {*PLAIN, "ip", "and", "or", "plus"}
     return atom
 
 

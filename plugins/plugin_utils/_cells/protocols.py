@@ -33,7 +33,6 @@ _NOISE = re.compile(r"\Aprotocols?[ \n]?:[ \n]?(?=[a-z])|[ \n](?:only|protocols?
 _PAIR = re.compile(r"\A(?:both|either) (?=[a-z])(?!both|either)", re.IGNORECASE)
 _BOTH = re.compile(r"both(?:[ \n]?\((?P<inside>[^()]*)\))?", re.IGNORECASE)
 _ANY = re.compile(r"(?:any|all|ip|\*)(?:[ \n](?:ip[ \n])?protocols?)?", re.IGNORECASE)
-_IP = re.compile(r"(?<=(?:tcp|udp))/ip(?![a-z0-9])", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")
 _WHOLE = re.compile(r"\A([a-z][a-z0-9]*).*\Z", re.IGNORECASE | re.DOTALL)
 _KNOWN = TRANSPORTS.keys() | PURPOSES
@@ -152,7 +151,7 @@ def _elements(text: str, where: str) -> list[_Element]:
 def _bracketed(elements: list[_Element], remark: str, where: str) -> None:
     """Check what stands in parentheses behind the last element; where that is a purpose, it may be its transport."""
     last = elements[-1]
-    words = words_of(_IP.sub("", remark))
+    words = words_of(remark)
     named = [word for word in words if word in TRANSPORTS] if _KNOWN.issuperset(words) else []
     item = _item_of(elements)
     if not item and named:

@@ -76,7 +76,7 @@ WORD = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 # One separator between two words; of two, what is left is no word.
-_REMARK_GAP = re.compile(rf" ?[{DASHES}/,&+] ?| (?:and/or|and|or|over) | ")
+_REMARK_GAP = re.compile(rf" ?(?:[{DASHES},&+]|/(?![0-9]|ip\b)) ?| (?:and/or|and|or|over) | ")
 _REMARK_VERSION = re.compile(rf"(?<=tls){VERSION}|(?<=ssl){VERSION}", re.IGNORECASE)
 
 

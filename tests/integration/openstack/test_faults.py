@@ -100,6 +100,26 @@ def test_any_write_may_fail_and_the_next_run_completes(cloud: Cloud, form: str, 
         completes(cloud, NEW, form)
 
 
+def test_the_rules_that_let_everything_out_come_back_where_the_run_that_gives_them_back_fails(cloud: Cloud) -> None:
+    cloud.apply(plan(OLD, policy="unmanaged"))
+    open_to_all = cloud.opened()
+    cloud.apply(deny(OLD))
+    assert not open_to_all <= cloud.opened()
+    cloud.forget()
+    cloud.apply(plan(OLD, policy="unmanaged"))
+    writes = len(cloud.writes())
+    for number in range(writes):
+        cloud.reset()
+        cloud.apply(deny(OLD))
+        cloud.spoil(method=WRITE, skip=number, status=500, times=1000)
+        assert cloud.module(plan=plan(OLD, policy="unmanaged"))["failed"]
+        cloud.heal()
+        cloud.apply(plan(OLD, policy="unmanaged"))
+        assert cloud.opened() == open_to_all, number
+        cloud.forget()
+        assert not cloud.apply(plan(OLD, policy="unmanaged"))["changed"]
+
+
 @pytest.mark.sized
 def test_first_run_that_fails_is_completed(cloud: Cloud, form: str) -> None:
     cloud.apply(deny(OLD, form))

@@ -310,11 +310,15 @@ def shared() -> Cloud:
 
 @contextmanager
 def empty(**options: Any) -> Iterator[Cloud]:
-    """Be inside the process's Neutron, emptied; options as of C{reset}."""
+    """Be inside the process's Neutron, emptied; options as of C{reset}. A test that fails shows Neutron's own log."""
     found = shared()
     with found.inside():
         found.reset(**options)
-        yield found
+        try:
+            yield found
+        except AssertionError as error:
+            error.add_note(found.space.run(["tail", "-n", "80", "/run/neutron.log"]).stdout)
+            raise
 
 
 def _wait(space: Namespace, name: str, port: int, process: str) -> None:

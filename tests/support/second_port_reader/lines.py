@@ -128,7 +128,7 @@ class LineReader:
         behind = cursor.peek(1)
         ends = behind.sign(":") and before is not None and cursor.peek(2) is END
         if (behind is END or is_list(behind) or ends) and not (
-            isinstance(before, Ports) and (before.worded or before.star)
+            isinstance(before, Ports) and (before.worded or before.star) and self.gaps[-1].tightness < APART
         ):
             return
         if cursor.peek().marked:
@@ -158,6 +158,9 @@ class LineReader:
         cursor, token = self._cursor, self._cursor.peek()
         if token.kind == WORD and not (token.gap and cursor.peek(1).gap):
             raise Refused("words that touch")
+        marked = cursor.behind.marked and isinstance(self.elements[-1], Ports)
+        if token.sign("+") and marked and not token.gap and cursor.peek(1).gap:
+            raise Refused("a plus behind a mark")
         cursor.at += 1
         if token.sign(",;、"):
             if cursor.ended:

@@ -206,7 +206,7 @@ def _marked(tokens: list[Token], *, ports: bool) -> list[Token]:
             signs = token.text in STARS and bool(owner.stars.strip())
             if not ports and owner.marked and not signs:
                 raise Refused("two kinds of marks")
-            stars = owner.stars + " " * bool(token.gap) + (token.text if token.text in STARS else "")
+            stars = owner.stars + " " * bool(token.gap) + (token.text if token.text in STARS else " ")
             kept[-1] = replace(owner, stars=stars, marked=True)
             touching, loose = True, loose or bool(token.gap)
             continue
