@@ -26,7 +26,7 @@ _BEHIND = re.compile(
     rf"(?:(?P<sign>{_SIGN})|(?P<mark>{_OTHER})"
     rf"|[ ]*(?P<loose>{_LOOSE})(?![ ]+(?!(?i:and/or|and|or|plus|over|via|only)[ \n])[A-Za-z0-9]))"
     rf"(?=[{DASHES} \n,;/&|+):(]|$|{_SIGN}|{_OTHER})"
-    rf"(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*(?:[\n,;|]|$)|(?i:{VERSION_GOES_ON}))"
+    rf"(?![ /]*[0-9]|\([sS]\)|/[iI][pP]|\+[ ]*(?:[\n,;|]|(?i:over|via)[ ]|$)|(?i:{VERSION_GOES_ON}))"
 )
 # A protocol whose own number is none of those that marks are: 6 is that of TCP, which nothing else is called by.
 _TRANSPORT = re.compile(

@@ -106,23 +106,29 @@ class PortLexer:
 
     def _port(self, colon: str | None, start: int) -> None:
         """Keep the word C{ports}, which touches no number before it."""
-        named = self.last is not None and self.last.kind == PROTOCOL and self.last.tight  # in brackets
         before = self.text[:start].rstrip().lower()
         closed = before.endswith(")") and not before.endswith("http(s)")
         ahead = self.text[self.position :].lstrip(" ")[:1]
         joined = (colon or closed) and ahead and ahead in f"{DASHES}/"
         if self.text[start - 1 : start].isdigit() or (self.port and self.behind_any) or joined:
             raise self.fail(start)
-        bound = self.last is not None and self.last.kind == PROTOCOL
-        bound = bound and self.last is not None and self.last.gap.strip(" ") in ("", ":", "/", *DASHES)
-        any_port = not closed and [atom.kind for atom in self.found.atoms[-1 - bound :][:1]] == [ANY]
-        self.behind_any = any_port and not named and not self.gap.strip(" ")
-        if self.behind_any:
-            next(atom for atom in reversed(self.found.atoms) if atom.kind == ANY).worded = True
+        wide = None if closed or self.gap.strip(" ") else self._any_before()
+        self.behind_any = wide is not None
+        if wide:
+            wide.worded = True
         spaced = closed and self.gap.isspace() and self.text[self.position : self.position + 1] == " "
         self.gap = "" if self.behind_any or spaced else self.gap
         self.apart, self.tight = True, not closed
         self.port = self.text[start:] if not colon else self.port
+
+    def _any_before(self) -> Atom | None:
+        """Return C{all} where it stands last, or before a last protocol: C{all ports}, C{all UDP ports}."""
+        *others, last = self.found.atoms or [Atom("", "")]
+        if last.kind == ANY:
+            return last
+        bound = last.kind == PROTOCOL and not last.tight and last.gap.strip(" ") in ("", ":", "/", *DASHES)
+        wide = others[-1] if bound and others else last
+        return wide if wide.kind == ANY and not wide.worded else None
 
     def _end_of_port(self, separator: str = "") -> None:
         """Check that the word C{ports} stands before ports, or behind C{all}."""

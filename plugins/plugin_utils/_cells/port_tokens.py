@@ -79,6 +79,7 @@ class _Lexer(PortLexer):
             self._phrase(text, start)
 
     def _mark(self, text: str, start: int) -> None:
+        """Keep the mark of a footnote, or enter C{*} that is any port."""
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
         behind_mark = bool(self.found.labels) and bool(_MARK_ENDS.search(self.text[:start]))
@@ -151,31 +152,28 @@ class _Lexer(PortLexer):
             self._behind(f"({text})")
         elif before.kind != PROTOCOL and WHOLE_PHRASE.fullmatch(text) and not PURPOSES.issuperset(words):
             self.gap, self.tight = "", True
-            self._phrase(text, start, inside=True)
+            self._add(phrase_atom(text, text, self.where), start)
             self._check_touching()
             self.apart = True
         else:
             check_parentheses(self.where, text)
 
-    def _phrase(self, text: str, start: int, *, inside: bool = False) -> None:
-        outside = text = text if inside else self._until_label(text, start)
-        if not inside and LABEL_AHEAD.match(self.text, self.position) and _SERVED.issuperset(words_of(text)):
+    def _phrase(self, text: str, start: int) -> None:
+        outside = text = self._until_label(text, start)
+        words = words_of(text)
+        more = BRACKETED.match(self.text, self.position)
+        if LABEL_AHEAD.match(self.text, self.position) and _SERVED.issuperset(words):
             self._purpose(text, start)
-            return
-        if not inside and (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words_of(text)):
+        elif (opened := service_ahead(self.text, self.position)) and _SERVED.issuperset(words):
             self._service(text, start, opened)
-            return
-        if (
-            not inside
-            and (more := BRACKETED.match(self.text, start + len(text)))
-            and has_transports(text, more["inside"])
-        ):
+        elif more and has_transports(text, more["inside"]):
             text, self.position = self.text[start : more.end()], more.end()
             self._check_touching()
-        elif not inside and PURPOSES.issuperset(words_of(text)):
+            self._add(phrase_atom(text, outside, self.where), start)
+        elif PURPOSES.issuperset(words):
             self._purpose(text, start)
-            return
-        self._add(phrase_atom(text, outside, self.where), start)
+        else:
+            self._add(phrase_atom(text, outside, self.where), start)
 
     def _until_label(self, text: str, start: int) -> str:
         """Return a protocol without the purpose behind its comma that the ports behind a colon are for.
