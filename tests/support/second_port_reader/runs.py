@@ -22,7 +22,7 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     while not cursor.behind.marked:
         if cursor.sees("(") and (size := _worded(cursor)):
             words = {token.text for token in cursor.tokens[begin : cursor.at + size] if token.kind == WORD}
-            if words <= AIMLESS:
+            if words <= AIMLESS or _last_item(cursor.tokens[begin : cursor.at]) & {"tcp", "udp"}:
                 break
             cursor.at += size
             break
@@ -53,6 +53,12 @@ def read_words(cursor: Cursor) -> Protocol | Purpose:
     if words & (VOCABULARY - AIMLESS):
         return _protocol(tokens)
     return Purpose(purposes(tokens, AIMLESS), marked=any(token.marked for token in tokens))
+
+
+def _last_item(tokens: list[Token]) -> set[str]:
+    """Return the words of the last item of a list."""
+    start = max((place for place, token in enumerate(tokens) if is_list(token)), default=-1)
+    return {token.text for token in tokens[start + 1 :] if token.kind == WORD}
 
 
 def _is_label(cursor: Cursor, ahead: int) -> bool:
