@@ -245,7 +245,7 @@ def _names(tokens: list[Token]) -> bool:
     if any(token.kind == NUMBER and len(token.text) > 1 for token in tokens[opening:]):
         return False
     return (opening > 0 and tokens[opening - 1].text in (*PROTOCOLS, ")")) or bool(
-        inside & {"tcp", "udp", "quic", "http/3"}
+        inside & {"tcp", "udp", "quic", "http/2", "http/3"}
     )
 
 
