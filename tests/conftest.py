@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Ever the same examples, but in a soak run.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    derandomize=not os.environ.get("SOAK_SEED"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("patient")
