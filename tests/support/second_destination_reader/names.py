@@ -95,6 +95,8 @@ def _like_address(text: str) -> bool:
     labels = text.removeprefix("*.").split(".")
     if len(labels) > 2 and re.fullmatch(r"[0-9]+(?:[-.][0-9]+)*", ".".join(labels[:-1])):
         return True
+    if re.match(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}[a-z*][a-z0-9*-]*\.", text):
+        return True
     parts = re.split(r"[-.]", ".".join(labels))
     octets = all(re.fullmatch(r"[0-9][0-9a-z]*|([a-z])\1{0,2}|\*", part) for part in parts)
     return octets and (any(part[0] in "0123456789x" for part in parts) or (len(labels) == 4 and len(labels[-1]) != 2))
