@@ -27,7 +27,7 @@ from .protocols import LISTED
 from .text import DASHES
 from .words import PURPOSES, REMARKS, words_of
 
-_MARK_ENDS = re.compile(rf"[{SIGNS}{SUPERSCRIPTS}\])][ ]*\Z")
+_BEHIND_MARK = re.compile(rf"[{SIGNS}{SUPERSCRIPTS}\])][ ]*\Z")
 _SERVED = REMARKS | {"quic"}
 _PORTS = re.compile(rf"[0-9]|from[ ]|{PORT_WORD}[0-9]", re.IGNORECASE)
 
@@ -82,7 +82,7 @@ class _Lexer(PortLexer):
         """Keep the mark of a footnote, or enter C{*} that is any port."""
         before = self.last
         beside = before is not None and not self.gap.strip(" ")
-        behind_mark = bool(self.found.labels) and bool(_MARK_ENDS.search(self.text[:start]))
+        behind_mark = bool(self.found.labels) and bool(_BEHIND_MARK.search(self.text[:start]))
         if text == "*" and not behind_mark and not (beside and before and (before.kind != PROTOCOL or not self.gap)):
             self._add(Atom(ANY, text), start)
             return

@@ -177,9 +177,7 @@ def _settled(tokens: Tokens, items: list[Item], where: str, row: tuple[str, ...]
         return [item._replace(protocols=usual) for item in found]
     lent = usual if named == {usual} else None
     found = [
-        item
-        if item.protocols
-        else item._replace(protocols=(lent if item.protocols == () else None) or needed_by(tokens, item))
+        item._replace(protocols=item.protocols or (item.protocols == () and lent) or needed_by(tokens, item))
         for item in found
     ]
     if all(item.protocols for item in found):

@@ -16,9 +16,9 @@ from .marks import without_marks
 from .text import DASHES, clean, joined, plain, unbulleted
 from .words import IMPLIED, MEDIA, PLAIN, PURPOSES, REMARKS, TRANSPORTS, USUAL, WORD, words_of
 
+_SPACES = re.compile(r" {2,}")
 # Gaps are one space or line break by then, and no pattern has two optional ones in a row: it would try all ways to
 # share a long gap between them.
-_SPACES = re.compile(r" {2,}")
 _GAP = re.compile(r"[ \n]+")
 LISTED = re.compile(
     r"[ \n]?(?:[,;][ \n](?:and|or|plus)[ \n]|[,;&+|][ \n]?|(?<=[ \n])(?:and/or|and|or|plus)[ \n])", re.IGNORECASE
@@ -265,9 +265,8 @@ def check_agreement(where: str, remark: str, protocols: list[str], *, printed: b
                 f"{where} can be read in two ways: {word.upper()} may be on UDP or TCP, and the row says neither: "
                 "write UDP, if that is meant, in the protocol cell"
             )
-    implied = IMPLIED
     for word in words:
-        if (transport := implied.get(word)) and transport not in protocols:
+        if (transport := IMPLIED.get(word)) and transport not in protocols:
             raise ValueError(
                 f"{where}: {word.upper()} travels over {transport.upper()}, and the protocol is "
                 f"{' and '.join(map(str.upper, protocols))}: write the one that is meant, or the cell without "
