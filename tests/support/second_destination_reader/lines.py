@@ -86,7 +86,8 @@ def _inner(found: re.Match[str]) -> str:
         crossing = before.replace(">", "<") != behind
     else:
         mark = _MARK.match(found.string, found.end()) and inner[:1].isalnum() and inner[-1:].isalnum()
-        crossing = behind in ("_", "`", "<") or (behind == "*" and not mark)
+        tag = re.match(rf"<(?:{'|'.join(TAGS)})>", found.string[found.end() :], re.IGNORECASE)
+        crossing = bool(tag) or behind in ("_", "`") or (behind == "*" and not mark)
     return (
         found[0]
         if not inner or crossing or inner.count("`") % 2 or (found[0][0] in "*_" and not re.search(r"\w", inner))
