@@ -49,11 +49,11 @@ molecule: ## roles in containers with systemd, nftables, ufw, firewalld and name
 	@scripts/setup.sh molecule
 	@scripts/molecule.sh short
 
-test: setup-dev ## lint, sanity, unit, integration and molecule; about 15 minutes on 2 cores
-	@scripts/checks.sh lint+unit+sanity+molecule+integration
+test: setup-dev ## lint, unit, integration and molecule; about TEN minutes on 2 cores
+	@scripts/checks.sh lint+unit+molecule+integration
 
 test-long: setup-dev ## what `make test` leaves out, and the matrix of ansible-core and Python; about an hour on 2 cores
-	@scripts/checks.sh unit-long+integration-long+molecule-long matrix
+	@scripts/checks.sh sanity+unit-long+integration-long+molecule-long matrix
 
 test-all: ## test and test-long
 	@$(MAKE) --no-print-directory test

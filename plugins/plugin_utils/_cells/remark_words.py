@@ -92,4 +92,4 @@ _COMPASS = "north south east west central northeast northwest southeast southwes
 # C{eu-central-1}, C{europe-west3}, C{us-east-1a}, C{us-east}.
 REGION = rf"(?:{_CONTINENTS})-(?:{_COMPASS})(?:-?[1-9][0-9]?[a-z]?)?"
 # C{FRA1}, C{DFW10}, C{us2}.
-SITE = r"[A-Z]{2,4}[0-9]{1,2}|[a-z]{2}[1-9]"
+SITE = r"[A-Z]{2,4}[0-9]{1,2}|[a-z]{2}[0-9]"

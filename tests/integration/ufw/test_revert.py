@@ -178,6 +178,7 @@ def test_the_lock_of_xtables_is_held_while_it_goes_back(legacy: Host) -> None:
     legacy.shell(f"kill {holder}")
     assert until(lambda: legacy.read(CANDIDATE) == "")
     assert (legacy.kernel(), legacy.files()) == (kernel, files)
+    assert until(lambda: "daemon.notice" in legacy.read("/tmp/log"))  # it is logged when all is done
     log = legacy.shell("cat /tmp/log; rm /tmp/log").splitlines()
     assert [line.partition(" -- ")[0] for line in log] == [
         "-t egress-allowlist -p daemon.warning",

@@ -91,7 +91,7 @@ def _are_words(text: str) -> bool:
         return False
     for place, word in enumerate(found):
         before, after = found[:place], "".join(found[place + 1 : place + 2])
-        if word.lower() == "new" and after.title() in _NEW and after[0].isupper():
+        if _plain(word) == "new" and _plain(after).title() in _NEW and after[0].isupper():
             continue
         if not (_is_word(word) or (before and after and word in ("am", "de", "la"))):
             return False
@@ -114,7 +114,12 @@ def _is_code(text: str) -> bool:
     return bool(re.fullmatch(rf"{region}|[A-Z]{{2,4}}[0-9]{{1,2}}|[a-z]{{2}}[0-9]", text))
 
 
+def _plain(word: str) -> str:
+    """Return a word in small letters, without accents."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign)).lower()
+
+
 def _forbidden(word: str) -> bool:
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign)).lower()
+    plain = _plain(word)
     beginnings = words("Beginnings of words that no remark holds")
     return plain in words("Words that no remark holds") or plain.startswith(tuple(beginnings))
