@@ -43,7 +43,7 @@ unit: setup-dev ## unit and property tests
 	$(PYTEST) tests/unit
 
 integration: setup-dev ## nftables, ufw and firewalld in network namespaces: packets, faults, playbooks; clouds on loopback
-	@scripts/with_root.sh $(PYTEST) -n 4 --dist worksteal --durations 30 tests/integration
+	@scripts/with_root.sh $(PYTEST) -n 5 --dist worksteal --durations 30 tests/integration
 
 molecule: ## roles in containers with systemd, nftables, ufw, firewalld and names; each with its second run and a restart
 	@scripts/setup.sh molecule

@@ -51,7 +51,8 @@ def between(cloud: Cloud) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("new", longer([CHANGED], [ROWS]), ids=["another list", "same list"])
+@pytest.mark.long
+@pytest.mark.parametrize("new", [CHANGED, ROWS], ids=["another list", "same list"])
 def test_to_a_rule_for_each_prefix_and_back(cloud: Cloud, new: list[dict]) -> None:
     group = in_use(cloud, ROWS, address_groups="always")
     assert len(cloud.rules()) == GROUPED
