@@ -109,6 +109,7 @@ def test_what_firewalld_itself_wrote_anew_is_no_change(host: Host) -> None:
     assert host.loaded() == loaded
 
 
+@pytest.mark.long
 def test_drift_in_the_files_and_in_what_runs(host: Host) -> None:
     host.apply(DENY)
     rules = host.rules()

@@ -62,6 +62,7 @@ def test_a_flow_to_what_left_the_list_ends_and_no_other(ends: tuple[Host, Namesp
     assert all(each.goes() for each in kept)
 
 
+@pytest.mark.long
 def test_flows_without_ports_end_and_no_other(ends: tuple[Host, Namespace, ExitStack]) -> None:
     check_flows_without_ports_end(*ends, native, ended=7, asked_on=[False, False])
 
@@ -71,6 +72,7 @@ def test_what_the_user_allows_no_more_ends_too(ends: tuple[Host, Namespace, Exit
     check_additions_end(*ends, native, after)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["audit", "unmanaged"])
 def test_where_nothing_is_stopped_nothing_ends(ends: tuple[Host, Namespace, ExitStack], policy: str) -> None:
     host, far, stack = ends

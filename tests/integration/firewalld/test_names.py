@@ -68,6 +68,7 @@ def test_firewalld_keeps_its_table_for_itself() -> None:
         host.apply(native(row("api.kudo.com"), names="report"))
 
 
+@pytest.mark.long
 def test_what_is_said_and_that_nothing_is_left(names: NamesWorld) -> None:
     before, users = files(names), names.host.shell("nft list tables; ipset list -n")
     wanted = native(*ROWS, policy="deny", names="dnsmasq", names_resolv_conf=True)

@@ -119,6 +119,7 @@ def test_files_of_the_users_are_the_same_to_the_byte(backend: str, kind: str) ->
         assert sums(host, paths) == before
 
 
+@pytest.mark.long
 def test_firewalld_with_objects_of_other_encodings() -> None:
     with host_of("firewalld") as host:
         for name, text in (("zones/mine.xml", ZONE), ("ipsets/mine.xml", IPSET), ("policies/my.xml", POLICY)):
@@ -134,6 +135,7 @@ def test_firewalld_with_objects_of_other_encodings() -> None:
         assert (host.shell(digests), host.rules()) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sets", [False, True])
 def test_a_rule_of_the_users_that_is_no_text_is_named(sets: bool) -> None:
     """What is printed can be read and stored by anybody: a byte that is no text stands there as an escape."""

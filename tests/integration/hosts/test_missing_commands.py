@@ -65,6 +65,7 @@ def test_check_mode_tells_all_before_the_tool_is_there(backend: str, names: str)
     assert "not installed: it would" not in there.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "command", "settings"),
     longer(

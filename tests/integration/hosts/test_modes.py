@@ -148,6 +148,7 @@ def changed(backend: str) -> dict[str, str]:
     return {"/etc/ufw/after.init": "f 740"} if backend == "ufw" else {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", longer(["777"], ["700"]))
 @pytest.mark.parametrize("backend", MADE)
 def test_modes_that_somebody_changed_are_set_back(backend: str, mode: str) -> None:

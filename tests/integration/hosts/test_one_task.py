@@ -70,6 +70,7 @@ def tasks(*listed: dict[str, Any], **settings: Any) -> dict[str, Any]:
     return {"hosts": "all", "gather_facts": False, "tasks": [COMPILE, *listed], **settings}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", longer(["linear"], ["free", "host_pinned"]))
 def test_a_host_confirms_whatever_another_one_waits_for(strategy: str, ends: ExitStack, tmp_path: Path) -> None:
     """The fast host would go back after three seconds, and the slow one needs eight until it has applied."""
@@ -100,6 +101,7 @@ def test_twice_however_the_play_goes_through_its_hosts(
         assert fleet.confirmed() == {"one": True, "two": True}
 
 
+@pytest.mark.long
 def test_delegated_in_a_loop(ends: ExitStack, tmp_path: Path) -> None:
     fleet = Fleet(ends, ["one", "two"], tmp_path)
     apply = {**APPLY, "delegate_to": "{{ item }}", "loop": ["one", "two"]}
@@ -172,6 +174,7 @@ def test_async_is_refused_before_anything_is_touched(ends: ExitStack, tmp_path: 
     assert fleet.confirmed() == {"one": False}
 
 
+@pytest.mark.long
 def test_a_second_task_may_confirm(ends: ExitStack, tmp_path: Path) -> None:
     fleet = Fleet(ends, ["one"], tmp_path)
     apply = {**APPLY, "egress.allowlist.nftables": {"ruleset": RULESET, "confirm": False}}
@@ -198,6 +201,7 @@ def test_a_connection_that_has_nothing_to_reset(ends: ExitStack, tmp_path: Path)
     assert fleet.confirmed() == {"one": True}
 
 
+@pytest.mark.long
 def test_a_run_from_the_host_itself_leaves_the_management_ports(ends: ExitStack, tmp_path: Path) -> None:
     """They are those of its SSH servers, whichever way a run comes in."""
     fleet = Fleet(ends, ["one"], tmp_path)

@@ -249,6 +249,7 @@ def test_a_second_run_changes_nothing(names: NamesWorld) -> None:
 CHOICES = ("leave", "redirect", "refuse")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "choice"),
     longer(

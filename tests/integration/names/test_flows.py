@@ -88,6 +88,7 @@ def test_a_call_outlives_ttl_and_lease(names: NamesWorld) -> None:
         assert flows[0].turn()
 
 
+@pytest.mark.long
 def test_a_cached_answer_is_good(names: NamesWorld) -> None:
     """The address of an answer from the cache is open: the cache forgets before the lease ends."""
     names.learn(ZOOM, **SHORT_LEASE)
@@ -199,6 +200,7 @@ def test_a_change_of_the_selection_keeps_what_is_wanted(names: NamesWorld) -> No
     assert names.opens(3478, *kept, *dropped, *late, protocol=UDP) == [True, True, False, False, True, True]
 
 
+@pytest.mark.long
 def test_another_lease_or_bound_keeps_what_fits(kernel: NamesWorld) -> None:
     kernel.learn(ZOOM)
     addresses = [f"52.84.0.{number}" for number in range(1, 9)]

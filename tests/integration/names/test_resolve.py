@@ -98,6 +98,7 @@ def test_special_addresses_are_not_opened(names: NamesWorld) -> None:
     assert names.opens(443, "10.0.0.1", "2001:db8::1", "52.84.0.4") == [False, False, True]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("count", "rounds"), longer([(60, 1)], [(150, 2)], unpack=True))
 def test_a_first_name_server_that_is_dead_keeps_no_name_shut(count: int, rounds: int) -> None:
     """Each question costs its five seconds there; where a round does not suffice, the next begins with the others."""

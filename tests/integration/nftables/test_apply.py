@@ -235,6 +235,7 @@ def test_the_role_twice_and_in_check_mode(host: Host) -> None:
     assert host.rules() == ""
 
 
+@pytest.mark.long
 def test_a_diff_and_the_summary_say_why_what_is_wide_is_open(host: Host) -> None:
     given = (
         "apply_eschat",

@@ -34,6 +34,7 @@ def told(notes: list[str]) -> list[str]:
     return [note for note in notes if "conntrack" in note]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("conntrack", [True, False])
 @pytest.mark.parametrize("before", ["no conntrack", "conntrack was emptied", "unmanaged"])
 def test_those_that_deny_stops_are_counted_before(ends: Ends, stack: ExitStack, before: str, conntrack: bool) -> None:

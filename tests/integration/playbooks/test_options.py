@@ -150,6 +150,7 @@ def test_the_role_twice_in_one_play_with_different_selections(tmp_path: Path) ->
         assert text in done.stdout
 
 
+@pytest.mark.long
 def test_folders_of_vendors_are_taken_from_the_play(tmp_path: Path) -> None:
     """Also where the playbook is one of the collection, called by its name or imported."""
     beside, current = vendor_folder(tmp_path / "beside"), vendor_folder(tmp_path / "current")
@@ -187,6 +188,7 @@ def broken_python(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_what_runs_on_the_controller_uses_its_python(tmp_path: Path) -> None:
     """Whatever the inventory says of localhost."""
     inventory = tmp_path / "inventory"
@@ -227,6 +229,7 @@ def test_the_value_of_a_variable_is_not_printed_for_a_vendor_from_outside(tmp_pa
     assert "SECRET" not in done.stdout + done.stderr + other.stdout + other.stderr
 
 
+@pytest.mark.long
 def test_export_and_explain_see_a_hosts_variables(tmp_path: Path) -> None:
     """The host is not asked for anything: nobody answers there."""
     inventory, path = tmp_path / "inventory", tmp_path / "list.csv"

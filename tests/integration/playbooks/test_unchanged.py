@@ -209,6 +209,7 @@ def debian() -> Iterator[Namespace]:
     space.close()
 
 
+@pytest.mark.long
 def test_two_vendors_playbooks_one_after_the_other(debian: Namespace) -> None:
     def run(playbook: str, *given: str) -> Any:
         extra = [part for each in ("ansible_become=false", *given) for part in ("-e", each)]

@@ -51,6 +51,7 @@ def ends() -> Iterator[tuple[Host, Namespace]]:
         yield host, peer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", longer(FEW, [change for change in BROKEN if change not in FEW]))
 def test_a_part_of_ufw_that_is_not_loaded(ends: tuple[Host, Namespace], change: str) -> None:
     """A policy without ufw's jumps would stop everything: nothing is touched, and the error says what to do."""
@@ -111,6 +112,7 @@ LETS_NOTHING = f"{SWITCHED_OFF}: it lets nothing through there but the loopback"
 NOT_YET = f"{SWITCHED_OFF}, and the kernel does not follow that ("
 
 
+@pytest.mark.long
 def test_ipv6_that_is_switched_off_in_the_file_only(ends: tuple[Host, Namespace]) -> None:
     host, peer = ends
     host.shell(f"sed -i s/^IPV6=yes/IPV6=no/ {DEFAULTS}")

@@ -218,6 +218,7 @@ def test_a_call_outlives_its_name() -> None:
                 assert receiver.recv(100) == b"voice"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("host", longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]), indirect=True)
 def test_members_are_no_difference_and_stay(host: Host) -> None:
     before = host.kernel(), host.files()
@@ -277,6 +278,7 @@ def test_the_longest_remaining_are_kept(host: Host) -> None:
     assert set(members(host)) == {"192.0.2.1", "192.0.2.2"}
 
 
+@pytest.mark.long
 def test_never_confirmed(host: Host) -> None:
     """The sets that are wanted before and after keep their members throughout, and no set is left behind."""
     rules = wanted(*API, stopped="reject")

@@ -187,6 +187,7 @@ def test_the_lock_of_xtables_is_held_while_it_goes_back(legacy: Host) -> None:
     assert "holding the xtables lock" in log[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 600])
 def test_the_lock_of_xtables_is_held_while_we_apply(legacy: Host, after: int) -> None:
     """Nothing is written and nothing is loaded: whether ufw runs is not known then."""

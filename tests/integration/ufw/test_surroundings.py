@@ -133,6 +133,7 @@ def ends() -> Iterator[tuple[Host, Namespace]]:
         yield host, peer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change", longer([*list(OPENED)[:3], *list(STOPPED)[:2]], [*list(OPENED)[3:], *list(STOPPED)[2:]])
 )
