@@ -49,7 +49,7 @@ molecule: ## roles in containers with systemd, nftables, ufw, firewalld and name
 	@scripts/setup.sh molecule
 	@scripts/molecule.sh short
 
-test: setup-dev ## lint, unit, integration and molecule; about eleven minutes on 2 cores
+test: setup-dev ## lint, unit, integration and molecule; about twelve minutes on 2 cores
 	@scripts/checks.sh lint+unit+molecule+integration
 
 test-long: setup-dev ## what `make test` leaves out, and the matrix of ansible-core and Python; about an hour on 2 cores
