@@ -68,15 +68,12 @@ def test_check_mode_tells_all_before_the_tool_is_there(backend: str, names: str)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "command", "settings"),
-    longer(
-        [("nftables", "dnsmasq", {"nftables_egress_names": "dnsmasq", "nftables_egress_names_resolv_conf": True})],
-        [
-            ("ufw", "ipset", {"ufw_egress_sets": True, "ufw_egress_names": "report"}),
-            ("ufw", "ipset", {"ufw_egress_names": "resolve"}),
-            ("firewalld", "dnsmasq", {"firewalld_egress_names": "dnsmasq"}),
-        ],
-        unpack=True,
-    ),
+    [
+        ("nftables", "dnsmasq", {"nftables_egress_names": "dnsmasq", "nftables_egress_names_resolv_conf": True}),
+        ("ufw", "ipset", {"ufw_egress_sets": True, "ufw_egress_names": "report"}),
+        ("ufw", "ipset", {"ufw_egress_names": "resolve"}),
+        ("firewalld", "dnsmasq", {"firewalld_egress_names": "dnsmasq"}),
+    ],
 )
 def test_check_mode_where_only_what_goes_with_the_tool_is_missing(
     backend: str, command: str, settings: dict[str, object]

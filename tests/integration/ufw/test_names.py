@@ -20,7 +20,7 @@ from tests.support.names.zone import Zone
 from tests.support.namespaces import BITS, MACS, add_addresses
 from tests.support.packets import GATEWAY, SOURCE, SOURCES, TCP, UDP, Probe, World, gateway_world, host_world
 from tests.support.rules import row
-from tests.support.systems import SUITES, enable_ufw, longer, system
+from tests.support.systems import SUITES, enable_ufw, system
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -219,7 +219,7 @@ def test_a_call_outlives_its_name() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("host", longer(SUITES[1:2], [*SUITES[:1], *SUITES[2:]]), indirect=True)
+@pytest.mark.parametrize("host", SUITES, indirect=True)
 def test_members_are_no_difference_and_stay(host: Host) -> None:
     before = host.kernel(), host.files()
     rules = wanted(*API)
